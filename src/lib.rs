@@ -1,0 +1,11 @@
+//! Reeve runs a host on behalf of its people: agents ask, rules decide, people confirm what cannot be undone,
+//! and every step leaves a record that nobody on the host can quietly rewrite.
+//!
+//! ```text
+//!  agent ══mTLS══▶ reeved ──unix──▶ reeve-gate ──unix──▶ reeve-launcher ──sudo──▶ reeve-zfs, …
+//!                  hears            decides, asks,       starts                    verify → spend → exec
+//!                                   records, signs
+//! ```
+//!
+//! The modules stand in layer order: each may use those above it in this list, none below
+//! (`tests/architecture.rs` checks it).
