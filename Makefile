@@ -1,0 +1,65 @@
+# Everything a contributor or CI does. Built files stay outside the tree, so that a fresh clone finds them warm.
+REEVE_CACHE  ?= $(HOME)/.cache/reeve
+REEVE_TARGET ?= $(REEVE_CACHE)/target
+export REEVE_CACHE
+export CARGO_TARGET_DIR := $(REEVE_TARGET)
+export REEVE_BIN        := $(REEVE_TARGET)/debug
+export REEVE_ROOT_BIN   := $(REEVE_TARGET)/root/debug
+
+CARGO     := cargo
+ROOT_BINS := --bin reeve-launcher --bin reeve-zfs
+# What runs as root is built by its own call: in one with the rest, features unify and everything links into it.
+ROOT      := --locked --no-default-features $(ROOT_BINS) --target-dir $(REEVE_TARGET)/root
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-real bench build release check lint unit e2e scripts install-deps clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: build ## the whole thing once, narrated, on this machine
+	demo/run.sh
+
+test: install-deps lint unit scripts e2e ## everything that needs no virtual machine (root; installs what is missing)
+
+test-real: ## the end-to-end suite on real OpenZFS, in a virtual machine
+	tests/install-packages.sh real
+	$(MAKE) build
+	tests/real.sh
+
+bench: ## measure against baselines; writes target/figures.json
+	benches/run.sh
+
+build: ## debug build: all programs, and root's side on its own
+	$(CARGO) build --locked
+	$(CARGO) build $(ROOT)
+
+release: ## release build, as install.sh expects it in target/
+	CARGO_TARGET_DIR=target $(CARGO) build --locked --release
+	CARGO_TARGET_DIR=target $(CARGO) build $(ROOT) --release --target-dir target/root
+
+check: ## quick: does it compile
+	$(CARGO) check --locked --all-targets
+
+lint: ## formatting, clippy, shellcheck
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --locked --all-targets --test e2e -- -D warnings
+	$(CARGO) clippy $(ROOT) --lib -- -D warnings
+	shellcheck .ci/run install.sh $$(git ls-files '*.sh')
+
+unit: ## unit and integration tests
+	$(CARGO) test --locked
+
+scripts: build ## installer, sudoers and units, with real calls
+	tests/install.sh
+	tests/sudoers.sh
+	tests/units.sh
+
+e2e: build ## the end-to-end suite with real users and sudo, on the ZFS fake
+	tests/e2e.sh --zfs fake
+
+install-deps: ## the Debian packages that the tests call
+	tests/install-packages.sh test
+
+clean: ## remove what was built (the virtual machine's image stays)
+	rm -rf $(REEVE_TARGET) target

@@ -1,0 +1,35 @@
+#!/bin/bash
+# Installs the Debian packages whose commands are missing; does nothing, and needs no network, when all are there.
+#
+#   tests/install-packages.sh test|real
+set -euo pipefail
+
+# What each suite calls, and the package that has it.
+test_needs=(cc:gcc make:make shellcheck:shellcheck sudo:sudo visudo:sudo useradd:passwd unshare:util-linux
+  runuser:util-linux setpriv:util-linux mount:mount hostname:hostname systemd-analyze:systemd jq:jq curl:curl
+  openssl:openssl ps:procps)
+real_needs=(qemu-system-x86_64:qemu-system-x86 debootstrap:debootstrap mke2fs:e2fsprogs tar:tar)
+
+case ${1:-} in
+  test) needs=("${test_needs[@]}") ;;
+  real) needs=("${test_needs[@]}" "${real_needs[@]}") ;;
+  *) echo "usage: install-packages.sh test|real" >&2; exit 2 ;;
+esac
+
+export PATH=$PATH:/usr/sbin:/sbin DEBIAN_FRONTEND=noninteractive
+missing=()
+for need in "${needs[@]}"; do
+  command -v "${need%%:*}" >/dev/null || missing+=("${need##*:}")
+done
+[ ${#missing[@]} -gt 0 ] || exit 0
+
+echo "installing: ${missing[*]}"
+if ! command -v apt-get >/dev/null || [ "$(id -u)" != 0 ]; then
+  echo "install-packages.sh: install these yourself (this needs root and apt-get): ${missing[*]}" >&2
+  exit 1
+fi
+apt-get update -q >/dev/null
+apt-get install -y -q --no-install-recommends "${missing[@]}"
+for need in "${needs[@]}"; do
+  command -v "${need%%:*}" >/dev/null || { echo "install-packages.sh: ${need##*:} did not bring ${need%%:*}" >&2; exit 1; }
+done
