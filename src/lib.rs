@@ -9,3 +9,8 @@
 //!
 //! The modules stand in layer order: each may use those above it in this list, none below
 //! (`tests/architecture.rs` checks it).
+
+#[cfg(feature = "full")]
+pub mod operation;
+#[cfg(feature = "full")]
+pub mod principal;
