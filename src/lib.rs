@@ -10,6 +10,8 @@
 //! The modules stand in layer order: each may use those above it in this list, none below
 //! (`tests/architecture.rs` checks it).
 
+pub mod sys;
+
 #[cfg(feature = "full")]
 pub mod operation;
 #[cfg(feature = "full")]

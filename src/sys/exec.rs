@@ -1,0 +1,44 @@
+//! The last act of a wrapper: to become the program it was granted.
+
+use std::ffi::{CString, NulError};
+use std::io;
+use std::time::Duration;
+
+use nix::fcntl::{OFlag, open};
+use nix::sys::signal::{SigHandler, Signal, signal};
+use nix::sys::stat::{Mode, umask};
+use nix::unistd::{alarm, dup2_stdin, execve};
+
+/// All that a program started by Reeve sees of an environment.
+pub const ENVIRONMENT: [(&str, &str); 2] = [("PATH", "/usr/sbin:/usr/bin:/sbin:/bin"), ("LC_ALL", "C")];
+
+/// Ends this process by SIGALRM after that many seconds, whatever it has become by then: the timer survives `exec`.
+pub fn end_after(limit: Duration) {
+    let seconds = u32::try_from(limit.as_secs()).unwrap_or(u32::MAX).max(1);
+    alarm::set(seconds);
+}
+
+/// Becomes the program, with nothing on stdin and only [`ENVIRONMENT`] around it. Returns only to say why not.
+#[must_use]
+pub fn replace(program: &str, args: &[String]) -> io::Error {
+    match try_replace(program, args) {
+        Ok(never) => match never {},
+        Err(error) => error,
+    }
+}
+
+fn try_replace(program: &str, args: &[String]) -> io::Result<std::convert::Infallible> {
+    let path = CString::new(program)?;
+    let mut argv = vec![path.clone()];
+    argv.extend(args.iter().map(|arg| CString::new(arg.as_str())).collect::<Result<Vec<_>, NulError>>()?);
+    let environment: Vec<CString> = ENVIRONMENT
+        .iter()
+        .map(|(name, value)| CString::new(format!("{name}={value}")))
+        .collect::<Result<_, NulError>>()?;
+    dup2_stdin(open("/dev/null", OFlag::O_RDONLY | OFlag::O_CLOEXEC, Mode::empty())?)?;
+    // A mount point that zfs makes must be open to those who use it, and `exec` would hand an ignored SIGPIPE on.
+    umask(Mode::from_bits_truncate(0o022));
+    // SAFETY: the default disposition is not code of ours, so nothing can run inside a signal.
+    unsafe { signal(Signal::SIGPIPE, SigHandler::SigDfl) }?;
+    Ok(execve(&path, &argv, &environment)?)
+}

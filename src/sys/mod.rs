@@ -1,0 +1,15 @@
+//! What the kernel does for us: time, randomness, files that may be trusted, who is at the other end of a socket,
+//! and the one place that starts processes. The only unsafe code of the crate is below this line.
+#![allow(unsafe_code, reason = "system calls that neither std nor nix wraps are made here and nowhere else")]
+
+pub mod clock;
+pub mod exec;
+pub mod harden;
+pub mod host;
+pub mod ids;
+pub mod peer;
+pub mod process;
+pub mod random;
+#[cfg(test)]
+pub(crate) mod scratch;
+pub mod trusted_file;

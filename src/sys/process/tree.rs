@@ -1,0 +1,329 @@
+//! A running process and its group: one poll loop that feeds it, reads both its outputs and notices its end.
+
+use std::io::{self, Read, Write};
+use std::os::fd::{AsFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::os::unix::process::CommandExt;
+use std::process::{Child, ChildStdin, Stdio};
+use std::time::{Duration, Instant};
+
+use nix::errno::Errno;
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::signal::{Signal, killpg};
+use nix::unistd::Pid;
+
+use super::{Command, Ended, Exit, ProcessError, Stream};
+
+/// How long output is waited for once the process itself has ended: what it left in its pipes is there at once, and
+/// more can only come from somebody it left behind.
+const DRAIN_GRACE: Duration = Duration::from_millis(200);
+
+/// How long a killed process may take to die.
+const KILL_GRACE: Duration = Duration::from_secs(2);
+
+const CHUNK: usize = 64 * 1024;
+
+/// A started process that leads its own group. Dropping it ends the group.
+pub(super) struct Tree {
+    child: Child,
+    exit: Option<OwnedFd>,
+    reaped: bool,
+}
+
+/// How far a run has come.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    Running,
+    Killed,
+    Exited,
+}
+
+impl Tree {
+    pub(super) fn start(command: &Command) -> Result<Tree, ProcessError> {
+        let program = &command.program;
+        if !program.is_absolute() {
+            return Err(ProcessError::NotAbsolute(program.clone()));
+        }
+        let stdin = if command.stdin.is_empty() { Stdio::null() } else { Stdio::piped() };
+        let child = builder(command)
+            .stdin(stdin)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .map_err(|source| ProcessError::Start { program: program.clone(), source })?;
+        Ok(Tree { child, exit: None, reaped: false })
+    }
+
+    pub(super) fn of(child: Child) -> Tree {
+        Tree { child, exit: None, reaped: false }
+    }
+
+    pub(super) fn run(
+        mut self,
+        command: &Command,
+        on_output: &mut dyn FnMut(Stream, &[u8]),
+    ) -> Result<Ended, ProcessError> {
+        let lost = |source| ProcessError::Watch { program: command.program.clone(), source };
+        let (end, truncated) = self.watch(command, on_output).map_err(lost)?;
+        let timed_out = match end {
+            End::InTime => false,
+            End::Killed => true,
+            End::Unkillable => {
+                return Err(ProcessError::StillRunning {
+                    program: command.program.clone(),
+                    pid: self.child.id(),
+                });
+            }
+        };
+        let status = self.reap().map_err(lost)?;
+        Ok(Ended { status, truncated, timed_out })
+    }
+
+    fn watch(
+        &mut self,
+        command: &Command,
+        on_output: &mut dyn FnMut(Stream, &[u8]),
+    ) -> io::Result<(End, bool)> {
+        let mut pipes = Pipes::take(&mut self.child, command)?;
+        let exit = self.exit.insert(pidfd(&self.child)?).try_clone()?;
+        let mut phase = Phase::Running;
+        let mut timed_out = false;
+        let mut until = after(command.deadline);
+        loop {
+            let exited = pipes.step((phase != Phase::Exited).then(|| exit.as_fd()), until, on_output)?;
+            if exited {
+                phase = Phase::Exited;
+                until = after(DRAIN_GRACE);
+            }
+            let over = now() >= until;
+            match phase {
+                Phase::Exited if over || pipes.outputs_closed() => {
+                    return Ok((if timed_out { End::Killed } else { End::InTime }, pipes.truncated));
+                }
+                Phase::Running if over => {
+                    timed_out = true;
+                    self.kill();
+                    phase = Phase::Killed;
+                    until = after(KILL_GRACE);
+                }
+                Phase::Killed if over => return Ok((End::Unkillable, pipes.truncated)),
+                Phase::Running | Phase::Killed | Phase::Exited => {}
+            }
+        }
+    }
+
+    /// Ends what is left of the group, then lets go of its leader. In this order: until it is reaped the leader keeps
+    /// its number, so that no stranger can have come by it.
+    fn reap(&mut self) -> io::Result<Exit> {
+        self.kill();
+        let status = self.child.wait()?;
+        self.reaped = true;
+        Ok(Exit::from_status(status))
+    }
+
+    /// Kills the group. Failure shows: the process does not end, and [`End::Unkillable`] follows.
+    pub(super) fn kill(&mut self) {
+        if let Ok(pid) = i32::try_from(self.child.id())
+            && !self.reaped
+        {
+            let _ = killpg(Pid::from_raw(pid), Signal::SIGKILL);
+        }
+    }
+
+    pub(super) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    pub(super) fn try_wait(&mut self) -> io::Result<Option<Exit>> {
+        let status = self.child.try_wait()?;
+        self.reaped |= status.is_some();
+        Ok(status.map(Exit::from_status))
+    }
+}
+
+impl Drop for Tree {
+    fn drop(&mut self) {
+        if self.reaped {
+            return;
+        }
+        self.kill();
+        // Whoever drops must not wait for one that will not die.
+        let pid = self.child.id();
+        if !matches!(self.child.try_wait(), Ok(Some(_))) {
+            std::thread::spawn(move || {
+                if let Ok(pid) = i32::try_from(pid) {
+                    let _ = nix::sys::wait::waitpid(Pid::from_raw(pid), None);
+                }
+            });
+        }
+    }
+}
+
+enum End {
+    InTime,
+    Killed,
+    Unkillable,
+}
+
+/// A std command with path, arguments, environment and its own process group, but no descriptors yet.
+#[allow(clippy::disallowed_methods, reason = "the one place that starts processes")]
+pub(super) fn builder(command: &Command) -> std::process::Command {
+    let mut builder = std::process::Command::new(&command.program);
+    builder.args(&command.args).env_clear().envs(command.env.iter().map(|(name, value)| (name, value)));
+    builder.process_group(0);
+    builder
+}
+
+/// Our ends of a process's three pipes.
+struct Pipes<'a> {
+    stdin: Option<ChildStdin>,
+    unsent: &'a [u8],
+    stdout: Output,
+    stderr: Output,
+    buffer: Vec<u8>,
+    truncated: bool,
+}
+
+/// One output: the pipe while it is open, and how many bytes may still be kept.
+struct Output {
+    stream: Stream,
+    pipe: Option<std::fs::File>,
+    room: usize,
+}
+
+impl<'a> Pipes<'a> {
+    fn take(child: &mut Child, command: &'a Command) -> io::Result<Pipes<'a>> {
+        let stdin = child.stdin.take();
+        if let Some(pipe) = &stdin {
+            // The pipe's other end has flags of its own, so the child does not see this.
+            fcntl(pipe, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
+        }
+        let output = |stream, pipe: Option<OwnedFd>| Output {
+            stream,
+            pipe: pipe.map(std::fs::File::from),
+            room: command.max_output,
+        };
+        Ok(Pipes {
+            stdin,
+            unsent: &command.stdin,
+            stdout: output(Stream::Stdout, child.stdout.take().map(OwnedFd::from)),
+            stderr: output(Stream::Stderr, child.stderr.take().map(OwnedFd::from)),
+            buffer: vec![0; CHUNK],
+            truncated: false,
+        })
+    }
+
+    fn outputs_closed(&self) -> bool {
+        self.stdout.pipe.is_none() && self.stderr.pipe.is_none()
+    }
+
+    /// Waits for something to happen, deals with it, and says whether the process has ended.
+    fn step(
+        &mut self,
+        exit: Option<BorrowedFd<'_>>,
+        until: Instant,
+        on_output: &mut dyn FnMut(Stream, &[u8]),
+    ) -> io::Result<bool> {
+        let [stdin, stdout, stderr, exited] = self.ready(exit, until)?;
+        if stdin {
+            self.feed()?;
+        }
+        if stdout {
+            self.truncated |= self.stdout.forward(&mut self.buffer, on_output)?;
+        }
+        if stderr {
+            self.truncated |= self.stderr.forward(&mut self.buffer, on_output)?;
+        }
+        Ok(exited)
+    }
+
+    fn ready(&self, exit: Option<BorrowedFd<'_>>, until: Instant) -> io::Result<[bool; 4]> {
+        let sources = [
+            (self.stdin.as_ref().map(AsFd::as_fd), PollFlags::POLLOUT),
+            (self.stdout.pipe.as_ref().map(AsFd::as_fd), PollFlags::POLLIN),
+            (self.stderr.pipe.as_ref().map(AsFd::as_fd), PollFlags::POLLIN),
+            (exit, PollFlags::POLLIN),
+        ];
+        let mut fds: Vec<PollFd<'_>> =
+            sources.iter().filter_map(|(fd, wanted)| fd.map(|fd| PollFd::new(fd, *wanted))).collect();
+        match poll(&mut fds, timeout(until)) {
+            Ok(_) | Err(Errno::EINTR) => {}
+            Err(errno) => return Err(errno.into()),
+        }
+        let mut seen = fds.iter();
+        Ok(sources.map(|(fd, _)| fd.is_some() && seen.next().and_then(PollFd::any).unwrap_or(false)))
+    }
+
+    fn feed(&mut self) -> io::Result<()> {
+        let Some(pipe) = &mut self.stdin else { return Ok(()) };
+        match pipe.write(self.unsent) {
+            Ok(sent) => self.unsent = self.unsent.get(sent..).unwrap_or_default(),
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => self.unsent = &[],
+            Err(error) if is_passing(&error) => {}
+            Err(error) => return Err(error),
+        }
+        if self.unsent.is_empty() {
+            self.stdin = None;
+        }
+        Ok(())
+    }
+}
+
+impl Output {
+    /// Hands on one read, as far as there is room; says whether something was thrown away.
+    fn forward(&mut self, buffer: &mut [u8], on_output: &mut dyn FnMut(Stream, &[u8])) -> io::Result<bool> {
+        let Some(pipe) = &mut self.pipe else { return Ok(false) };
+        match pipe.read(buffer) {
+            Ok(0) => {
+                self.pipe = None;
+                Ok(false)
+            }
+            Ok(got) => {
+                let kept = got.min(self.room);
+                self.room -= kept;
+                if let Some(bytes) = buffer.get(..kept)
+                    && kept > 0
+                {
+                    on_output(self.stream, bytes);
+                }
+                Ok(kept < got)
+            }
+            Err(error) if is_passing(&error) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+fn is_passing(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted)
+}
+
+fn pidfd(child: &Child) -> io::Result<OwnedFd> {
+    // SAFETY: two integers. The child has not been reaped, so the number is its own and nobody else's.
+    let fd = unsafe { libc::syscall(libc::SYS_pidfd_open, child.id(), 0) };
+    match i32::try_from(fd) {
+        // SAFETY: the kernel has just made this descriptor (with CLOEXEC, as it always does for a pidfd) and nothing
+        // else owns it.
+        Ok(fd) if fd >= 0 => Ok(unsafe { OwnedFd::from_raw_fd(fd) }),
+        Ok(_) | Err(_) => Err(io::Error::last_os_error()),
+    }
+}
+
+#[allow(
+    clippy::disallowed_methods,
+    reason = "a deadline of the kernel's, not a time that anything is decided by"
+)]
+fn now() -> Instant {
+    Instant::now()
+}
+
+fn after(time: Duration) -> Instant {
+    const A_DAY: Duration = Duration::from_secs(24 * 60 * 60);
+    now() + time.min(A_DAY)
+}
+
+/// Rounded up, so that a wait never ends just before its time and spins.
+fn timeout(until: Instant) -> PollTimeout {
+    let left = until.saturating_duration_since(now());
+    PollTimeout::try_from(left.as_millis().saturating_add(1)).unwrap_or(PollTimeout::MAX)
+}
