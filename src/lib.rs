@@ -13,6 +13,10 @@
 pub mod sys;
 
 #[cfg(feature = "full")]
+pub mod principal;
+#[cfg(feature = "full")]
 pub mod operation;
 #[cfg(feature = "full")]
-pub mod principal;
+pub mod job;
+#[cfg(feature = "full")]
+pub mod gate;

@@ -1,0 +1,370 @@
+//! What may be said to the gate, and what it answers: one closed table. A frame is a little-endian u32 length and JSON.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+pub use crate::job::State;
+use crate::operation::{Invalid, Submission};
+use crate::principal::{PrincipalName, Role};
+
+/// The longest frame, in bytes: a body of 64 KiB that JSON escapes grow, and the largest listing.
+pub const MAX_FRAME: usize = 8 << 20;
+
+/// One request to the gate.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Ask {
+    /// Chosen by the asker; the reply carries it.
+    pub id: u64,
+    /// Who asks, as the certificate says; absent in notes about callers that have no name.
+    pub caller: Option<PrincipalName>,
+    /// What is asked.
+    pub call: Call,
+}
+
+/// The gate's reply to one request.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Reply {
+    /// The request's.
+    pub id: u64,
+    /// The answer, or why there is none.
+    pub answer: Result<Answer, Problem>,
+}
+
+/// Everything that can be asked.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Call {
+    /// Decide and, when granted, do.
+    Submit {
+        /// What.
+        submission: Submission,
+        /// The caller's `Idempotency-Key`.
+        idempotency_key: Option<String>,
+    },
+    /// Say what would be decided and what would happen.
+    Plan {
+        /// What.
+        submission: Submission,
+    },
+    /// Ask the rules about a tool that Reeve does not run.
+    Evaluate {
+        /// The tool's name.
+        tool: String,
+        /// Its arguments.
+        args: Map<String, Value>,
+        /// What the caller says of the circumstances; identity is never taken from it.
+        context: Map<String, Value>,
+    },
+    /// An operation's envelope, once its version is past `seen` or `wait_ms` are over.
+    Get {
+        /// Its id.
+        op: String,
+        /// How long to wait, in milliseconds; at most 300 000.
+        wait_ms: u64,
+        /// The version that the asker has; 0 for none.
+        seen: u64,
+    },
+    /// Take an operation back before it begins.
+    Cancel {
+        /// Its id.
+        op: String,
+    },
+    /// The caller's operations, newest first; an admin's, everyone's.
+    List {
+        /// Only these.
+        state: Option<State>,
+        /// Only of this kind.
+        kind: Option<String>,
+        /// Where the page before ended.
+        cursor: Option<String>,
+        /// How many; at most 200.
+        limit: u32,
+    },
+    /// Approvals that wait.
+    Pending,
+    /// The catalogue with what the caller's contract has.
+    Catalogue,
+    /// What a principal is and offers, as far as the caller's contract shows it.
+    Directory {
+        /// Its name.
+        handle: String,
+    },
+    /// The gate's health, for `GET /health`.
+    Status,
+    /// The gate's metrics in Prometheus' text form; for the roles metrics and admin.
+    Metrics,
+    /// Read configuration, contracts and policy again; for admins.
+    Reload,
+    /// Put into the audit log what the network side saw.
+    Note(NetworkEvent),
+    /// On the host's local socket only: vote on an approval as the Unix user that asks.
+    Vote {
+        /// The approval's id, or the operation's.
+        approval: String,
+        /// Confirm or deny.
+        confirm: bool,
+    },
+}
+
+/// What the network side saw of callers that never reached the gate. Counts are over at most one second.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "snake_case", deny_unknown_fields)]
+pub enum NetworkEvent {
+    /// A handshake that failed, or a certificate that has no principal.
+    AuthFailure {
+        /// A word of a fixed set, as the metric's label.
+        reason: String,
+        /// SHA-256 of the certificate, where there was one.
+        certificate: Option<String>,
+        /// The peer's address.
+        peer: String,
+        /// How many of the same.
+        count: u64,
+    },
+    /// Requests refused for their rate.
+    RateLimited {
+        /// Whose.
+        principal: PrincipalName,
+        /// How many.
+        count: u64,
+    },
+}
+
+/// What the gate answers.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Answer {
+    /// To Submit, Get and Cancel.
+    Operation(Box<Envelope>),
+    /// To Plan.
+    Plan {
+        /// What would be decided.
+        decision: Decision,
+        /// What would happen.
+        effects: Option<Value>,
+    },
+    /// To Evaluate.
+    Verdict {
+        /// `allow`, `review` or `deny`.
+        verdict: String,
+        /// Why.
+        reason: String,
+    },
+    /// To List.
+    Operations {
+        /// Newest first.
+        operations: Vec<Envelope>,
+        /// Where the next page begins; absent on the last.
+        next: Option<String>,
+    },
+    /// To Pending.
+    Approvals(Vec<WaitingApproval>),
+    /// To Catalogue and Directory: JSON as it goes to the caller.
+    Document(Value),
+    /// To Status.
+    Status(Status),
+    /// To Metrics.
+    Text(String),
+    /// To Reload, Note and Vote: what was done, in a sentence.
+    Done(String),
+}
+
+/// What a caller sees of an operation.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Envelope {
+    /// `op_` and 26 characters that sort by time.
+    pub id: String,
+    /// Whose operation it is.
+    pub principal: PrincipalName,
+    /// Where it is.
+    pub state: State,
+    /// Whether nothing follows.
+    #[serde(rename = "final")]
+    pub is_final: bool,
+    /// Grows by one with every change of state; the id of the event in the event stream.
+    pub version: u64,
+    /// The operation in its canonical form.
+    pub operation: Value,
+    /// RFC 3339.
+    pub created_at: String,
+    /// What was decided, and by which rule.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub decision: Option<Decision>,
+    /// What would happen, or did.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub effects: Option<Value>,
+    /// The operation's own result.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub result: Option<Value>,
+    /// The tool's exit status.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub exit_code: Option<i32>,
+    /// Whether the host was read again and is as it should be.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub verified: Option<bool>,
+    /// Why it failed, for the caller.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+    /// How to take it back.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub undo: Option<Undo>,
+    /// The last audit record about it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub audit: Option<AuditRef>,
+    /// While it waits for people.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub approval: Option<ApprovalView>,
+    /// In how many seconds to ask again, while it is not final.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub retry_after: Option<u64>,
+}
+
+/// What was decided.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Decision {
+    /// `allow`, `review` or `deny`.
+    pub verdict: String,
+    /// The rule that decided.
+    pub rule: String,
+    /// The rule's words.
+    pub reason: String,
+    /// Digest of the policy and contracts in force.
+    pub policy: String,
+}
+
+/// An operation that takes this one back.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Undo {
+    /// As it would be submitted.
+    pub op: Value,
+    /// RFC 3339; absent when it does not end.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub until: Option<String>,
+}
+
+/// A place in the audit log.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct AuditRef {
+    /// The record's number.
+    pub seq: u64,
+    /// `sha256:` and 64 hex digits.
+    pub hash: String,
+}
+
+/// What a caller sees of an approval; never a token.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ApprovalView {
+    /// `ap_` and 26 characters.
+    pub id: String,
+    /// RFC 3339.
+    pub expires_at: String,
+    /// How many people must confirm.
+    pub needed: u32,
+    /// How many have.
+    pub given: u32,
+}
+
+/// An approval in `GET /pending`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct WaitingApproval {
+    /// The operation's id.
+    pub operation: String,
+    /// Who asks.
+    pub principal: PrincipalName,
+    /// `zfs destroy tank/media@old`.
+    pub command: String,
+    /// The approval.
+    #[serde(flatten)]
+    pub approval: ApprovalView,
+}
+
+/// The gate's health. Read from memory.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Status {
+    /// The host's name.
+    pub host: String,
+    /// Whether the audit log takes records.
+    pub audit: bool,
+    /// `up`, `down` or `none` when no channel is configured.
+    pub approvals: String,
+    /// What the last probe of sudoers found; absent when none was made.
+    pub sudoers_warnings: Option<u64>,
+    /// The principals that have contracts, with their roles.
+    pub principals: Vec<(PrincipalName, Vec<Role>)>,
+}
+
+/// Why there is no answer. Nothing ran, unless `kind` says otherwise.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Problem {
+    /// Which of the kinds that the outside tells apart.
+    pub kind: ProblemKind,
+    /// For the caller: no path, no output of tools, no source of policy.
+    pub detail: String,
+    /// JSON Pointer to the field that is wrong.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pointer: Option<String>,
+    /// Seconds until another attempt makes sense.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry_after: Option<u64>,
+    /// The operation's id, when one was recorded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub operation: Option<String>,
+    /// What was decided.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub decision: Option<Decision>,
+    /// Narrower or undoable operations that would be allowed now.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub alternatives: Vec<Value>,
+}
+
+/// The kinds of problems.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ProblemKind {
+    /// A field is wrong.
+    Invalid,
+    /// Floor, contract or policy say no.
+    Denied,
+    /// The caller has no contract, or not the role.
+    Forbidden,
+    /// There is no such operation for this caller.
+    NotFound,
+    /// The same `Idempotency-Key` with another operation.
+    IdempotencyConflict,
+    /// The host is not as the operation needs it: a snapshot that exists, a dataset with clones.
+    PlanRefused,
+    /// The operation is past the point where that can be done.
+    TooLate,
+    /// The same was refused or ran out of time a moment ago.
+    CoolDown,
+    /// Too many of the caller's operations wait or run.
+    Busy,
+    /// No approver can be asked.
+    NoChannel,
+    /// The audit log does not take records.
+    AuditUnavailable,
+    /// The launcher, the store or the host cannot do its part.
+    Unavailable,
+}
+
+impl Problem {
+    /// A problem of a kind, with words for the caller.
+    pub fn new(kind: ProblemKind, detail: impl Into<String>) -> Self {
+        Self {
+            kind,
+            detail: detail.into(),
+            pointer: None,
+            retry_after: None,
+            operation: None,
+            decision: None,
+            alternatives: Vec::new(),
+        }
+    }
+}
+
+impl From<Invalid> for Problem {
+    fn from(invalid: Invalid) -> Self {
+        Self { pointer: Some(invalid.pointer), ..Self::new(ProblemKind::Invalid, invalid.problem) }
+    }
+}
