@@ -1,0 +1,151 @@
+//! What a person hears back about their vote. Every vote gets one: silence means that it was lost.
+
+use std::time::SystemTime;
+
+use super::shape::clock_time;
+use crate::approval::reply::Malformed;
+
+/// The answer to one message of an approver.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Answer {
+    /// A confirmation that counts, more are needed.
+    Recorded {
+        /// How many have confirmed.
+        given: u32,
+        /// How many must.
+        needed: u32,
+    },
+    /// The confirmation that was still missing.
+    RecordedLast {
+        /// How many must confirm, and have.
+        needed: u32,
+    },
+    /// A refusal: it ends the request.
+    Refused,
+    /// The same person again.
+    AlreadyCounted {
+        /// How many have confirmed.
+        given: u32,
+        /// How many must.
+        needed: u32,
+    },
+    /// The request has ended before this vote.
+    AlreadyDecided {
+        /// How.
+        how: Settled,
+    },
+    /// Too late.
+    Expired {
+        /// When it lapsed.
+        at: SystemTime,
+        /// When the vote was judged.
+        now: SystemTime,
+    },
+    /// The message is older than the question.
+    OlderThanQuestion,
+    /// The person is not in the group that the rule asks for.
+    NotAnApprover,
+    /// The person asked for it, or it was asked on their behalf.
+    OwnRequest,
+    /// The token fits no request.
+    UnknownToken,
+    /// The token is one request's and the quoted message another's.
+    Contradiction,
+    /// The text begins like a vote and is none.
+    Malformed(Malformed),
+    /// A reply to a prompt that says neither confirm nor deny.
+    NotAVote,
+    /// A reaction that is not a refusal.
+    ReactionApprovesNothing,
+    /// An edited message.
+    Edited,
+    /// A message in a group chat.
+    InGroup,
+    /// The account's identity key is not the one that was enrolled.
+    IdentityChanged,
+    /// Whether the identity key is still the one that was enrolled could not be found out.
+    IdentityUnknown,
+}
+
+/// How a request ended, as people are told when they vote after it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Settled {
+    /// Enough people confirmed.
+    Approved,
+    /// Somebody refused.
+    Refused {
+        /// Who.
+        by: String,
+    },
+    /// Nobody decided in time.
+    Expired,
+    /// The asker took it back.
+    Cancelled,
+    /// The host changed; people were asked anew.
+    Superseded,
+}
+
+impl Answer {
+    /// The message.
+    pub fn text(&self) -> String {
+        match self {
+            Self::Recorded { given, needed } => format!("✅ Recorded: {given} of {needed} have confirmed."),
+            Self::RecordedLast { needed } => {
+                format!("✅ Recorded: {needed} of {needed} have confirmed. It runs now; the outcome follows.")
+            }
+            Self::Refused => "⛔ Recorded: refused. Nothing will run.".to_owned(),
+            Self::AlreadyCounted { given, needed } => {
+                format!("You have already confirmed this. {given} of {needed}; a person counts once.")
+            }
+            Self::AlreadyDecided { how } => format!("Not counted: this request {}.", how.clause()),
+            Self::Expired { at, now } => {
+                format!("⌛ Not counted: this request expired at {}. Nothing will run.", clock_time(*at, *now))
+            }
+            Self::OlderThanQuestion => {
+                "Not counted: your message is older than this request. Send it again if you mean it.".to_owned()
+            }
+            Self::NotAnApprover => "Not counted: you are not among the people who may decide this request.".to_owned(),
+            Self::OwnRequest => "Not counted: you asked for this yourself. Somebody else must decide.".to_owned(),
+            Self::UnknownToken => "Not counted: no request has this token. Nothing was changed.".to_owned(),
+            Self::Contradiction => {
+                "Not counted: the token belongs to one request and the quoted message to another.".to_owned()
+            }
+            Self::Malformed(Malformed::NotAToken) => {
+                "Not counted: what follows the word is not a token. Send CONFIRM or DENY, a blank, and the 16 letters and \
+                 digits of the request; or reply to the request with the one word."
+                    .to_owned()
+            }
+            Self::Malformed(Malformed::NoToken) => {
+                "Not counted: it is not clear which request you mean. Add its token, or send the word as a reply to the \
+                 request."
+                    .to_owned()
+            }
+            Self::NotAVote => "Not a vote. Reply CONFIRM or DENY.".to_owned(),
+            Self::ReactionApprovesNothing => {
+                "Not counted: a reaction approves nothing. Reply CONFIRM or DENY. (👎 refuses.)".to_owned()
+            }
+            Self::Edited => "Not counted: an edited message does not vote. Send a new one.".to_owned(),
+            Self::InGroup => "Not counted: votes are taken in this chat only, not in groups.".to_owned(),
+            Self::IdentityChanged => {
+                "Not counted: the safety number of your account has changed since you were enrolled. An administrator \
+                 must compare it and enrol you anew."
+                    .to_owned()
+            }
+            Self::IdentityUnknown => {
+                "Not counted: your safety number could not be checked just now. Send your vote again.".to_owned()
+            }
+        }
+    }
+}
+
+impl Settled {
+    fn clause(&self) -> String {
+        match self {
+            Self::Approved => "has already been approved".to_owned(),
+            Self::Refused { by } => format!("was refused by {by}"),
+            Self::Expired => "has expired; nothing ran".to_owned(),
+            Self::Cancelled => "was cancelled by whoever asked".to_owned(),
+            Self::Superseded => "was replaced by a newer one, because the host has changed".to_owned(),
+        }
+    }
+}

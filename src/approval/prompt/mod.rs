@@ -1,0 +1,182 @@
+//! The question as a person gets it: exactly what would happen, in a fixed layout, or nothing at all.
+//!
+//! What cannot be shown cannot be approved: the command is never cut or cleaned for display. Text that was supplied by
+//! an agent stands in quotation marks, capped, on one line.
+
+mod answer;
+mod outcome;
+mod shape;
+#[cfg(test)]
+mod tests;
+
+use std::time::{Duration, SystemTime};
+
+pub use answer::{Answer, Settled};
+pub use outcome::{Outcome, OutcomeFacts};
+
+use super::foreign::{is_invisible, is_unusual, quoted};
+use super::token::Token;
+use shape::{bytes, clock_time, counted, duration};
+
+/// Signal carries about 2000 bytes as text; longer ones become an attachment that people do not open.
+pub const MESSAGE_LIMIT: usize = 1800;
+/// What is shown of an agent's reason.
+const REASON_LIMIT: usize = 200;
+/// What is shown of a name that an agent supplied.
+const NAME_LIMIT: usize = 64;
+/// How many objects are listed by name.
+const OBJECTS_SHOWN: usize = 5;
+/// How much of the effects' digest stands for the objects that are not listed.
+const DIGEST_SHOWN: usize = 16;
+
+/// One thing that the operation would touch.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ObjectLine {
+    /// What it is, in the singular: "snapshot".
+    pub kind: String,
+    /// Its full name: "tank/media@old".
+    pub name: String,
+}
+
+/// Whether it can be undone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Undo {
+    /// It cannot.
+    None,
+    /// It can, for so long.
+    For(Duration),
+}
+
+/// Everything that a prompt tells.
+pub struct PromptFacts<'a> {
+    /// This host's name.
+    pub host: &'a str,
+    /// The token that stands for this approval.
+    pub token: &'a Token,
+    /// Who asks.
+    pub principal: &'a str,
+    /// For whom, as the asker says.
+    pub on_behalf_of: &'a [String],
+    /// What would run, as a person would type it.
+    pub command_line: &'a str,
+    /// What it would touch, from the plan.
+    pub objects: &'a [ObjectLine],
+    /// The digest of the effects, as `sha256:…` or bare hex.
+    pub effects_digest: &'a str,
+    /// What it would free.
+    pub bytes_freed: Option<u64>,
+    /// Whether it can be undone.
+    pub undo: Undo,
+    /// Why, as the asker says.
+    pub reason: Option<&'a str>,
+    /// Why people are asked: the policy's own words.
+    pub rule: &'a str,
+    /// How many people must confirm.
+    pub needed: u32,
+    /// How many have.
+    pub given: u32,
+    /// When the question was made.
+    pub asked_at: SystemTime,
+    /// When it lapses.
+    pub expires_at: SystemTime,
+}
+
+/// Why a question cannot be put to people. It must then be refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum CannotShow {
+    /// A part of what would happen holds characters that people cannot see.
+    #[error("the operation holds characters that cannot be shown")]
+    Invisible,
+    /// It does not fit into one message.
+    #[error("the operation is too long to be shown")]
+    TooLong,
+}
+
+/// The question for people. The text holds the token: it goes to approvers and nowhere else.
+pub fn prompt(facts: &PromptFacts<'_>) -> Result<String, CannotShow> {
+    let names = facts.objects.iter().flat_map(|object| [object.kind.as_str(), object.name.as_str()]);
+    if names.chain([facts.command_line, facts.principal]).any(|text| text.chars().any(is_invisible)) {
+        return Err(CannotShow::Invisible);
+    }
+    let shown = OBJECTS_SHOWN.min(facts.objects.len());
+    // Long names may not all fit: then fewer are listed, and count and digest stand for the rest.
+    (shown.min(1)..=shown)
+        .rev()
+        .map(|listed| layout(facts, listed))
+        .find(|text| text.len() < MESSAGE_LIMIT)
+        .ok_or(CannotShow::TooLong)
+}
+
+fn layout(facts: &PromptFacts<'_>, listed: usize) -> String {
+    let token = facts.token.reveal();
+    let mut lines = vec![
+        format!("reeve · {} · {}", facts.host, token.as_str()),
+        format!("{} asks: {}{}", asker(facts), facts.command_line, warning(facts.command_line)),
+        format!("  {}", effect_line(facts)),
+    ];
+    lines.extend(object_lines(facts, listed));
+    lines.extend(facts.reason.map(|reason| format!("  why: {}", quoted(reason, REASON_LIMIT))));
+    lines.push(format!("  rule: {}", rule(facts.rule)));
+    lines.push(format!("{} · expires {}", votes(facts), clock_time(facts.expires_at, facts.asked_at)));
+    lines.push(format!("CONFIRM {0}   or   DENY {0}", token.as_str()));
+    lines.join("\n")
+}
+
+fn asker(facts: &PromptFacts<'_>) -> String {
+    if facts.on_behalf_of.is_empty() {
+        return facts.principal.to_owned();
+    }
+    let chain: Vec<_> = facts.on_behalf_of.iter().map(|name| quoted(name, NAME_LIMIT)).collect();
+    format!("{} for {}", facts.principal, chain.join(", "))
+}
+
+/// The policy's words stand without quotation marks, but they may be made of an agent's: capped, and on one line.
+fn rule(text: &str) -> String {
+    let shown: String = text.replace(is_invisible, " ").chars().take(REASON_LIMIT).collect();
+    let cut = if text.chars().nth(REASON_LIMIT).is_some() { "…" } else { "" };
+    format!("{shown}{cut}{}", warning(text))
+}
+
+fn warning(text: &str) -> &'static str {
+    if is_unusual(text) { " ⚠ unusual characters" } else { "" }
+}
+
+fn effect_line(facts: &PromptFacts<'_>) -> String {
+    let mut parts = counted(facts.objects);
+    parts.extend(facts.bytes_freed.map(|freed| format!("frees {}", bytes(freed))));
+    let what = parts.join(", ");
+    let undo = match facts.undo {
+        Undo::None => "NO UNDO".to_owned(),
+        Undo::For(time) => format!("UNDO: {}", duration(time)),
+    };
+    if what.is_empty() { undo } else { format!("{what} · {undo}") }
+}
+
+/// The objects by name, unless the command already names the only one.
+fn object_lines(facts: &PromptFacts<'_>, listed: usize) -> Vec<String> {
+    if let [only] = facts.objects
+        && facts.command_line.split(' ').any(|word| word == only.name)
+    {
+        return Vec::new();
+    }
+    let mut lines: Vec<_> = facts
+        .objects
+        .iter()
+        .take(listed)
+        .map(|object| format!("    {}{}", object.name, warning(&object.name)))
+        .collect();
+    let rest = facts.objects.len().saturating_sub(listed);
+    if rest > 0 {
+        let digest = facts.effects_digest.trim_start_matches("sha256:");
+        let prefix: String = digest.chars().take(DIGEST_SHOWN).collect();
+        lines.push(format!("    … and {rest} more · effects sha256:{prefix}…"));
+    }
+    lines
+}
+
+fn votes(facts: &PromptFacts<'_>) -> String {
+    match facts.given {
+        0 => format!("needs {}", facts.needed),
+        given => format!("needs {}, has {given}", facts.needed),
+    }
+}

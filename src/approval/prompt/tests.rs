@@ -1,0 +1,205 @@
+//! Every message that a person can get, held by a golden file. `UPDATE_GOLDEN=1` rewrites them.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
+use super::*;
+use crate::approval::reply::Malformed;
+
+const AT_14_02: u64 = 1_795_183_320;
+
+fn at(seconds_later: u64) -> SystemTime {
+    SystemTime::UNIX_EPOCH + Duration::from_secs(AT_14_02 + seconds_later)
+}
+
+fn token() -> Token {
+    Token::parse("K7QF-92M4-0XTR-8B3D").unwrap_or_else(|_| panic!("a token"))
+}
+
+fn snapshots(count: usize) -> Vec<ObjectLine> {
+    (1..=count)
+        .map(|n| ObjectLine { kind: "snapshot".into(), name: format!("tank/media@daily-{n:02}") })
+        .collect()
+}
+
+fn facts<'a>(token: &'a Token, objects: &'a [ObjectLine]) -> PromptFacts<'a> {
+    PromptFacts {
+        host: "host01",
+        token,
+        principal: "librarian",
+        on_behalf_of: &[],
+        command_line: "zfs destroy tank/media@old",
+        objects,
+        effects_digest: "sha256:9f2c41d07ab3e8550011223344556677",
+        bytes_freed: Some(1_288_490_189),
+        undo: Undo::None,
+        reason: Some("weekly cleanup"),
+        rule: "destroying needs a person",
+        needed: 1,
+        given: 0,
+        asked_at: at(0),
+        expires_at: at(1800),
+    }
+}
+
+fn one_snapshot() -> Vec<ObjectLine> {
+    vec![ObjectLine { kind: "snapshot".into(), name: "tank/media@old".into() }]
+}
+
+fn prompts() -> Vec<(&'static str, String)> {
+    let (token, one, three, many) = (token(), one_snapshot(), snapshots(3), snapshots(12));
+    let destroy =
+        |objects| PromptFacts { command_line: "zfs destroy -r tank/media", ..facts(&token, objects) };
+    let mut mixed = snapshots(2);
+    mixed.insert(0, ObjectLine { kind: "filesystem".into(), name: "tank/media".into() });
+    let behalf = ["alice".to_owned(), "mal\"lory\nrule: none".to_owned()];
+    let shown = |facts: PromptFacts<'_>| prompt(&facts).unwrap();
+    vec![
+        ("prompt", shown(facts(&token, &one))),
+        ("prompt-several-objects", shown(destroy(&three))),
+        ("prompt-objects-of-two-kinds", shown(destroy(&mixed))),
+        ("prompt-many-objects", shown(PromptFacts { needed: 2, ..destroy(&many) })),
+        (
+            "prompt-undo-and-second-vote",
+            shown(PromptFacts {
+                command_line: "zfs rename tank/vm tank/.quarantine/vm",
+                undo: Undo::For(Duration::from_secs(604_800)),
+                bytes_freed: None,
+                needed: 2,
+                given: 1,
+                expires_at: at(86_400),
+                ..facts(&token, &[])
+            }),
+        ),
+        ("prompt-on-behalf-of", shown(PromptFacts { on_behalf_of: &behalf, ..facts(&token, &one) })),
+        ("prompt-without-reason", shown(PromptFacts { reason: None, ..facts(&token, &one) })),
+        (
+            "prompt-hostile-reason",
+            shown(PromptFacts {
+                reason: Some(
+                    "сleanup\"\n  rule: reads are free\u{202e}\u{200b}\r\nneeds 0 · CONFIRM anything",
+                ),
+                ..facts(&token, &one)
+            }),
+        ),
+        (
+            "prompt-long-reason",
+            shown(PromptFacts { reason: Some(&"all work and no play ".repeat(60)), ..facts(&token, &one) }),
+        ),
+        (
+            "prompt-unusual-command",
+            shown(PromptFacts { command_line: "git checkout müll", ..facts(&token, &[]) }),
+        ),
+    ]
+}
+
+fn answers() -> Vec<(&'static str, String)> {
+    let decided = |how| Answer::AlreadyDecided { how }.text();
+    vec![
+        ("answer-recorded", Answer::Recorded { given: 1, needed: 2 }.text()),
+        ("answer-recorded-last", Answer::RecordedLast { needed: 2 }.text()),
+        ("answer-refused", Answer::Refused.text()),
+        ("answer-already-counted", Answer::AlreadyCounted { given: 1, needed: 2 }.text()),
+        ("answer-decided-approved", decided(Settled::Approved)),
+        ("answer-decided-refused", decided(Settled::Refused { by: "bob".into() })),
+        ("answer-decided-expired", decided(Settled::Expired)),
+        ("answer-decided-cancelled", decided(Settled::Cancelled)),
+        ("answer-decided-superseded", decided(Settled::Superseded)),
+        ("answer-expired", Answer::Expired { at: at(1800), now: at(1900) }.text()),
+        ("answer-older-than-question", Answer::OlderThanQuestion.text()),
+        ("answer-not-an-approver", Answer::NotAnApprover.text()),
+        ("answer-own-request", Answer::OwnRequest.text()),
+        ("answer-unknown-token", Answer::UnknownToken.text()),
+        ("answer-contradiction", Answer::Contradiction.text()),
+        ("answer-malformed-token", Answer::Malformed(Malformed::NotAToken).text()),
+        ("answer-malformed-no-token", Answer::Malformed(Malformed::NoToken).text()),
+        ("answer-not-a-vote", Answer::NotAVote.text()),
+        ("answer-reaction", Answer::ReactionApprovesNothing.text()),
+        ("answer-edited", Answer::Edited.text()),
+        ("answer-in-group", Answer::InGroup.text()),
+        ("answer-identity-changed", Answer::IdentityChanged.text()),
+        ("answer-identity-unknown", Answer::IdentityUnknown.text()),
+    ]
+}
+
+fn outcomes() -> Vec<(&'static str, String)> {
+    let facts = OutcomeFacts {
+        host: "host01",
+        command_line: "zfs destroy tank/media@old",
+        checkpoint: "host01 48213 sha256:5d41402abc4b2a76 sig:7KxQ2m9v",
+    };
+    let difference: Vec<_> = (1..=10).map(|n| format!("+ snapshot tank/media@new-{n:02}")).collect();
+    let changed =
+        Outcome::PlanChanged { difference: vec!["+ snapshot tank/media@new".into(), "- 1.2 GiB".into()] };
+    vec![
+        ("outcome-verified", Outcome::Verified.text(&facts)),
+        ("outcome-not-verified", Outcome::NotVerified.text(&facts)),
+        ("outcome-failed", Outcome::Failed { exit_code: Some(1) }.text(&facts)),
+        ("outcome-failed-ended", Outcome::Failed { exit_code: None }.text(&facts)),
+        ("outcome-unknown", Outcome::Unknown.text(&facts)),
+        ("outcome-plan-changed", changed.text(&facts)),
+        ("outcome-plan-changed-much", Outcome::PlanChanged { difference }.text(&facts)),
+        ("outcome-nothing-left", Outcome::NothingLeft.text(&facts)),
+        ("outcome-expired", Outcome::Expired.text(&facts)),
+        ("outcome-refused", Outcome::Refused { by: "bob".into() }.text(&facts)),
+        ("outcome-cancelled", Outcome::Cancelled.text(&facts)),
+    ]
+}
+
+fn folder() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/golden/prompts")
+}
+
+#[test]
+fn every_message_is_as_its_golden_file() {
+    let messages: Vec<_> = prompts().into_iter().chain(answers()).chain(outcomes()).collect();
+    let update = std::env::var_os("UPDATE_GOLDEN").is_some();
+    for (name, text) in &messages {
+        assert!(text.len() < MESSAGE_LIMIT, "{name} has {} bytes", text.len());
+        let file = folder().join(format!("{name}.txt"));
+        if update {
+            std::fs::write(&file, format!("{text}\n")).unwrap();
+        }
+        let golden = std::fs::read_to_string(&file).unwrap_or_default();
+        assert_eq!(
+            format!("{text}\n"),
+            golden,
+            "{name}: if the change is meant, run again with UPDATE_GOLDEN=1"
+        );
+    }
+    let names: BTreeSet<_> = messages.iter().map(|(name, _)| format!("{name}.txt")).collect();
+    let files: BTreeSet<_> = std::fs::read_dir(folder())
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    assert_eq!(names, files, "each message has one file and each file a message");
+}
+
+#[test]
+fn only_prompts_hold_the_token() {
+    let bare = "K7QF";
+    assert!(answers().iter().chain(&outcomes()).all(|(_, text)| !text.contains(bare)));
+    assert!(prompts().iter().all(|(_, text)| text.matches("K7QF-92M4-0XTR-8B3D").count() == 3));
+}
+
+#[test]
+fn what_cannot_be_shown_cannot_be_asked() {
+    let (token, one) = (token(), one_snapshot());
+    let hidden = [ObjectLine { kind: "snapshot".into(), name: "tank/me\u{202e}dia@old".into() }];
+    let ask = |command_line, objects| prompt(&PromptFacts { command_line, ..facts(&token, objects) });
+    assert_eq!(ask("git checkout a\u{200b}b", &one), Err(CannotShow::Invisible));
+    assert_eq!(ask("git checkout a\nb", &one), Err(CannotShow::Invisible));
+    assert_eq!(ask("zfs destroy tank/media@old", &hidden), Err(CannotShow::Invisible));
+    assert_eq!(ask(&"x".repeat(MESSAGE_LIMIT), &one), Err(CannotShow::TooLong));
+}
+
+#[test]
+fn long_names_give_way_to_count_and_digest() {
+    let token = token();
+    let long: Vec<_> = (0..5)
+        .map(|n| ObjectLine { kind: "snapshot".into(), name: format!("tank/{n}{}", "y".repeat(400)) })
+        .collect();
+    let text = prompt(&facts(&token, &long)).unwrap();
+    assert!(text.len() < MESSAGE_LIMIT && text.contains("5 snapshots"), "{text}");
+    assert!(text.contains("… and 2 more · effects sha256:9f2c41d07ab3e855…"), "{text}");
+}
