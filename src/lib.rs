@@ -17,6 +17,8 @@ pub mod principal;
 #[cfg(feature = "full")]
 pub mod operation;
 #[cfg(feature = "full")]
+pub mod approval;
+#[cfg(feature = "full")]
 pub mod job;
 #[cfg(feature = "full")]
 pub mod gate;
