@@ -12,6 +12,8 @@
 
 pub mod sys;
 
+pub mod grant;
+
 #[cfg(feature = "full")]
 pub mod principal;
 #[cfg(feature = "full")]
