@@ -2,7 +2,7 @@
 //!
 //! Magic, then the fields in the order of [`Grant`]: integers big-endian, text and lists behind a 16-bit length.
 
-use super::{Grant, MAX_BYTES, Malformed, Refusal, RunAs, WrapperName};
+use super::{Grant, Malformed, Refusal, RunAs, WrapperName};
 
 /// What every grant begins with. The signature covers it, so that no other thing the gate may come to sign is ever
 /// taken for a grant, nor a grant of another version for one of this.
@@ -17,7 +17,8 @@ const MAX_RUN_SECS: u32 = 24 * 60 * 60;
 const MAX_PATH: usize = 4096;
 const MAX_ARGS: usize = 256;
 
-/// The one encoding of a grant.
+/// The one encoding of a grant. Root only decodes.
+#[cfg(feature = "full")]
 pub(super) fn encode(grant: &Grant) -> Result<Vec<u8>, Malformed> {
     check(grant)?;
     let mut out = MAGIC.to_vec();
@@ -41,7 +42,7 @@ pub(super) fn encode(grant: &Grant) -> Result<Vec<u8>, Malformed> {
     out.extend(grant.not_after.to_be_bytes());
     out.extend(grant.run_limit_secs.to_be_bytes());
     out.extend(grant.nonce);
-    if out.len() + SIGNATURE_BYTES > MAX_BYTES {
+    if out.len() + SIGNATURE_BYTES > super::MAX_BYTES {
         return Err(Malformed("too long"));
     }
     Ok(out)
@@ -92,12 +93,14 @@ fn is_run_as(run_as: &RunAs) -> bool {
     }
 }
 
+#[cfg(feature = "full")]
 fn put_text(out: &mut Vec<u8>, text: &str) -> Result<(), Malformed> {
     put_length(out, text.len())?;
     out.extend(text.as_bytes());
     Ok(())
 }
 
+#[cfg(feature = "full")]
 fn put_length(out: &mut Vec<u8>, length: usize) -> Result<(), Malformed> {
     let length = u16::try_from(length).map_err(|_| Malformed("field too long"))?;
     out.extend(length.to_be_bytes());

@@ -93,5 +93,5 @@ pub enum RunAs {
     User(String),
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "full"))]
 pub(crate) mod tests;

@@ -20,6 +20,7 @@ const KEY_BYTES: usize = 32;
 pub struct PublicKey([u8; KEY_BYTES]);
 
 impl PublicKey {
+    #[cfg(feature = "full")]
     pub(super) fn new(bytes: [u8; KEY_BYTES]) -> PublicKey {
         PublicKey(bytes)
     }
