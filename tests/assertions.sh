@@ -1,0 +1,55 @@
+# What the shell tests share: assertions that count, and stand-ins for programs whose content does not matter.
+# shellcheck shell=bash
+
+failed=0
+passed=0
+
+# it "a sentence of behaviour" COMMAND…: the command's success is the sentence's truth.
+it() {
+  local sentence=$1 output
+  shift
+  if output=$("$@" 2>&1); then
+    passed=$((passed + 1))
+    echo "ok    $sentence"
+  else
+    failed=$((failed + 1))
+    echo "FAIL  $sentence"
+    printf '%s\n' "$output" | sed 's/^/      /'
+  fi
+}
+
+# same EXPECTED ACTUAL
+same() {
+  [ "$1" = "$2" ] && return
+  printf 'expected: %s\nbut got:  %s\n' "$1" "$2"
+  return 1
+}
+
+# The last line of a test: its status is the number of failures, never success when nothing ran.
+verdict() {
+  echo "$passed passed, $failed failed"
+  [ "$failed" = 0 ] && [ "$passed" -gt 0 ]
+}
+
+# A directory with stand-ins for all that install.sh installs. The wrapper's tells who it is and what reached it.
+stand_ins() {
+  local dir=$1 name
+  mkdir -p "$dir"
+  chmod 0755 "$dir"
+  for name in reeve reeved reeve-launcher reeve-fake-zfs; do printf '#!/bin/sh\n' >"$dir/$name"; done
+  # What it prints is only the shape of a key.
+  cat >"$dir/reeve-gate" <<'STUB'
+#!/bin/sh
+[ "$1" = init ] && [ "$(id -un)" = reeve-gate ] && printf '%064d\n' 7
+STUB
+  cat >"$dir/reeve-zfs" <<'STUB'
+#!/bin/sh
+touch /run/a-wrapper-ran
+echo "uid=$(id -u) gid=$(id -g) groups=$(id -G) arguments=$# parent=$(cat /proc/$PPID/comm)"
+echo "stdin=$(cat)"
+env | sed 's/=.*//' | sort | tr '\n' ' '
+echo
+exit 42
+STUB
+  chmod 0755 "$dir"/*
+}
