@@ -105,8 +105,8 @@ directories() {
 # What exists keeps its content; owner and mode are what each process may read.
 configuration_modes() {
   local path
-  for path in gate.toml policy.star contracts/*.toml; do owned "/etc/reeve/$path" root:reeve-gate 0640; done
-  for path in reeved.toml tls/*; do owned "/etc/reeve/$path" root:reeve 0640; done
+  for path in /etc/reeve/gate.toml /etc/reeve/*.star /etc/reeve/contracts/*.toml; do owned "$path" root:reeve-gate 0640; done
+  for path in /etc/reeve/reeved.toml /etc/reeve/tls/*; do owned "$path" root:reeve 0640; done
 }
 
 # The gate makes its key as its own user; only the public half, which decides what root believes, is root's.

@@ -2,7 +2,7 @@
 # The sudo rule, by real calls: what it allows, what it refuses, and what reaches the wrapper.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-# shellcheck source=tests/assertions.sh
+# shellcheck source=assertions.sh
 . "$here/assertions.sh"
 
 if [ "${REEVE_TESTBED:-}" != 1 ]; then

@@ -1,0 +1,112 @@
+#!/bin/bash
+# The installer on a host that has nothing of Reeve: what it makes, that a second run changes nothing, what it mends,
+# what it refuses, and what leaves with it.
+set -euo pipefail
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+# shellcheck source=assertions.sh
+. "$here/assertions.sh"
+
+if [ "${REEVE_TESTBED:-}" != 1 ]; then
+  stubs=$(mktemp -d)
+  trap 'rm -rf "$stubs"' EXIT
+  stand_ins "$stubs"
+  REEVE_BIN=$stubs REEVE_ROOT_BIN=$stubs "$here/testbed.sh" --no-install --zfs fake "${BASH_SOURCE[0]}"
+  exit
+fi
+
+install() { "$here/../install.sh" --bin-dir "$REEVE_BIN" --root-bin-dir "$REEVE_ROOT_BIN" --no-systemctl "$@"; }
+# Everything that an installation owns, with owner, mode and content.
+host() {
+  find /etc/reeve /etc/sudoers.d /etc/tmpfiles.d /etc/systemd/system /usr/local /var/lib/reeve /var/lib/reeve-root /var/log/reeve \
+    /run/reeve \( -name 'reeve*' -o -path '*/reeve*/*' \) -printf '%p %U:%G %m %T@\n' 2>/dev/null | sort
+  sha256sum /etc/passwd /etc/group
+}
+unchanged_by() {
+  local before
+  before=$(host)
+  "$@" && same "$before" "$(host)"
+}
+is() { same "$2" "$(stat -c '%U:%G %a' "$1")"; }
+fails() { if "$@"; then echo "it succeeded"; return 1; fi; }
+readable_by() { setpriv --reuid "$1" --regid "$1" --init-groups -- test -r "$2"; }
+writable_by() { setpriv --reuid "$1" --regid "$1" --init-groups -- test -w "$2"; }
+
+it "a dry run changes nothing" unchanged_by install --dry-run
+it "a missing program is named, and nothing is changed" unchanged_by fails install --bin-dir /nowhere
+it "it installs" install
+it "a second run changes nothing" unchanged_by install
+it "a second run says so" same "nothing to do: Reeve is installed" "$(install --no-systemctl)"
+
+while read -r path owner mode; do
+  it "$path is $owner $mode" is "$path" "$owner $mode"
+done <<'TABLE'
+/etc/reeve root:root 755
+/etc/reeve/contracts root:reeve-gate 750
+/etc/reeve/tls root:reeve 750
+/etc/reeve/grant.pub root:root 644
+/etc/sudoers.d/reeve root:root 440
+/var/lib/reeve reeve-gate:reeve-gate 700
+/var/lib/reeve-root root:root 755
+/var/lib/reeve-root/spent root:root 700
+/var/log/reeve reeve-gate:reeve-gate 750
+/run/reeve reeve-gate:reeve-run 1775
+/usr/local/bin/reeve root:root 755
+/usr/local/bin/reeved root:root 755
+/usr/local/bin/reeve-gate root:root 755
+/usr/local/bin/reeve-launcher root:root 755
+/usr/local/libexec/reeve root:root 755
+/usr/local/libexec/reeve/reeve-zfs root:root 755
+TABLE
+
+it "the grant key's public half is what the gate's user printed" same "$(printf '%064d' 7)" "$(cat /etc/reeve/grant.pub)"
+for user in reeve reeve-gate reeve-run; do
+  it "$user cannot log in" same /usr/sbin/nologin "$(getent passwd "$user" | cut -d: -f7)"
+  it "$user cannot write the configuration" fails writable_by "$user" /etc/reeve
+  it "$user cannot write the ledger's directory" fails writable_by "$user" /var/lib/reeve-root
+done
+it "the gate and the launcher can make their sockets" eval 'writable_by reeve-gate /run/reeve && writable_by reeve-run /run/reeve'
+it "reeved cannot make a socket beside them" fails writable_by reeve /run/reeve
+touch /run/reeve/gate.sock && chown reeve-gate /run/reeve/gate.sock
+it "the launcher cannot take the gate's socket away" fails setpriv --reuid reeve-run --regid reeve-run --init-groups -- rm -f /run/reeve/gate.sock
+rm -f /run/reeve/gate.sock
+
+# What an administrator or a mishap changed.
+echo 'x = 1' >/etc/reeve/gate.toml
+echo key >/etc/reeve/tls/server.key
+chmod 0666 /etc/reeve/gate.toml /etc/reeve/tls/server.key
+chmod 0777 /usr/local/libexec/reeve/reeve-zfs
+echo tampered >>/usr/local/libexec/reeve/reeve-zfs
+printf '%064d\n' 8 >/etc/reeve/grant.pub
+it "it mends what was changed" install
+it "a changed wrapper is the built one again" cmp "$REEVE_ROOT_BIN/reeve-zfs" /usr/local/libexec/reeve/reeve-zfs
+it "and not writable for others" is /usr/local/libexec/reeve/reeve-zfs "root:root 755"
+it "a strange grant key is replaced by the gate's" same "$(printf '%064d' 7)" "$(cat /etc/reeve/grant.pub)"
+it "existing configuration keeps its content" same 'x = 1' "$(cat /etc/reeve/gate.toml)"
+it "and is the gate's to read" is /etc/reeve/gate.toml "root:reeve-gate 640"
+it "the TLS key is reeved's to read" is /etc/reeve/tls/server.key "root:reeve 640"
+it "and not the gate's" fails readable_by reeve-gate /etc/reeve/tls/server.key
+
+# A link where a directory should be, and a sudo configuration that ours would break.
+rm -rf /var/log/reeve && ln -s /etc /var/log/reeve
+it "a link in a directory's place is refused" fails install
+it "and not followed" is /etc "root:root 755"
+rm /var/log/reeve
+broken=$(mktemp -d)
+cp -r "$here/../install.sh" "$here/../sudoers" "$here/../systemd" "$broken"
+echo 'reeve-run ALL = (' >>"$broken/sudoers/reeve"
+rm /etc/sudoers.d/reeve
+it "a broken sudo rule is refused" fails "$broken/install.sh" --bin-dir "$REEVE_BIN" --root-bin-dir "$REEVE_ROOT_BIN" --no-systemctl
+it "and never in force" fails test -e /etc/sudoers.d/reeve
+rm -rf "$broken"
+
+install --no-systemctl >/dev/null
+it "a dry run of uninstalling changes nothing" unchanged_by install --uninstall --dry-run
+it "it uninstalls" install --uninstall
+it "root no longer listens" fails test -e /etc/sudoers.d/reeve
+it "the programs are gone" fails eval 'ls /usr/local/bin/reeve* /usr/local/libexec/reeve'
+it "configuration, state and log stay" test -e /etc/reeve/gate.toml -a -d /var/lib/reeve -a -d /var/log/reeve
+it "--purge without --uninstall is refused" fails install --purge
+it "it purges" install --uninstall --purge
+it "nothing of it is left" same "$(sha256sum /etc/passwd /etc/group)" "$(host)"
+it "the users are gone" fails eval 'getent passwd reeve reeve-gate reeve-run || getent group reeve-approvers'
+verdict
