@@ -1,0 +1,43 @@
+#!/bin/bash
+# The systemd units: valid without a warning, and as confined as they can be.
+set -euo pipefail
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+# shellcheck source=assertions.sh
+. "$here/assertions.sh"
+
+if [ "${REEVE_TESTBED:-}" != 1 ]; then
+  stubs=$(mktemp -d)
+  trap 'rm -rf "$stubs"' EXIT
+  stand_ins "$stubs"
+  REEVE_BIN=$stubs REEVE_ROOT_BIN=$stubs "$here/testbed.sh" --zfs fake "${BASH_SOURCE[0]}"
+  exit
+fi
+
+readonly units=/etc/systemd/system
+# These end sudo: each implies NoNewPrivileges for a unit with User=.
+readonly imply_no_new_privileges='NoNewPrivileges=(yes|true|1)|PrivateDevices|PrivateUsers|ProtectKernel|ProtectClock|ProtectHostname|Restrict[A-Z]|LockPersonality|MemoryDenyWriteExecute|SystemCall|DynamicUser'
+# These hide a `zfs mount` from the host: each makes a mount namespace.
+readonly make_mount_namespaces='ProtectSystem|ProtectHome|ProtectProc|ProcSubset|ProtectControlGroups|PrivateTmp|PrivateIPC|PrivateMounts|[A-Za-z]+Paths|BindPaths|TemporaryFileSystem|RootDirectory|RootImage|MountFlags|PrivateNetwork'
+
+# Unknown keys only warn: anything said is a failure.
+valid() { same "" "$(systemd-analyze verify "$units/$1" 2>&1)"; }
+confined() { systemd-analyze security --offline=true --no-pager --threshold="$2" "$units/$1"; }
+has_none() { same "" "$(grep -E "^($2)" "$units/$1" || true)"; }
+has() { grep -qxF "$2" "$units/$1"; }
+
+for unit in reeved.service reeve-gate.service reeve-launcher.service; do
+  it "$unit is valid, without a warning" valid "$unit"
+done
+# Tenths: 15 is an exposure of 1.5.
+it "reeved's exposure is at most 1.5" confined reeved.service 15
+it "the gate's exposure is at most 1.0" confined reeve-gate.service 10
+it "the launcher can use sudo" has_none reeve-launcher.service "$imply_no_new_privileges"
+it "what the launcher mounts is the host's" has_none reeve-launcher.service "$make_mount_namespaces"
+it "the gate has no network" has reeve-gate.service PrivateNetwork=yes
+it "reeved runs as its own user" has reeved.service User=reeve
+it "the gate runs as its own user" has reeve-gate.service User=reeve-gate
+it "the launcher runs as its own user" has reeve-launcher.service User=reeve-run
+rmdir /run/reeve
+it "the sockets' directory is made anew at boot" systemd-tmpfiles --create /etc/tmpfiles.d/reeve.conf
+it "as the installer makes it" same "reeve-gate:reeve-run 1775" "$(stat -c '%U:%G %a' /run/reeve)"
+verdict
