@@ -1,0 +1,44 @@
+#!/bin/bash
+# The end-to-end suite on real components: OpenZFS 2.3, sudo and systemd of Debian trixie, in a virtual machine that
+# lives for this run. The same binaries, installer and suite as on the fake.
+#
+#   tests/real.sh [ARGUMENT OF THE TEST BINARY…]
+#
+# Environment: REEVE_BIN, REEVE_ROOT_BIN as for testbed.sh; VM_* as for vm/run.sh.
+set -euo pipefail
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+top=$(dirname "$here")
+bin=${REEVE_BIN:-$top/target/debug}
+root_bin=${REEVE_ROOT_BIN:-$top/target/root/debug}
+payload=$(mktemp -d)
+trap 'rm -rf "$payload"' EXIT
+
+built() {
+  cargo test --quiet --locked --test e2e --no-run --message-format=json |
+    jq -r 'select(.reason == "compiler-artifact" and .target.name == "e2e") | .executable'
+}
+e2e=$(cd "$top" && built)
+# Without debug information a payload is a tenth of the size, and an emulated disk is slow.
+take() { mkdir -p "$payload/$2" && strip --strip-debug -o "$payload/$2/$(basename "${3:-$1}")" "$1"; }
+
+for name in reeve reeved reeve-gate; do take "$bin/$name" bin; done
+for name in reeve-launcher reeve-zfs; do take "$root_bin/$name" root-bin; done
+take "$e2e" . e2e
+cp -r "$top/install.sh" "$top/sudoers" "$top/systemd" "$payload"
+mkdir "$payload/tests"
+cp "$here"/*.sh "$payload/tests"
+printf '%q ' "$@" >"$payload/arguments"
+
+cat >"$payload/run.sh" <<'GUEST'
+set -euo pipefail
+modprobe zfs
+echo "guest: $(uname -sr), $(zfs version | head -n 1), $(systemctl --version | head -n 1), $(sudo --version | head -n 1)"
+eval "set -- $(cat arguments)"
+export REEVE_BIN=$PWD/bin REEVE_ROOT_BIN=$PWD/root-bin E2E=$PWD/e2e
+tests/install.sh | tail -n 1
+tests/sudoers.sh | tail -n 1
+tests/units.sh | tail -n 1
+tests/e2e.sh --zfs real "$@"
+GUEST
+
+"$here/vm/run.sh" "$payload"
