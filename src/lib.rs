@@ -19,6 +19,8 @@ pub mod principal;
 #[cfg(feature = "full")]
 pub mod operation;
 #[cfg(feature = "full")]
+pub mod policy;
+#[cfg(feature = "full")]
 pub mod approval;
 #[cfg(feature = "full")]
 pub mod job;

@@ -1,0 +1,5 @@
+//! What may be done: contracts say who may ask for what, Starlark rules decide each case, and the strictest verdict wins.
+
+mod verdict;
+
+pub use verdict::{PolicyDecision, ReviewTerms, TermsError, Verdict};
