@@ -15,6 +15,8 @@ pub mod sys;
 pub mod grant;
 
 #[cfg(feature = "full")]
+pub mod config;
+#[cfg(feature = "full")]
 pub mod principal;
 #[cfg(feature = "full")]
 pub mod operation;

@@ -1,0 +1,223 @@
+//! Configuration files as people write them: whatever is wrong is named by file, line, column and the key that was probably meant.
+
+use std::fmt;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+use serde::de::DeserializeOwned;
+
+use crate::sys::trusted_file::{self, TrustedFileError};
+
+/// No configuration of ours comes near this.
+const MAX_BYTES: usize = 1 << 20;
+
+/// Reads a configuration file that only root or this process's user can have written.
+///
+/// # Errors
+/// As [`parse`], and when the file is missing or not to be trusted.
+pub fn read<T: DeserializeOwned>(path: &Path) -> Result<T, ConfigError> {
+    let text = read_text(path)?;
+    parse(&path.display().to_string(), &text)
+}
+
+/// The text of a configuration file that only root or this process's user can have written.
+///
+/// # Errors
+/// When the file is missing, not to be trusted, larger than 1 MiB or not UTF-8.
+pub fn read_text(path: &Path) -> Result<String, ConfigError> {
+    let bytes = trusted_file::read(path, MAX_BYTES)?;
+    String::from_utf8(bytes).map_err(|error| {
+        let good = error.utf8_error().valid_up_to();
+        let line = 1 + error.as_bytes().iter().take(good).filter(|byte| **byte == b'\n').count();
+        let file = path.display().to_string();
+        ConfigError::Written(Mistake { file, place: Some((line, 1)), problem: "is not UTF-8".to_owned() })
+    })
+}
+
+/// Reads configuration from text; `label` is what errors call the file. Types want `#[serde(deny_unknown_fields)]`.
+///
+/// # Errors
+/// Says where the text is no TOML, has an unknown key (and which is nearest), lacks one, or has a value of the wrong type.
+pub fn parse<T: DeserializeOwned>(label: &str, text: &str) -> Result<T, ConfigError> {
+    toml::from_str(text).map_err(|error| {
+        let problem = worded(error.message());
+        match error.span() {
+            Some(span) => ConfigError::at(label, text, span, problem),
+            None => ConfigError::in_file(label, problem),
+        }
+    })
+}
+
+/// A configuration that cannot be used as it stands.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file is missing or others could have written it.
+    #[error(transparent)]
+    Untrusted(#[from] TrustedFileError),
+    /// A directory of configuration files cannot be listed.
+    #[error("{path}: cannot be listed", path = .path.display())]
+    Directory {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// Something in it is wrong.
+    #[error(transparent)]
+    Written(Mistake),
+}
+
+impl ConfigError {
+    /// Something is wrong at a place in a file, given as the bytes that [`toml::Spanned`] knows.
+    #[must_use]
+    pub fn at(label: &str, text: &str, span: Range<usize>, problem: impl Into<String>) -> Self {
+        let before = text.get(..span.start).unwrap_or(text);
+        let line = before.split('\n').count();
+        let column = 1 + before.rsplit('\n').next().map_or(0, |start| start.chars().count());
+        let (file, problem) = (label.to_owned(), problem.into());
+        Self::Written(Mistake { file, place: Some((line, column)), problem })
+    }
+
+    /// Something is wrong with a file as a whole.
+    #[must_use]
+    pub fn in_file(label: &str, problem: impl Into<String>) -> Self {
+        Self::Written(Mistake { file: label.to_owned(), place: None, problem: problem.into() })
+    }
+}
+
+/// What is wrong in a file, and where.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mistake {
+    file: String,
+    place: Option<(usize, usize)>,
+    problem: String,
+}
+
+impl fmt::Display for Mistake {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.place {
+            Some((line, column)) => write!(f, "{}:{line}:{column}: {}", self.file, self.problem),
+            None => write!(f, "{}: {}", self.file, self.problem),
+        }
+    }
+}
+
+impl std::error::Error for Mistake {}
+
+/// `; did you mean …?` with the word that is nearest to the one written, or nothing when none is near.
+#[must_use]
+pub fn did_you_mean<'a>(written: &str, known: impl IntoIterator<Item = &'a str>) -> String {
+    let nearest = known
+        .into_iter()
+        .map(|word| (strsim::jaro_winkler(written, word), word))
+        .max_by(|one, two| one.0.total_cmp(&two.0));
+    match nearest {
+        Some((likeness, word)) if likeness > 0.75 => format!("; did you mean `{word}`?"),
+        Some(_) | None => String::new(),
+    }
+}
+
+/// The words of serde and toml, in ours: "key" for "field", and the nearest known key for an unknown one.
+fn worded(message: &str) -> String {
+    let message = message.lines().collect::<Vec<_>>().join("; ");
+    for (theirs, ours) in [("unknown field `", "unknown key"), ("unknown variant `", "unknown word")] {
+        let Some(rest) = message.strip_prefix(theirs) else { continue };
+        let Some((written, rest)) = rest.split_once('`') else { continue };
+        let known: Vec<&str> = rest.split('`').skip(1).step_by(2).collect();
+        let nearest = did_you_mean(written, known.iter().copied());
+        return format!("{ours} `{written}`{nearest}\n  known: {}", known.join(", "));
+    }
+    message.replace("missing field", "missing key").replace("duplicate field", "the same key twice:")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, serde::Deserialize, PartialEq)]
+    #[serde(deny_unknown_fields)]
+    struct Shape {
+        listen: String,
+        #[serde(default)]
+        limits: Limits,
+        #[serde(default)]
+        verdict: Option<Word>,
+    }
+
+    #[derive(Debug, serde::Deserialize, PartialEq)]
+    #[serde(rename_all = "snake_case")]
+    enum Word {
+        Allow,
+        Review,
+    }
+
+    #[derive(Debug, Default, serde::Deserialize, PartialEq)]
+    #[serde(deny_unknown_fields)]
+    struct Limits {
+        body_bytes: Option<u32>,
+        connections: Option<u32>,
+    }
+
+    fn refusal(text: &str) -> String {
+        parse::<Shape>("reeved.toml", text).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn an_unknown_key_is_refused_with_its_place_and_the_nearest_known_key() {
+        assert_eq!(
+            refusal("listen = \"[::]:8443\"\n\n[limits]\n  body_byte = 5\n"),
+            "reeved.toml:4:3: unknown key `body_byte`; did you mean `body_bytes`?\n  known: body_bytes, connections"
+        );
+    }
+
+    #[test]
+    fn a_key_like_no_other_is_refused_without_a_guess() {
+        assert_eq!(
+            refusal("zzz = 1\nlisten = \"x\""),
+            "reeved.toml:1:1: unknown key `zzz`\n  known: listen, limits, verdict"
+        );
+    }
+
+    #[test]
+    fn a_wrong_type_a_missing_key_and_broken_toml_are_refused_with_their_place() {
+        assert_eq!(refusal("listen = 5\n"), "reeved.toml:1:10: invalid type: integer `5`, expected a string");
+        assert_eq!(refusal("[limits]\n"), "reeved.toml:1:1: missing key `listen`");
+        assert_eq!(refusal(""), "reeved.toml:1:1: missing key `listen`");
+        assert!(
+            refusal("listen = \"x\nlimits = 1").starts_with("reeved.toml:1:12: "),
+            "{}",
+            refusal("listen = \"x\nlimits = 1")
+        );
+        assert!(refusal("listen = \"x\"\nlisten = \"y\"\n").starts_with("reeved.toml:2:1: duplicate key"));
+    }
+
+    #[test]
+    fn an_unknown_word_is_refused_with_the_words_there_are() {
+        assert_eq!(
+            refusal("listen = \"x\"\nverdict = \"Review\"\n"),
+            "reeved.toml:2:11: unknown word `Review`; did you mean `review`?\n  known: allow, review"
+        );
+    }
+
+    #[test]
+    fn columns_count_characters_and_not_bytes() {
+        assert!(
+            refusal("listen = \"ä\", \n").starts_with("reeved.toml:1:13: "),
+            "{}",
+            refusal("listen = \"ä\", \n")
+        );
+    }
+
+    #[test]
+    fn a_file_that_others_may_write_is_not_read() {
+        use std::os::unix::fs::PermissionsExt;
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("gate.toml");
+        std::fs::write(&path, "listen = \"x\"").unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).unwrap();
+        assert_eq!(read::<Shape>(&path).unwrap().listen, "x");
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o664)).unwrap();
+        assert!(read::<Shape>(&path).unwrap_err().to_string().contains("others may write it (mode 0664)"));
+    }
+}
