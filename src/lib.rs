@@ -25,6 +25,8 @@ pub mod policy;
 #[cfg(feature = "full")]
 pub mod approval;
 #[cfg(feature = "full")]
+pub mod audit;
+#[cfg(feature = "full")]
 pub mod job;
 #[cfg(feature = "full")]
 pub mod gate;

@@ -1,0 +1,34 @@
+//! The audit log: one JSON object a line, numbered, each with the hash of the line before, durable before the step it
+//! permits. `docs/audit.md` is the format for whoever reads it with other tools.
+//!
+//! ```text
+//! Event ── Draft ──▶ writer: number, hash before, time ──▶ one write, one fdatasync ──▶ Receipt
+//!          (caller)          (one thread, all that waits)
+//! ```
+
+mod canonical;
+mod chain;
+mod checkpoint;
+mod directory;
+mod error;
+mod event;
+mod hash;
+mod lines;
+mod log;
+mod open;
+mod record;
+mod rotation;
+mod scan;
+mod segment;
+mod status;
+mod writer;
+
+pub use canonical::CanonicalError;
+pub use chain::Flaw;
+pub use checkpoint::{Checkpoint, NotACheckpoint, checkpoint_line};
+pub use error::{AuditError, Outage};
+pub use event::{Event, EventKind, UnknownKind, output_digest};
+pub use hash::{NotAHash, RecordHash};
+pub use log::{AuditConfig, AuditLog};
+pub use record::{MAX_LINE, NotARecord, Receipt, Record};
+pub use status::Counters;
