@@ -14,6 +14,8 @@ pub mod sys;
 
 pub mod grant;
 
+pub mod launcher;
+
 #[cfg(feature = "full")]
 pub mod config;
 #[cfg(feature = "full")]

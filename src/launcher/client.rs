@@ -1,0 +1,127 @@
+//! The gate's side of the launcher's socket. Blocking: the gate calls it from its blocking pool.
+//!
+//! What matters most here is to tell "nothing ran" from "nobody knows": see [`LaunchError::nothing_ran`].
+
+use std::io;
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+use std::time::Duration;
+
+use thiserror::Error;
+
+use super::frame::{Ask, Frame};
+use crate::grant::{MAX_LIFETIME, SignedGrant, WrapperName};
+use crate::sys::peer;
+use crate::sys::process::{Finished, Stream};
+
+const SENDING: Duration = Duration::from_secs(5);
+
+/// How long beyond its deadline a program may take to be reported: it may have waited for its turn as long as a grant
+/// is good, and then have to be killed.
+const SLACK: Duration = MAX_LIFETIME.saturating_add(Duration::from_secs(15));
+
+/// What to start.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// The wrapper.
+    pub wrapper: WrapperName,
+    /// What it shall act on.
+    pub grant: SignedGrant,
+    /// How long it may run. Through sudo the launcher cannot kill it, only the grant's own run limit ends it: leave that
+    /// the shorter of the two.
+    pub deadline: Duration,
+    /// How many bytes of each output are wanted.
+    pub max_output: usize,
+    /// The launcher's user, when the socket shall be checked to be its. Root passes as well: it is who listens on a
+    /// socket made by systemd.
+    pub launcher_uid: Option<u32>,
+}
+
+/// The launcher did not report an end.
+#[derive(Debug, Error)]
+pub enum LaunchError {
+    /// There is no launcher, or it went before it had the whole grant. Nothing ran.
+    #[error("the launcher is down")]
+    Down(#[source] io::Error),
+    /// Somebody else listens on its socket. Nothing was sent.
+    #[error("the launcher's socket belongs to uid {0}")]
+    PeerRefused(u32),
+    /// The launcher says that it started nothing.
+    #[error("the launcher refused: {0}")]
+    Refused(String),
+    /// The launcher started the wrapper and lost sight of it. The outcome is unknown.
+    #[error("the launcher lost sight of what it started: {0}")]
+    Failed(String),
+    /// The connection ended after the grant was sent. The outcome is unknown.
+    #[error("the launcher went away after it had the grant")]
+    Lost(#[source] io::Error),
+    /// The launcher said something that is no frame. The outcome is unknown.
+    #[error("the launcher's answer makes no sense")]
+    Protocol(#[source] io::Error),
+}
+
+impl LaunchError {
+    /// Whether it is certain that the program never ran. Otherwise only the host itself can say what happened.
+    #[must_use]
+    pub fn nothing_ran(&self) -> bool {
+        match self {
+            LaunchError::Down(_) | LaunchError::PeerRefused(_) | LaunchError::Refused(_) => true,
+            LaunchError::Failed(_) | LaunchError::Lost(_) | LaunchError::Protocol(_) => false,
+        }
+    }
+}
+
+/// Has the launcher start a wrapper with a grant, hands on its output as it comes, and returns all of it at the end.
+///
+/// # Errors
+/// When no end was reported.
+pub fn run(
+    socket: &Path,
+    request: &Request,
+    on_output: &mut dyn FnMut(Stream, &[u8]),
+) -> Result<Finished, LaunchError> {
+    let launcher = connect(socket, request)?;
+    send(&launcher, request).map_err(LaunchError::Down)?;
+    Finished::collect(|collect| {
+        loop {
+            match Frame::read(&launcher).map_err(unknown)? {
+                Frame::Output(stream, bytes) => {
+                    collect(stream, &bytes);
+                    on_output(stream, &bytes);
+                }
+                Frame::End(ended) => return Ok(ended),
+                Frame::Refused(why) => return Err(LaunchError::Refused(why)),
+                Frame::Failed(why) => return Err(LaunchError::Failed(why)),
+            }
+        }
+    })
+}
+
+fn connect(socket: &Path, request: &Request) -> Result<UnixStream, LaunchError> {
+    let launcher = UnixStream::connect(socket).map_err(LaunchError::Down)?;
+    let peer = peer::credentials(&launcher).map_err(LaunchError::Down)?;
+    match request.launcher_uid {
+        Some(uid) if peer.uid != uid && peer.uid != 0 => Err(LaunchError::PeerRefused(peer.uid)),
+        Some(_) | None => Ok(launcher),
+    }
+}
+
+/// An error here means that the last byte was not taken, and without it the launcher starts nothing.
+fn send(launcher: &UnixStream, request: &Request) -> io::Result<()> {
+    launcher.set_write_timeout(Some(SENDING))?;
+    launcher.set_read_timeout(Some(request.deadline.saturating_add(SLACK)))?;
+    let ask = Ask {
+        wrapper: request.wrapper,
+        deadline: request.deadline,
+        max_output: request.max_output,
+        grant: request.grant.as_bytes().to_vec(),
+    };
+    ask.write(launcher)
+}
+
+fn unknown(error: io::Error) -> LaunchError {
+    if error.kind() == io::ErrorKind::InvalidData {
+        return LaunchError::Protocol(error);
+    }
+    LaunchError::Lost(error)
+}

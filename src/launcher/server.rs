@@ -1,0 +1,129 @@
+//! The launcher's work: who calls, what to start, and its output on the way back.
+
+use std::convert::Infallible;
+use std::io;
+use std::num::NonZeroUsize;
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::frame::{Ask, Frame};
+use crate::grant::WrapperName;
+use crate::sys::peer;
+use crate::sys::process::{Command, run_streaming};
+
+const SUDO: &str = "/usr/bin/sudo";
+
+/// A caller that is slower than this in sending a request, or in taking output, is no longer waited for.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// How long to leave the listener alone when the host is out of descriptors or memory.
+const BACKOFF: Duration = Duration::from_millis(100);
+
+const PER_CORE: usize = 4;
+
+/// Whom to serve and how to start wrappers.
+#[derive(Clone, Debug)]
+pub struct Launcher {
+    /// The only user that may call.
+    pub gate_uid: u32,
+    /// Where the wrappers lie.
+    pub wrappers: PathBuf,
+    /// How they get their rights.
+    pub start: Start,
+}
+
+/// How a wrapper gets its rights.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Start {
+    /// Through `sudo -n`.
+    Sudo,
+    /// It has those of the launcher.
+    Direct,
+}
+
+impl Launcher {
+    /// Serves for ever: so many callers at a time, the rest wait in the listener's queue.
+    ///
+    /// # Errors
+    /// When the threads cannot be had.
+    pub fn serve(&self, listener: &UnixListener) -> io::Result<Infallible> {
+        let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
+        std::thread::scope(|scope| {
+            for number in 1..cores * PER_CORE {
+                let name = format!("serve-{number}");
+                std::thread::Builder::new()
+                    .name(name)
+                    .spawn_scoped(scope, || self.serve_one_by_one(listener))?;
+            }
+            self.serve_one_by_one(listener)
+        })
+    }
+
+    fn serve_one_by_one(&self, listener: &UnixListener) -> ! {
+        loop {
+            match listener.accept() {
+                Ok((caller, _)) => self.answer(&caller),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => {
+                    eprintln!("reeve-launcher: cannot accept: {error}");
+                    std::thread::sleep(BACKOFF);
+                }
+            }
+        }
+    }
+
+    /// Serves one caller. Errors end with the connection: the gate hears of them, or has gone.
+    fn answer(&self, caller: &UnixStream) {
+        let last = match self.admit(caller) {
+            Ok(ask) => self.run(&ask, caller),
+            Err(why) => Frame::Refused(why.to_string()),
+        };
+        if let Err(error) = last.write(caller) {
+            eprintln!("reeve-launcher: the caller has gone: {error}");
+        }
+    }
+
+    fn admit(&self, caller: &UnixStream) -> io::Result<Ask> {
+        let peer = peer::credentials(caller)?;
+        if peer.uid != self.gate_uid {
+            eprintln!("reeve-launcher: refused uid {} (process {})", peer.uid, peer.pid);
+            return Err(io::Error::new(io::ErrorKind::PermissionDenied, "only the gate may call"));
+        }
+        caller.set_read_timeout(Some(PATIENCE))?;
+        caller.set_write_timeout(Some(PATIENCE))?;
+        Ask::read(caller)
+    }
+
+    fn run(&self, ask: &Ask, caller: &UnixStream) -> Frame {
+        let mut listening = true;
+        let result = run_streaming(&self.command(ask), &mut |stream, bytes| {
+            listening = listening && Frame::Output(stream, bytes.to_vec()).write(caller).is_ok();
+        });
+        match result {
+            Ok(ended) => Frame::End(ended),
+            Err(error) if error.nothing_ran() => Frame::Refused(explain(&error)),
+            Err(error) => Frame::Failed(explain(&error)),
+        }
+    }
+
+    fn command(&self, ask: &Ask) -> Command {
+        let wrapper = self.path(ask.wrapper);
+        let command = match self.start {
+            Start::Sudo => Command::new(SUDO).args(["-n", "--"]).args([wrapper]),
+            Start::Direct => Command::new(wrapper),
+        };
+        command.stdin(ask.grant.as_slice()).deadline(ask.deadline).max_output(ask.max_output)
+    }
+
+    fn path(&self, wrapper: WrapperName) -> PathBuf {
+        self.wrappers.join(wrapper.as_str())
+    }
+}
+
+fn explain(error: &dyn std::error::Error) -> String {
+    match error.source() {
+        Some(source) => format!("{error}: {source}"),
+        None => error.to_string(),
+    }
+}
