@@ -3,11 +3,15 @@
 //! A vote is counted only for who the channel authenticated, pinned by account and identity key; the token never
 //! leaves for anybody but the approvers; and each message that a person can get is a golden file.
 
+pub mod channel;
 pub mod foreign;
 pub mod identity;
 pub mod inbound;
 pub mod people;
 pub mod prompt;
 pub mod reply;
+pub mod signal;
 pub mod token;
 pub mod vote;
+
+pub use channel::Channel;

@@ -1,0 +1,75 @@
+//! The way to people, or the lack of one. Without one, what needs a person is refused at once, not left to wait.
+
+use super::identity::{IdentityHeld, IdentityTrouble};
+use super::people::Approver;
+use super::signal::{Link, Quote, SendError, SentMessage};
+
+/// How people are reached.
+#[derive(Clone)]
+pub enum Channel {
+    /// Over Signal.
+    Signal(Link),
+    /// Not at all: none is configured.
+    None,
+}
+
+/// Too few approvers can be reached to decide the request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("no channel: {reachable} of the approvers can be reached, {needed} are needed")]
+pub struct NoChannel {
+    /// How many can be reached.
+    pub reachable: u32,
+    /// How many must confirm.
+    pub needed: u32,
+}
+
+impl Channel {
+    /// Sends a text to one person. See [`Link::send`].
+    pub async fn send(
+        &self,
+        to: &Approver,
+        text: &str,
+        quote: Option<Quote>,
+    ) -> Result<SentMessage, SendError> {
+        match self {
+            Self::Signal(link) => link.send(to, text, quote).await,
+            Self::None => Err(SendError::Down),
+        }
+    }
+
+    /// Checks a voter's identity. See [`Link::identity_holds`].
+    pub async fn identity_holds(&self, approver: &Approver) -> Result<IdentityHeld, IdentityTrouble> {
+        match self {
+            Self::Signal(link) => link.identity_holds(approver).await,
+            Self::None => Err(IdentityTrouble::Unchecked),
+        }
+    }
+
+    /// Whether anybody could be reached at all.
+    pub fn is_up(&self) -> bool {
+        match self {
+            Self::Signal(link) => link.is_up(),
+            Self::None => false,
+        }
+    }
+
+    /// The names of those who can be asked.
+    pub fn reachable(&self) -> Vec<String> {
+        match self {
+            Self::Signal(link) => link.reachable(),
+            Self::None => Vec::new(),
+        }
+    }
+
+    /// Those of `voters` who can be asked now, if they are enough.
+    pub fn enough_of<'a>(
+        &self,
+        voters: impl Iterator<Item = &'a Approver>,
+        needed: u32,
+    ) -> Result<Vec<&'a Approver>, NoChannel> {
+        let names = self.reachable();
+        let voters: Vec<_> = voters.filter(|voter| names.contains(&voter.name)).collect();
+        let reachable = u32::try_from(voters.len()).unwrap_or(u32::MAX);
+        if reachable == 0 || reachable < needed { Err(NoChannel { reachable, needed }) } else { Ok(voters) }
+    }
+}

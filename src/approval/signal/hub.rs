@@ -1,0 +1,160 @@
+//! What the link's handle and its task share.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime};
+
+use arc_swap::ArcSwapOption;
+use serde_json::{Value, json};
+use tokio::sync::{mpsc, watch};
+
+use super::SignalConfig;
+use super::dedupe::Seen;
+use super::identities;
+use super::receive::{self, Dropped, Ourselves};
+use super::rpc::{CallError, RECEIVE, Rpc};
+use super::status::{Down, Status};
+use super::wire::IdentityEntry;
+use crate::approval::identity::IdentityTrouble;
+use crate::approval::inbound::Inbound;
+use crate::approval::people::{Approver, People};
+use crate::sys::clock::Clock;
+
+pub(super) struct Hub {
+    pub(super) config: SignalConfig,
+    pub(super) ourselves: Ourselves,
+    people: Arc<People>,
+    clock: Arc<dyn Clock>,
+    rpc: ArcSwapOption<Rpc>,
+    status: watch::Sender<Status>,
+    inbox: mpsc::Sender<Inbound>,
+    received: Mutex<Received>,
+    last_heard_ms: AtomicU64,
+}
+
+#[derive(Default)]
+struct Received {
+    seen: Seen,
+    dropped: BTreeMap<Dropped, u64>,
+}
+
+impl Hub {
+    pub(super) fn new(
+        config: SignalConfig,
+        people: Arc<People>,
+        clock: Arc<dyn Clock>,
+        inbox: mpsc::Sender<Inbound>,
+    ) -> Self {
+        Self {
+            ourselves: Ourselves { account: config.account.clone(), uuid: config.own_uuid },
+            config,
+            people,
+            clock,
+            rpc: ArcSwapOption::empty(),
+            status: watch::Sender::new(Status::Down(Down::Starting)),
+            inbox,
+            received: Mutex::default(),
+            last_heard_ms: AtomicU64::new(0),
+        }
+    }
+
+    pub(super) fn status(&self) -> watch::Receiver<Status> {
+        self.status.subscribe()
+    }
+
+    /// The connection, while it is up.
+    pub(super) fn rpc(&self) -> Option<Arc<Rpc>> {
+        self.rpc.load_full()
+    }
+
+    pub(super) fn came_up(&self, rpc: &Arc<Rpc>, version: String, reachable: Vec<String>) {
+        self.rpc.store(Some(Arc::clone(rpc)));
+        let up = Status::Up { version, reachable };
+        if self.status.borrow().is_down() {
+            tracing::info!("the Signal link is up");
+        }
+        self.touch();
+        self.status.send_if_modified(|status| std::mem::replace(status, up.clone()) != up);
+    }
+
+    pub(super) fn went_down(&self, why: Down) {
+        self.rpc.store(None);
+        let down = Status::Down(why);
+        if self.status.send_if_modified(|status| std::mem::replace(status, down.clone()) != down) {
+            tracing::warn!(why = why.describe(), "the Signal link is down");
+        }
+    }
+
+    /// One notification. Never blocks: the reader must go on.
+    pub(super) fn heard(&self, method: &str, params: Option<Value>) {
+        self.touch();
+        if method != RECEIVE {
+            return;
+        }
+        let read = params.ok_or(Dropped::Malformed).and_then(|params| receive::read(params, &self.ourselves));
+        let queued = read.and_then(|inbound| {
+            if self.received().seen.is_new(&inbound) { Ok(inbound) } else { Err(Dropped::Duplicate) }
+        });
+        let queued = queued.and_then(|inbound| self.inbox.try_send(inbound).map_err(|_| Dropped::QueueFull));
+        if let Err(reason) = queued {
+            *self.received().dropped.entry(reason).or_insert(0) += 1;
+        }
+    }
+
+    pub(super) fn dropped(&self) -> BTreeMap<Dropped, u64> {
+        self.received().dropped.clone()
+    }
+
+    pub(super) fn last_heard(&self) -> Option<SystemTime> {
+        match self.last_heard_ms.load(Ordering::Relaxed) {
+            0 => None,
+            ms => SystemTime::UNIX_EPOCH.checked_add(Duration::from_millis(ms)),
+        }
+    }
+
+    /// The names of the approvers whose identity holds now.
+    pub(super) async fn whose_identity_holds(&self, rpc: &Rpc) -> Vec<String> {
+        let mut names = Vec::new();
+        for approver in self.people.iter() {
+            match self.check_identity(rpc, approver).await {
+                Ok(()) => names.push(approver.name.clone()),
+                Err(trouble) => {
+                    tracing::warn!(approver = approver.name, %trouble, "an approver cannot be reached")
+                }
+            }
+        }
+        names
+    }
+
+    /// Asks the daemon for the approver's keys.
+    pub(super) async fn check_identity(&self, rpc: &Rpc, approver: &Approver) -> Result<(), IdentityTrouble> {
+        let params = json!({"account": self.config.account, "number": approver.uuid});
+        let answer = rpc.call("listIdentities", params, self.config.probe_timeout).await;
+        let entries = answer.map_err(|error| match error {
+            CallError::Refused(_) => IdentityTrouble::Unknown,
+            CallError::Down | CallError::Lost | CallError::Timeout => IdentityTrouble::Unchecked,
+        })?;
+        let entries: Vec<IdentityEntry> =
+            serde_json::from_value(entries).map_err(|_| IdentityTrouble::Unchecked)?;
+        identities::judge(&entries, approver)
+    }
+
+    fn touch(&self) {
+        let since = self.clock.now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        self.last_heard_ms.store(u64::try_from(since.as_millis()).unwrap_or(u64::MAX), Ordering::Relaxed);
+    }
+
+    fn received(&self) -> MutexGuard<'_, Received> {
+        self.received.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Status {
+    fn is_down(&self) -> bool {
+        match self {
+            Self::Up { version: _, reachable: _ } => false,
+            Self::Down(_) => true,
+        }
+    }
+}

@@ -1,0 +1,90 @@
+//! Whether an account still has the identity key that was compared when its owner was enrolled.
+
+use uuid::Uuid;
+
+use super::wire::IdentityEntry;
+use crate::approval::identity::IdentityTrouble;
+use crate::approval::people::{Approver, Fingerprint};
+
+/// Judges what `listIdentities` answered for the approver: the newest key must be the enrolled one, and trusted.
+pub(super) fn judge(entries: &[IdentityEntry], approver: &Approver) -> Result<(), IdentityTrouble> {
+    let own: Vec<_> = entries.iter().filter(|entry| may_belong_to(entry, approver.uuid)).collect();
+    // An entry without a date may be the newest, so it counts as that.
+    let added = |entry: &IdentityEntry| entry.added_timestamp.unwrap_or(u64::MAX);
+    let newest = own.iter().map(|entry| added(entry)).max().ok_or(IdentityTrouble::Unknown)?;
+    if own.iter().filter(|entry| added(entry) == newest).all(|entry| is_pinned_and_trusted(entry, approver)) {
+        Ok(())
+    } else {
+        Err(IdentityTrouble::Changed)
+    }
+}
+
+/// The daemon was asked for one account: an entry that names none belongs to it, for all we know.
+fn may_belong_to(entry: &IdentityEntry, uuid: Uuid) -> bool {
+    entry.uuid.as_deref().is_none_or(|text| Uuid::try_parse(text).is_ok_and(|other| other == uuid))
+}
+
+fn is_pinned_and_trusted(entry: &IdentityEntry, approver: &Approver) -> bool {
+    let trusted = matches!(entry.trust_level.as_str(), "TRUSTED_VERIFIED" | "TRUSTED_UNVERIFIED");
+    trusted && Fingerprint::parse(&entry.fingerprint).is_some_and(|seen| seen == approver.fingerprint)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::approval::people::tests::people;
+
+    fn entry(digit: char, trust_level: &str, added: Option<u64>) -> IdentityEntry {
+        IdentityEntry {
+            uuid: Some(people().named("alice").unwrap().uuid.to_string()),
+            fingerprint: format!("05 {}", digit.to_string().repeat(64).to_uppercase()),
+            trust_level: trust_level.to_owned(),
+            added_timestamp: added,
+        }
+    }
+
+    fn judged(entries: &[IdentityEntry]) -> Result<(), IdentityTrouble> {
+        judge(entries, people().named("alice").unwrap())
+    }
+
+    #[test]
+    fn the_enrolled_key_holds_while_it_is_the_newest_and_trusted() {
+        assert_eq!(judged(&[entry('a', "TRUSTED_VERIFIED", Some(1))]), Ok(()));
+        assert_eq!(
+            judged(&[entry('a', "TRUSTED_UNVERIFIED", Some(2)), entry('9', "UNTRUSTED", Some(1))]),
+            Ok(())
+        );
+    }
+
+    #[test]
+    fn any_newer_or_undated_key_breaks_it() {
+        let pinned = || entry('a', "TRUSTED_VERIFIED", Some(5));
+        for other in [
+            entry('9', "UNTRUSTED", Some(6)),
+            entry('9', "TRUSTED_UNVERIFIED", Some(6)),
+            entry('9', "UNTRUSTED", Some(5)),
+            entry('9', "UNTRUSTED", None),
+            IdentityEntry { uuid: None, ..entry('9', "UNTRUSTED", Some(6)) },
+        ] {
+            assert_eq!(judged(&[pinned(), other.clone()]), Err(IdentityTrouble::Changed), "{other:?}");
+            assert_eq!(judged(&[other, pinned()]), Err(IdentityTrouble::Changed));
+        }
+    }
+
+    #[test]
+    fn an_untrusted_or_oddly_trusted_key_does_not_hold() {
+        for level in ["UNTRUSTED", "", "TRUSTED", "trusted_verified"] {
+            assert_eq!(judged(&[entry('a', level, Some(1))]), Err(IdentityTrouble::Changed), "{level}");
+        }
+    }
+
+    #[test]
+    fn no_key_is_not_the_enrolled_key() {
+        assert_eq!(judged(&[]), Err(IdentityTrouble::Unknown));
+        let somebody_else = IdentityEntry {
+            uuid: Some(Uuid::from_u128(7).to_string()),
+            ..entry('a', "TRUSTED_VERIFIED", Some(1))
+        };
+        assert_eq!(judged(&[somebody_else]), Err(IdentityTrouble::Unknown));
+    }
+}

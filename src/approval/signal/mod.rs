@@ -1,0 +1,176 @@
+//! The link to people over signal-cli's JSON-RPC on a Unix socket.
+//!
+//! Delivery is treated as what it is: at most once, late, twice, out of order. So every vote is answered in the chat,
+//! and nothing here decides anything but whether a message is authentic and its sender still the enrolled person.
+
+mod dedupe;
+mod hub;
+mod identities;
+mod receive;
+mod rpc;
+mod sending;
+mod session;
+mod status;
+mod wire;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use serde_json::{Value, json};
+use tokio::sync::{Mutex, mpsc, watch};
+use tokio::task::JoinHandle;
+use uuid::Uuid;
+
+pub use receive::Dropped;
+pub use sending::{Quote, SendError, SentMessage};
+pub use status::{Down, Status};
+
+use super::identity::{IdentityHeld, IdentityTrouble};
+use super::inbound::Inbound;
+use super::people::{Approver, People};
+use crate::sys::clock::Clock;
+use hub::Hub;
+use rpc::Rpc;
+
+/// How many messages may wait for the gate.
+const INBOX: usize = 1024;
+
+/// Where the daemon is, who we are to it, and how patient we are.
+#[derive(Debug, Clone)]
+pub struct SignalConfig {
+    /// The daemon's socket.
+    pub socket: PathBuf,
+    /// Our account: the number, as the daemon knows it.
+    pub account: String,
+    /// Our account's ACI.
+    pub own_uuid: Uuid,
+    /// The Unix user whom the daemon runs as. Nobody else is believed.
+    pub daemon_uid: u32,
+    /// How long sending one message may take.
+    pub send_timeout: Duration,
+    /// How often the daemon is asked whether it is there.
+    pub probe_every: Duration,
+    /// How long its answer may take.
+    pub probe_timeout: Duration,
+    /// The first and the longest pause before connecting again; the actual one is drawn below them.
+    pub backoff: (Duration, Duration),
+}
+
+impl SignalConfig {
+    /// With the times that fit a daemon on the same host.
+    pub fn new(socket: PathBuf, account: String, own_uuid: Uuid, daemon_uid: u32) -> Self {
+        Self {
+            socket,
+            account,
+            own_uuid,
+            daemon_uid,
+            send_timeout: Duration::from_secs(30),
+            probe_every: Duration::from_secs(30),
+            probe_timeout: Duration::from_secs(10),
+            backoff: (Duration::from_millis(250), Duration::from_secs(30)),
+        }
+    }
+}
+
+/// The link. Clones share one connection, which ends with the last of them.
+#[derive(Clone)]
+pub struct Link {
+    hub: Arc<Hub>,
+    /// Held while a message is under way: the daemon loses messages that are sent side by side.
+    sending: Arc<Mutex<()>>,
+    _task: Arc<Supervisor>,
+}
+
+struct Supervisor(JoinHandle<()>);
+
+impl Drop for Supervisor {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+impl Link {
+    /// Begins to connect, in the background of the current tokio runtime. Messages arrive at the receiver.
+    pub fn start(
+        config: SignalConfig,
+        people: Arc<People>,
+        clock: Arc<dyn Clock>,
+    ) -> (Self, mpsc::Receiver<Inbound>) {
+        let (inbox, messages) = mpsc::channel(INBOX);
+        let hub = Arc::new(Hub::new(config, people, clock, inbox));
+        let task = Arc::new(Supervisor(tokio::spawn(session::supervise(Arc::clone(&hub)))));
+        (Self { hub, sending: Arc::default(), _task: task }, messages)
+    }
+
+    /// Sends a text to one person and waits until Signal has taken it for that person's account.
+    ///
+    /// The identity is checked first: a prompt holds a token, which is for nobody who has only taken over the number.
+    /// After [`SendError::Timeout`] the text may have arrived; sending it again is right, and either copy can be
+    /// answered by its token.
+    pub async fn send(
+        &self,
+        to: &Approver,
+        text: &str,
+        quote: Option<Quote>,
+    ) -> Result<SentMessage, SendError> {
+        let _one_at_a_time = self.sending.lock().await;
+        let rpc = self.hub.rpc().ok_or(SendError::Down)?;
+        self.hub.check_identity(&rpc, to).await.map_err(|trouble| match trouble {
+            IdentityTrouble::Unchecked => SendError::Down,
+            IdentityTrouble::Changed | IdentityTrouble::Unknown => SendError::Identity(trouble),
+        })?;
+        let params = self.send_params(to, text, quote);
+        sending::judge(rpc.call("send", params, self.hub.config.send_timeout).await, to)
+    }
+
+    /// Checks, with the daemon and now, that the person's identity is the enrolled one.
+    pub async fn identity_holds(&self, approver: &Approver) -> Result<IdentityHeld, IdentityTrouble> {
+        let rpc: Arc<Rpc> = self.hub.rpc().ok_or(IdentityTrouble::Unchecked)?;
+        self.hub.check_identity(&rpc, approver).await?;
+        Ok(IdentityHeld::of(&approver.name))
+    }
+
+    /// The state of the link now.
+    pub fn status(&self) -> Status {
+        self.hub.status().borrow().clone()
+    }
+
+    /// The state of the link as it changes.
+    pub fn watch(&self) -> watch::Receiver<Status> {
+        self.hub.status()
+    }
+
+    /// Whether the daemon is connected and answers.
+    pub fn is_up(&self) -> bool {
+        self.hub.rpc().is_some()
+    }
+
+    /// The names of those who can be asked: their identity held at the last probe.
+    pub fn reachable(&self) -> Vec<String> {
+        match self.status() {
+            Status::Up { version: _, reachable } => reachable,
+            Status::Down(_) => Vec::new(),
+        }
+    }
+
+    /// How many notifications were dropped, by reason.
+    pub fn dropped(&self) -> BTreeMap<Dropped, u64> {
+        self.hub.dropped()
+    }
+
+    /// When the daemon was last heard.
+    pub fn last_heard(&self) -> Option<SystemTime> {
+        self.hub.last_heard()
+    }
+
+    fn send_params(&self, to: &Approver, text: &str, quote: Option<Quote>) -> Value {
+        let account = &self.hub.config.account;
+        let Some(quote) = quote else {
+            return json!({"account": account, "recipient": [to.uuid], "message": text});
+        };
+        json!({"account": account, "recipient": [to.uuid], "message": text, "quoteTimestamp": quote.timestamp,
+            "quoteAuthor": quote.author.unwrap_or(self.hub.config.own_uuid), "quoteMessage": quote.text})
+    }
+}
