@@ -14,6 +14,8 @@ pub mod sys;
 
 pub mod grant;
 
+pub mod wrapper;
+
 pub mod launcher;
 
 #[cfg(feature = "full")]

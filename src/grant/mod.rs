@@ -93,5 +93,6 @@ pub enum RunAs {
     User(String),
 }
 
-#[cfg(all(test, feature = "full"))]
+#[cfg(test)]
+#[cfg(feature = "full")]
 pub(crate) mod tests;

@@ -10,6 +10,7 @@ use crate::grant::{MAX_BYTES, WrapperName};
 use crate::sys::process::{Ended, Exit, Stream};
 
 const MAGIC: [u8; 4] = *b"RVL1";
+#[cfg(feature = "full")]
 const MAX_PAYLOAD: usize = 64 * 1024;
 
 const STDOUT: u8 = 1;
@@ -152,7 +153,8 @@ fn malformed(what: &'static str) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, what)
 }
 
-#[cfg(all(test, feature = "full"))]
+#[cfg(test)]
+#[cfg(feature = "full")]
 mod tests {
     use super::*;
 

@@ -14,7 +14,9 @@
 #[cfg(feature = "full")]
 pub mod client;
 mod frame;
+pub mod options;
 pub mod server;
 
-#[cfg(all(test, feature = "full"))]
+#[cfg(test)]
+#[cfg(feature = "full")]
 mod tests;

@@ -2,6 +2,8 @@
 
 use std::ffi::{CString, NulError};
 use std::io;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
 use std::time::Duration;
 
 use nix::fcntl::{OFlag, open};
@@ -20,15 +22,15 @@ pub fn end_after(limit: Duration) {
 
 /// Becomes the program, with nothing on stdin and only [`ENVIRONMENT`] around it. Returns only to say why not.
 #[must_use]
-pub fn replace(program: &str, args: &[String]) -> io::Error {
+pub fn replace(program: &Path, args: &[String]) -> io::Error {
     match try_replace(program, args) {
         Ok(never) => match never {},
         Err(error) => error,
     }
 }
 
-fn try_replace(program: &str, args: &[String]) -> io::Result<std::convert::Infallible> {
-    let path = CString::new(program)?;
+fn try_replace(program: &Path, args: &[String]) -> io::Result<std::convert::Infallible> {
+    let path = CString::new(program.as_os_str().as_bytes())?;
     let mut argv = vec![path.clone()];
     argv.extend(args.iter().map(|arg| CString::new(arg.as_str())).collect::<Result<Vec<_>, NulError>>()?);
     let environment: Vec<CString> = ENVIRONMENT

@@ -4,7 +4,7 @@ use std::ffi::CString;
 use std::io;
 
 use nix::unistd::{
-    Gid, Uid, User as Account, getgrouplist, getresgid, getresuid, setgroups, setresgid, setresuid,
+    Gid, Uid, User as Account, geteuid, getgrouplist, getresgid, getresuid, setgroups, setresgid, setresuid,
 };
 
 /// A Unix user with everything it takes to become it.
@@ -18,6 +18,12 @@ pub struct User {
     pub gid: u32,
     /// All its groups, the primary one included.
     pub groups: Vec<u32>,
+}
+
+/// Whether this process acts as root.
+#[must_use]
+pub fn is_root() -> bool {
+    geteuid().is_root()
 }
 
 /// Looks a user up by name; `None` where there is none.

@@ -2,6 +2,7 @@
 //! and the one place that starts processes. The only unsafe code of the crate is below this line.
 #![allow(unsafe_code, reason = "system calls that neither std nor nix wraps are made here and nowhere else")]
 
+pub mod activation;
 pub mod clock;
 pub mod exec;
 pub mod harden;
