@@ -12,6 +12,7 @@ ROOT_BINS := --bin reeve-launcher --bin reeve-zfs
 ROOT      := --locked --no-default-features $(ROOT_BINS) --target-dir $(REEVE_TARGET)/root
 
 .DEFAULT_GOAL := help
+.NOTPARALLEL:
 .PHONY: help demo test test-real bench build release check lint unit e2e scripts install-deps clean
 
 help: ## this list

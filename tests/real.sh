@@ -38,6 +38,7 @@ export REEVE_BIN=$PWD/bin REEVE_ROOT_BIN=$PWD/root-bin E2E=$PWD/e2e
 tests/install.sh | tail -n 1
 tests/sudoers.sh | tail -n 1
 tests/units.sh | tail -n 1
+tests/units-live.sh
 tests/e2e.sh --zfs real "$@"
 GUEST
 

@@ -36,7 +36,7 @@ guest() {
     -chardev stdio,id=out,signal=off -serial chardev:out </dev/null
 }
 
-# Passes the guest's output on; the first line and the last are ours.
+# Passes the guest's output on, but for the lines that are ours and what comes after the last of them.
 relay() {
   local line
   while IFS= read -r line; do
@@ -44,7 +44,7 @@ relay() {
     case $line in
       REEVE-GUEST-UP) : >"$work/up" ;;
       REEVE-GUEST-EXIT=*) echo "${line#*=}" >"$work/status" ;;
-      *) printf '%s\n' "$line" ;;
+      *) [ -e "$work/status" ] || printf '%s\n' "$line" ;;
     esac
   done
 }

@@ -1,0 +1,61 @@
+#!/bin/bash
+# The units on a running systemd with real OpenZFS: what each confinement must leave possible, and what it must not.
+# It installs Reeve on the machine that it runs on, so it runs in the virtual machine only (tests/real.sh).
+set -euo pipefail
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+# shellcheck source=assertions.sh
+. "$here/assertions.sh"
+
+if [ ! -d /run/systemd/system ] || [ "$(hostname)" != reeve-guest ]; then
+  echo "units-live.sh: not in the virtual machine" >&2
+  exit 1
+fi
+
+# inside UNIT COMMAND…: the command in the unit's place, with everything else that the unit says. Its exit status.
+inside() {
+  local unit=$1 dropin=/run/systemd/system/$1.service.d/instead.conf result
+  shift
+  mkdir -p "$(dirname "$dropin")"
+  printf '[Unit]\nWants=\n[Service]\nType=oneshot\nRestart=no\nExecStart=\nExecStart=%s\nStandardOutput=truncate:/run/inside\nStandardError=inherit\n' \
+    "$*" >"$dropin"
+  systemctl daemon-reload
+  systemctl start "$unit.service" 2>/dev/null || true
+  result=$(systemctl show -P ExecMainStatus "$unit.service")
+  systemctl reset-failed "$unit.service" 2>/dev/null || true
+  cat /run/inside
+  return "$result"
+}
+exits() {
+  local status=0
+  "${@:2}" || status=$?
+  same "$1" "$status"
+}
+fails() { if "$@"; then echo "it succeeded"; return 1; fi; }
+
+"$here/../install.sh" --bin-dir "$REEVE_BIN" --root-bin-dir "$REEVE_ROOT_BIN" >/dev/null
+truncate -s 256M /var/tmp/live.img
+zpool create live /var/tmp/live.img
+wrapper=/usr/local/libexec/reeve/reeve-zfs
+
+it "the launcher's unit lets sudo start the wrapper, which refuses without a grant" \
+  exits 125 inside reeve-launcher /usr/bin/sudo -n "$wrapper"
+
+# A wrapper of the test's own, to see what root can do in that unit.
+cp "$wrapper" "$wrapper.built"
+printf '#!/bin/sh\nset -e\n/usr/sbin/zfs create live/made\n/usr/sbin/zfs snapshot live/made@s\n/usr/sbin/zfs destroy live/made@s\n' >"$wrapper"
+it "root in the launcher's unit can create, snapshot and destroy" exits 0 inside reeve-launcher /usr/bin/sudo -n "$wrapper"
+it "what it mounts is the host's" mountpoint -q /live/made
+mv "$wrapper.built" "$wrapper"
+
+it "the gate's unit lets it read ZFS" exits 0 inside reeve-gate /usr/sbin/zfs list -Hp
+it "the gate's unit ends sudo" fails inside reeve-gate /usr/bin/sudo -n /usr/bin/true
+it "the gate cannot reach root's ledger" fails inside reeve-gate /usr/bin/ls /var/lib/reeve-root
+it "the gate can write its state" exits 0 inside reeve-gate /usr/bin/touch /var/lib/reeve/probe
+it "the gate can write its log" exits 0 inside reeve-gate /usr/bin/touch /var/log/reeve/probe
+it "the gate can make its socket" exits 0 inside reeve-gate /usr/bin/touch /run/reeve/probe
+it "the gate cannot write anywhere else" fails inside reeve-gate /usr/bin/touch /var/tmp/probe-by-gate/x /etc/reeve/probe
+it "the gate's program starts" exits 0 inside reeve-gate /usr/local/bin/reeve-gate --version
+it "reeved's program starts" exits 0 inside reeved /usr/local/bin/reeved --version
+it "reeved's unit lets it start nothing else" fails inside reeved /usr/bin/true
+it "the launcher's program is found where its unit says" test -x /usr/local/bin/reeve-launcher
+verdict
