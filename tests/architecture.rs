@@ -7,10 +7,10 @@ use std::path::{Path, PathBuf};
 /// The modules, lowest first. Each may import those above it in this table, and none below: so there are no cycles.
 const LAYERS: &[(&str, &str)] = &[
     ("sys", "the operating system: trusted files, peers, processes, clock; the only unsafe code"),
-    ("config", "errors about configuration files"),
     ("grant", "what may be run, once, and the signature that says so"),
     ("wrapper", "the main function of what runs as root"),
     ("launcher", "socket in, sudo out"),
+    ("config", "errors about configuration files"),
     ("principal", "who asks"),
     ("operation", "what may be asked"),
     ("adapter", "operations to argv, tool output to values"),
