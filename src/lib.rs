@@ -34,3 +34,5 @@ pub mod audit;
 pub mod job;
 #[cfg(feature = "full")]
 pub mod gate;
+#[cfg(feature = "full")]
+pub mod pki;
