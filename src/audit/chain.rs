@@ -52,9 +52,12 @@ pub enum Flaw {
         /// The first record there is.
         seq: u64,
     },
-    /// The first record names a record before it.
-    #[error("record 1 names a record before it")]
-    BadFirst,
+    /// A record that claims to be the first and is not, or the other way round.
+    #[error("only record 1 has no record before it, and record {seq} says otherwise")]
+    BadFirst {
+        /// Its number.
+        seq: u64,
+    },
     /// The last line is incomplete.
     #[error("torn: the last {bytes} bytes are not a whole record")]
     Torn {
@@ -87,6 +90,11 @@ impl Chain {
         Chain { last: None }
     }
 
+    /// A chain that must begin with record 1.
+    pub(super) fn from_one() -> Chain {
+        Chain { last: Some(Receipt::NONE) }
+    }
+
     /// The last record that held, if one did.
     pub(super) fn last(&self) -> Option<Receipt> {
         self.last.filter(|last| last.seq > 0)
@@ -103,7 +111,7 @@ impl Chain {
 
     fn admit(&self, record: &Record) -> Result<(), Flaw> {
         if record.seq == 0 || (record.seq == 1) != (record.prev == RecordHash::ZERO) {
-            return Err(Flaw::BadFirst);
+            return Err(Flaw::BadFirst { seq: record.seq });
         }
         let Some(last) = self.last else { return Ok(()) };
         let expected = last.seq + 1;

@@ -16,11 +16,14 @@ mod hash;
 mod lines;
 mod log;
 mod open;
+pub mod read;
 mod record;
 mod rotation;
 mod scan;
 mod segment;
 mod status;
+pub mod verify;
+mod walk;
 mod writer;
 
 pub use canonical::CanonicalError;

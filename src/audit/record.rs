@@ -122,6 +122,9 @@ pub enum NotARecord {
     /// A field that records do not have.
     #[error("unknown field {0:?}")]
     UnknownField(String),
+    /// Longer than any record.
+    #[error("longer than any record")]
+    TooLong,
     /// JSON, but not the form Reeve writes.
     #[error("not in canonical form")]
     Form,
