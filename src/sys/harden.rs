@@ -7,7 +7,7 @@ use std::os::fd::RawFd;
 
 use nix::sys::prctl;
 use nix::sys::resource::{Resource, setrlimit};
-use nix::sys::signal::{SigHandler, SigSet, SigmaskHow, Signal, signal, sigprocmask};
+use nix::sys::signal::{SigSet, SigmaskHow, sigprocmask};
 use nix::sys::stat::{Mode, umask};
 
 /// Hardens this process. To be called first in `main`, before any thread or descriptor of ours exists, since every
@@ -63,13 +63,16 @@ fn close(range: &RangeInclusive<u32>) -> io::Result<()> {
 /// Default for all but SIGPIPE: a peer that hangs up is an error to handle, not a reason to die. (Std gives a child
 /// the default back, and [`super::exec::replace`] does before it executes.)
 fn reset_signals() -> io::Result<()> {
-    for which in Signal::iterator() {
-        if matches!(which, Signal::SIGKILL | Signal::SIGSTOP) {
-            continue;
-        }
-        let handler = if which == Signal::SIGPIPE { SigHandler::SigIgn } else { SigHandler::SigDfl };
+    for number in 1..=libc::SIGRTMAX() {
+        let handler = if number == libc::SIGPIPE { libc::SIG_IGN } else { libc::SIG_DFL };
         // SAFETY: neither handler is code of ours, so nothing can run inside a signal.
-        unsafe { signal(which, handler) }?;
+        let before = unsafe { libc::signal(number, handler) };
+        let fixed =
+            matches!(number, libc::SIGKILL | libc::SIGSTOP) || (32..libc::SIGRTMIN()).contains(&number);
+        // The kernel fixes two of them, and libc keeps those below SIGRTMIN to itself.
+        if before == libc::SIG_ERR && !fixed {
+            return Err(io::Error::last_os_error());
+        }
     }
     sigprocmask(SigmaskHow::SIG_SETMASK, Some(&SigSet::empty()), None)?;
     Ok(())

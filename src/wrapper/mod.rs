@@ -8,7 +8,7 @@
 mod table;
 
 use std::ffi::OsString;
-use std::io::{self, Read};
+use std::io::{self, Read, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -37,8 +37,10 @@ pub fn main(table: &'static Table) -> ExitCode {
         Ok(never) => match never {},
         Err(refusal) => refusal,
     };
-    let cause = std::error::Error::source(&refusal).map(|cause| format!(": {cause}"));
-    eprintln!("{}: refused: {refusal}{}", table.wrapper.as_str(), cause.unwrap_or_default());
+    let cause = std::error::Error::source(&refusal).map(|cause| format!(": {cause}")).unwrap_or_default();
+    let line = format!("{}: refused: {refusal}{cause}\n", table.wrapper.as_str());
+    // One write, so that wrappers sharing a stderr do not mix their lines. Nobody to tell when it fails.
+    let _ = io::stderr().write_all(line.as_bytes());
     ExitCode::from(REFUSED)
 }
 

@@ -1,0 +1,241 @@
+//! The real wrapper, as root, on the production paths: in a mount namespace of its own, with a script for `zfs`.
+//!
+//! Needs root and overlayfs, and fails without them: a wrapper that was not tried as root was not tried.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may fail")]
+
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use reeve::grant::{Grant, RunAs, SigningKey, WrapperName};
+use reeve::sys::clock::{Clock, SystemClock};
+use reeve::sys::process::{Command, Finished, run};
+use reeve::sys::{host, random};
+
+const WRAPPER: &str = env!("CARGO_BIN_EXE_reeve-zfs");
+
+/// Says all that a program can see of how it was started.
+const ZFS: &str = r#"#!/bin/sh
+[ "$2" = tank@slow ] && exec sleep 10
+echo "args:$*"
+echo "user: $(id -u) groups: $(id -G)"
+echo "umask: $(umask) core: $(ulimit -c) stdin: $(readlink /proc/$$/fd/0) cwd: $(pwd)"
+env | sort | grep -v '^PWD='
+# Signals 32 and 33 are libc's own, and it lets nobody touch them.
+grep -E '^(SigBlk|SigIgn|NoNewPrivs):' /proc/$$/status | tr '\t' ' ' | sed 's/180000000$/000000000/'
+ls /proc/self/fd | tr '\n' ' '; echo
+"#;
+
+/// Puts throw-away layers over what root reads and runs, and the demo host into them.
+const NAMESPACE: &str = r#"set -eu
+mount -t tmpfs -o mode=0755 layers "$LAYERS"
+for dir in /etc /var/lib /usr/sbin; do
+  mkdir -p "$LAYERS$dir/upper" "$LAYERS$dir/work"
+  chmod 0755 "$LAYERS$dir/upper"
+  mount -t overlay overlay -o "lowerdir=$dir,upperdir=$LAYERS$dir/upper,workdir=$LAYERS$dir/work" "$dir"
+done
+mkdir -p -m 0755 /etc/reeve /var/lib/reeve-root
+mkdir -p -m 0700 /var/lib/reeve-root/spent
+cp "$TEST/grant.pub" /etc/reeve/grant.pub
+rm -f /usr/sbin/zfs; cp "$TEST/zfs" /usr/sbin/zfs; chmod 0755 /usr/sbin/zfs
+"#;
+
+struct Host {
+    directory: PathBuf,
+    key: SigningKey,
+}
+
+impl Host {
+    fn new(name: &str) -> Host {
+        let directory = std::env::temp_dir().join(format!("reeve-privileged-{}-{name}", std::process::id()));
+        std::fs::DirBuilder::new().mode(0o700).create(&directory).unwrap();
+        for sub in ["keys", "layers"] {
+            std::fs::DirBuilder::new().mode(0o700).create(directory.join(sub)).unwrap();
+        }
+        let key = SigningKey::generate(&directory.join("keys/grant.key")).unwrap();
+        std::fs::write(directory.join("grant.pub"), key.public().to_hex() + "\n").unwrap();
+        std::fs::write(directory.join("zfs"), ZFS).unwrap();
+        Host { directory, key }
+    }
+
+    /// Writes a grant, good for the next 30 seconds unless changed, to be shown to the wrapper by its name.
+    fn grant(&self, name: &str, change: impl FnOnce(&mut Grant)) {
+        let mut nonce = [0; 16];
+        random::fill(&mut nonce).unwrap();
+        let until = SystemClock.boot() + Duration::from_secs(30);
+        let mut grant = Grant {
+            operation: "op_TEST".into(),
+            step: 0,
+            wrapper: WrapperName::Zfs,
+            program: "/usr/sbin/zfs".into(),
+            argv: vec!["snapshot".into(), "tank@a".into()],
+            run_as: RunAs::Root,
+            host: host::machine_id().unwrap(),
+            boot: host::boot_id().unwrap(),
+            not_after: u64::try_from(until.as_nanos()).unwrap(),
+            run_limit_secs: 20,
+            nonce,
+        };
+        change(&mut grant);
+        std::fs::write(self.directory.join(name), self.key.sign(&grant).unwrap().as_bytes()).unwrap();
+    }
+
+    /// Runs a script as root of the namespace; `wrapper NAME` shows the wrapper that grant and then tells its status.
+    fn run(&self, script: &str) -> Finished {
+        assert!(nix::unistd::geteuid().is_root(), "these tests need root");
+        let wrapper = "wrapper() { name=$1; shift; set +e; \"$WRAPPER\" \"$@\" <\"$TEST/$name\"; echo \"status: $?\"; set -e; }";
+        let script = format!("{NAMESPACE}{wrapper}\n{script}");
+        let command = Command::new("/usr/bin/unshare")
+            .args(["--mount", "--propagation", "private", "/bin/bash", "-c", &script])
+            .env("TEST", self.path(""))
+            .env("LAYERS", self.path("layers"))
+            .env("WRAPPER", WRAPPER)
+            .env("OPENSSL_ia32cap", "0")
+            .env("ZFS_COLOR", "1");
+        run(&command).unwrap()
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        Path::new(&self.directory).join(name)
+    }
+}
+
+impl Drop for Host {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.directory);
+    }
+}
+
+fn said(finished: &Finished) -> (String, String) {
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    (text(&finished.stdout), text(&finished.stderr))
+}
+
+#[test]
+fn a_granted_program_runs_with_its_arguments_and_nothing_else_around_it() {
+    let host = Host::new("clean");
+    host.grant("good", |_| {});
+    let (out, err) = said(&host.run("trap '' PIPE USR1 RTMIN+3; umask 0; exec 7</etc/passwd; wrapper good"));
+    let expected = "args:snapshot tank@a\nuser: 0 groups: 0\n\
+        umask: 0022 core: 0 stdin: /dev/null cwd: /\n\
+        LC_ALL=C\nPATH=/usr/sbin:/usr/bin:/sbin:/bin\n\
+        SigBlk: 0000000000000000\nSigIgn: 0000000000000000\nNoNewPrivs: 1\n\
+        0 1 2 3 \nstatus: 0\n";
+    // Descriptor 3 is ls reading the directory.
+    assert_eq!((out.as_str(), err.as_str()), (expected, ""));
+}
+
+#[test]
+fn a_program_for_a_user_runs_as_that_user_with_its_groups_and_no_way_back() {
+    let host = Host::new("user");
+    host.grant("good", |grant| grant.run_as = RunAs::User("nobody".into()));
+    let (out, err) = said(&host.run("wrapper good"));
+    let group = nix::unistd::User::from_name("nobody").unwrap().unwrap().gid;
+    assert_eq!(out.lines().nth(1), Some(format!("user: 65534 groups: {group}").as_str()), "{out}{err}");
+    assert!(out.ends_with("status: 0\n"), "{out}{err}");
+}
+
+#[test]
+fn a_grant_is_good_for_one_run() {
+    let host = Host::new("once");
+    host.grant("good", |_| {});
+    let (out, err) =
+        said(&host.run("wrapper good >/dev/null; wrapper good; ls /var/lib/reeve-root/spent | wc -l"));
+    assert_eq!(out, "status: 125\n1\n");
+    assert_eq!(err, "reeve-zfs: refused: the grant has been spent\n");
+}
+
+#[test]
+fn of_sixteen_wrappers_shown_one_grant_at_once_one_runs_it() {
+    let host = Host::new("race");
+    host.grant("good", |_| {});
+    let script = "for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16; do wrapper good & done; wait";
+    let (out, err) = said(&host.run(script));
+    assert_eq!(out.matches("args:snapshot tank@a").count(), 1, "{out}{err}");
+    assert_eq!(err.matches("reeve-zfs: refused: the grant has been spent\n").count(), 15, "{out}{err}");
+}
+
+#[test]
+fn arguments_and_a_grant_with_a_byte_more_or_less_are_refused_before_anything_runs() {
+    let host = Host::new("refused");
+    host.grant("good", |_| {});
+    let bytes = std::fs::read(host.path("good")).unwrap();
+    std::fs::write(host.path("long"), [bytes.as_slice(), b"x"].concat()).unwrap();
+    std::fs::write(host.path("short"), &bytes[..bytes.len() - 1]).unwrap();
+    std::fs::write(host.path("none"), b"").unwrap();
+    let script =
+        "wrapper good destroy; wrapper long; wrapper short; wrapper none; ls /var/lib/reeve-root/spent";
+    let (out, err) = said(&host.run(script));
+    assert_eq!(out, "status: 125\n".repeat(4));
+    assert_eq!(
+        err,
+        "reeve-zfs: refused: takes no arguments: the grant comes on stdin\n\
+         reeve-zfs: refused: the signature is not the gate's\n\
+         reeve-zfs: refused: the signature is not the gate's\n\
+         reeve-zfs: refused: not a grant: ends too early\n"
+    );
+}
+
+#[test]
+fn a_key_or_ledger_that_others_could_have_changed_is_refused() {
+    let host = Host::new("untrusted");
+    host.grant("good", |_| {});
+    let script = "key=/etc/reeve/grant.pub ledger=/var/lib/reeve-root/spent
+        chmod 0664 $key; wrapper good; chmod 0644 $key
+        mv $key $key.real; ln -s grant.pub.real $key; wrapper good; mv $key.real $key
+        chmod 0777 /etc/reeve; wrapper good; chmod 0755 /etc/reeve
+        chown nobody $key; wrapper good; chown root $key
+        chmod 0750 $ledger; wrapper good; chmod 0700 $ledger
+        rmdir $ledger; wrapper good; mkdir -m 0700 $ledger
+        wrapper good | tail -1";
+    let (out, err) = said(&host.run(script));
+    assert_eq!(out, "status: 125\n".repeat(6) + "status: 0\n");
+    let key = "reeve-zfs: refused: the gate's public key is not to be trusted: /etc/reeve";
+    let ledger =
+        "reeve-zfs: refused: the ledger of spent grants is not to be trusted: /var/lib/reeve-root/spent";
+    assert_eq!(
+        err,
+        format!(
+            "{key}/grant.pub: others may write it (mode 0664): run chmod go-w on it\n\
+             {key}/grant.pub: is a symbolic link: name the real path\n\
+             {key}: others may write it (mode 0777): run chmod go-w on it\n\
+             {key}/grant.pub: is owned by uid 65534: chown it to root, or to uid 0 that reads it\n\
+             {ledger}: others may read it (mode 0750): run chmod go= on it\n\
+             {ledger}: cannot be read\n"
+        )
+    );
+}
+
+#[test]
+fn a_program_that_outlives_its_run_limit_is_ended() {
+    let host = Host::new("limit");
+    host.grant("slow", |grant| {
+        grant.argv = vec!["snapshot".into(), "tank@slow".into()];
+        grant.run_limit_secs = 1;
+    });
+    let (out, err) = said(&host.run("wrapper slow"));
+    // 128 + SIGALRM, as the shell tells it.
+    assert_eq!(out, "status: 142\n", "{err}");
+}
+
+#[test]
+fn the_table_of_the_real_wrapper_has_no_recursive_destroy_and_no_foreign_property() {
+    let host = Host::new("table");
+    for (name, argv) in [
+        ("a", ["destroy", "-r", "tank/a"].as_slice()),
+        ("b", &["destroy", "-Rf", "tank/a"]),
+        ("c", &["rollback", "-r", "tank/a@b"]),
+        ("d", &["set", "mountpoint=/etc", "tank/a"]),
+        ("e", &["set", "setuid=on", "tank/a"]),
+        ("f", &["create", "-o", "sharenfs=on", "tank/a"]),
+        ("g", &["send", "tank/a@b"]),
+        ("h", &["allow", "everyone", "destroy", "tank"]),
+        ("i", &["destroy", "tank/a@b%c"]),
+    ] {
+        host.grant(name, |grant| grant.argv = argv.iter().map(|arg| (*arg).to_owned()).collect());
+    }
+    let (out, err) = said(&host.run("for name in a b c d e f g h i; do wrapper $name; done"));
+    assert_eq!(out, "status: 125\n".repeat(9), "{err}");
+    assert_eq!(err.matches("is not in the table\n").count(), 9, "{err}");
+}
