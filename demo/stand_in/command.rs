@@ -1,0 +1,160 @@
+//! The people's side: read, answer, break. One JSON object a line, as `{"do": "say", "as": "alice", "text": "hello"}`.
+
+use std::time::Duration;
+
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::world::{World, identity};
+
+/// What a test, a demo or a person at the terminal wants done.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(tag = "do", rename_all = "snake_case", deny_unknown_fields)]
+pub(crate) enum Command {
+    /// What a person was sent; waits until there are `count` messages, for at most `patience_ms`.
+    Messages {
+        of: String,
+        #[serde(default)]
+        count: usize,
+        #[serde(default)]
+        patience_ms: u64,
+    },
+    /// A person writes, or reacts.
+    Say(Box<Say>),
+    /// A person's account gets a new identity key, as after a new phone or a stolen number.
+    NewIdentity { of: String, fingerprint: String, trust: String },
+    /// From now on this goes wrong; what is left out goes right again.
+    Fault {
+        #[serde(default)]
+        empty_results: bool,
+        error_code: Option<i64>,
+        #[serde(default)]
+        stall: bool,
+        #[serde(default)]
+        manual: bool,
+    },
+    /// Every connection is dropped.
+    Drop,
+    /// Any notification, as it is.
+    Raw { params: Value },
+}
+
+/// One message of a person.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Say {
+    /// Who.
+    #[serde(rename = "as")]
+    pub(crate) who: String,
+    /// The text.
+    pub(crate) text: Option<String>,
+    /// The emoji of a reaction to the message `quote`.
+    pub(crate) emoji: Option<String>,
+    /// The timestamp of the message that is quoted or reacted to.
+    pub(crate) quote: Option<u64>,
+    /// Whose message that is said to be: ours unless told otherwise.
+    pub(crate) quote_author: Option<String>,
+    /// Another sender than the person.
+    pub(crate) sender: Option<String>,
+    /// 1 is the phone.
+    pub(crate) device: Option<u32>,
+    /// When the server took it, in milliseconds.
+    pub(crate) server_ms: Option<u64>,
+    /// Whether it is an edit of an older message.
+    pub(crate) edit: bool,
+    /// The group it is sent to.
+    pub(crate) group: Option<String>,
+    /// How often it is delivered beyond the first time.
+    pub(crate) again: u32,
+    /// The daemon's complaint about it.
+    pub(crate) exception: Option<String>,
+}
+
+impl World {
+    /// Does it, and tells what there is to tell.
+    pub(crate) fn command(&self, command: Command) -> Value {
+        match command {
+            Command::Messages { of, count, patience_ms } => {
+                let sent = self.wait_for_messages(&of, count, Duration::from_millis(patience_ms));
+                let shown = |m: &super::world::Sent| json!({"timestamp": m.timestamp, "text": m.text, "quote": m.quote});
+                json!({"messages": sent.iter().map(shown).collect::<Vec<_>>()})
+            }
+            Command::Say(say) => self.say(&say),
+            Command::NewIdentity { of, fingerprint, trust } => {
+                let mut state = self.state();
+                let Some(person) = state.person(&of) else { return json!({"error": "nobody has this name"}) };
+                let added = state.new_timestamp();
+                state.identities.push(identity(&person.uuid, &fingerprint, &trust, added));
+                json!({})
+            }
+            Command::Fault { empty_results, error_code, stall, manual } => {
+                let mut state = self.state();
+                state.faults = super::world::Faults { empty_results, error_code, stall, manual };
+                json!({})
+            }
+            Command::Drop => {
+                self.drop_clients();
+                json!({})
+            }
+            Command::Raw { params } => {
+                self.state().deliver(params);
+                json!({})
+            }
+        }
+    }
+
+    /// Hangs up on every client.
+    pub(crate) fn drop_clients(&self) {
+        for client in self.state().clients.drain(..) {
+            // A client that is gone already needs no hanging up.
+            drop(client.send(None));
+        }
+    }
+
+    fn say(&self, say: &Say) -> Value {
+        let mut state = self.state();
+        let Some(person) = state.person(&say.who) else { return json!({"error": "nobody has this name"}) };
+        let timestamp = state.new_timestamp();
+        let mut params = json!({"account": state.account, "envelope": envelope(say, &person.uuid, timestamp, &state.own_uuid)});
+        if let (Some(kind), Some(params)) = (&say.exception, params.as_object_mut()) {
+            params.insert("exception".to_owned(), json!({"type": kind, "message": "as told"}));
+        }
+        for _ in 0..=say.again {
+            state.deliver(params.clone());
+        }
+        json!({"timestamp": timestamp})
+    }
+}
+
+fn envelope(say: &Say, uuid: &str, timestamp: u64, own_uuid: &str) -> Value {
+    let sender = say.sender.as_deref().unwrap_or(uuid);
+    let author = say.quote_author.as_deref().unwrap_or(own_uuid);
+    let mut data =
+        json!({"timestamp": timestamp, "message": say.text, "expiresInSeconds": 0, "viewOnce": false});
+    let mut put =
+        |key: &str, value: Value| data.as_object_mut().and_then(|data| data.insert(key.to_owned(), value));
+    match (&say.emoji, say.quote) {
+        (Some(emoji), target) => put(
+            "reaction",
+            json!({"emoji": emoji, "targetAuthor": author, "targetAuthorNumber": null, "targetAuthorUuid": author,
+                "targetSentTimestamp": target.unwrap_or(0), "isRemove": false}),
+        ),
+        (None, Some(quote)) => put(
+            "quote",
+            json!({"id": quote, "author": author, "authorNumber": null, "authorUuid": author,
+                "text": "what the sender's phone says was quoted", "attachments": []}),
+        ),
+        (None, None) => None,
+    };
+    if let Some(group) = &say.group {
+        put("groupInfo", json!({"groupId": group, "groupName": "Ops", "revision": 1, "type": "DELIVER"}));
+    }
+    let (kind, content) = if say.edit {
+        ("editMessage", json!({"targetSentTimestamp": timestamp.saturating_sub(5000), "dataMessage": data}))
+    } else {
+        ("dataMessage", data)
+    };
+    json!({"source": sender, "sourceNumber": null, "sourceUuid": sender, "sourceName": say.who,
+        "sourceDevice": say.device.unwrap_or(1), "timestamp": timestamp,
+        "serverReceivedTimestamp": say.server_ms.unwrap_or(timestamp), "serverDeliveredTimestamp": timestamp, kind: content})
+}

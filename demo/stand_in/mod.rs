@@ -1,0 +1,10 @@
+//! A stand-in for signal-cli's daemon and the people behind it: the same lines on the same kind of socket, and a second
+//! side on which a test or a demo reads what people were sent, answers for them, and makes things go wrong.
+
+pub(crate) mod command;
+pub(crate) mod daemon;
+pub(crate) mod world;
+
+pub(crate) use command::{Command, Say};
+pub(crate) use daemon::Daemon;
+pub(crate) use world::{Person, World};

@@ -1,0 +1,194 @@
+//! The account, the people, and what has been sent to them.
+
+use std::collections::VecDeque;
+use std::sync::mpsc::Sender;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime};
+
+use reeve::sys::clock::{Clock, SystemClock};
+use serde_json::{Value, json};
+
+/// The version that the stand-in says it is.
+const VERSION: &str = "0.14.6";
+
+/// Somebody with a phone.
+#[derive(Debug, Clone)]
+pub(crate) struct Person {
+    pub(crate) name: String,
+    pub(crate) uuid: String,
+    pub(crate) fingerprint: String,
+}
+
+/// What a person was sent.
+#[derive(Debug, Clone)]
+pub(crate) struct Sent {
+    pub(crate) to: String,
+    pub(crate) timestamp: u64,
+    pub(crate) text: String,
+    pub(crate) quote: Option<u64>,
+}
+
+/// What goes wrong until it is set otherwise.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Faults {
+    pub(super) empty_results: bool,
+    pub(super) error_code: Option<i64>,
+    pub(super) stall: bool,
+    pub(super) manual: bool,
+}
+
+pub(super) struct State {
+    pub(super) account: String,
+    pub(super) own_uuid: String,
+    pub(super) people: Vec<Person>,
+    /// `listIdentities` entries.
+    pub(super) identities: Vec<Value>,
+    pub(super) sent: Vec<Sent>,
+    pub(super) faults: Faults,
+    pub(super) clients: Vec<Sender<Option<String>>>,
+    /// What the server keeps while nobody receives.
+    pub(super) kept: VecDeque<Value>,
+    last_timestamp: u64,
+}
+
+/// Shared by the daemon's side and the people's side.
+#[derive(Clone)]
+pub(crate) struct World(Arc<(Mutex<State>, Condvar)>);
+
+impl World {
+    pub(crate) fn new(account: &str, own_uuid: &str, people: Vec<Person>) -> Self {
+        let identities = people
+            .iter()
+            .map(|person| identity(&person.uuid, &person.fingerprint, "TRUSTED_VERIFIED", 1_700_000_000_000))
+            .collect();
+        let state = State {
+            account: account.to_owned(),
+            own_uuid: own_uuid.to_owned(),
+            people,
+            identities,
+            sent: Vec::new(),
+            faults: Faults::default(),
+            clients: Vec::new(),
+            kept: VecDeque::new(),
+            last_timestamp: 0,
+        };
+        Self(Arc::new((Mutex::new(state), Condvar::new())))
+    }
+
+    pub(super) fn state(&self) -> MutexGuard<'_, State> {
+        self.0.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The messages sent to `name` once there are `count`, or those that there are when patience ends.
+    pub(crate) fn wait_for_messages(&self, name: &str, count: usize, patience: Duration) -> Vec<Sent> {
+        let own =
+            |state: &State| state.sent.iter().filter(|sent| sent.to == name).cloned().collect::<Vec<_>>();
+        let waited = self.0.1.wait_timeout_while(self.state(), patience, |state| own(state).len() < count);
+        own(&waited.unwrap_or_else(PoisonError::into_inner).0)
+    }
+
+    /// Everything sent after the first `known` messages, waiting for one.
+    pub(crate) fn wait_for_any_after(&self, known: usize) -> Vec<Sent> {
+        let waited = self.0.1.wait_while(self.state(), |state| state.sent.len() <= known);
+        waited.unwrap_or_else(PoisonError::into_inner).sent.iter().skip(known).cloned().collect()
+    }
+
+    /// Answers one call; `None` when the answer is to be withheld.
+    pub(super) fn call(&self, method: &str, params: &Value) -> Option<Result<Value, Value>> {
+        let mut state = self.state();
+        if state.faults.stall {
+            return None;
+        }
+        let account = params.get("account").and_then(Value::as_str);
+        if account.is_some_and(|account| account != state.account && account != state.own_uuid) {
+            return Some(Err(
+                json!({"code": -32602, "message": "Specified account does not exist", "data": null}),
+            ));
+        }
+        let answer = match method {
+            "version" => Ok(json!({"version": VERSION})),
+            "listAccounts" => Ok(json!([{"number": state.account}])),
+            "subscribeReceive" if state.faults.manual => Ok(json!(0)),
+            "listIdentities" => Ok(state.identities_of(params.get("number").and_then(Value::as_str))),
+            "trust" => Ok(state.trust(params.get("recipient").and_then(Value::as_str))),
+            "send" | "sendReaction" => state.send(params),
+            _ => Err(json!({"code": -32601, "message": "Method not implemented", "data": null})),
+        };
+        drop(state);
+        self.0.1.notify_all();
+        Some(answer)
+    }
+}
+
+impl State {
+    /// A message's timestamp: the time, and never the same twice.
+    pub(super) fn new_timestamp(&mut self) -> u64 {
+        let since = SystemClock.now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        self.last_timestamp = u64::try_from(since.as_millis()).unwrap_or(0).max(self.last_timestamp + 1);
+        self.last_timestamp
+    }
+
+    pub(super) fn person(&self, key: &str) -> Option<Person> {
+        self.people.iter().find(|person| person.name == key || person.uuid == key).cloned()
+    }
+
+    /// Hands a notification to every client, or keeps it until one comes.
+    pub(super) fn deliver(&mut self, params: Value) {
+        let shown =
+            if self.faults.manual { json!({"subscription": 0, "result": params}) } else { params.clone() };
+        let line = json!({"jsonrpc": "2.0", "method": "receive", "params": shown}).to_string();
+        self.clients.retain(|client| client.send(Some(line.clone())).is_ok());
+        if self.clients.is_empty() {
+            self.kept.push_back(params);
+        }
+    }
+
+    fn identities_of(&self, uuid: Option<&str>) -> Value {
+        let own = self.identities.iter().filter(|entry| entry.get("uuid").and_then(Value::as_str) == uuid);
+        Value::Array(own.cloned().collect())
+    }
+
+    fn trust(&mut self, uuid: Option<&str>) -> Value {
+        for entry in
+            self.identities.iter_mut().filter(|entry| entry.get("uuid").and_then(Value::as_str) == uuid)
+        {
+            if let Some(entry) = entry.as_object_mut() {
+                entry.insert("trustLevel".to_owned(), json!("TRUSTED_VERIFIED"));
+            }
+        }
+        json!({})
+    }
+
+    fn send(&mut self, params: &Value) -> Result<Value, Value> {
+        let key = params.pointer("/recipient/0").and_then(Value::as_str).unwrap_or_default();
+        let timestamp = self.new_timestamp();
+        let address = json!({"uuid": key, "number": null, "username": null});
+        let failed = |code: i64, kind: &str| {
+            let result = json!({"recipientAddress": address, "type": kind});
+            let response = json!({"timestamp": timestamp, "results": [result]});
+            Err(json!({"code": code, "message": "Failed to send message", "data": {"response": response}}))
+        };
+        let Some(person) = self.person(key) else { return failed(-1, "UNREGISTERED_FAILURE") };
+        if let Some(code) = self.faults.error_code {
+            return Err(json!({"code": code, "message": "as told", "data": null}));
+        }
+        if self.faults.empty_results {
+            return Ok(json!({"timestamp": timestamp, "results": []}));
+        }
+        let untrusted = |entry: &Value| entry.get("trustLevel").and_then(Value::as_str) == Some("UNTRUSTED");
+        if self.identities_of(Some(&person.uuid)).as_array().is_some_and(|own| own.iter().any(untrusted)) {
+            return failed(-4, "IDENTITY_FAILURE");
+        }
+        if let Some(text) = params.get("message").and_then(Value::as_str) {
+            let quote = params.get("quoteTimestamp").and_then(Value::as_u64);
+            self.sent.push(Sent { to: person.name, timestamp, text: text.to_owned(), quote });
+        }
+        Ok(json!({"timestamp": timestamp, "results": [{"recipientAddress": address, "type": "SUCCESS"}]}))
+    }
+}
+
+/// One entry of `listIdentities`.
+pub(super) fn identity(uuid: &str, fingerprint: &str, trust_level: &str, added: u64) -> Value {
+    json!({"number": null, "uuid": uuid, "fingerprint": fingerprint, "safetyNumber": "00000 00000",
+        "trustLevel": trust_level, "addedTimestamp": added})
+}
