@@ -13,7 +13,7 @@ pub fn is_invisible(c: char) -> bool {
 
 /// Foreign text as a person will see it: one line, in quotation marks, cut with a visible count of what is missing,
 /// and marked when it holds anything but plain ASCII.
-pub fn quoted(text: &str, limit: usize) -> String {
+pub(super) fn quoted(text: &str, limit: usize) -> String {
     let seen = one_line(text);
     let total = seen.chars().count();
     let kept: String = seen.chars().take(limit).collect();
@@ -26,7 +26,7 @@ pub fn quoted(text: &str, limit: usize) -> String {
 }
 
 /// Whether the text holds anything that a reader could take for something else.
-pub fn is_unusual(text: &str) -> bool {
+pub(super) fn is_unusual(text: &str) -> bool {
     text.chars().any(|c| !c.is_ascii() || (is_invisible(c) && !c.is_whitespace()))
 }
 

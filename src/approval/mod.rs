@@ -4,7 +4,7 @@
 //! leaves for anybody but the approvers; and each message that a person can get is a golden file.
 
 pub mod channel;
-pub mod foreign;
+mod foreign;
 pub mod identity;
 pub mod inbound;
 pub mod people;
@@ -15,3 +15,4 @@ pub mod token;
 pub mod vote;
 
 pub use channel::Channel;
+pub use foreign::is_invisible;

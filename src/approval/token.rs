@@ -18,6 +18,15 @@ const GROUP: usize = 4;
 /// A token in the clear. It exists from its making to its prompt, and from a person's reply to its comparison.
 ///
 /// It has no `Debug`, `Display` or `Serialize`: what cannot be printed does not reach a log.
+///
+/// ```compile_fail,E0277
+/// fn printed(it: impl std::fmt::Debug) {}
+/// printed(reeve::approval::token::Token::generate().unwrap());
+/// ```
+/// ```compile_fail,E0277
+/// fn printed(it: impl std::fmt::Display) {}
+/// printed(reeve::approval::token::Token::generate().unwrap());
+/// ```
 #[derive(ZeroizeOnDrop)]
 pub struct Token {
     symbols: [u8; SYMBOLS],

@@ -63,6 +63,8 @@ pub enum Answer {
     InGroup,
     /// The account's identity key is not the one that was enrolled.
     IdentityChanged,
+    /// The audit log or the store did not take the vote. What cannot be recorded does not happen.
+    NotRecorded,
     /// Whether the identity key is still the one that was enrolled could not be found out.
     IdentityUnknown,
 }
@@ -130,6 +132,9 @@ impl Answer {
                 "Not counted: the safety number of your account has changed since you were enrolled. An administrator \
                  must compare it and enrol you anew."
                     .to_owned()
+            }
+            Self::NotRecorded => {
+                "Not counted: the host could not record your vote. An administrator must look at its audit log.".to_owned()
             }
             Self::IdentityUnknown => {
                 "Not counted: your safety number could not be checked just now. Send your vote again.".to_owned()

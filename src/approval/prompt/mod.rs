@@ -45,6 +45,8 @@ pub enum Undo {
     None,
     /// It can, for so long.
     For(Duration),
+    /// It can, and no time is set.
+    WithoutEnd,
 }
 
 /// Everything that a prompt tells.
@@ -148,6 +150,7 @@ fn effect_line(facts: &PromptFacts<'_>) -> String {
     let undo = match facts.undo {
         Undo::None => "NO UNDO".to_owned(),
         Undo::For(time) => format!("UNDO: {}", duration(time)),
+        Undo::WithoutEnd => "UNDO: at any time".to_owned(),
     };
     if what.is_empty() { undo } else { format!("{what} · {undo}") }
 }

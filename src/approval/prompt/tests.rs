@@ -71,6 +71,10 @@ fn prompts() -> Vec<(&'static str, String)> {
                 ..facts(&token, &[])
             }),
         ),
+        (
+            "prompt-undo-at-any-time",
+            shown(PromptFacts { undo: Undo::WithoutEnd, bytes_freed: None, ..facts(&token, &one) }),
+        ),
         ("prompt-on-behalf-of", shown(PromptFacts { on_behalf_of: &behalf, ..facts(&token, &one) })),
         ("prompt-without-reason", shown(PromptFacts { reason: None, ..facts(&token, &one) })),
         (
@@ -118,6 +122,7 @@ fn answers() -> Vec<(&'static str, String)> {
         ("answer-edited", Answer::Edited.text()),
         ("answer-in-group", Answer::InGroup.text()),
         ("answer-identity-changed", Answer::IdentityChanged.text()),
+        ("answer-not-recorded", Answer::NotRecorded.text()),
         ("answer-identity-unknown", Answer::IdentityUnknown.text()),
     ]
 }

@@ -58,7 +58,7 @@ impl Pending {
 
     /// Whether the person may vote at all, now.
     pub(super) fn admits(&self, approver: &Approver, now: SystemTime) -> Result<(), Answer> {
-        if self.excluded.contains(&approver.name) {
+        if approver.is_among(&self.excluded) {
             return Err(Answer::OwnRequest);
         }
         if !approver.is_in(self.group.as_deref()) {

@@ -143,8 +143,10 @@ fn a_name_recorded_twice_is_one_person() {
 
 #[test]
 fn the_requester_cannot_approve_nor_can_their_chain() {
-    let pending = Pending { excluded: vec!["librarian".to_owned(), "alice".to_owned()], ..pending() };
-    assert_eq!(answer(&confirm("alice"), pending), Answer::OwnRequest);
+    for asked_by in ["alice", "ALICE", "alice "] {
+        let pending = Pending { excluded: vec!["librarian".to_owned(), asked_by.to_owned()], ..pending() };
+        assert_eq!(answer(&confirm("alice"), pending), Answer::OwnRequest);
+    }
 }
 
 #[test]
@@ -306,6 +308,19 @@ fn a_request_that_ended_while_the_identity_was_checked_is_not_approved() {
     assert!(matches!(counted, Err(Answer::AlreadyDecided { how: _ })));
     let expired = candidate(&confirm("alice"), &pending()).count(proof("alice"), &pending(), at(1800));
     assert!(matches!(expired, Err(Answer::Expired { at: _, now: _ })));
+}
+
+#[test]
+fn nothing_that_can_be_logged_holds_the_token() {
+    let logged = [
+        format!("{:?}", confirm("alice")),
+        format!("{:?}", pending()),
+        format!("{:?}", judge(&confirm("alice"), &[pending()], &people(), now())),
+        format!("{:?}", judge(&text("alice", &format!("confirm {TOKEN} x")), &[pending()], &people(), now())),
+    ];
+    for line in logged {
+        assert!(!line.contains("K7QF"), "{line}");
+    }
 }
 
 #[test]
