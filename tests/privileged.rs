@@ -4,13 +4,18 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may fail")]
 
-use std::os::unix::fs::DirBuilderExt;
+use std::ffi::OsString;
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use reeve::grant::{Grant, RunAs, SigningKey, WrapperName};
+use reeve::grant::{Grant, RunAs, SignedGrant, SigningKey, WrapperName};
+use reeve::launcher::{
+    self,
+    client::{LaunchError, Request},
+};
 use reeve::sys::clock::{Clock, SystemClock};
-use reeve::sys::process::{Command, Finished, run};
+use reeve::sys::process::{Command, Exit, Finished, Worker, run, spawn_with_socket};
 use reeve::sys::{host, random};
 
 const WRAPPER: &str = env!("CARGO_BIN_EXE_reeve-zfs");
@@ -60,7 +65,7 @@ impl Host {
     }
 
     /// Writes a grant, good for the next 30 seconds unless changed, to be shown to the wrapper by its name.
-    fn grant(&self, name: &str, change: impl FnOnce(&mut Grant)) {
+    fn grant(&self, name: &str, change: impl FnOnce(&mut Grant)) -> SignedGrant {
         let mut nonce = [0; 16];
         random::fill(&mut nonce).unwrap();
         let until = SystemClock.boot() + Duration::from_secs(30);
@@ -78,7 +83,34 @@ impl Host {
             nonce,
         };
         change(&mut grant);
-        std::fs::write(self.directory.join(name), self.key.sign(&grant).unwrap().as_bytes()).unwrap();
+        let signed = self.key.sign(&grant).unwrap();
+        std::fs::write(self.directory.join(name), signed.as_bytes()).unwrap();
+        signed
+    }
+
+    /// Starts the launcher as on an installed host, and waits until it listens.
+    fn launcher(&self) -> (Worker, PathBuf) {
+        let run = self.path("run");
+        std::fs::create_dir(&run).unwrap();
+        std::fs::set_permissions(&run, std::fs::Permissions::from_mode(0o777)).unwrap();
+        std::fs::set_permissions(&self.directory, std::fs::Permissions::from_mode(0o711)).unwrap();
+        let sudoers = concat!(env!("CARGO_MANIFEST_DIR"), "/sudoers/reeve");
+        let program = env!("CARGO_BIN_EXE_reeve-launcher");
+        let variables = format!(
+            "TEST={0} LAYERS={0}/layers WRAPPER={WRAPPER} LAUNCHER={program} SUDOERS={sudoers}",
+            self.directory.display()
+        );
+        let script = format!("{variables}\n{NAMESPACE}{LAUNCHER}");
+        let args =
+            ["--mount", "--propagation", "private", "/bin/bash", "--norc", "-c", &script].map(OsString::from);
+        let (worker, _socket) = spawn_with_socket(Path::new("/usr/bin/unshare"), &args).unwrap();
+        let socket = run.join("launcher.sock");
+        let listens = (0..500).any(|_| {
+            std::thread::sleep(Duration::from_millis(10));
+            std::os::unix::net::UnixStream::connect(&socket).is_ok()
+        });
+        assert!(listens, "the launcher did not start");
+        (worker, socket)
     }
 
     /// Runs a script as root of the namespace; `wrapper NAME` shows the wrapper that grant and then tells its status.
@@ -238,4 +270,53 @@ fn the_table_of_the_real_wrapper_has_no_recursive_destroy_and_no_foreign_propert
     let (out, err) = said(&host.run("for name in a b c d e f g h i; do wrapper $name; done"));
     assert_eq!(out, "status: 125\n".repeat(9), "{err}");
     assert_eq!(err.matches("is not in the table\n").count(), 9, "{err}");
+}
+
+/// Users, sudoers and wrapper as on an installed host, then the launcher as its own user. The gate is played by this
+/// process, so root may call.
+const LAUNCHER: &str = r#"
+mkdir -p "$LAYERS/local/upper" "$LAYERS/local/work"; chmod 0755 "$LAYERS/local/upper"
+mount -t overlay overlay -o "lowerdir=/usr/local,upperdir=$LAYERS/local/upper,workdir=$LAYERS/local/work" /usr/local
+getent passwd reeve-run >/dev/null || useradd --system --no-create-home --shell /usr/sbin/nologin reeve-run
+mkdir -p -m 0755 /usr/local/libexec/reeve
+install -m 0755 "$WRAPPER" /usr/local/libexec/reeve/reeve-zfs
+install -m 0440 "$SUDOERS" /etc/sudoers.d/reeve
+install -m 0755 "$LAUNCHER" /usr/local/bin/reeve-launcher
+cd /
+exec setpriv --reuid reeve-run --regid reeve-run --clear-groups \
+  /usr/local/bin/reeve-launcher --socket "$TEST/run/launcher.sock" --gate-user root
+"#;
+
+#[test]
+fn the_launcher_starts_a_wrapper_through_the_real_sudo() {
+    let host = Host::new("sudo");
+    let (_launcher, socket) = host.launcher();
+    let request = |name: &str, change: fn(&mut Grant)| Request {
+        wrapper: WrapperName::Zfs,
+        grant: host.grant(name, change),
+        deadline: Duration::from_secs(20),
+        max_output: 10_000,
+        launcher_uid: None,
+    };
+    let good = request("good", |_| {});
+    let finished = launcher::client::run(&socket, &good, &mut |_, _| {}).unwrap();
+    let (out, err) = said(&finished);
+    assert!(out.starts_with("args:snapshot tank@a\nuser: 0 groups: 0\n"), "{out}{err}");
+    assert!(!out.contains("SUDO_"), "{out}");
+    assert_eq!(finished.status, Exit::Code(0));
+
+    let stranger = Request { launcher_uid: Some(1), ..good.clone() };
+    let refused = launcher::client::run(&socket, &stranger, &mut |_, _| {}).unwrap_err();
+    assert!(matches!(refused, LaunchError::PeerRefused(_)) && refused.nothing_ran(), "{refused}");
+
+    let again = launcher::client::run(&socket, &good, &mut |_, _| {}).unwrap();
+    assert_eq!(again.status, Exit::Code(125));
+    assert_eq!(said(&again).1, "reeve-zfs: refused: the grant has been spent\n");
+
+    let slow = request("slow", |grant| {
+        grant.argv = vec!["snapshot".into(), "tank@slow".into()];
+        grant.run_limit_secs = 1;
+    });
+    let slow = launcher::client::run(&socket, &slow, &mut |_, _| {}).unwrap();
+    assert!(matches!(slow.status, Exit::Signal(14) | Exit::Code(142)), "{slow:?}");
 }

@@ -34,10 +34,9 @@ fn serve() -> Result<Infallible, String> {
             "reeve-launcher: not root and told to start wrappers directly: nothing they start will be root"
         );
     }
-    let listener = match (passed, &options.socket) {
-        (Some(passed), _) => passed.into_listener().map_err(told("socket from systemd"))?,
-        (None, Some(path)) => listen(path, gate.uid).map_err(told("listening"))?,
-        (None, None) => return Err(format!("no --socket, and none from systemd\n{USAGE}")),
+    let listener = match passed {
+        Some(passed) => passed.into_listener().map_err(told("socket from systemd"))?,
+        None => listen(&options.socket, gate.uid).map_err(told("listening"))?,
     };
     let launcher = Launcher { gate_uid: gate.uid, wrappers: options.wrappers, start: options.start };
     launcher.serve(&listener).map_err(told("starting threads"))

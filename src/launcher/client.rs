@@ -82,10 +82,12 @@ pub fn run(
 ) -> Result<Finished, LaunchError> {
     let launcher = connect(socket, request)?;
     send(&launcher, request).map_err(LaunchError::Down)?;
+    let mut room = Room { stdout: request.max_output, stderr: request.max_output };
     Finished::collect(|collect| {
         loop {
             match Frame::read(&launcher).map_err(unknown)? {
                 Frame::Output(stream, bytes) => {
+                    room.take(stream, bytes.len()).map_err(LaunchError::Protocol)?;
                     collect(stream, &bytes);
                     on_output(stream, &bytes);
                 }
@@ -117,6 +119,24 @@ fn send(launcher: &UnixStream, request: &Request) -> io::Result<()> {
         grant: request.grant.as_bytes().to_vec(),
     };
     ask.write(launcher)
+}
+
+/// How much of each output may still come: the bound is the launcher's to keep, and ours to hold it to.
+struct Room {
+    stdout: usize,
+    stderr: usize,
+}
+
+impl Room {
+    fn take(&mut self, stream: Stream, bytes: usize) -> io::Result<()> {
+        let room = match stream {
+            Stream::Stdout => &mut self.stdout,
+            Stream::Stderr => &mut self.stderr,
+        };
+        let more = || io::Error::new(io::ErrorKind::InvalidData, "more output than was wanted");
+        *room = room.checked_sub(bytes).ok_or_else(more)?;
+        Ok(())
+    }
 }
 
 fn unknown(error: io::Error) -> LaunchError {

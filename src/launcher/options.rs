@@ -1,4 +1,4 @@
-//! The launcher's command line: all the configuration it has.
+//! The launcher's command line: all the configuration it has. Without any it is what an installed host needs.
 
 use std::path::PathBuf;
 
@@ -8,7 +8,7 @@ use super::server::Start;
 #[derive(Debug, PartialEq, Eq)]
 pub struct Options {
     /// Where to listen, unless systemd passed a socket.
-    pub socket: Option<PathBuf>,
+    pub socket: PathBuf,
     /// The only user that may call.
     pub gate_user: String,
     /// Where the wrappers lie.
@@ -19,7 +19,7 @@ pub struct Options {
 
 /// How to call it.
 pub const USAGE: &str =
-    "usage: reeve-launcher [--socket PATH] --gate-user NAME --wrappers DIR --start sudo|direct";
+    "usage: reeve-launcher [--socket PATH] [--gate-user NAME] [--wrappers DIR] [--start sudo|direct]";
 
 impl Options {
     /// Reads the arguments that follow the program's name: each option once, all paths absolute.
@@ -42,16 +42,16 @@ impl Options {
             }
         }
         Ok(Options {
-            socket: socket.map(|path| absolute("--socket", path)).transpose()?,
-            gate_user: gate_user.ok_or("--gate-user is missing")?,
-            wrappers: absolute("--wrappers", wrappers.ok_or("--wrappers is missing")?)?,
-            start: start_from(&start.ok_or("--start is missing")?)?,
+            socket: absolute("--socket", socket, "/run/reeve/launcher.sock")?,
+            gate_user: gate_user.unwrap_or_else(|| "reeve-gate".to_owned()),
+            wrappers: absolute("--wrappers", wrappers, "/usr/local/libexec/reeve")?,
+            start: start.as_deref().map_or(Ok(Start::Sudo), start_from)?,
         })
     }
 }
 
-fn absolute(name: &str, path: String) -> Result<PathBuf, String> {
-    let path = PathBuf::from(path);
+fn absolute(name: &str, path: Option<String>, default: &str) -> Result<PathBuf, String> {
+    let path = path.map_or_else(|| PathBuf::from(default), PathBuf::from);
     if path.is_absolute() { Ok(path) } else { Err(format!("{name} wants an absolute path")) }
 }
 
@@ -72,29 +72,38 @@ mod tests {
     }
 
     #[test]
-    fn all_options_are_understood_and_the_socket_may_be_left_to_systemd() {
+    fn without_options_it_is_what_an_installed_host_needs() {
         let options = Options {
-            socket: Some("/run/l.sock".into()),
+            socket: "/run/reeve/launcher.sock".into(),
+            gate_user: "reeve-gate".into(),
+            wrappers: "/usr/local/libexec/reeve".into(),
+            start: Start::Sudo,
+        };
+        assert_eq!(parse("").unwrap(), options);
+    }
+
+    #[test]
+    fn all_options_are_understood() {
+        let options = Options {
+            socket: "/run/l.sock".into(),
             gate_user: "gate".into(),
             wrappers: "/w".into(),
             start: Start::Direct,
         };
-        let line = "--socket /run/l.sock --gate-user gate --wrappers /w --start direct";
-        assert_eq!(parse(line).unwrap(), options);
-        let line = "--start sudo --wrappers /w --gate-user gate";
-        assert_eq!(parse(line).unwrap(), Options { socket: None, start: Start::Sudo, ..options });
+        assert_eq!(
+            parse("--start direct --wrappers /w --gate-user gate --socket /run/l.sock").unwrap(),
+            options
+        );
     }
 
     #[test]
-    fn what_is_missing_unknown_double_or_relative_is_refused() {
+    fn what_is_unknown_double_or_relative_is_refused() {
         for (line, says) in [
-            ("", "--gate-user is missing"),
-            ("--gate-user g", "--wrappers is missing"),
-            ("--gate-user g --wrappers /w", "--start is missing"),
             ("--gate-user", "--gate-user wants a value"),
             ("--gate-user g --gate-user g", "--gate-user was given twice"),
-            ("--gate-user g --wrappers w --start sudo", "--wrappers wants an absolute path"),
-            ("--gate-user g --wrappers /w --start doas", "--start is sudo or direct, not \"doas\""),
+            ("--wrappers w", "--wrappers wants an absolute path"),
+            ("--socket s", "--socket wants an absolute path"),
+            ("--start doas", "--start is sudo or direct, not \"doas\""),
             ("--verbose", "unknown option \"--verbose\""),
         ] {
             assert_eq!(parse(line).unwrap_err(), says, "{line}");

@@ -13,6 +13,9 @@ use nix::sys::stat::{Mode, umask};
 /// Hardens this process. To be called first in `main`, before any thread or descriptor of ours exists, since every
 /// descriptor from 3 up that is not in `keep` (those systemd passed) is closed. Std has opened 0 to 2 if they were not.
 ///
+/// What has no dump is root's to look at: this process's own `/proc/self/fd`, `environ` and `maps` are closed to it,
+/// unless it is root, while `exe`, `stat` and `status` stay open.
+///
 /// # Errors
 /// When the system refuses any part; the process must not go on then.
 pub fn start(keep: &[RawFd]) -> io::Result<()> {

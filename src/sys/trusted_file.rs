@@ -13,7 +13,7 @@ use std::path::{Component, Path, PathBuf};
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, open, openat};
 use nix::sys::stat::{FileStat, Mode, fstat};
-use nix::unistd::geteuid;
+use nix::unistd::{Uid, geteuid};
 
 const GROUP_OR_WORLD_WRITE: u32 = 0o022;
 const GROUP_OR_WORLD: u32 = 0o077;
@@ -226,10 +226,12 @@ fn check_parent(path: &Path, directory: &OwnedFd, holds: Leaf) -> Result<(), Tru
 }
 
 fn check_owner(path: &Path, status: &FileStat) -> Result<(), TrustedFileError> {
-    if status.st_uid == 0 || status.st_uid == geteuid().as_raw() {
-        return Ok(());
-    }
-    Err(refuse(path, Problem::Owner(status.st_uid)))
+    if may_own(status.st_uid, geteuid()) { Ok(()) } else { Err(refuse(path, Problem::Owner(status.st_uid))) }
+}
+
+/// Root may own what anybody trusts; a service's own user what the service trusts, and never what root does.
+fn may_own(owner: u32, reader: Uid) -> bool {
+    owner == 0 || owner == reader.as_raw()
 }
 
 fn status(path: &Path, descriptor: &impl AsFd) -> Result<FileStat, TrustedFileError> {

@@ -26,7 +26,6 @@ const CHUNK: usize = 64 * 1024;
 /// A started process that leads its own group. Dropping it ends the group.
 pub(super) struct Tree {
     child: Child,
-    exit: Option<OwnedFd>,
     reaped: bool,
 }
 
@@ -51,11 +50,11 @@ impl Tree {
             .stderr(Stdio::piped())
             .spawn()
             .map_err(|source| ProcessError::Start { program: program.clone(), source })?;
-        Ok(Tree { child, exit: None, reaped: false })
+        Ok(Tree { child, reaped: false })
     }
 
     pub(super) fn of(child: Child) -> Tree {
-        Tree { child, exit: None, reaped: false }
+        Tree { child, reaped: false }
     }
 
     pub(super) fn run(
@@ -85,7 +84,7 @@ impl Tree {
         on_output: &mut dyn FnMut(Stream, &[u8]),
     ) -> io::Result<(End, bool)> {
         let mut pipes = Pipes::take(&mut self.child, command)?;
-        let exit = self.exit.insert(pidfd(&self.child)?).try_clone()?;
+        let exit = pidfd(&self.child)?;
         let mut phase = Phase::Running;
         let mut timed_out = false;
         let mut until = after(command.deadline);
