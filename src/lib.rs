@@ -25,6 +25,8 @@ pub mod principal;
 #[cfg(feature = "full")]
 pub mod operation;
 #[cfg(feature = "full")]
+pub mod adapter;
+#[cfg(feature = "full")]
 pub mod policy;
 #[cfg(feature = "full")]
 pub mod approval;

@@ -1,0 +1,150 @@
+//! The host as adapters see it: something that runs a read-only tool and returns what it printed.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::sys::host::prefixed;
+
+/// A program that an adapter may name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Program {
+    /// `zfs`
+    Zfs,
+    /// `zpool`
+    Zpool,
+}
+
+impl Program {
+    /// Where it lies on a production host: what a grant names.
+    pub fn production_path(self) -> &'static str {
+        match self {
+            Self::Zfs => "/usr/sbin/zfs",
+            Self::Zpool => "/usr/sbin/zpool",
+        }
+    }
+
+    /// Where it lies in this build.
+    pub fn path(self) -> PathBuf {
+        prefixed(self.production_path())
+    }
+
+    /// Its name alone.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Zfs => "zfs",
+            Self::Zpool => "zpool",
+        }
+    }
+}
+
+/// A program and its arguments, each one argument as the kernel passes it: no shell ever reads them.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Argv {
+    /// What to run.
+    pub program: Program,
+    /// The arguments, without the program's own name.
+    pub args: Vec<String>,
+}
+
+impl Argv {
+    /// `zfs` with arguments.
+    pub fn zfs(args: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        Self { program: Program::Zfs, args: args.into_iter().map(Into::into).collect() }
+    }
+
+    /// `zpool` with arguments.
+    pub fn zpool(args: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        Self { program: Program::Zpool, args: args.into_iter().map(Into::into).collect() }
+    }
+}
+
+impl fmt::Display for Argv {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.program.name())?;
+        self.args.iter().try_for_each(|arg| write!(f, " {arg}"))
+    }
+}
+
+/// How a tool ended and what it printed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ToolOutput {
+    /// Its exit status.
+    pub exit_code: i32,
+    /// All that it wrote to descriptor 1.
+    pub stdout: Vec<u8>,
+    /// All that it wrote to descriptor 2.
+    pub stderr: Vec<u8>,
+}
+
+/// The two forms in which the ZFS tools list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ListingForm {
+    /// `-j --json-int`, from OpenZFS 2.3.
+    Json,
+    /// `-Hp`: columns between tabs.
+    Columns,
+}
+
+/// Runs read-only tools.
+pub trait Host: Send + Sync {
+    /// Runs a tool that reads and waits for its end.
+    ///
+    /// # Errors
+    /// When it is not certain that the whole output has been seen.
+    fn read(&self, argv: &Argv) -> Result<ToolOutput, HostError>;
+
+    /// Where what was learned about the tools' listing form is kept; without it, it is found out for each operation.
+    fn listing_form(&self) -> Option<&OnceLock<ListingForm>> {
+        None
+    }
+}
+
+/// A tool gave no complete answer.
+#[derive(Debug, thiserror::Error)]
+pub enum HostError {
+    /// The program is not installed.
+    #[error("{} is not installed", program.path().display())]
+    Missing {
+        /// Which.
+        program: Program,
+    },
+    /// It ran past its deadline and was ended.
+    #[error("{program:?} did not answer within {} s", after.as_secs())]
+    TimedOut {
+        /// Which.
+        program: Program,
+        /// Its deadline.
+        after: Duration,
+    },
+    /// It printed more than is read.
+    #[error("{program:?} printed more than {bytes} bytes")]
+    TooMuchOutput {
+        /// Which.
+        program: Program,
+        /// The bound.
+        bytes: usize,
+    },
+    /// It was ended by a signal.
+    #[error("{program:?} was ended by signal {signal}")]
+    Killed {
+        /// Which.
+        program: Program,
+        /// By which signal.
+        signal: i32,
+    },
+    /// It could not be started or watched.
+    #[error("{program:?} could not be run")]
+    NotRun {
+        /// Which.
+        program: Program,
+        /// Why.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+}

@@ -1,0 +1,148 @@
+//! Why an operation is not planned, and why a step failed: values, in words that a caller may read.
+
+use serde::{Deserialize, Serialize};
+
+use crate::operation::Operation;
+
+/// An operation that the host's state does not allow.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PlanRefusal {
+    /// The rule.
+    pub rule: Rule,
+    /// What stands in the way, by name.
+    pub reason: String,
+    /// Narrower operations, or those that can be undone, that would get nearer.
+    pub alternatives: Vec<Operation>,
+}
+
+impl PlanRefusal {
+    /// A refusal without alternatives.
+    pub(super) fn new(rule: Rule, reason: impl Into<String>) -> Self {
+        Self { rule, reason: reason.into(), alternatives: Vec::new() }
+    }
+
+    /// The same, with what could be asked instead.
+    pub(super) fn or(mut self, alternatives: impl IntoIterator<Item = Operation>) -> Self {
+        self.alternatives.extend(alternatives);
+        self
+    }
+}
+
+/// The rules by which a host's state refuses an operation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Rule {
+    /// The host could not be read, so nothing is known about it.
+    HostUnreadable,
+    /// What the operation acts on is not there.
+    ZfsNotFound,
+    /// What it would make is there already.
+    ZfsExists,
+    /// The pool is not imported.
+    ZfsPoolMissing,
+    /// Something lies below, and the operation is not recursive.
+    ZfsChildren,
+    /// A snapshot is held.
+    ZfsHold,
+    /// Clones depend on a snapshot.
+    ZfsClones,
+    /// Younger snapshots or bookmarks stand in the way.
+    ZfsNewer,
+    /// The thing is of another kind than the operation needs.
+    ZfsKind,
+    /// OpenZFS knows no such property.
+    ZfsProperty,
+    /// Too many objects for one operation.
+    ZfsTooMany,
+    /// The pool is busy with something else, or not busy with what should stop.
+    ZfsBusy,
+}
+
+impl Rule {
+    /// The rule's name in answers and in the audit log.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::HostUnreadable => "host-unreadable",
+            Self::ZfsNotFound => "zfs-not-found",
+            Self::ZfsExists => "zfs-exists",
+            Self::ZfsPoolMissing => "zfs-pool-missing",
+            Self::ZfsChildren => "zfs-children",
+            Self::ZfsHold => "zfs-hold",
+            Self::ZfsClones => "zfs-clones",
+            Self::ZfsNewer => "zfs-newer",
+            Self::ZfsKind => "zfs-kind",
+            Self::ZfsProperty => "zfs-property",
+            Self::ZfsTooMany => "zfs-too-many",
+            Self::ZfsBusy => "zfs-busy",
+        }
+    }
+}
+
+/// Why a step failed, as far as its tool can be understood.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum FailureReason {
+    /// What it acts on is not there (any more).
+    NotFound,
+    /// What it would make is there already.
+    Exists,
+    /// Something lies below.
+    HasChildren,
+    /// Clones depend on it.
+    HasClones,
+    /// A snapshot is held.
+    Held,
+    /// The hold is there already.
+    HoldExists,
+    /// There is no such hold.
+    NoSuchHold,
+    /// Younger snapshots or bookmarks stand in the way.
+    NewerExist,
+    /// In use, so that it cannot be unmounted or changed.
+    Busy,
+    /// A property's name or value was not taken.
+    InvalidProperty,
+    /// A name was not taken.
+    InvalidName,
+    /// No space, or a quota is reached.
+    NoSpace,
+    /// The pool is not imported, suspended or read-only.
+    PoolUnavailable,
+    /// A scrub or resilver runs already.
+    ScrubRunning,
+    /// No scrub runs.
+    NoScrub,
+    /// The tool was not allowed to.
+    PermissionDenied,
+    /// Encryption forbids it: a key is missing, or a dataset would leave its encryption root.
+    Encryption,
+    /// Reeve does not know what the tool said.
+    Unrecognised,
+}
+
+impl FailureReason {
+    /// The reason in answers and in the audit log.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::NotFound => "not-found",
+            Self::Exists => "exists",
+            Self::HasChildren => "has-children",
+            Self::HasClones => "has-clones",
+            Self::Held => "held",
+            Self::HoldExists => "hold-exists",
+            Self::NoSuchHold => "no-such-hold",
+            Self::NewerExist => "newer-exist",
+            Self::Busy => "busy",
+            Self::InvalidProperty => "invalid-property",
+            Self::InvalidName => "invalid-name",
+            Self::NoSpace => "no-space",
+            Self::PoolUnavailable => "pool-unavailable",
+            Self::ScrubRunning => "scrub-running",
+            Self::NoScrub => "no-scrub",
+            Self::PermissionDenied => "permission-denied",
+            Self::Encryption => "encryption",
+            Self::Unrecognised => "unrecognised",
+        }
+    }
+}

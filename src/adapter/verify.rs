@@ -1,0 +1,46 @@
+//! What a second look at the host found.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// The answer to a read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReadAnswer {
+    /// What was read.
+    pub result: Value,
+    /// The tool's exit status.
+    pub exit_code: i32,
+}
+
+/// How much of a plan the host shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Happened {
+    /// Everything.
+    Wholly,
+    /// Nothing.
+    NotAtAll,
+    /// Some of it, and not the rest.
+    Partly,
+    /// The host does not show it, or could not be read.
+    CannotTell,
+}
+
+/// What a second look at the host found.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Verification {
+    /// Whether all that was planned is so.
+    pub verified: bool,
+    /// How much of it.
+    pub happened: Happened,
+    /// What is there now: guids of what was made, names of what is gone or still there.
+    pub result: Value,
+    /// Why it is not verified; empty when it is.
+    pub reason: Option<String>,
+}
+
+impl Verification {
+    pub(super) fn new(happened: Happened, result: Value, reason: Option<String>) -> Self {
+        Self { verified: happened == Happened::Wholly, happened, result, reason }
+    }
+}

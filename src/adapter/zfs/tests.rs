@@ -1,0 +1,1 @@
+//! ZFS plans on a scripted host.
