@@ -13,8 +13,8 @@ use nix::sys::stat::{Mode, umask};
 /// Hardens this process. To be called first in `main`, before any thread or descriptor of ours exists, since every
 /// descriptor from 3 up that is not in `keep` (those systemd passed) is closed. Std has opened 0 to 2 if they were not.
 ///
-/// What has no dump is root's to look at: this process's own `/proc/self/fd`, `environ` and `maps` are closed to it,
-/// unless it is root, while `exe`, `stat` and `status` stay open.
+/// What has no dump is root's to look at: a process that is not root can no longer read its own `/proc/self/environ`
+/// and `io`, while `fd`, `maps`, `exe`, `stat` and `status` stay open to it.
 ///
 /// # Errors
 /// When the system refuses any part; the process must not go on then.

@@ -5,6 +5,7 @@
 //! turn that into a `fork` and are not used. What leaves its process group (`setsid`) outlives the call, though it
 //! cannot hold it: only a cgroup or a pid namespace ends such a process, and the sandbox has one.
 
+mod pipes;
 mod tree;
 mod worker;
 

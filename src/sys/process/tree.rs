@@ -1,17 +1,15 @@
-//! A running process and its group: one poll loop that feeds it, reads both its outputs and notices its end.
+//! A running process and its group, from its start to the moment when nothing of the group is left.
 
-use std::io::{self, Read, Write};
-use std::os::fd::{AsFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::io;
+use std::os::fd::{AsFd, FromRawFd, OwnedFd};
 use std::os::unix::process::CommandExt;
-use std::process::{Child, ChildStdin, Stdio};
+use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
-use nix::errno::Errno;
-use nix::fcntl::{FcntlArg, OFlag, fcntl};
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 
+use super::pipes::Pipes;
 use super::{Command, Ended, Exit, ProcessError, Stream};
 
 /// How long output is waited for once the process itself has ended: what it left in its pipes is there at once, and
@@ -20,8 +18,6 @@ const DRAIN_GRACE: Duration = Duration::from_millis(200);
 
 /// How long a killed process may take to die.
 const KILL_GRACE: Duration = Duration::from_secs(2);
-
-const CHUNK: usize = 64 * 1024;
 
 /// A started process that leads its own group. Dropping it ends the group.
 pub(super) struct Tree {
@@ -173,130 +169,6 @@ pub(super) fn builder(command: &Command) -> std::process::Command {
     builder
 }
 
-/// Our ends of a process's three pipes.
-struct Pipes<'a> {
-    stdin: Option<ChildStdin>,
-    unsent: &'a [u8],
-    stdout: Output,
-    stderr: Output,
-    buffer: Vec<u8>,
-    truncated: bool,
-}
-
-/// One output: the pipe while it is open, and how many bytes may still be kept.
-struct Output {
-    stream: Stream,
-    pipe: Option<std::fs::File>,
-    room: usize,
-}
-
-impl<'a> Pipes<'a> {
-    fn take(child: &mut Child, command: &'a Command) -> io::Result<Pipes<'a>> {
-        let stdin = child.stdin.take();
-        if let Some(pipe) = &stdin {
-            // The pipe's other end has flags of its own, so the child does not see this.
-            fcntl(pipe, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
-        }
-        let output = |stream, pipe: Option<OwnedFd>| Output {
-            stream,
-            pipe: pipe.map(std::fs::File::from),
-            room: command.max_output,
-        };
-        Ok(Pipes {
-            stdin,
-            unsent: &command.stdin,
-            stdout: output(Stream::Stdout, child.stdout.take().map(OwnedFd::from)),
-            stderr: output(Stream::Stderr, child.stderr.take().map(OwnedFd::from)),
-            buffer: vec![0; CHUNK],
-            truncated: false,
-        })
-    }
-
-    fn outputs_closed(&self) -> bool {
-        self.stdout.pipe.is_none() && self.stderr.pipe.is_none()
-    }
-
-    /// Waits for something to happen, deals with it, and says whether the process has ended.
-    fn step(
-        &mut self,
-        exit: Option<BorrowedFd<'_>>,
-        until: Instant,
-        on_output: &mut dyn FnMut(Stream, &[u8]),
-    ) -> io::Result<bool> {
-        let [stdin, stdout, stderr, exited] = self.ready(exit, until)?;
-        if stdin {
-            self.feed()?;
-        }
-        if stdout {
-            self.truncated |= self.stdout.forward(&mut self.buffer, on_output)?;
-        }
-        if stderr {
-            self.truncated |= self.stderr.forward(&mut self.buffer, on_output)?;
-        }
-        Ok(exited)
-    }
-
-    fn ready(&self, exit: Option<BorrowedFd<'_>>, until: Instant) -> io::Result<[bool; 4]> {
-        let sources = [
-            (self.stdin.as_ref().map(AsFd::as_fd), PollFlags::POLLOUT),
-            (self.stdout.pipe.as_ref().map(AsFd::as_fd), PollFlags::POLLIN),
-            (self.stderr.pipe.as_ref().map(AsFd::as_fd), PollFlags::POLLIN),
-            (exit, PollFlags::POLLIN),
-        ];
-        let mut fds: Vec<PollFd<'_>> =
-            sources.iter().filter_map(|(fd, wanted)| fd.map(|fd| PollFd::new(fd, *wanted))).collect();
-        match poll(&mut fds, timeout(until)) {
-            Ok(_) | Err(Errno::EINTR) => {}
-            Err(errno) => return Err(errno.into()),
-        }
-        let mut seen = fds.iter();
-        Ok(sources.map(|(fd, _)| fd.is_some() && seen.next().and_then(PollFd::any).unwrap_or(false)))
-    }
-
-    fn feed(&mut self) -> io::Result<()> {
-        let Some(pipe) = &mut self.stdin else { return Ok(()) };
-        match pipe.write(self.unsent) {
-            Ok(sent) => self.unsent = self.unsent.get(sent..).unwrap_or_default(),
-            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => self.unsent = &[],
-            Err(error) if is_passing(&error) => {}
-            Err(error) => return Err(error),
-        }
-        if self.unsent.is_empty() {
-            self.stdin = None;
-        }
-        Ok(())
-    }
-}
-
-impl Output {
-    /// Hands on one read, as far as there is room; says whether something was thrown away.
-    fn forward(&mut self, buffer: &mut [u8], on_output: &mut dyn FnMut(Stream, &[u8])) -> io::Result<bool> {
-        let Some(pipe) = &mut self.pipe else { return Ok(false) };
-        match pipe.read(buffer) {
-            Ok(0) => {
-                self.pipe = None;
-                Ok(false)
-            }
-            Ok(got) => {
-                let kept = got.min(self.room);
-                self.room -= kept;
-                if let Some(bytes) = buffer.get(..kept)
-                    && kept > 0
-                {
-                    on_output(self.stream, bytes);
-                }
-                Ok(kept < got)
-            }
-            Err(error) if is_passing(&error) => Ok(false),
-            Err(error) => Err(error),
-        }
-    }
-}
-
-fn is_passing(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted)
-}
-
 fn pidfd(child: &Child) -> io::Result<OwnedFd> {
     // SAFETY: two integers. The child has not been reaped, so the number is its own and nobody else's.
     let fd = unsafe { libc::syscall(libc::SYS_pidfd_open, child.id(), 0) };
@@ -312,17 +184,11 @@ fn pidfd(child: &Child) -> io::Result<OwnedFd> {
     clippy::disallowed_methods,
     reason = "a deadline of the kernel's, not a time that anything is decided by"
 )]
-fn now() -> Instant {
+pub(super) fn now() -> Instant {
     Instant::now()
 }
 
 fn after(time: Duration) -> Instant {
     const A_DAY: Duration = Duration::from_secs(24 * 60 * 60);
     now() + time.min(A_DAY)
-}
-
-/// Rounded up, so that a wait never ends just before its time and spins.
-fn timeout(until: Instant) -> PollTimeout {
-    let left = until.saturating_duration_since(now());
-    PollTimeout::try_from(left.as_millis().saturating_add(1)).unwrap_or(PollTimeout::MAX)
 }
