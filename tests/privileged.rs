@@ -267,8 +267,11 @@ fn the_table_of_the_real_wrapper_has_no_recursive_destroy_and_no_foreign_propert
     ] {
         host.grant(name, |grant| grant.argv = argv.iter().map(|arg| (*arg).to_owned()).collect());
     }
-    let (out, err) = said(&host.run("for name in a b c d e f g h i; do wrapper $name; done"));
-    assert_eq!(out, "status: 125\n".repeat(9), "{err}");
+    let quarantine = ["create", "-o", "canmount=off", "-o", "mountpoint=none", "tank/reeve-quarantine"];
+    host.grant("z", |grant| grant.argv = quarantine.map(str::to_owned).to_vec());
+    let script = "for name in a b c d e f g h i; do wrapper $name; done; wrapper z | tail -1";
+    let (out, err) = said(&host.run(script));
+    assert_eq!(out, "status: 125\n".repeat(9) + "status: 0\n", "{err}");
     assert_eq!(err.matches("is not in the table\n").count(), 9, "{err}");
 }
 
