@@ -242,10 +242,7 @@ fn a_key_or_ledger_that_others_could_have_changed_is_refused() {
 #[test]
 fn a_program_that_outlives_its_run_limit_is_ended() {
     let host = Host::new("limit");
-    host.grant("slow", |grant| {
-        grant.argv = vec!["snapshot".into(), "tank@slow".into()];
-        grant.run_limit_secs = 1;
-    });
+    host.grant("slow", slow(1));
     let (out, err) = said(&host.run("wrapper slow"));
     // 128 + SIGALRM, as the shell tells it.
     assert_eq!(out, "status: 142\n", "{err}");
@@ -290,18 +287,38 @@ exec setpriv --reuid reeve-run --regid reeve-run --clear-groups \
   /usr/local/bin/reeve-launcher --socket "$TEST/run/launcher.sock" --gate-user root
 "#;
 
+fn request(grant: SignedGrant) -> Request {
+    Request {
+        wrapper: WrapperName::Zfs,
+        grant,
+        deadline: Duration::from_secs(20),
+        max_output: 10_000,
+        launcher_uid: None,
+    }
+}
+
+fn slow(seconds: u32) -> impl FnOnce(&mut Grant) {
+    move |grant| {
+        grant.argv = vec!["snapshot".into(), "tank@slow".into()];
+        grant.run_limit_secs = seconds;
+    }
+}
+
+#[test]
+fn what_the_launcher_may_not_kill_is_reported_as_unknown_and_ends_by_its_own_limit() {
+    let host = Host::new("unkillable");
+    let (_launcher, socket) = host.launcher();
+    let impatient = Request { deadline: Duration::from_millis(300), ..request(host.grant("slow", slow(3))) };
+    let error = launcher::client::run(&socket, &impatient, &mut |_, _| {}).unwrap_err();
+    assert!(matches!(&error, LaunchError::Failed(why) if why.contains("still runs")), "{error}");
+    assert!(!error.nothing_ran());
+}
+
 #[test]
 fn the_launcher_starts_a_wrapper_through_the_real_sudo() {
     let host = Host::new("sudo");
     let (_launcher, socket) = host.launcher();
-    let request = |name: &str, change: fn(&mut Grant)| Request {
-        wrapper: WrapperName::Zfs,
-        grant: host.grant(name, change),
-        deadline: Duration::from_secs(20),
-        max_output: 10_000,
-        launcher_uid: None,
-    };
-    let good = request("good", |_| {});
+    let good = request(host.grant("good", |_| {}));
     let finished = launcher::client::run(&socket, &good, &mut |_, _| {}).unwrap();
     let (out, err) = said(&finished);
     assert!(out.starts_with("args:snapshot tank@a\nuser: 0 groups: 0\n"), "{out}{err}");
@@ -316,10 +333,6 @@ fn the_launcher_starts_a_wrapper_through_the_real_sudo() {
     assert_eq!(again.status, Exit::Code(125));
     assert_eq!(said(&again).1, "reeve-zfs: refused: the grant has been spent\n");
 
-    let slow = request("slow", |grant| {
-        grant.argv = vec!["snapshot".into(), "tank@slow".into()];
-        grant.run_limit_secs = 1;
-    });
-    let slow = launcher::client::run(&socket, &slow, &mut |_, _| {}).unwrap();
-    assert!(matches!(slow.status, Exit::Signal(14) | Exit::Code(142)), "{slow:?}");
+    let late = launcher::client::run(&socket, &request(host.grant("slow", slow(1))), &mut |_, _| {}).unwrap();
+    assert!(matches!(late.status, Exit::Signal(14) | Exit::Code(142)), "{late:?}");
 }

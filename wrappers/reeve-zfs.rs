@@ -11,9 +11,9 @@ use reeve::wrapper::{Operands::*, Opt::*, Program, Settings, Subcommand, Table};
 #[rustfmt::skip]
 const SETTINGS: Settings = Settings(&[
     "atime=", "canmount=", "compression=", "copies=", "devices=off", "exec=off", "filesystem_limit=", "logbias=",
-    "mountpoint=none", "primarycache=", "quota=", "readonly=", "recordsize=", "refquota=", "refreservation=", "relatime=", "reservation=",
-    "secondarycache=", "setuid=off", "snapdir=", "snapshot_limit=", "sync=standard", "sync=always", "volsize=",
-    "xattr=",
+    "mountpoint=none", "primarycache=", "quota=", "readonly=", "recordsize=", "refquota=", "refreservation=",
+    "relatime=", "reservation=", "secondarycache=", "setuid=off", "snapdir=", "snapshot_limit=", "sync=standard",
+    "sync=always", "volsize=", "xattr=",
 ]);
 
 #[rustfmt::skip]
