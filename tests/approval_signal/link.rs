@@ -1,0 +1,122 @@
+//! The connection and what goes wrong with it.
+
+use std::time::Duration;
+
+use reeve::approval::prompt::Answer;
+use reeve::approval::signal::{Down, Dropped, SendError, Status};
+use serde_json::{Value, json};
+
+use crate::stage::{ACCOUNT, PATIENCE, Stage, fault, say, socket, uuid};
+use crate::stand_in::{Command, Daemon, Say};
+
+#[tokio::test]
+async fn a_vote_that_is_delivered_three_times_arrives_once() {
+    let mut stage = Stage::set().await;
+    stage.world.command(Command::Say(Box::new(Say { again: 2, ..say("alice", "first") })));
+    stage.world.command(Command::Say(Box::new(say("alice", "second"))));
+    assert_eq!(stage.next().await.text.as_deref(), Some("first"));
+    assert_eq!(stage.next().await.text.as_deref(), Some("second"));
+    assert_eq!(stage.link.dropped()[&Dropped::Duplicate], 2);
+}
+
+#[tokio::test]
+async fn a_vote_redelivered_after_a_reconnection_is_still_a_duplicate() {
+    let mut stage = Stage::set().await;
+    let envelope = json!({"sourceUuid": uuid('a'), "sourceDevice": 1, "timestamp": 77, "dataMessage": {"message": "hi"}});
+    let raw = |envelope: &Value| Command::Raw { params: json!({"account": ACCOUNT, "envelope": envelope}) };
+    stage.world.command(raw(&envelope));
+    assert_eq!(stage.next().await.timestamp, 77);
+    stage.world.command(Command::Drop);
+    stage.world.command(raw(&envelope));
+    stage.world.command(Command::Say(Box::new(say("alice", "after"))));
+    assert_eq!(stage.next().await.text.as_deref(), Some("after"));
+}
+
+#[tokio::test]
+async fn the_link_comes_back_after_the_daemon_restarts_and_nothing_sent_meanwhile_is_lost() {
+    let mut stage = Stage::set().await;
+    drop(stage.daemon.take());
+    stage.until(|status| matches!(status, Status::Down(_))).await;
+    let down = stage.link.send(stage.approver("alice"), "hello", None).await;
+    assert_eq!((down, stage.link.is_up(), stage.link.reachable()), (Err(SendError::Down), false, Vec::new()));
+    stage.world.command(Command::Say(Box::new(say("alice", "meanwhile"))));
+    stage.daemon = Some(Daemon::listen(&socket(stage.dir.path()), &stage.world).unwrap());
+    let mut stage = stage.up().await;
+    assert_eq!(stage.next().await.text.as_deref(), Some("meanwhile"));
+    assert!(stage.link.send(stage.approver("alice"), "hello", None).await.is_ok());
+}
+
+#[tokio::test]
+async fn another_users_socket_is_not_believed() {
+    let mut stage = Stage::with(|_| {}, |config| config.daemon_uid += 1).await;
+    stage.world.command(Command::Say(Box::new(say("alice", "confirm"))));
+    stage.until(|status| *status == Status::Down(Down::WrongPeer)).await;
+    assert_eq!(stage.link.send(stage.approver("alice"), "secret", None).await, Err(SendError::Down));
+    assert!(stage.inbox.try_recv().is_err());
+    assert!(stage.world.wait_for_messages("alice", 0, Duration::ZERO).is_empty());
+}
+
+#[tokio::test]
+async fn a_daemon_without_our_account_is_no_channel() {
+    let stage = Stage::with(|_| {}, |config| config.account = "+19990000".into()).await;
+    stage.until(|status| *status == Status::Down(Down::NoAccount)).await;
+}
+
+#[tokio::test]
+async fn a_message_that_was_not_authenticated_is_dropped() {
+    let mut stage = Stage::set().await;
+    let forged = Say { exception: Some("UntrustedIdentityException".into()), ..say("alice", "confirm") };
+    stage.world.command(Command::Say(Box::new(forged)));
+    stage.world.command(Command::Say(Box::new(say("alice", "after"))));
+    assert_eq!(stage.next().await.text.as_deref(), Some("after"));
+    assert_eq!(stage.link.dropped()[&Dropped::Exception], 1);
+}
+
+#[tokio::test]
+async fn empty_results_are_not_success_and_errors_have_names() {
+    let stage = Stage::set().await;
+    let alice = stage.approver("alice");
+    for (broken, error) in [
+        (json!({"empty_results": true}), SendError::NoOneReached),
+        (json!({"error_code": -5}), SendError::RateLimited { retry_after: None }),
+        (json!({"error_code": -3}), SendError::Network),
+        (json!({"error_code": -1}), SendError::Refused { code: -1 }),
+    ] {
+        fault(&stage.world, broken);
+        assert_eq!(stage.link.send(alice, "hello", None).await, Err(error));
+    }
+    fault(&stage.world, json!({}));
+    assert!(stage.link.send(alice, "hello", None).await.is_ok());
+}
+
+#[tokio::test]
+async fn a_daemon_that_falls_silent_is_down_and_comes_back() {
+    let stage =
+        Stage::with(|_| {}, |config| config.probe_timeout = Duration::from_millis(500)).await.up().await;
+    fault(&stage.world, json!({"stall": true}));
+    stage.until(|status| *status == Status::Down(Down::NoAnswer)).await;
+    assert_eq!(stage.link.send(stage.approver("alice"), "hello", None).await, Err(SendError::Down));
+    fault(&stage.world, json!({}));
+    stage.up().await;
+}
+
+#[tokio::test]
+async fn a_daemon_in_manual_mode_is_subscribed_to() {
+    let mut stage = Stage::with(|world| fault(world, json!({"manual": true})), |_| {}).await.up().await;
+    stage.world.command(Command::Say(Box::new(say("alice", "hello"))));
+    assert_eq!(stage.next().await.text.as_deref(), Some("hello"));
+}
+
+#[tokio::test]
+async fn an_answer_quotes_the_persons_message() {
+    let mut stage = Stage::set().await;
+    stage.world.command(Command::Say(Box::new(say("alice", "confirm"))));
+    let inbound = stage.next().await;
+    let quote = reeve::approval::signal::Quote {
+        timestamp: inbound.timestamp,
+        author: Some(inbound.sender_uuid),
+        text: "confirm".into(),
+    };
+    stage.link.send(stage.approver("alice"), &Answer::UnknownToken.text(), Some(quote)).await.unwrap();
+    assert_eq!(stage.world.wait_for_messages("alice", 1, PATIENCE)[0].quote, Some(inbound.timestamp));
+}

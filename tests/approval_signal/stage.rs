@@ -1,0 +1,184 @@
+//! A host with a link, the world behind its daemon, and what tests say and ask there.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use reeve::approval::inbound::Inbound;
+use reeve::approval::people::{Approver, ApproverAsWritten, People};
+use reeve::approval::prompt::{self, Answer, PromptFacts, Undo};
+use reeve::approval::signal::{Link, SignalConfig, Status};
+use reeve::approval::token::Token;
+use reeve::approval::vote::{self, Candidate, Judged, Pending, SentPrompt};
+use reeve::sys::clock::{Clock, SystemClock};
+use serde_json::{Value, json};
+use tokio::sync::mpsc;
+
+use crate::stand_in::{Command, Daemon, Person, Say, World};
+
+pub(crate) const ACCOUNT: &str = "+15550001";
+pub(crate) const US: &str = "00000000-0000-4000-8000-000000000001";
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+
+pub(crate) fn uuid(digit: char) -> String {
+    format!("{}-1111-4111-8111-111111111111", digit.to_string().repeat(8))
+}
+
+pub(crate) fn key(digit: char) -> String {
+    format!("05{}", digit.to_string().repeat(64))
+}
+
+pub(crate) fn everybody() -> [(&'static str, char); 2] {
+    [("alice", 'a'), ("bob", 'b')]
+}
+
+pub(crate) fn people() -> Arc<People> {
+    let written = everybody().map(|(name, digit)| {
+        let entry =
+            json!({"name": name, "uuid": uuid(digit), "fingerprint": key(digit), "groups": ["storage"]});
+        serde_json::from_value::<ApproverAsWritten>(entry).unwrap()
+    });
+    Arc::new(People::from_written(written.into()).unwrap())
+}
+
+/// A host with a link, and the world behind its daemon.
+pub(crate) struct Stage {
+    pub(crate) world: World,
+    pub(crate) daemon: Option<Daemon>,
+    pub(crate) people: Arc<People>,
+    pub(crate) link: Link,
+    pub(crate) inbox: mpsc::Receiver<Inbound>,
+    pub(crate) dir: tempfile::TempDir,
+}
+
+impl Stage {
+    /// Everything in order, and connected.
+    pub(crate) async fn set() -> Self {
+        Self::with(|_| {}, |_| {}).await.up().await
+    }
+
+    pub(crate) async fn with(before: impl FnOnce(&World), configure: impl FnOnce(&mut SignalConfig)) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let person = |(name, digit): (&str, char)| Person {
+            name: name.into(),
+            uuid: uuid(digit),
+            fingerprint: key(digit),
+        };
+        let world = World::new(ACCOUNT, US, everybody().map(person).into());
+        before(&world);
+        let daemon = Daemon::listen(&socket(dir.path()), &world).unwrap();
+        let mut config = config(dir.path());
+        configure(&mut config);
+        let people = people();
+        let (link, inbox) = Link::start(config, Arc::clone(&people), Arc::new(SystemClock));
+        Self { world, daemon: Some(daemon), people, link, inbox, dir }
+    }
+
+    pub(crate) async fn up(self) -> Self {
+        self.until(|status| matches!(status, Status::Up { version: _, reachable: _ })).await;
+        self
+    }
+
+    pub(crate) async fn until(&self, wanted: impl FnMut(&Status) -> bool) {
+        let mut status = self.link.watch();
+        let reached = tokio::time::timeout(PATIENCE, status.wait_for(wanted)).await;
+        assert!(reached.is_ok(), "the link stays {:?}", self.link.status());
+    }
+
+    pub(crate) fn approver(&self, name: &str) -> &Approver {
+        self.people.named(name).unwrap()
+    }
+
+    pub(crate) async fn next(&mut self) -> Inbound {
+        tokio::time::timeout(PATIENCE, self.inbox.recv()).await.unwrap().unwrap()
+    }
+
+    /// Puts a request to alice and bob.
+    pub(crate) async fn ask(&self) -> Pending {
+        let token = Token::generate().unwrap();
+        let now = SystemClock.now();
+        let facts = PromptFacts {
+            host: "host01",
+            token: &token,
+            principal: "librarian",
+            on_behalf_of: &[],
+            command_line: "zfs destroy tank/media@old",
+            objects: &[],
+            effects_digest: "sha256:00",
+            bytes_freed: None,
+            undo: Undo::None,
+            reason: None,
+            rule: "destroying needs a person",
+            needed: 2,
+            given: 0,
+            asked_at: now,
+            expires_at: now + Duration::from_secs(1800),
+        };
+        let text = prompt::prompt(&facts).unwrap();
+        let mut prompts = Vec::new();
+        for approver in self.people.iter() {
+            let sent = self.link.send(approver, &text, None).await.unwrap();
+            prompts.push(SentPrompt { approver: approver.name.clone(), timestamp: sent.timestamp });
+        }
+        Pending {
+            approval_id: "ap_1".into(),
+            token: token.hash(),
+            prompts,
+            created_at: now,
+            expires_at: facts.expires_at,
+            group: Some("storage".into()),
+            excluded: vec!["librarian".into()],
+            needed: 2,
+            confirmed_by: Vec::new(),
+            settled: None,
+        }
+    }
+
+    pub(crate) async fn says(&mut self, say: Say, pending: &Pending) -> Judged {
+        self.world.command(Command::Say(Box::new(say)));
+        let inbound = self.next().await;
+        vote::judge(&inbound, std::slice::from_ref(pending), &self.people, SystemClock.now())
+    }
+
+    pub(crate) fn last_line_for(&self, name: &str) -> String {
+        let messages = self.world.wait_for_messages(name, 1, PATIENCE);
+        messages.last().unwrap().text.lines().last().unwrap().to_owned()
+    }
+}
+
+pub(crate) fn socket(dir: &Path) -> PathBuf {
+    dir.join("signal.sock")
+}
+
+/// Quick enough for a test, patient enough for a busy machine.
+pub(crate) fn config(dir: &Path) -> SignalConfig {
+    let own_uuid = uuid::Uuid::try_parse(US).unwrap();
+    let uid = nix::unistd::geteuid().as_raw();
+    SignalConfig {
+        send_timeout: Duration::from_secs(10),
+        probe_every: Duration::from_millis(50),
+        probe_timeout: Duration::from_secs(5),
+        backoff: (Duration::from_millis(5), Duration::from_millis(50)),
+        ..SignalConfig::new(socket(dir), ACCOUNT.into(), own_uuid, uid)
+    }
+}
+
+pub(crate) fn say(who: &str, text: &str) -> Say {
+    Say { who: who.into(), text: Some(text.into()), ..Say::default() }
+}
+
+pub(crate) fn fault(world: &World, fault: Value) {
+    let mut command = json!({"do": "fault"});
+    command.as_object_mut().unwrap().extend(fault.as_object().unwrap().clone());
+    assert_eq!(world.command(serde_json::from_value(command).unwrap()), json!({}));
+}
+
+pub(crate) fn confirmed(judged: Judged) -> Candidate {
+    let Judged::Confirm(candidate) = judged else { panic!("not a confirmation: {judged:?}") };
+    candidate
+}
+
+pub(crate) fn refused_count(judged: Judged) -> Answer {
+    let Judged::NotCounted(not_counted) = judged else { panic!("it counts: {judged:?}") };
+    not_counted.answer
+}

