@@ -1,7 +1,9 @@
 //! The way to people, or the lack of one. Without one, what needs a person is refused at once, not left to wait.
 
+use std::sync::Arc;
+
 use super::identity::{IdentityHeld, IdentityTrouble};
-use super::people::Approver;
+use super::people::{Approver, People};
 use super::signal::{Link, Quote, SendError, SentMessage};
 
 /// How people are reached.
@@ -42,6 +44,14 @@ impl Channel {
         match self {
             Self::Signal(link) => link.identity_holds(approver).await,
             Self::None => Err(IdentityTrouble::Unchecked),
+        }
+    }
+
+    /// Other people may approve from now on. See [`Link::set_people`].
+    pub fn set_people(&self, people: Arc<People>) {
+        match self {
+            Self::Signal(link) => link.set_people(people),
+            Self::None => {}
         }
     }
 

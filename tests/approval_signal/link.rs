@@ -1,7 +1,9 @@
 //! The connection and what goes wrong with it.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use reeve::approval::people::People;
 use reeve::approval::prompt::Answer;
 use reeve::approval::signal::{Down, Dropped, SendError, Status};
 use serde_json::{Value, json};
@@ -119,4 +121,14 @@ async fn an_answer_quotes_the_persons_message() {
     };
     stage.link.send(stage.approver("alice"), &Answer::UnknownToken.text(), Some(quote)).await.unwrap();
     assert_eq!(stage.world.wait_for_messages("alice", 1, PATIENCE)[0].quote, Some(inbound.timestamp));
+}
+
+#[tokio::test]
+async fn people_who_are_enrolled_later_can_be_reached_after_the_next_probe() {
+    let stage = Stage::set().await;
+    let reached = |names: &'static [&str]| move |status: &Status| matches!(status, Status::Up { version: _, reachable } if reachable == names);
+    stage.link.set_people(Arc::new(People::default()));
+    stage.until(reached(&[])).await;
+    stage.link.set_people(Arc::clone(&stage.people));
+    stage.until(reached(&["alice", "bob"])).await;
 }

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
-use arc_swap::ArcSwapOption;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use serde_json::{Value, json};
 use tokio::sync::{mpsc, watch};
 
@@ -24,7 +24,7 @@ use crate::sys::clock::Clock;
 pub(super) struct Hub {
     pub(super) config: SignalConfig,
     pub(super) ourselves: Ourselves,
-    people: Arc<People>,
+    people: ArcSwap<People>,
     clock: Arc<dyn Clock>,
     rpc: ArcSwapOption<Rpc>,
     status: watch::Sender<Status>,
@@ -49,7 +49,7 @@ impl Hub {
         Self {
             ourselves: Ourselves { account: config.account.clone(), uuid: config.own_uuid },
             config,
-            people,
+            people: ArcSwap::new(people),
             clock,
             rpc: ArcSwapOption::empty(),
             status: watch::Sender::new(Status::Down(Down::Starting)),
@@ -113,10 +113,14 @@ impl Hub {
         }
     }
 
+    pub(super) fn set_people(&self, people: Arc<People>) {
+        self.people.store(people);
+    }
+
     /// The names of the approvers whose identity holds now.
     pub(super) async fn whose_identity_holds(&self, rpc: &Rpc) -> Vec<String> {
         let mut names = Vec::new();
-        for approver in self.people.iter() {
+        for approver in self.people.load_full().iter() {
             match self.check_identity(rpc, approver).await {
                 Ok(()) => names.push(approver.name.clone()),
                 Err(trouble) => {

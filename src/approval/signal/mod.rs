@@ -132,6 +132,11 @@ impl Link {
         Ok(IdentityHeld::of(&approver.name))
     }
 
+    /// Other people may approve from now on. Who of them can be reached is known after the next probe.
+    pub fn set_people(&self, people: Arc<People>) {
+        self.hub.set_people(people);
+    }
+
     /// The state of the link now.
     pub fn status(&self) -> Status {
         self.hub.status().borrow().clone()
