@@ -38,3 +38,5 @@ pub mod job;
 pub mod gate;
 #[cfg(feature = "full")]
 pub mod pki;
+#[cfg(feature = "full")]
+pub mod cli;

@@ -1,1 +1,7 @@
-fn main() {}
+//! `reeve`: the command line. See [`reeve::cli`].
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    reeve::cli::main()
+}

@@ -1,0 +1,97 @@
+//! The command line: `reeve`. It asks hosts over mTLS, looks after a host from its own shell, and runs the CA.
+
+mod exit;
+mod generate;
+mod pki;
+mod screen;
+
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use clap::{CommandFactory, Parser, Subcommand};
+
+use crate::sys::clock::SystemClock;
+use exit::{Exit, Failure};
+use screen::Screen;
+
+const ABOUT: &str = "Asks hosts that Reeve runs, and looks after them";
+
+const LONG_ABOUT: &str = "\
+Asks hosts that Reeve runs, and looks after them.
+
+Agents and people ask a host for operations; the host's rules decide, people confirm what cannot be undone, and every
+step is in the host's audit log. `reeve op` asks, `reeve plan` only says what would happen.";
+
+const AFTER: &str = "\
+Exit codes:
+  0  done                          4  waits for people, or still runs
+  1  failed                        5  refused by a person, expired or cancelled
+  2  the command is wrong          6  the host cannot be reached or cannot do its part; nothing ran
+  3  denied by the rules
+
+`reeve help COMMAND` says more, with examples. --json prints one JSON document, for programs.";
+
+/// The command line.
+#[derive(Debug, Parser)]
+#[command(name = "reeve", version, about = ABOUT, long_about = LONG_ABOUT, after_help = AFTER,
+          max_term_width = 100, disable_help_flag = false, propagate_version = false)]
+pub struct Cli {
+    /// Print JSON, for programs
+    #[arg(long, global = true)]
+    json: bool,
+
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Pki(pki::PkiArgs),
+    #[command(name = "__completions", hide = true)]
+    Completions(generate::CompletionsArgs),
+    #[command(name = "__man", hide = true)]
+    Man(generate::ManArgs),
+}
+
+/// Runs the command line of this process.
+pub fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return explain(&error),
+    };
+    let screen = Screen::new(cli.json);
+    let exit = run(cli.command, screen).unwrap_or_else(|failure| {
+        screen::tell(screen, &failure);
+        failure.exit
+    });
+    ExitCode::from(exit.code())
+}
+
+/// Help and version are answers; everything else is a mistake in the command.
+fn explain(error: &clap::Error) -> ExitCode {
+    // Whoever asked has gone if this cannot be printed.
+    drop(error.print());
+    ExitCode::from(if error.use_stderr() { Exit::Usage.code() } else { Exit::Done.code() })
+}
+
+fn run(command: Command, screen: Screen) -> Result<Exit, Failure> {
+    match command {
+        Command::Pki(args) => pki::run(&args, screen, Arc::new(SystemClock)),
+        Command::Completions(args) => generate::completions(&args),
+        Command::Man(args) => generate::man(&args, screen),
+    }
+}
+
+/// The whole command line, for its documentation.
+fn command() -> clap::Command {
+    Cli::command()
+}
+
+/// The help of every command, one after the other, as the golden file holds it.
+pub fn all_help() -> String {
+    let mut text = String::new();
+    let mut root = command().term_width(100);
+    root.build();
+    generate::collect_help(&mut root, "reeve", &mut text);
+    text
+}

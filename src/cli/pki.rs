@@ -1,0 +1,403 @@
+//! `reeve pki`: the CA from the shell.
+
+use std::io::Read;
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use clap::{Args, Subcommand, ValueEnum};
+use serde_json::{Value, json};
+
+use super::exit::{Exit, Failure};
+use super::screen::{Screen, Tone, harmless, paint};
+use crate::pki::{
+    Ca, DnsName, Entry, Issued, KeySource, LeafName, Profile, Reason, RenewedKey, Request, Selector,
+    TrustDomain, default_days,
+};
+use crate::sys::clock::Clock;
+
+const EXAMPLES: &str = "\
+Examples:
+  reeve pki init                                              a CA in ./pki
+  reeve pki issue server host01 --dns host01.example          for the host
+  reeve pki issue agent librarian --trust-domain reeve.example
+  reeve pki show                                              what there is, and until when
+  reeve pki revoke librarian --reason key-compromise          then copy ca.crl to the hosts
+
+The CA's directory need not be on a host that Reeve runs, and is better on none of them: whoever
+has ca.key can make any certificate. Hosts get ca.crt, ca.crl and their own certificate and key;
+agents get ca.crt and their own two.";
+
+/// Make and look after certificates for hosts and agents
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct PkiArgs {
+    /// The CA's directory [default: ./pki, or /etc/reeve-ca where that is and ./pki is not]
+    #[arg(long, global = true, value_name = "DIR", env = "REEVE_PKI_DIR")]
+    dir: Option<PathBuf>,
+
+    #[command(subcommand)]
+    command: PkiCommand,
+}
+
+#[derive(Debug, Subcommand)]
+enum PkiCommand {
+    Init(InitArgs),
+    Issue(IssueArgs),
+    Renew(RenewArgs),
+    Revoke(RevokeArgs),
+    Crl(CrlArgs),
+    Show(ShowArgs),
+}
+
+/// Make a CA: its key, its certificate and an empty revocation list
+#[derive(Debug, Args)]
+#[command(
+    after_help = "An existing CA is never overwritten.\n\nExample:\n  reeve pki init --dir /etc/reeve-ca --name \"Example Ltd hosts\""
+)]
+struct InitArgs {
+    /// What the CA is called in certificates
+    #[arg(long, default_value = "Reeve CA")]
+    name: String,
+    /// For how many days, 1 to 7300
+    #[arg(long, default_value_t = 3650)]
+    days: u16,
+}
+
+/// Issue a certificate, with a key made here or for a signing request
+#[derive(Debug, Args)]
+struct IssueArgs {
+    #[command(subcommand)]
+    role: IssueRole,
+}
+
+#[derive(Debug, Subcommand)]
+enum IssueRole {
+    Server(ServerArgs),
+    Agent(AgentArgs),
+}
+
+/// For a host: it may answer, not call
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  reeve pki issue server host01 --dns host01.example --ip 192.0.2.7
+  reeve pki issue server host01.example                       its name is its DNS name")]
+struct ServerArgs {
+    /// What the certificate is called: the common name and the file
+    name: LeafName,
+    /// A name that callers use, more than once if need be [default: NAME]
+    #[arg(long, value_name = "NAME")]
+    dns: Vec<DnsName>,
+    /// An address that callers use
+    #[arg(long, value_name = "ADDRESS")]
+    ip: Vec<IpAddr>,
+    #[command(flatten)]
+    common: CommonArgs,
+}
+
+/// For an agent, a person or a collector: it may call, not answer
+#[derive(Debug, Args)]
+#[command(after_help = "\
+The host knows an agent by its URI, spiffe://TRUST-DOMAIN/agent/NAME.
+
+Examples:
+  reeve pki issue agent librarian --trust-domain reeve.example
+  reeve pki issue agent librarian --trust-domain reeve.example --csr librarian.csr
+
+With --csr the key stays where it was made. Of the request only that key is taken: the names are
+those given here, whatever it asks for.")]
+struct AgentArgs {
+    /// The agent's name
+    name: LeafName,
+    /// Whose agents these are
+    #[arg(long, env = "REEVE_TRUST_DOMAIN")]
+    trust_domain: TrustDomain,
+    #[command(flatten)]
+    common: CommonArgs,
+}
+
+#[derive(Debug, Args)]
+struct CommonArgs {
+    /// For how many days, 1 to 825 [default: 365 for a server, 90 for an agent]
+    #[arg(long)]
+    days: Option<u16>,
+    /// Sign this request instead of making a key; `-` reads it from standard input
+    #[arg(long, value_name = "FILE")]
+    csr: Option<PathBuf>,
+}
+
+/// Issue the successor of a certificate: same names, new serial, new key
+#[derive(Debug, Args)]
+#[command(
+    after_help = "The old certificate stays valid until it ends or is revoked.\n\nExample:\n  reeve pki renew librarian --days 90"
+)]
+struct RenewArgs {
+    /// A name, a serial, or a certificate's file
+    which: String,
+    /// For how many days, 1 to 825 [default: 365 for a server, 90 for an agent]
+    #[arg(long)]
+    days: Option<u16>,
+    /// Keep the key: for keys that were made elsewhere
+    #[arg(long)]
+    keep_key: bool,
+}
+
+/// Take certificates back, and write the list that says so
+#[derive(Debug, Args)]
+#[command(after_help = "\
+A name stands for every certificate that it has in force. Hosts know of it once they have the new ca.crl.
+
+Examples:
+  reeve pki revoke librarian --reason key-compromise
+  reeve pki revoke 40f3a91c5e0b7d2288aa10c3f4e95b67 --reason superseded")]
+struct RevokeArgs {
+    /// A name, a serial, or a certificate's file
+    which: String,
+    /// Why
+    #[arg(long, value_enum, default_value_t = ReasonArg::Unspecified)]
+    reason: ReasonArg,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum ReasonArg {
+    Unspecified,
+    KeyCompromise,
+    AffiliationChanged,
+    Superseded,
+    CessationOfOperation,
+    PrivilegeWithdrawn,
+}
+
+/// Write a fresh revocation list
+#[derive(Debug, Args)]
+#[command(after_help = "\
+A host whose list has ended lets nobody in, so write one before that, from a timer:
+  reeve pki crl --days 30 && scp pki/ca.crl host01:/etc/reeve/tls/")]
+struct CrlArgs {
+    /// For how many days, 1 to 365
+    #[arg(long, default_value_t = 30)]
+    days: u16,
+}
+
+/// Show the CA and what it issued
+#[derive(Debug, Args)]
+struct ShowArgs {
+    /// Only this name
+    name: Option<LeafName>,
+}
+
+/// Runs `reeve pki …`.
+pub(super) fn run(args: &PkiArgs, screen: Screen, clock: Arc<dyn Clock>) -> Result<Exit, Failure> {
+    let dir = args.dir.clone().unwrap_or_else(default_dir);
+    if let PkiCommand::Init(init) = &args.command {
+        let ca = Ca::init(&dir, &init.name, init.days, clock)?;
+        return show_new(&ca, screen);
+    }
+    let ca = Ca::open(&dir, Arc::clone(&clock))?;
+    match &args.command {
+        // Done above, where there is no CA yet.
+        PkiCommand::Init(_) => Ok(Exit::Done),
+        PkiCommand::Issue(issue) => show_issued(&ca.issue(&request(issue)?)?, screen),
+        PkiCommand::Renew(renew) => {
+            let key = if renew.keep_key { RenewedKey::Kept } else { RenewedKey::New };
+            let which = Selector::from_argument(&renew.which)?;
+            show_issued(&ca.renew(&which, renew.days, key)?, screen)
+        }
+        PkiCommand::Revoke(revoke) => show_revoked(&ca, revoke, screen),
+        PkiCommand::Crl(crl) => {
+            let crl = ca.crl(crl.days)?;
+            show_crl(&crl, screen)
+        }
+        PkiCommand::Show(show) => show_all(&ca, show.name.as_ref(), screen, clock.as_ref()),
+    }
+}
+
+fn default_dir() -> PathBuf {
+    let (here, system) = (Path::new("pki"), Path::new("/etc/reeve-ca"));
+    if !here.exists() && system.exists() { system.to_owned() } else { here.to_owned() }
+}
+
+fn request(args: &IssueArgs) -> Result<Request, Failure> {
+    let (name, profile, common) = match &args.role {
+        IssueRole::Server(server) => {
+            let profile = Profile::Server { dns: server.dns.clone(), ips: server.ip.clone() };
+            (&server.name, profile, &server.common)
+        }
+        IssueRole::Agent(agent) => {
+            (&agent.name, Profile::Agent { trust_domain: agent.trust_domain.clone() }, &agent.common)
+        }
+    };
+    let days = common.days.unwrap_or(default_days(profile.role()));
+    let key = common.csr.as_deref().map_or(Ok(KeySource::New), |path| read_csr(path).map(KeySource::Csr))?;
+    Ok(Request { name: name.clone(), profile, days, key })
+}
+
+/// A request is some hundred bytes; what is much longer is something else.
+const MAX_CSR: u64 = 64 << 10;
+
+fn read_csr(path: &Path) -> Result<String, Failure> {
+    let mut text = String::new();
+    let read = if path == Path::new("-") {
+        std::io::stdin().take(MAX_CSR).read_to_string(&mut text)
+    } else {
+        std::fs::File::open(path).and_then(|file| file.take(MAX_CSR).read_to_string(&mut text))
+    };
+    match read {
+        Ok(_) => Ok(text),
+        Err(error) => Err(Failure::new(Exit::Usage, format!("{}: {error}", path.display()))
+            .hint("--csr wants a signing request in PEM, as `openssl req -new` writes it")),
+    }
+}
+
+fn show_new(ca: &Ca, screen: Screen) -> Result<Exit, Failure> {
+    let (subject, until) = ca.about()?;
+    if screen.is_json() {
+        screen.document(&json!({
+            "dir": ca.dir(), "subject": subject, "not_after": until,
+            "certificate": ca.certificate_file(), "crl": ca.crl_file(),
+        }))?;
+        return Ok(Exit::Done);
+    }
+    screen.line(&format!("{} a CA until {}", paint("made", Tone::Good), day(&until)))?;
+    screen.facts(&[
+        ("certificate", Some(path(&ca.certificate_file()))),
+        (
+            "key",
+            Some(format!("{}  (whoever has it can make any certificate)", path(&ca.dir().join("ca.key")))),
+        ),
+        ("list", Some(format!("{}  (what is revoked; hosts need it)", path(&ca.crl_file())))),
+        (
+            "next",
+            Some(
+                "reeve pki issue server NAME --dns …, reeve pki issue agent NAME --trust-domain …".to_owned(),
+            ),
+        ),
+    ])?;
+    Ok(Exit::Done)
+}
+
+fn show_issued(issued: &Issued, screen: Screen) -> Result<Exit, Failure> {
+    let entry = &issued.entry;
+    if screen.is_json() {
+        let mut document = json!(entry);
+        if let Some(map) = document.as_object_mut() {
+            map.insert("certificate".to_owned(), json!(issued.certificate));
+            map.insert("key".to_owned(), json!(issued.key));
+        }
+        screen.document(&document)?;
+        return Ok(Exit::Done);
+    }
+    let what = format!("{} {}", entry.role.as_str(), entry.name);
+    screen.line(&format!("{} {what} until {}", paint("issued", Tone::Good), day(&entry.not_after)))?;
+    screen.facts(&[
+        ("names", Some(entry.sans.join(" "))),
+        ("serial", Some(entry.serial.clone())),
+        ("certificate", Some(path(&issued.certificate))),
+        ("key", Some(issued.key.as_deref().map_or("with whoever made the request".to_owned(), path))),
+    ])?;
+    Ok(Exit::Done)
+}
+
+fn show_revoked(ca: &Ca, args: &RevokeArgs, screen: Screen) -> Result<Exit, Failure> {
+    let (revoked, crl) = ca.revoke(&Selector::from_argument(&args.which)?, args.reason.into())?;
+    if screen.is_json() {
+        screen.document(&json!({"revoked": revoked, "crl": crl_json(&crl)}))?;
+        return Ok(Exit::Done);
+    }
+    for entry in &revoked {
+        screen.line(&format!(
+            "{} {} {} {}",
+            paint("revoked", Tone::Warning),
+            entry.role.as_str(),
+            entry.name,
+            entry.serial
+        ))?;
+    }
+    show_crl(&crl, screen)
+}
+
+fn crl_json(crl: &crate::pki::Crl) -> Value {
+    json!({"number": crl.number, "next_update": crl.next_update, "path": crl.path})
+}
+
+fn show_crl(crl: &crate::pki::Crl, screen: Screen) -> Result<Exit, Failure> {
+    if screen.is_json() {
+        screen.document(&crl_json(crl))?;
+        return Ok(Exit::Done);
+    }
+    screen.line(&format!("{} revocation list {}", paint("wrote", Tone::Good), crl.number))?;
+    screen.facts(&[
+        ("file", Some(path(&crl.path))),
+        ("ends", Some(format!("{}  (write the next before that)", day(&crl.next_update)))),
+        ("next", Some("copy it to the hosts; each reads it when it changes".to_owned())),
+    ])?;
+    Ok(Exit::Done)
+}
+
+fn show_all(ca: &Ca, name: Option<&LeafName>, screen: Screen, clock: &dyn Clock) -> Result<Exit, Failure> {
+    let now = time::OffsetDateTime::from(clock.now());
+    let mut entries = ca.entries()?;
+    entries.retain(|entry| name.is_none_or(|name| entry.name == name.as_str()));
+    let (subject, until) = ca.about()?;
+    let (number, next_update) = ca.crl_state()?;
+    if screen.is_json() {
+        let certificates: Vec<Value> = entries.iter().map(|entry| with_status(entry, now)).collect();
+        screen.document(&json!({
+            "dir": ca.dir(), "subject": subject, "not_after": until,
+            "crl": {"number": number, "next_update": next_update, "path": ca.crl_file()},
+            "certificates": certificates,
+        }))?;
+        return Ok(Exit::Done);
+    }
+    screen.facts(&[
+        ("ca", Some(format!("{}, until {}", harmless(&subject), day(&until)))),
+        ("list", Some(format!("number {number}, ends {}", day(&next_update)))),
+    ])?;
+    screen.line("")?;
+    let rows: Vec<Vec<String>> = entries.iter().map(|entry| row(entry, now)).collect();
+    screen.table(&["role", "name", "status", "until", "names", "serial"], &rows)?;
+    Ok(Exit::Done)
+}
+
+fn with_status(entry: &Entry, now: time::OffsetDateTime) -> Value {
+    let mut value = json!(entry);
+    if let Some(map) = value.as_object_mut() {
+        map.insert("status".to_owned(), json!(entry.status(now)));
+    }
+    value
+}
+
+fn row(entry: &Entry, now: time::OffsetDateTime) -> Vec<String> {
+    [
+        entry.role.as_str(),
+        &entry.name,
+        entry.status(now),
+        &day(&entry.not_after),
+        &entry.sans.join(" "),
+        &entry.serial,
+    ]
+    .map(harmless)
+    .to_vec()
+}
+
+fn day(text: &str) -> String {
+    text.chars().take(10).collect()
+}
+
+fn path(path: &Path) -> String {
+    harmless(&path.display().to_string())
+}
+
+impl From<ReasonArg> for Reason {
+    fn from(reason: ReasonArg) -> Self {
+        match reason {
+            ReasonArg::Unspecified => Self::Unspecified,
+            ReasonArg::KeyCompromise => Self::KeyCompromise,
+            ReasonArg::AffiliationChanged => Self::AffiliationChanged,
+            ReasonArg::Superseded => Self::Superseded,
+            ReasonArg::CessationOfOperation => Self::CessationOfOperation,
+            ReasonArg::PrivilegeWithdrawn => Self::PrivilegeWithdrawn,
+        }
+    }
+}
