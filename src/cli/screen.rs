@@ -8,7 +8,7 @@ use owo_colors::{OwoColorize, Style};
 use serde_json::Value;
 
 use super::exit::Failure;
-use crate::approval::foreign::is_invisible;
+use crate::approval::is_invisible;
 
 /// Where a command prints.
 #[derive(Debug, Clone, Copy)]
