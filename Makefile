@@ -46,12 +46,13 @@ lint: ## formatting, clippy, shellcheck
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --locked --all-targets --test e2e -- -D warnings
 	$(CARGO) clippy $(ROOT) --lib -- -D warnings
-	shellcheck .ci/run install.sh $$(git ls-files '*.sh')
+	shellcheck .ci/run $$(find . -name target -prune -o -name '*.sh' -print)
 
 unit: ## unit and integration tests
 	$(CARGO) test --locked
 
-scripts: build ## installer, sudoers and units, with real calls
+scripts: build ## the test host itself, the installer, sudo's rule and the units, with real calls
+	tests/isolation.sh
 	tests/install.sh
 	tests/sudoers.sh
 	tests/units.sh

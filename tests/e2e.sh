@@ -3,7 +3,7 @@
 #
 #   tests/e2e.sh --zfs real|fake [ARGUMENT OF THE TEST BINARY…]
 #
-# Environment: E2E the compiled suite (default: cargo builds it); REEVE_BIN and REEVE_ROOT_BIN as for testbed.sh.
+# Environment: E2E the compiled suite (default: build-e2e.sh builds it); REEVE_BIN and REEVE_ROOT_BIN as for testbed.sh.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 
@@ -11,12 +11,7 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 zfs=$2
 shift 2
 
-built() {
-  cargo test --quiet --locked --test e2e --no-run --message-format=json |
-    jq -r 'select(.reason == "compiler-artifact" and .target.name == "e2e") | .executable'
-}
-E2E=${E2E:-$(cd "$here/.." && built)}
-[ -x "$E2E" ] || { echo "e2e.sh: the suite was not built" >&2; exit 1; }
+E2E=${E2E:-$("$here/build-e2e.sh")}
 
 # The suite owns the pool tank, so it must be one that nobody else has.
 on_a_pool() {

@@ -13,11 +13,7 @@ root_bin=${REEVE_ROOT_BIN:-$top/target/root/debug}
 payload=$(mktemp -d)
 trap 'rm -rf "$payload"' EXIT
 
-built() {
-  cargo test --quiet --locked --test e2e --no-run --message-format=json |
-    jq -r 'select(.reason == "compiler-artifact" and .target.name == "e2e") | .executable'
-}
-e2e=$(cd "$top" && built)
+e2e=$("$here/build-e2e.sh")
 # Without debug information a payload is a tenth of the size, and an emulated disk is slow.
 take() { mkdir -p "$payload/$2" && strip --strip-debug -o "$payload/$2/$(basename "${3:-$1}")" "$1"; }
 

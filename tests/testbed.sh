@@ -45,11 +45,13 @@ outside() {
     *) die "--zfs takes real, fake or auto" ;;
   esac
   scratch=$(mktemp -d /tmp/reeve-testbed.XXXXXX)
-  # An overlay's upper layer may not itself be an overlay; a tmpfs always serves.
+  # shellcheck disable=SC2064 # the name as it is now
+  trap "rmdir '$scratch' 2>/dev/null || true" EXIT
+  trap 'exit 130' INT
+  trap 'exit 143' TERM
   if [ -n "$state" ]; then mkdir -p "$state"; state=$(realpath "$state"); fi
   unshare --mount --propagation private --uts --pid --fork --kill-child --mount-proc \
     bash "${BASH_SOURCE[0]}" --inside "$scratch" "$zfs" "$install" "${state:--}" "$@" || status=$?
-  rmdir "$scratch" 2>/dev/null || true
   exit "$status"
 }
 

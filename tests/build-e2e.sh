@@ -1,0 +1,6 @@
+#!/bin/bash
+# Builds the end-to-end suite and prints where it is.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+cargo test --quiet --locked --test e2e --no-run --message-format=json |
+  jq -er 'select(.reason == "compiler-artifact" and .target.name == "e2e") | .executable'
