@@ -47,7 +47,7 @@ STUB
 touch /run/a-wrapper-ran
 echo "uid=$(id -u) gid=$(id -g) groups=$(id -G) arguments=$# parent=$(cat /proc/$PPID/comm)"
 echo "stdin=$(cat)"
-env | sed 's/=.*//' | sort | tr '\n' ' '
+env | sed 's/=.*//' | grep -v '^SUDO_' | sort | tr '\n' ' '
 echo
 exit 42
 STUB

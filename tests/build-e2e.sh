@@ -3,4 +3,4 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 cargo test --quiet --locked --test e2e --no-run --message-format=json |
-  jq -er 'select(.reason == "compiler-artifact" and .target.name == "e2e") | .executable'
+  jq -r 'select(.reason == "compiler-artifact" and .target.name == "e2e") | .executable' | grep .

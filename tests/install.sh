@@ -26,11 +26,13 @@ unchanged_by() {
   before=$(host)
   "$@" && same "$before" "$(host)"
 }
+paths() { cut -d' ' -f1 <<<"$1" | grep ^/; }
 is() { same "$2" "$(stat -c '%U:%G %a' "$1")"; }
 fails() { if "$@"; then echo "it succeeded"; return 1; fi; }
 readable_by() { setpriv --reuid "$1" --regid "$1" --init-groups -- test -r "$2"; }
 writable_by() { setpriv --reuid "$1" --regid "$1" --init-groups -- test -w "$2"; }
 
+bare=$(host)
 it "a dry run changes nothing" unchanged_by install --dry-run
 it "a missing program is named, and nothing is changed" unchanged_by fails install --bin-dir /nowhere
 it "it installs" install
@@ -107,6 +109,6 @@ it "the programs are gone" fails eval 'ls /usr/local/bin/reeve* /usr/local/libex
 it "configuration, state and log stay" test -e /etc/reeve/gate.toml -a -d /var/lib/reeve -a -d /var/log/reeve
 it "--purge without --uninstall is refused" fails install --purge
 it "it purges" install --uninstall --purge
-it "nothing of it is left" same "$(sha256sum /etc/passwd /etc/group)" "$(host)"
+it "nothing of it is left" same "$(paths "$bare")" "$(paths "$(host)")"
 it "the users are gone" fails eval 'getent passwd reeve reeve-gate reeve-run || getent group reeve-approvers'
 verdict

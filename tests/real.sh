@@ -31,11 +31,18 @@ modprobe zfs
 echo "guest: $(uname -sr), $(zfs version | head -n 1), $(systemctl --version | head -n 1), $(sudo --version | head -n 1)"
 eval "set -- $(cat arguments)"
 export REEVE_BIN=$PWD/bin REEVE_ROOT_BIN=$PWD/root-bin E2E=$PWD/e2e
-tests/install.sh | tail -n 1
-tests/sudoers.sh | tail -n 1
-tests/units.sh | tail -n 1
-tests/units-live.sh
-tests/e2e.sh --zfs real "$@"
+failed=()
+suite() {
+  local from=$SECONDS
+  echo "guest: $*"
+  "$@" || failed+=("$1")
+  echo "guest: $1 took $((SECONDS - from)) s"
+}
+suite tests/sudoers.sh
+suite tests/units.sh
+suite tests/units-live.sh
+suite tests/e2e.sh --zfs real "$@"
+[ ${#failed[@]} = 0 ] || { echo "guest: FAILED: ${failed[*]}"; exit 1; }
 GUEST
 
 "$here/vm/run.sh" "$payload"

@@ -58,9 +58,9 @@ it "the launcher's user may run the wrapper" allowed
 it "the wrapper is root, with root's groups only, without arguments, and no sudo stays between" seen 1 \
   "uid=0 gid=0 groups=0 arguments=0 parent=$(cat /proc/$$/comm)"
 it "the wrapper has the caller's standard input" seen 2 "stdin=grant"
-# TERM always passes; the wrapper clears what it starts. PWD is made by the stand-in's shell.
+# TERM always passes; the wrapper clears what it starts. PWD is made by the stand-in's shell, which leaves out sudo's own.
 it "no variable of the caller's but TERM reaches the wrapper" seen 3 \
-  "HOME LOGNAME MAIL PATH PWD SHELL SUDO_COMMAND SUDO_GID SUDO_UID SUDO_USER TERM USER "
+  "HOME LOGNAME MAIL PATH PWD SHELL TERM USER "
 it "that is the only thing that user may run" same \
   "(root : root) NOPASSWD: $wrapper \"\"" "$(commands_of reeve-run)"
 it "an argument is refused" refused reeve-run -n "$wrapper" list

@@ -16,13 +16,13 @@ inside() {
   local unit=$1 dropin=/run/systemd/system/$1.service.d/instead.conf result
   shift
   mkdir -p "$(dirname "$dropin")"
-  printf '[Unit]\nWants=\n[Service]\nType=oneshot\nRestart=no\nExecStart=\nExecStart=%s\nStandardOutput=truncate:/run/inside\nStandardError=inherit\n' \
-    "$*" >"$dropin"
+  printf '[Service]\nType=oneshot\nRestart=no\nExecStart=\nExecStart=%s\nStandardOutput=truncate:/run/inside.%s\nStandardError=inherit\n' \
+    "$*" "$unit" >"$dropin"
   systemctl daemon-reload
   systemctl start "$unit.service" 2>/dev/null || true
   result=$(systemctl show -P ExecMainStatus "$unit.service")
   systemctl reset-failed "$unit.service" 2>/dev/null || true
-  cat /run/inside
+  cat "/run/inside.$unit"
   return "$result"
 }
 exits() {
@@ -36,6 +36,11 @@ fails() { if "$@"; then echo "it succeeded"; return 1; fi; }
 truncate -s 256M /var/tmp/live.img
 zpool create live /var/tmp/live.img
 wrapper=/usr/local/libexec/reeve/reeve-zfs
+
+systemctl start reeve-launcher.socket reeve-launcher.service
+it "the launcher serves on the socket that systemd passed" exits 0 systemctl is-active --quiet reeve-launcher.service
+it "only the gate can connect to it" same "reeve-gate:reeve-gate 600" "$(stat -c '%U:%G %a' /run/reeve/launcher.sock)"
+systemctl stop reeve-launcher.service reeve-launcher.socket
 
 it "the launcher's unit lets sudo start the wrapper, which refuses without a grant" \
   exits 125 inside reeve-launcher /usr/bin/sudo -n "$wrapper"
@@ -57,5 +62,4 @@ it "the gate cannot write anywhere else" fails inside reeve-gate /usr/bin/touch 
 it "the gate's program starts" exits 0 inside reeve-gate /usr/local/bin/reeve-gate --version
 it "reeved's program starts" exits 0 inside reeved /usr/local/bin/reeved --version
 it "reeved's unit lets it start nothing else" fails inside reeved /usr/bin/true
-it "the launcher's program is found where its unit says" test -x /usr/local/bin/reeve-launcher
 verdict
