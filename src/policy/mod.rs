@@ -1,7 +1,17 @@
 //! What may be done: contracts say who may ask for what, Starlark rules decide each case, and the strictest verdict wins.
 
 mod contract;
+mod engine;
+mod language;
+mod problem;
+mod source;
 mod verdict;
+mod wire;
+pub mod worker;
 
 pub use contract::{Contract, ContractGrant, Contracts, Refusal};
+pub use engine::{Observer, PolicyEngine, PolicyError, PolicyInput, WorkerProgram};
+pub use problem::{Place, Problem};
+pub use source::{PolicySource, SourceFile};
 pub use verdict::{PolicyDecision, ReviewTerms, TermsError, Verdict};
+pub use wire::WorkerReport;

@@ -4,6 +4,8 @@
 
 pub mod activation;
 pub mod clock;
+#[cfg(feature = "full")]
+pub mod confine;
 pub mod exec;
 pub mod harden;
 pub mod host;

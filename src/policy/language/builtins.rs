@@ -1,0 +1,123 @@
+//! What a policy can call besides plain Starlark. `allow`, `deny` and `review` make the dicts that a policy could also write out.
+
+use std::cell::RefCell;
+
+use starlark::environment::{Globals, GlobalsBuilder, LibraryExtension};
+use starlark::eval::Evaluator;
+use starlark::starlark_module;
+use starlark::values::dict::AllocDict;
+use starlark::values::none::{NoneOr, NoneType};
+use starlark::values::{Heap, Value};
+
+use super::examples::Example;
+use super::{at, ruling};
+use crate::operation::zfs::{DatasetName, Target};
+use crate::policy::Verdict;
+
+/// The examples of all files, as `example()` collects them while they load. They are JSON, since a type of ours could go
+/// through the interpreter only with an unsafe marker trait.
+pub(super) type Collector = RefCell<Vec<String>>;
+
+/// A builtin that was called in a way that it cannot be.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct Misuse(String);
+
+fn misuse(message: impl Into<String>) -> starlark::Error {
+    starlark::Error::new_native(Misuse(message.into()))
+}
+
+pub(super) fn globals() -> Globals {
+    GlobalsBuilder::extended_by(&[LibraryExtension::StructType, LibraryExtension::Json]).with(natives).build()
+}
+
+#[starlark_module]
+#[allow(clippy::unnecessary_wraps, reason = "the interpreter calls functions that can fail")]
+fn natives(builder: &mut GlobalsBuilder) {
+    /// The operation may run.
+    fn allow<'v>(
+        #[starlark(default = NoneOr::None)] reason: NoneOr<&str>,
+        #[starlark(require = named, default = NoneOr::None)] rule: NoneOr<&str>,
+        heap: Heap<'v>,
+    ) -> starlark::Result<Value<'v>> {
+        Ok(verdict(heap, Verdict::Allow, reason, rule))
+    }
+
+    /// The operation does not run.
+    fn deny<'v>(
+        reason: NoneOr<&str>,
+        #[starlark(require = named, default = NoneOr::None)] rule: NoneOr<&str>,
+        heap: Heap<'v>,
+    ) -> starlark::Result<Value<'v>> {
+        Ok(verdict(heap, Verdict::Deny, reason, rule))
+    }
+
+    /// People decide.
+    fn review<'v>(
+        reason: NoneOr<&str>,
+        #[starlark(require = named, default = 1)] approvals: i32,
+        #[starlark(require = named, default = NoneOr::None)] group: NoneOr<&str>,
+        #[starlark(require = named, default = NoneOr::None)] ttl: NoneOr<&str>,
+        #[starlark(require = named, default = NoneOr::None)] rule: NoneOr<&str>,
+        heap: Heap<'v>,
+    ) -> starlark::Result<Value<'v>> {
+        let (group, ttl) = (group.into_option(), ttl.into_option());
+        ruling::terms(Some(i64::from(approvals)), group, ttl).map_err(misuse)?;
+        Ok(heap.alloc(AllocDict([
+            ("verdict", heap.alloc(Verdict::Review.as_str())),
+            ("reason", text(heap, reason.into_option())),
+            ("rule", text(heap, rule.into_option())),
+            ("approvals", heap.alloc(approvals)),
+            ("group", text(heap, group)),
+            ("ttl", text(heap, ttl)),
+        ])))
+    }
+
+    /// Whether a resource is a dataset, lies below it, or is a snapshot or bookmark there, by whole components.
+    fn under(resource: &str, dataset: &str) -> starlark::Result<bool> {
+        let outer = DatasetName::try_from(dataset.to_owned())
+            .map_err(|invalid| misuse(format!("under: {dataset:?} {}", invalid.problem)))?;
+        Ok(Target::try_from(resource.to_owned()).is_ok_and(|target| target.dataset().is_within(&outer)))
+    }
+
+    /// States what `evaluate` has to say to this; a policy of which it does not come true is kept out.
+    fn example<'v>(
+        tool: &str,
+        #[starlark(default = NoneOr::None)] args: NoneOr<Value<'v>>,
+        #[starlark(default = NoneOr::None)] context: NoneOr<Value<'v>>,
+        #[starlark(require = named)] expect: &str,
+        eval: &mut Evaluator<'v, '_, '_>,
+    ) -> starlark::Result<NoneType> {
+        let expect = Verdict::from_word(expect)
+            .ok_or_else(|| misuse(format!("expect is \"allow\", \"review\" or \"deny\", not {expect:?}")))?;
+        let place = eval.call_stack_top_location();
+        let collector = eval.extra.and_then(|extra| extra.downcast_ref::<Collector>());
+        let (Some(place), Some(collector)) = (place, collector) else {
+            return Err(misuse("example() stands at the top level of a file"));
+        };
+        let object = |value: NoneOr<Value<'v>>| match value.into_option() {
+            Some(value) => value.to_json_value().map_err(starlark::Error::new_native),
+            None => Ok(serde_json::json!({})),
+        };
+        let (args, context) = (object(args)?, object(context)?);
+        let example = Example { tool: tool.to_owned(), args, context, expect, stands: at(&place, "") };
+        let text = serde_json::to_string(&example).map_err(starlark::Error::new_native)?;
+        collector.borrow_mut().push(text);
+        Ok(NoneType)
+    }
+}
+
+fn verdict<'v>(heap: Heap<'v>, verdict: Verdict, reason: NoneOr<&str>, rule: NoneOr<&str>) -> Value<'v> {
+    heap.alloc(AllocDict([
+        ("verdict", heap.alloc(verdict.as_str())),
+        ("reason", text(heap, reason.into_option())),
+        ("rule", text(heap, rule.into_option())),
+    ]))
+}
+
+fn text<'v>(heap: Heap<'v>, text: Option<&str>) -> Value<'v> {
+    match text {
+        Some(text) => heap.alloc(text),
+        None => Value::new_none(),
+    }
+}

@@ -1,0 +1,170 @@
+//! What `evaluate` returned, as a ruling. Whatever is no verdict beyond doubt is an error, and an error decides as `deny`.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use starlark::values::Value;
+use starlark::values::dict::DictRef;
+use starlark::values::list::ListRef;
+
+use crate::operation::Digest;
+use crate::policy::problem::Problem;
+use crate::policy::{PolicyDecision, ReviewTerms, Verdict};
+
+/// Longer reasons are cut, since people have to read them on a telephone.
+const MAX_REASON: usize = 500;
+const MAX_RULE: usize = 64;
+const KEYS: [&str; 6] = ["verdict", "reason", "rule", "approvals", "group", "ttl"];
+
+/// A decision before it is known under which revision it was made.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Ruling {
+    pub(crate) verdict: Verdict,
+    pub(crate) rule: String,
+    pub(crate) reason: String,
+    pub(crate) terms: Option<ReviewTerms>,
+}
+
+impl Ruling {
+    /// The decision under a revision.
+    pub(crate) fn under(self, revision: Digest) -> PolicyDecision {
+        let Self { verdict, rule, reason, terms } = self;
+        PolicyDecision { verdict, rule, reason, terms, revision }
+    }
+
+    /// Callers read this, so it says where the policy failed and nothing of what stands there.
+    pub(super) fn error(problem: &Problem) -> Self {
+        let place = problem.place.as_ref().map(|place| format!(" (line {})", place.line)).unwrap_or_default();
+        let reason = format!("the policy failed on this{place}");
+        Self { verdict: Verdict::Deny, rule: "policy-error".to_owned(), reason, terms: None }
+    }
+}
+
+/// The ruling that a value is.
+pub(super) fn read(value: Value<'_>) -> Result<Ruling, String> {
+    let Some(list) = ListRef::from_value(value) else { return read_one(value) };
+    let mut rulings = list.iter().map(read_one).collect::<Result<Vec<_>, _>>()?.into_iter();
+    let Some(first) = rulings.next() else {
+        let (rule, reason) = ("no-rule".to_owned(), "no rule matched".to_owned());
+        return Ok(Ruling { verdict: Verdict::Deny, rule, reason, terms: None });
+    };
+    Ok(rulings.fold(first, strictest))
+}
+
+fn strictest(one: Ruling, other: Ruling) -> Ruling {
+    let nowhere = Digest::of_bytes(b"");
+    let PolicyDecision { verdict, rule, reason, terms, revision: _ } =
+        one.under(nowhere.clone()).strictest(other.under(nowhere));
+    Ruling { verdict, rule, reason, terms }
+}
+
+fn read_one(value: Value<'_>) -> Result<Ruling, String> {
+    if let Some(word) = value.unpack_str() {
+        return ruling(verdict(word)?, None, None, None);
+    }
+    let Some(dict) = DictRef::from_value(value) else {
+        return Err(format!("evaluate returned {}, which is no verdict", value.get_type()));
+    };
+    if let Some(unknown) = dict.keys().find(|key| !key.unpack_str().is_some_and(|key| KEYS.contains(&key))) {
+        return Err(format!("a verdict has no key {unknown}"));
+    }
+    let word = text(&dict, "verdict")?.ok_or("a verdict dict has the key \"verdict\"")?;
+    let verdict = verdict(word)?;
+    let terms = match verdict {
+        Verdict::Review => {
+            Some(terms(number(&dict, "approvals")?, text(&dict, "group")?, text(&dict, "ttl")?)?)
+        }
+        Verdict::Allow | Verdict::Deny => no_terms(&dict)?,
+    };
+    ruling(verdict, text(&dict, "reason")?, text(&dict, "rule")?, terms)
+}
+
+fn verdict(word: &str) -> Result<Verdict, String> {
+    Verdict::from_word(word).ok_or_else(|| format!("{word:?} is no verdict: write allow, review or deny"))
+}
+
+fn ruling(
+    verdict: Verdict,
+    reason: Option<&str>,
+    rule: Option<&str>,
+    terms: Option<ReviewTerms>,
+) -> Result<Ruling, String> {
+    let reason: String = reason.unwrap_or_default().chars().take(MAX_REASON).collect();
+    let rule = match rule {
+        Some(rule) if slug(rule) != rule || rule.is_empty() => {
+            return Err(format!("a rule's name is 1 to {MAX_RULE} of a-z 0-9 and -, not {rule:?}"));
+        }
+        Some(rule) => rule.to_owned(),
+        None => Some(slug(&reason)).filter(|slug| !slug.is_empty()).unwrap_or("policy".to_owned()),
+    };
+    let terms = terms.or_else(|| (verdict == Verdict::Review).then(ReviewTerms::default));
+    Ok(Ruling { verdict, rule, reason, terms })
+}
+
+/// Terms from what a policy wrote; what it left out has its default.
+pub(super) fn terms(
+    approvals: Option<i64>,
+    group: Option<&str>,
+    ttl: Option<&str>,
+) -> Result<ReviewTerms, String> {
+    let approvals = approvals.unwrap_or(1);
+    let count =
+        u32::try_from(approvals).map_err(|_outside| format!("approvals is from 1 to 16, not {approvals}"))?;
+    let ttl = ttl.map(duration).transpose()?.unwrap_or(ReviewTerms::DEFAULT_TTL);
+    ReviewTerms::new(count, group.map(str::to_owned), ttl).map_err(|error| error.to_string())
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    humantime::parse_duration(text)
+        .map_err(|_unread| format!("ttl is a time such as \"30m\" or \"4h\", not {text:?}"))
+}
+
+/// Terms that nobody would look at are a mistake: was a review meant?
+fn no_terms(dict: &DictRef<'_>) -> Result<Option<ReviewTerms>, String> {
+    let present = ["approvals", "group", "ttl"]
+        .into_iter()
+        .find(|key| dict.get_str(key).is_some_and(|value| !value.is_none()));
+    match present {
+        None => Ok(None),
+        Some(key) => Err(format!("{key} belongs to review")),
+    }
+}
+
+fn text<'v>(dict: &DictRef<'v>, key: &str) -> Result<Option<&'v str>, String> {
+    match dict.get_str(key) {
+        None => Ok(None),
+        Some(value) if value.is_none() => Ok(None),
+        Some(value) => match value.unpack_str() {
+            Some(text) => Ok(Some(text)),
+            None => Err(format!("{key} is a string, not {}", value.get_type())),
+        },
+    }
+}
+
+fn number(dict: &DictRef<'_>, key: &str) -> Result<Option<i64>, String> {
+    match dict.get_str(key) {
+        None => Ok(None),
+        Some(value) if value.is_none() => Ok(None),
+        Some(value) => match value.unpack_i32() {
+            Some(number) => Ok(Some(i64::from(number))),
+            None => Err(format!("{key} is a small integer, not {}", value.get_type())),
+        },
+    }
+}
+
+/// `destroying needs a person` as a rule's name: `destroying-needs-a-person`.
+fn slug(text: &str) -> String {
+    let mut slug = String::new();
+    for c in text.chars() {
+        if c.is_ascii_alphanumeric() {
+            slug.push(c.to_ascii_lowercase());
+        } else if !slug.is_empty() && !slug.ends_with('-') {
+            slug.push('-');
+        }
+        if slug.len() == MAX_RULE {
+            break;
+        }
+    }
+    slug.trim_end_matches('-').to_owned()
+}

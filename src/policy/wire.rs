@@ -1,0 +1,138 @@
+//! What the gate and the policy worker say to each other: frames of a little-endian u32 length and JSON, first the policy, then questions.
+
+use std::borrow::Cow;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::language::Ruling;
+use super::problem::Problem;
+
+/// The longest frame. The worker's memory is bounded, and nothing honest comes near this.
+pub(super) const MAX_FRAME: usize = 1 << 20;
+
+/// One thing to decide.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Question<'a> {
+    pub(super) id: u64,
+    pub(super) tool: Cow<'a, str>,
+    pub(super) args: Value,
+    pub(super) context: Value,
+}
+
+/// As [`Question`], of what somebody else owns.
+#[derive(Debug, Serialize)]
+pub(super) struct QuestionRef<'a> {
+    pub(super) id: u64,
+    pub(super) tool: &'a str,
+    pub(super) args: &'a Value,
+    pub(super) context: &'a Value,
+}
+
+/// What was decided.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Reply {
+    pub(super) id: u64,
+    pub(super) ruling: Ruling,
+}
+
+/// The worker's first frame, once it is confined and has read the policy.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "snake_case")]
+pub(super) enum Startup {
+    /// It is ready.
+    Ready(WorkerReport),
+    /// The policy has mistakes.
+    Rejected(Vec<Problem>),
+    /// It could not confine itself.
+    Unconfined(String),
+}
+
+/// What a worker says about itself and the policy that it loaded.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WorkerReport {
+    /// `full`, `partial` or `absent`: what this kernel's Landlock adds to the system call filter, which always holds.
+    pub landlock: String,
+    /// How many examples came out as expected.
+    pub examples: usize,
+    /// What looks wrong without being an error.
+    pub warnings: Vec<Problem>,
+}
+
+/// A message is larger than a frame may be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct TooLarge;
+
+/// A message as a frame.
+pub(super) fn frame(message: &impl Serialize) -> Result<Vec<u8>, TooLarge> {
+    let mut bytes = vec![0; 4];
+    serde_json::to_writer(&mut bytes, message).map_err(|_unwritable| TooLarge)?;
+    let length = bytes.len() - 4;
+    let header = u32::try_from(length).ok().filter(|_| length <= MAX_FRAME).ok_or(TooLarge)?;
+    bytes.splice(..4, header.to_le_bytes());
+    Ok(bytes)
+}
+
+/// Cuts bytes as they come into frames.
+#[derive(Debug, Default)]
+pub(super) struct Frames {
+    bytes: Vec<u8>,
+    read: usize,
+}
+
+impl Frames {
+    /// More bytes.
+    pub(super) fn push(&mut self, bytes: &[u8]) {
+        if self.read > 0 {
+            self.bytes.drain(..self.read);
+            self.read = 0;
+        }
+        self.bytes.extend_from_slice(bytes);
+    }
+
+    /// The next whole frame's JSON, if it is there.
+    pub(super) fn next(&mut self) -> Result<Option<&[u8]>, TooLarge> {
+        let rest = self.bytes.get(self.read..).unwrap_or_default();
+        let Some((header, rest)) = rest.split_first_chunk::<4>() else { return Ok(None) };
+        let length = usize::try_from(u32::from_le_bytes(*header)).map_err(|_narrow| TooLarge)?;
+        if length > MAX_FRAME {
+            return Err(TooLarge);
+        }
+        let Some(frame) = rest.get(..length) else { return Ok(None) };
+        self.read += 4 + length;
+        Ok(Some(frame))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn frames_come_out_as_they_went_in_however_the_bytes_are_cut() {
+        let messages = ["one".to_owned(), String::new(), "x".repeat(5000)];
+        let bytes: Vec<u8> = messages.iter().flat_map(|text| frame(text).unwrap()).collect();
+        for size in [1, 3, 7, 4096, bytes.len()] {
+            let mut frames = Frames::default();
+            let mut found: Vec<String> = Vec::new();
+            for chunk in bytes.chunks(size) {
+                frames.push(chunk);
+                while let Some(json) = frames.next().unwrap() {
+                    found.push(serde_json::from_slice(json).unwrap());
+                }
+            }
+            assert_eq!(found, messages);
+        }
+    }
+
+    #[test]
+    fn a_frame_that_is_too_long_is_refused_on_both_sides() {
+        assert_eq!(frame(&"x".repeat(MAX_FRAME)), Err(TooLarge));
+        let mut frames = Frames::default();
+        frames.push(&u32::MAX.to_le_bytes());
+        assert_eq!(frames.next(), Err(TooLarge));
+    }
+}
