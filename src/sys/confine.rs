@@ -175,3 +175,6 @@ fn rule(
 ) -> Result<SeccompRule, seccompiler::Error> {
     condition.and_then(|condition| SeccompRule::new(vec![condition])).map_err(seccompiler::Error::Backend)
 }
+
+#[cfg(test)]
+mod tests;

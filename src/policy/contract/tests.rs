@@ -1,3 +1,5 @@
+//! What a contract grants and refuses, key by key, and which mistakes keep one out.
+
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 

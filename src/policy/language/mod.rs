@@ -105,6 +105,3 @@ fn at(span: &starlark::codemap::FileSpan, message: impl Into<String>) -> Problem
     };
     Problem { file: span.filename().to_owned(), place: Some(place), message: message.into() }
 }
-
-#[cfg(test)]
-mod tests;
