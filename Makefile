@@ -23,8 +23,9 @@ demo: build ## the whole thing once, narrated, on this machine
 
 test: install-deps lint unit scripts e2e ## everything that needs no virtual machine (root; installs what is missing)
 
-test-real: ## the end-to-end suite on real OpenZFS, in a virtual machine
+test-real: ## on real components: signal-cli, and the end-to-end suite on OpenZFS in a virtual machine
 	tests/install-packages.sh real
+	tests/real/signal-cli.sh
 	$(MAKE) build
 	tests/real.sh
 
