@@ -1,5 +1,13 @@
-//! Durable operations: their states, the store that survives a crash, and what is done about those that were cut off.
+//! Durable operations: their states, the record of one, and the store that survives a crash.
 
+mod id;
+mod record;
 mod state;
+mod store;
+#[cfg(test)]
+mod tests;
 
+pub use id::{is_id, new_id};
+pub use record::{Approval, Change, IllegalChange, Job, Outcome};
 pub use state::State;
+pub use store::{Filter, KeyEntry, Store, StoreError};

@@ -72,8 +72,8 @@ impl State {
                 Self::Succeeded,
                 Self::Failed,
             ],
-            // A superseded operation is asked anew under the same id.
-            Self::Superseded => &[Self::Pending, Self::Denied, Self::Failed],
+            // A superseded operation is decided anew under the same id.
+            Self::Superseded => &[Self::Pending, Self::Approved, Self::Denied, Self::Failed],
             Self::Executing => &[Self::Succeeded, Self::Failed, Self::Unknown],
             Self::Unknown => &[Self::Succeeded, Self::Failed],
             Self::Denied

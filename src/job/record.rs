@@ -1,0 +1,150 @@
+//! An operation as it is kept: all that is needed to answer for it, to go on with it, and to look into it after a crash.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::State;
+use crate::adapter::{Effects, Plan};
+use crate::approval::token::TokenHash;
+use crate::approval::vote::SentPrompt;
+use crate::operation::{Digest, Submission};
+use crate::policy::{PolicyDecision, ReviewTerms};
+use crate::principal::PrincipalName;
+
+/// One operation from its submission to its end. Times are milliseconds since 1970.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Job {
+    /// `op_…`.
+    pub id: String,
+    /// Who submitted it.
+    pub principal: PrincipalName,
+    /// What was submitted.
+    pub submission: Submission,
+    /// Where it is.
+    pub state: State,
+    /// Every change of state, the first included.
+    pub history: Vec<Change>,
+    /// What was decided.
+    pub decision: Option<PolicyDecision>,
+    /// What was planned when it was decided; its digest is what people approve.
+    pub plan: Option<Plan>,
+    /// The approval that it waits for, or had.
+    pub approval: Option<Approval>,
+    /// What became of it.
+    pub outcome: Outcome,
+    /// The last audit record about it.
+    pub audit: Option<(u64, String)>,
+}
+
+/// One change of state.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Change {
+    /// To what.
+    pub state: State,
+    /// When.
+    pub at: u64,
+}
+
+/// What an operation came to.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Outcome {
+    /// Structured, per operation.
+    pub result: Option<Value>,
+    /// The tool's exit status.
+    pub exit_code: Option<i32>,
+    /// Whether the host was read again and is as it should be.
+    pub verified: Option<bool>,
+    /// Why it failed, in words for the caller.
+    pub error: Option<String>,
+    /// How to take it back.
+    pub undo: Option<Value>,
+    /// Until when it can be taken back.
+    pub undo_until: Option<u64>,
+}
+
+/// What people are asked. The token itself is nowhere but in their phones.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Approval {
+    /// `ap_…`.
+    pub id: String,
+    /// SHA-256 of the token.
+    pub token: TokenHash,
+    /// How many, of which group.
+    pub terms: ReviewTerms,
+    /// SHA-256 over what was shown: the operation, its effects and the policy revision.
+    pub binds: Digest,
+    /// The prompts that were sent.
+    pub prompts: Vec<SentPrompt>,
+    /// When it was asked.
+    pub created_at: u64,
+    /// When it ends by the wall clock.
+    pub expires_at: u64,
+    /// When it ends by the boot clock of `boot_id`, so that setting the wall clock back does not keep it alive.
+    pub expires_boot_ms: u64,
+    /// The boot in which it was asked.
+    pub boot_id: String,
+    /// Who said yes, by name.
+    pub confirmed_by: Vec<String>,
+    /// Who said no.
+    pub denied_by: Option<String>,
+}
+
+impl Job {
+    /// A job that has just been read.
+    pub fn new(id: String, principal: PrincipalName, submission: Submission, at: u64) -> Self {
+        Self {
+            id,
+            principal,
+            submission,
+            state: State::Proposed,
+            history: vec![Change { state: State::Proposed, at }],
+            decision: None,
+            plan: None,
+            approval: None,
+            outcome: Outcome::default(),
+            audit: None,
+        }
+    }
+
+    /// Goes to another state, when it may follow.
+    pub fn become_state(&mut self, next: State, at: u64) -> Result<(), IllegalChange> {
+        if !self.state.may_become(next) {
+            return Err(IllegalChange { id: self.id.clone(), from: self.state, to: next });
+        }
+        self.state = next;
+        self.history.push(Change { state: next, at });
+        Ok(())
+    }
+
+    /// How many states it has been in; the version of its envelope.
+    pub fn version(&self) -> u64 {
+        u64::try_from(self.history.len()).unwrap_or(u64::MAX)
+    }
+
+    /// When it was submitted.
+    pub fn created_at(&self) -> u64 {
+        self.history.first().map_or(0, |change| change.at)
+    }
+
+    /// When it last changed.
+    pub fn changed_at(&self) -> u64 {
+        self.history.last().map_or(0, |change| change.at)
+    }
+
+    /// What would happen, as it was planned.
+    pub fn effects(&self) -> Option<&Effects> {
+        self.plan.as_ref().map(|plan| &plan.effects)
+    }
+}
+
+/// A change of state that the life of an operation does not have.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("operation {id} cannot go from {} to {}", from.as_str(), to.as_str())]
+pub struct IllegalChange {
+    /// Whose.
+    pub id: String,
+    /// From.
+    pub from: State,
+    /// To.
+    pub to: State,
+}

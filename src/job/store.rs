@@ -1,0 +1,206 @@
+//! The jobs on disk: one redb file; every write is durable when it returns.
+
+use std::path::Path;
+
+use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition};
+use serde::{Deserialize, Serialize};
+
+use super::{Job, State};
+use crate::principal::PrincipalName;
+
+const JOBS: TableDefinition<&str, &[u8]> = TableDefinition::new("jobs-1");
+const KEYS: TableDefinition<&str, &[u8]> = TableDefinition::new("idempotency-keys-1");
+
+/// The store of the gate.
+pub struct Store {
+    database: Database,
+}
+
+/// What an idempotency key stands for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeyEntry {
+    /// Digest of the operation that it was first used with.
+    pub operation: String,
+    /// The job.
+    pub id: String,
+    /// When, in milliseconds since 1970.
+    pub at: u64,
+}
+
+/// Which jobs a listing shows.
+#[derive(Debug, Clone, Default)]
+pub struct Filter {
+    /// Of this caller.
+    pub principal: Option<PrincipalName>,
+    /// In this state.
+    pub state: Option<State>,
+    /// Of this kind.
+    pub kind: Option<String>,
+    /// Older than this id.
+    pub before: Option<String>,
+}
+
+/// Why the store cannot do its part.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The file cannot be opened or made.
+    #[error("cannot open the job store {path}")]
+    Open {
+        /// Which file.
+        path: String,
+        /// Why.
+        #[source]
+        source: redb::DatabaseError,
+    },
+    /// Reading or writing failed.
+    #[error("the job store cannot be read or written")]
+    Storage(#[source] Box<redb::Error>),
+    /// What was read is no job of this version.
+    #[error("the job store holds a record that is not readable: {id}")]
+    Record {
+        /// Under which key.
+        id: String,
+        /// Why.
+        #[source]
+        source: serde_json::Error,
+    },
+}
+
+/// Turns each of redb's error types into ours.
+fn storage<E: Into<redb::Error>>(error: E) -> StoreError {
+    StoreError::Storage(Box::new(error.into()))
+}
+
+impl Store {
+    /// Opens the store, or makes an empty one.
+    pub fn open(path: &Path) -> Result<Self, StoreError> {
+        let database = Database::create(path)
+            .map_err(|source| StoreError::Open { path: path.display().to_string(), source })?;
+        let write = database.begin_write().map_err(storage)?;
+        write.open_table(JOBS).map_err(storage)?;
+        write.open_table(KEYS).map_err(storage)?;
+        write.commit().map_err(storage)?;
+        Ok(Self { database })
+    }
+
+    /// Writes a job over what was there.
+    pub fn put(&self, job: &Job) -> Result<(), StoreError> {
+        self.put_with_key(job, None)
+    }
+
+    /// Writes a job and, in the same transaction, the idempotency key that it came with.
+    pub fn put_with_key(&self, job: &Job, key: Option<(&str, &KeyEntry)>) -> Result<(), StoreError> {
+        let bytes = encode(&job.id, job)?;
+        let write = self.database.begin_write().map_err(storage)?;
+        write
+            .open_table(JOBS)
+            .map_err(storage)?
+            .insert(job.id.as_str(), bytes.as_slice())
+            .map_err(storage)?;
+        if let Some((key, entry)) = key {
+            let bytes = encode(key, entry)?;
+            let name = key_name(&job.principal, key);
+            write
+                .open_table(KEYS)
+                .map_err(storage)?
+                .insert(name.as_str(), bytes.as_slice())
+                .map_err(storage)?;
+        }
+        write.commit().map_err(storage)
+    }
+
+    /// The job with that id.
+    pub fn get(&self, id: &str) -> Result<Option<Job>, StoreError> {
+        let read = self.database.begin_read().map_err(storage)?;
+        let table = read.open_table(JOBS).map_err(storage)?;
+        table.get(id).map_err(storage)?.map(|bytes| decode(id, bytes.value())).transpose()
+    }
+
+    /// What a caller's idempotency key stands for.
+    pub fn key(&self, principal: &PrincipalName, key: &str) -> Result<Option<KeyEntry>, StoreError> {
+        let read = self.database.begin_read().map_err(storage)?;
+        let table = read.open_table(KEYS).map_err(storage)?;
+        let name = key_name(principal, key);
+        table.get(name.as_str()).map_err(storage)?.map(|bytes| decode(&name, bytes.value())).transpose()
+    }
+
+    /// The newest jobs that the filter shows, at most `limit`.
+    pub fn list(&self, filter: &Filter, limit: usize) -> Result<Vec<Job>, StoreError> {
+        let read = self.database.begin_read().map_err(storage)?;
+        let table = read.open_table(JOBS).map_err(storage)?;
+        // "op_~" sorts behind every id.
+        let before = filter.before.as_deref().unwrap_or("op_~");
+        let mut jobs = Vec::new();
+        for entry in table.range::<&str>(..before).map_err(storage)?.rev() {
+            let (id, bytes) = entry.map_err(storage)?;
+            let job: Job = decode(id.value(), bytes.value())?;
+            if filter.shows(&job) {
+                jobs.push(job);
+            }
+            if jobs.len() >= limit {
+                break;
+            }
+        }
+        Ok(jobs)
+    }
+
+    /// Every job that is not final: what a start goes on with.
+    pub fn open_jobs(&self) -> Result<Vec<Job>, StoreError> {
+        let read = self.database.begin_read().map_err(storage)?;
+        let table = read.open_table(JOBS).map_err(storage)?;
+        let mut jobs = Vec::new();
+        for entry in table.iter().map_err(storage)? {
+            let (id, bytes) = entry.map_err(storage)?;
+            let job: Job = decode(id.value(), bytes.value())?;
+            if !job.state.is_final() {
+                jobs.push(job);
+            }
+        }
+        Ok(jobs)
+    }
+
+    /// Forgets what ended, and keys that were used, before `before` (milliseconds since 1970). Says how many jobs went.
+    pub fn forget(&self, before: u64) -> Result<usize, StoreError> {
+        let write = self.database.begin_write().map_err(storage)?;
+        let mut old = Vec::new();
+        {
+            let mut jobs = write.open_table(JOBS).map_err(storage)?;
+            for entry in jobs.iter().map_err(storage)? {
+                let (id, bytes) = entry.map_err(storage)?;
+                let job: Job = decode(id.value(), bytes.value())?;
+                if job.state.is_final() && job.changed_at() < before {
+                    old.push(id.value().to_owned());
+                }
+            }
+            for id in &old {
+                jobs.remove(id.as_str()).map_err(storage)?;
+            }
+            let mut keys = write.open_table(KEYS).map_err(storage)?;
+            keys.retain(|name, bytes| decode::<KeyEntry>(name, bytes).is_ok_and(|entry| entry.at >= before))
+                .map_err(storage)?;
+        }
+        write.commit().map_err(storage)?;
+        Ok(old.len())
+    }
+}
+
+impl Filter {
+    fn shows(&self, job: &Job) -> bool {
+        self.principal.as_ref().is_none_or(|principal| *principal == job.principal)
+            && self.state.is_none_or(|state| state == job.state)
+            && self.kind.as_ref().is_none_or(|kind| kind == job.submission.operation.kind())
+    }
+}
+
+fn key_name(principal: &PrincipalName, key: &str) -> String {
+    // A blank is in no principal's name, so two callers cannot share an entry.
+    format!("{principal} {key}")
+}
+
+fn encode<T: Serialize>(id: &str, value: &T) -> Result<Vec<u8>, StoreError> {
+    serde_json::to_vec(value).map_err(|source| StoreError::Record { id: id.to_owned(), source })
+}
+
+fn decode<T: for<'de> Deserialize<'de>>(id: &str, bytes: &[u8]) -> Result<T, StoreError> {
+    serde_json::from_slice(bytes).map_err(|source| StoreError::Record { id: id.to_owned(), source })
+}

@@ -1,0 +1,87 @@
+//! The store across reopening, and what listings show.
+
+use serde_json::json;
+
+use super::*;
+use crate::operation::{Operation, Submission};
+use crate::principal::PrincipalName;
+use crate::sys::scratch::Scratch;
+
+fn principal(name: &str) -> PrincipalName {
+    PrincipalName::try_from(name.to_owned()).unwrap()
+}
+
+fn job(number: u64, who: &str) -> Job {
+    let operation = json!({"kind":"zfs","op":"destroy","resource":format!("tank/a@s{number}")});
+    let submission = Submission {
+        operation: Operation::from_value(operation).unwrap(),
+        reason: Some("weekly".to_owned()),
+        run_id: None,
+        on_behalf_of: None,
+    };
+    let id = new_id("op", std::time::UNIX_EPOCH + std::time::Duration::from_millis(number), [0; 10]);
+    Job::new(id, principal(who), submission, number)
+}
+
+#[test]
+fn a_job_is_whole_after_the_store_was_closed_and_opened_again() {
+    let scratch = Scratch::new();
+    let path = scratch.path("state.redb");
+    let mut first = job(1, "librarian");
+    first.become_state(State::Denied, 2).unwrap();
+    let entry = KeyEntry { operation: "sha256:x".to_owned(), id: first.id.clone(), at: 1 };
+    Store::open(&path).unwrap().put_with_key(&first, Some(("key-1", &entry))).unwrap();
+    let store = Store::open(&path).unwrap();
+    let again = store.get(&first.id).unwrap().unwrap();
+    assert_eq!(serde_json::to_value(&again).unwrap(), serde_json::to_value(&first).unwrap());
+    assert_eq!(store.key(&principal("librarian"), "key-1").unwrap(), Some(entry));
+    assert_eq!(store.key(&principal("archivist"), "key-1").unwrap(), None);
+    assert!(store.get("op_00000000000000000000000000").unwrap().is_none());
+}
+
+#[test]
+fn a_listing_is_newest_first_and_pages_on() {
+    let scratch = Scratch::new();
+    let store = Store::open(&scratch.path("state.redb")).unwrap();
+    for number in 1..=5 {
+        store.put(&job(number, if number == 3 { "archivist" } else { "librarian" })).unwrap();
+    }
+    let filter = Filter { principal: Some(principal("librarian")), ..Filter::default() };
+    let page = store.list(&filter, 2).unwrap();
+    assert_eq!(page.iter().map(Job::created_at).collect::<Vec<_>>(), [5, 4]);
+    let next = Filter { before: page.last().map(|job| job.id.clone()), ..filter.clone() };
+    let rest = store.list(&next, 10).unwrap();
+    assert_eq!(rest.iter().map(Job::created_at).collect::<Vec<_>>(), [2, 1]);
+    let none = Filter { state: Some(State::Pending), ..Filter::default() };
+    assert!(store.list(&none, 10).unwrap().is_empty());
+    let kind = Filter { kind: Some("pct".to_owned()), ..Filter::default() };
+    assert!(store.list(&kind, 10).unwrap().is_empty());
+}
+
+#[test]
+fn what_has_not_ended_is_found_at_a_start_and_what_ended_long_ago_is_forgotten() {
+    let scratch = Scratch::new();
+    let store = Store::open(&scratch.path("state.redb")).unwrap();
+    let mut ended = job(1, "librarian");
+    ended.become_state(State::Denied, 10).unwrap();
+    let waiting = job(2, "librarian");
+    store.put(&ended).unwrap();
+    store.put(&waiting).unwrap();
+    assert_eq!(
+        store.open_jobs().unwrap().iter().map(|job| job.id.clone()).collect::<Vec<_>>(),
+        [waiting.id.clone()]
+    );
+    assert_eq!(store.forget(10).unwrap(), 0);
+    assert_eq!(store.forget(11).unwrap(), 1);
+    assert!(store.get(&ended.id).unwrap().is_none());
+    assert!(store.get(&waiting.id).unwrap().is_some());
+}
+
+#[test]
+fn a_state_that_does_not_follow_is_refused_and_changes_nothing() {
+    let mut ended = job(1, "librarian");
+    ended.become_state(State::Denied, 2).unwrap();
+    let error = ended.become_state(State::Executing, 3).unwrap_err();
+    assert_eq!(error.to_string(), format!("operation {} cannot go from denied to executing", ended.id));
+    assert_eq!((ended.state, ended.version()), (State::Denied, 2));
+}
