@@ -35,6 +35,8 @@ pub mod audit;
 #[cfg(feature = "full")]
 pub mod job;
 #[cfg(feature = "full")]
+pub mod metrics;
+#[cfg(feature = "full")]
 pub mod gate;
 #[cfg(feature = "full")]
 pub mod pki;

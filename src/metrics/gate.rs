@@ -1,0 +1,160 @@
+//! What the gate counts: decisions, operations, approvals, the audit log.
+
+use std::time::Duration;
+
+use prometheus::{Histogram, HistogramVec, IntCounter, IntCounterVec, IntGauge};
+
+use super::{LONG, MetricsError, PATIENT, Registry, SHORT};
+
+/// The gate's metrics.
+pub struct Gate {
+    registry: Registry,
+    decisions: IntCounterVec,
+    policy_duration: Histogram,
+    operations: IntCounterVec,
+    operation_duration: HistogramVec,
+    approvals: IntCounterVec,
+    approval_wait: Histogram,
+    /// Approvals that wait for people now.
+    pub approvals_pending: IntGauge,
+    /// 1 while messages reach the approval channel.
+    pub approval_channel_up: IntGauge,
+    /// Approvers that can be asked now.
+    pub approvers_reachable: IntGauge,
+    /// Records in the audit log since the gate began.
+    pub audit_records: IntCounter,
+    audit_append: Histogram,
+    /// Records that could not be written; what they were to permit did not happen.
+    pub audit_errors: IntCounter,
+}
+
+impl Gate {
+    /// All at zero.
+    ///
+    /// # Errors
+    /// Only when two of them have one name.
+    pub fn new() -> Result<Self, MetricsError> {
+        let mut r = Registry::new();
+        Ok(Self {
+            decisions: r.counters(
+                "reeve_decisions_total",
+                "What was decided about operations",
+                &["kind", "op", "verdict"],
+            )?,
+            policy_duration: r.histogram(
+                "reeve_policy_duration_seconds",
+                "Time that one evaluation of the policy took",
+                SHORT,
+            )?,
+            operations: r.counters(
+                "reeve_operations_total",
+                "Operations that came into a state",
+                &["kind", "op", "state"],
+            )?,
+            operation_duration: r.histograms(
+                (
+                    "reeve_operation_duration_seconds",
+                    "Time from the start of an operation's first step to its end",
+                ),
+                &["kind", "op"],
+                LONG,
+            )?,
+            approvals: r.counters("reeve_approvals_total", "How approvals ended", &["outcome"])?,
+            approval_wait: r.histogram(
+                "reeve_approval_wait_seconds",
+                "Time from asking people to the end of an approval",
+                PATIENT,
+            )?,
+            approvals_pending: r.gauge("reeve_approvals_pending", "Approvals that wait for people")?,
+            approval_channel_up: r
+                .gauge("reeve_approval_channel_up", "Whether messages reach the approval channel")?,
+            approvers_reachable: r.gauge("reeve_approvers_reachable", "Approvers that can be asked now")?,
+            audit_records: r.counter("reeve_audit_records_total", "Records written to the audit log")?,
+            audit_append: r.histogram(
+                "reeve_audit_append_seconds",
+                "Time until a record was durable in the audit log",
+                SHORT,
+            )?,
+            audit_errors: r
+                .counter("reeve_audit_errors_total", "Records that could not be written to the audit log")?,
+            registry: r,
+        })
+    }
+
+    /// A decision was made. `kind` and `op` are those of the catalogue, or `tool` and `other` for what Reeve does not run.
+    pub fn decided(&self, kind: &str, op: &str, verdict: &str) {
+        self.decisions.with_label_values(&[kind, op, verdict]).inc();
+    }
+
+    /// The policy was evaluated.
+    pub fn policy_took(&self, time: Duration) {
+        self.policy_duration.observe(time.as_secs_f64());
+    }
+
+    /// An operation came into a state.
+    pub fn operation_is(&self, kind: &str, op: &str, state: &str) {
+        self.operations.with_label_values(&[kind, op, state]).inc();
+    }
+
+    /// An operation ended, so long after its first step began.
+    pub fn operation_took(&self, kind: &str, op: &str, time: Duration) {
+        self.operation_duration.with_label_values(&[kind, op]).observe(time.as_secs_f64());
+    }
+
+    /// An approval ended: `approved`, `refused`, `expired`, `cancelled` or `superseded`.
+    pub fn approval_ended(&self, outcome: &str, waited: Duration) {
+        self.approvals.with_label_values(&[outcome]).inc();
+        self.approval_wait.observe(waited.as_secs_f64());
+    }
+
+    /// Records became durable, so long after they were handed over.
+    pub fn audit_took(&self, records: u64, time: Duration) {
+        self.audit_records.inc_by(records);
+        self.audit_append.observe(time.as_secs_f64());
+    }
+
+    /// A line about each, for the golden file.
+    #[must_use]
+    pub fn described(&self) -> &[String] {
+        &self.registry.described
+    }
+
+    /// All of them in Prometheus' text form.
+    ///
+    /// # Errors
+    /// Only when a metric contradicts itself.
+    pub fn text(&self) -> Result<String, MetricsError> {
+        self.registry.text()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_happened_is_in_the_text() {
+        let gate = Gate::new().unwrap();
+        gate.decided("zfs", "destroy", "review");
+        gate.operation_is("zfs", "destroy", "pending");
+        gate.operation_took("zfs", "destroy", Duration::from_secs(2));
+        gate.approval_ended("refused", Duration::from_secs(90));
+        gate.audit_took(3, Duration::from_millis(2));
+        gate.policy_took(Duration::from_micros(700));
+        gate.approvals_pending.set(4);
+        let text = gate.text().unwrap();
+        for line in [
+            "reeve_decisions_total{kind=\"zfs\",op=\"destroy\",verdict=\"review\"} 1",
+            "reeve_operations_total{kind=\"zfs\",op=\"destroy\",state=\"pending\"} 1",
+            "reeve_operation_duration_seconds_bucket{kind=\"zfs\",op=\"destroy\",le=\"5\"} 1",
+            "reeve_approvals_total{outcome=\"refused\"} 1",
+            "reeve_approval_wait_seconds_sum 90",
+            "reeve_audit_records_total 3",
+            "reeve_policy_duration_seconds_count 1",
+            "reeve_approvals_pending 4",
+            "reeve_audit_errors_total 0",
+        ] {
+            assert!(text.lines().any(|there| there == line), "{line} is not in\n{text}");
+        }
+    }
+}
