@@ -1,4 +1,103 @@
 //! The pipeline that joins everything below it, and the protocol by which `reeved` and the people on the host speak to it.
+//!
+//! ```text
+//! submit ─▶ decide ─▶ ask ─▶ vote ─▶ act ─▶ answer
+//!            │         │              │
+//!            contract, people         plan again, grant, run, verify
+//!            plan, policy
+//! ```
+//! Each step is in the audit log before the next one begins; what cannot be recorded does not happen.
 
+mod act;
+mod ask;
 pub mod client;
+pub mod config;
+mod decide;
+mod envelope;
+mod live;
+mod permit;
 pub mod protocol;
+mod queries;
+mod read;
+mod record;
+mod resume;
+mod rules;
+pub mod server;
+mod start;
+mod step;
+mod submit;
+mod tell;
+mod vote;
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use arc_swap::ArcSwap;
+
+use crate::adapter::Host;
+use crate::approval::Channel;
+use crate::approval::people::People;
+use crate::audit::AuditLog;
+use crate::grant::SigningKey;
+use crate::job::Store;
+use crate::metrics;
+use crate::sys::clock::Clock;
+
+use config::{ApprovalSettings, LauncherConfig};
+use live::Live;
+use rules::{Recent, Rules};
+
+pub use start::{StartError, causes, start};
+
+/// The gate: decides, asks, records, signs.
+pub struct Gate {
+    identity: Identity,
+    launcher: Launcher,
+    approvals: ApprovalSettings,
+    clock: Arc<dyn Clock>,
+    audit: AuditLog,
+    store: Arc<Store>,
+    live: Live,
+    rules: ArcSwap<Rules>,
+    recent: Recent,
+    host: Arc<dyn Host>,
+    key: SigningKey,
+    people: ArcSwap<People>,
+    channel: Channel,
+    metrics: Arc<metrics::gate::Gate>,
+    sources: start::Sources,
+}
+
+/// What grants and messages call this host.
+struct Identity {
+    name: String,
+    machine_id: String,
+    boot_id: String,
+}
+
+/// The launcher, and the only user that may be it.
+struct Launcher {
+    settings: LauncherConfig,
+    uid: u32,
+}
+
+impl Gate {
+    /// Milliseconds since 1970.
+    fn now_ms(&self) -> u64 {
+        millis(self.clock.now())
+    }
+
+    /// The audit log, for whoever must know whether it is well.
+    pub fn audit(&self) -> &AuditLog {
+        &self.audit
+    }
+}
+
+fn millis(time: SystemTime) -> u64 {
+    let since = time.duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}
+
+fn from_millis(millis: u64) -> SystemTime {
+    UNIX_EPOCH + Duration::from_millis(millis)
+}

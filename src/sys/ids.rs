@@ -4,13 +4,14 @@ use std::ffi::CString;
 use std::io;
 
 use nix::unistd::{
-    Gid, Uid, User as Account, geteuid, getgrouplist, getresgid, getresuid, setgroups, setresgid, setresuid,
+    Gid, Group, Uid, User as Account, geteuid, getgrouplist, getresgid, getresuid, setgroups, setresgid,
+    setresuid,
 };
 
 /// A Unix user with everything it takes to become it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct User {
-    /// The name it was looked up by.
+    /// Its name.
     pub name: String,
     /// Its number.
     pub uid: u32,
@@ -31,14 +32,33 @@ pub fn is_root() -> bool {
 /// # Errors
 /// When the user database cannot be read, which is not the same as "no such user".
 pub fn user(name: &str) -> io::Result<Option<User>> {
-    let Some(account) = Account::from_name(name)? else { return Ok(None) };
-    let groups = getgrouplist(&CString::new(name)?, account.gid)?;
-    Ok(Some(User {
+    Account::from_name(name)?.map(with_groups).transpose()
+}
+
+/// Looks a user up by number; `None` where there is none.
+///
+/// # Errors
+/// As [`user`].
+pub fn user_of(uid: u32) -> io::Result<Option<User>> {
+    Account::from_uid(Uid::from_raw(uid))?.map(with_groups).transpose()
+}
+
+/// The number of a group; `None` where there is none.
+///
+/// # Errors
+/// When the group database cannot be read.
+pub fn group(name: &str) -> io::Result<Option<u32>> {
+    Ok(Group::from_name(name)?.map(|group| group.gid.as_raw()))
+}
+
+fn with_groups(account: Account) -> io::Result<User> {
+    let groups = getgrouplist(&CString::new(account.name.as_str())?, account.gid)?;
+    Ok(User {
         name: account.name,
         uid: account.uid.as_raw(),
         gid: account.gid.as_raw(),
         groups: groups.into_iter().map(Gid::as_raw).collect(),
-    }))
+    })
 }
 
 /// Becomes the user, irrevocably: groups first, as they cannot be set afterwards, then proof that root is gone.
@@ -70,10 +90,13 @@ mod tests {
         let root = user("root").unwrap().unwrap();
         assert_eq!((root.name.as_str(), root.uid, root.gid), ("root", 0, 0));
         assert!(root.groups.contains(&0));
+        assert_eq!(user_of(0).unwrap(), Some(root));
+        assert_eq!(group("root").unwrap(), Some(0));
     }
 
     #[test]
     fn a_user_that_is_not_there_is_none_and_no_error() {
         assert_eq!(user("no-such-user-here").unwrap(), None);
+        assert_eq!(group("no-such-group-here").unwrap(), None);
     }
 }

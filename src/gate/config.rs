@@ -1,0 +1,303 @@
+//! `gate.toml`: as it is written, and as it is meant.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde::Deserialize;
+
+use crate::approval::people::{ApproverAsWritten, People, PeopleError};
+use crate::config::{self, ConfigError};
+
+/// What the gate runs by.
+#[derive(Debug)]
+pub struct GateConfig {
+    /// The host's name in messages, records and policies.
+    pub host: String,
+    /// Where `reeved` and the people on the host connect.
+    pub socket: PathBuf,
+    /// The Unix user of `reeved`: the only one that may speak for callers.
+    pub front_user: String,
+    /// The Unix group whose members may vote on this host.
+    pub approvers_group: String,
+    /// Where the job store and the grant key are.
+    pub state: PathBuf,
+    /// The folder of contracts.
+    pub contracts: PathBuf,
+    /// The policy file.
+    pub policy: PathBuf,
+    /// The launcher.
+    pub launcher: LauncherConfig,
+    /// The audit log.
+    pub audit: AuditSettings,
+    /// Approvals.
+    pub approvals: ApprovalSettings,
+    /// The link to people, when there is one.
+    pub signal: Option<SignalSettings>,
+    /// Who may approve.
+    pub people: People,
+    /// What is logged: `error`, `warn`, `info`, `debug`.
+    pub log: String,
+}
+
+/// How the launcher is reached.
+#[derive(Debug, Clone)]
+pub struct LauncherConfig {
+    /// Its socket.
+    pub socket: PathBuf,
+    /// The Unix user that it runs as.
+    pub user: String,
+    /// How long one step may run.
+    pub deadline: Duration,
+}
+
+/// The audit log.
+#[derive(Debug, Clone)]
+pub struct AuditSettings {
+    /// The file.
+    pub path: PathBuf,
+    /// At how many bytes a new file is begun.
+    pub rotate_bytes: u64,
+}
+
+/// Bounds on approvals.
+#[derive(Debug, Clone)]
+pub struct ApprovalSettings {
+    /// How long after an approval it may still begin.
+    pub execute_within: Duration,
+    /// How long the same request is not put to people again after a no or after nobody answered.
+    pub cool_down: Duration,
+    /// How many may wait for one caller.
+    pub per_principal: usize,
+    /// How many may wait in all.
+    pub overall: usize,
+}
+
+/// The Signal daemon.
+#[derive(Debug, Clone)]
+pub struct SignalSettings {
+    /// Its JSON-RPC socket.
+    pub socket: PathBuf,
+    /// The account that asks, as the daemon names it.
+    pub account: String,
+    /// The account's UUID, by which quotes of our prompts are known.
+    pub uuid: String,
+    /// The Unix user that the daemon runs as.
+    pub user: String,
+}
+
+/// What is wrong with `gate.toml`.
+#[derive(Debug, thiserror::Error)]
+pub enum GateConfigError {
+    /// It cannot be read, or is not what it should be.
+    #[error(transparent)]
+    File(#[from] ConfigError),
+    /// The approvers do not make sense.
+    #[error("the approvers do not make sense: {0}")]
+    People(#[from] PeopleError),
+    /// A value is out of its range.
+    #[error("{key}: {problem}")]
+    Value {
+        /// Which.
+        key: &'static str,
+        /// What is wrong and what would be right.
+        problem: String,
+    },
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct AsWritten {
+    host: Option<String>,
+    #[serde(default = "default_socket")]
+    socket: PathBuf,
+    #[serde(default = "default_front_user")]
+    front_user: String,
+    #[serde(default = "default_approvers_group")]
+    approvers_group: String,
+    #[serde(default = "default_state")]
+    state: PathBuf,
+    #[serde(default = "default_contracts")]
+    contracts: PathBuf,
+    #[serde(default = "default_policy")]
+    policy: PathBuf,
+    #[serde(default = "default_log")]
+    log: String,
+    #[serde(default)]
+    launcher: LauncherAsWritten,
+    #[serde(default)]
+    audit: AuditAsWritten,
+    #[serde(default)]
+    approvals: ApprovalsAsWritten,
+    signal: Option<SignalAsWritten>,
+    #[serde(default)]
+    approver: Vec<ApproverAsWritten>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct LauncherAsWritten {
+    socket: PathBuf,
+    user: String,
+    deadline: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct AuditAsWritten {
+    path: PathBuf,
+    rotate_megabytes: u64,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct ApprovalsAsWritten {
+    execute_within: String,
+    cool_down: String,
+    per_principal: usize,
+    overall: usize,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SignalAsWritten {
+    socket: PathBuf,
+    account: String,
+    uuid: String,
+    user: String,
+}
+
+fn default_socket() -> PathBuf {
+    PathBuf::from("/run/reeve/gate.sock")
+}
+
+fn default_front_user() -> String {
+    "reeve".to_owned()
+}
+
+fn default_approvers_group() -> String {
+    "reeve-approvers".to_owned()
+}
+
+fn default_state() -> PathBuf {
+    PathBuf::from("/var/lib/reeve")
+}
+
+fn default_contracts() -> PathBuf {
+    PathBuf::from("/etc/reeve/contracts")
+}
+
+fn default_policy() -> PathBuf {
+    PathBuf::from("/etc/reeve/policy.star")
+}
+
+fn default_log() -> String {
+    "info".to_owned()
+}
+
+impl Default for LauncherAsWritten {
+    fn default() -> Self {
+        Self {
+            socket: PathBuf::from("/run/reeve/launcher.sock"),
+            user: "reeve-run".to_owned(),
+            deadline: "60s".to_owned(),
+        }
+    }
+}
+
+impl Default for AuditAsWritten {
+    fn default() -> Self {
+        Self { path: PathBuf::from("/var/log/reeve/audit.jsonl"), rotate_megabytes: 100 }
+    }
+}
+
+impl Default for ApprovalsAsWritten {
+    fn default() -> Self {
+        Self { execute_within: "5m".to_owned(), cool_down: "10m".to_owned(), per_principal: 5, overall: 100 }
+    }
+}
+
+impl GateConfig {
+    /// Reads the file. `host_name` is the name of the host when the file gives none.
+    pub fn read(path: &Path, host_name: &str) -> Result<Self, GateConfigError> {
+        config::read::<AsWritten>(path)?.meant(host_name)
+    }
+
+    /// The configuration that a text stands for.
+    pub fn parse(label: &str, text: &str, host_name: &str) -> Result<Self, GateConfigError> {
+        config::parse::<AsWritten>(label, text)?.meant(host_name)
+    }
+}
+
+impl AsWritten {
+    fn meant(self, host_name: &str) -> Result<GateConfig, GateConfigError> {
+        let approvals = ApprovalSettings {
+            execute_within: duration("approvals.execute_within", &self.approvals.execute_within, 1, 86_400)?,
+            cool_down: duration("approvals.cool_down", &self.approvals.cool_down, 0, 86_400)?,
+            per_principal: within("approvals.per_principal", self.approvals.per_principal, 1, 1_000)?,
+            overall: within("approvals.overall", self.approvals.overall, 1, 10_000)?,
+        };
+        let launcher = LauncherConfig {
+            deadline: duration("launcher.deadline", &self.launcher.deadline, 1, 3_600)?,
+            socket: absolute("launcher.socket", self.launcher.socket)?,
+            user: self.launcher.user,
+        };
+        let rotate = within("audit.rotate_megabytes", self.audit.rotate_megabytes, 1, 100_000)?;
+        Ok(GateConfig {
+            host: self.host.unwrap_or_else(|| host_name.to_owned()),
+            socket: absolute("socket", self.socket)?,
+            front_user: self.front_user,
+            approvers_group: self.approvers_group,
+            state: absolute("state", self.state)?,
+            contracts: absolute("contracts", self.contracts)?,
+            policy: absolute("policy", self.policy)?,
+            launcher,
+            audit: AuditSettings {
+                path: absolute("audit.path", self.audit.path)?,
+                rotate_bytes: rotate << 20,
+            },
+            approvals,
+            signal: self.signal.map(SignalAsWritten::meant).transpose()?,
+            people: People::from_written(self.approver)?,
+            log: self.log,
+        })
+    }
+}
+
+impl SignalAsWritten {
+    fn meant(self) -> Result<SignalSettings, GateConfigError> {
+        Ok(SignalSettings {
+            socket: absolute("signal.socket", self.socket)?,
+            account: self.account,
+            uuid: self.uuid,
+            user: self.user,
+        })
+    }
+}
+
+fn absolute(key: &'static str, path: PathBuf) -> Result<PathBuf, GateConfigError> {
+    if path.is_absolute() {
+        return Ok(path);
+    }
+    Err(GateConfigError::Value { key, problem: format!("{} is not an absolute path", path.display()) })
+}
+
+fn within<T: PartialOrd + std::fmt::Display>(
+    key: &'static str,
+    value: T,
+    least: T,
+    most: T,
+) -> Result<T, GateConfigError> {
+    if value >= least && value <= most {
+        return Ok(value);
+    }
+    Err(GateConfigError::Value { key, problem: format!("{value} is not from {least} to {most}") })
+}
+
+fn duration(key: &'static str, text: &str, least: u64, most: u64) -> Result<Duration, GateConfigError> {
+    let problem = |why: String| GateConfigError::Value { key, problem: why };
+    let duration = humantime::parse_duration(text)
+        .map_err(|error| problem(format!("{text:?} is no duration such as 30s, 10m, 2h: {error}")))?;
+    within(key, duration.as_secs(), least, most)
+        .map_err(|_range| problem(format!("{text:?} is not from {least} s to {most} s")))?;
+    Ok(duration)
+}

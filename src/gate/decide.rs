@@ -1,0 +1,169 @@
+//! Contract, plan, policy: whether an operation may run, and what it would do.
+
+use std::sync::Arc;
+
+use super::Gate;
+use super::permit::{Permit, binding};
+use super::protocol::{Answer, Decision, Problem, ProblemKind};
+use super::record::Unrecorded;
+use super::rules::{Question, Rules};
+use crate::adapter::{self, Plan, PlanRefusal};
+use crate::audit::EventKind;
+use crate::job::Job;
+use crate::operation::{Operation, Submission};
+use crate::policy::{PolicyDecision, Verdict};
+use crate::principal::PrincipalName;
+
+/// What a decision came to, when it is not a refusal.
+pub(super) enum Decided {
+    /// The host already is as asked.
+    Settled,
+    /// The rules allow it.
+    Allowed(Permit),
+    /// People decide.
+    Review,
+}
+
+impl Gate {
+    /// Decides on a job and records the decision with its plan.
+    pub(super) async fn decide(&self, job: &mut Job) -> Result<Decided, Problem> {
+        let rules = self.rules.load_full();
+        // The contract comes first: what it does not grant is not even read.
+        let by_contract = rules.by_contract(&self.question(&job.principal, &job.submission, None));
+        if by_contract.verdict == Verdict::Deny {
+            return Err(self.deny(job, by_contract).await);
+        }
+        let plan = match self.plan(&job.submission.operation).await? {
+            Ok(plan) => plan,
+            Err(refusal) => return Err(self.refuse_plan(job, refusal, &rules).await),
+        };
+        let decision =
+            rules.decide(&self.question(&job.principal, &job.submission, Some(&plan)), &self.recent).await;
+        if decision.verdict == Verdict::Deny {
+            job.plan = Some(plan);
+            return Err(self.deny(job, decision).await);
+        }
+        self.count_decision(job, decision.verdict);
+        let binds = binding(&job.submission.operation, &plan, &rules.revision);
+        let settled = plan.settled;
+        let permit = Permit::by_rules(&decision, binds);
+        job.plan = Some(plan);
+        job.decision = Some(decision);
+        let receipt = self.record(self.decision_event(job)).await?;
+        job.audit = Some((receipt.seq, receipt.hash.to_string()));
+        Ok(match (settled, permit) {
+            (true, _) => Decided::Settled,
+            (false, Some(permit)) => Decided::Allowed(permit),
+            (false, None) => Decided::Review,
+        })
+    }
+
+    /// Reads the host and says what the operation would do. The outer error is ours, the inner one the host's state.
+    pub(super) async fn plan(&self, operation: &Operation) -> Result<Result<Plan, PlanRefusal>, Problem> {
+        let (host, operation) = (Arc::clone(&self.host), operation.clone());
+        let planning = tokio::task::spawn_blocking(move || adapter::plan(&operation, host.as_ref()));
+        planning.await.map_err(|_panicked| Problem::from(Unrecorded::Thread))
+    }
+
+    /// What would be decided and what would happen, without recording an operation, running or asking anything.
+    pub(super) async fn preview(
+        &self,
+        caller: PrincipalName,
+        submission: Submission,
+    ) -> Result<Answer, Problem> {
+        self.known(&caller)?;
+        let rules = self.rules.load_full();
+        let by_contract = rules.by_contract(&self.question(&caller, &submission, None));
+        if by_contract.verdict == Verdict::Deny {
+            return Ok(Answer::Plan { decision: shown(&by_contract), effects: None });
+        }
+        let plan = match self.plan(&submission.operation).await? {
+            Ok(plan) => plan,
+            Err(refusal) => return Err(plan_problem(&refusal, Vec::new())),
+        };
+        let decision = rules.decide(&self.question(&caller, &submission, Some(&plan)), &self.recent).await;
+        let effects = serde_json::to_value(&plan.effects).ok();
+        Ok(Answer::Plan { decision: shown(&decision), effects })
+    }
+
+    pub(super) fn question<'a>(
+        &'a self,
+        caller: &'a PrincipalName,
+        submission: &'a Submission,
+        plan: Option<&'a Plan>,
+    ) -> Question<'a> {
+        Question { caller, submission, plan, host: &self.identity.name, now_ms: self.now_ms() }
+    }
+
+    /// Records a refusal and words it. An audit log that takes nothing does not turn a no into anything else.
+    pub(super) async fn deny(&self, job: &mut Job, decision: PolicyDecision) -> Problem {
+        self.count_decision(job, Verdict::Deny);
+        let problem = Problem {
+            operation: Some(job.id.clone()),
+            decision: Some(shown(&decision)),
+            ..Problem::new(ProblemKind::Denied, decision.reason.clone())
+        };
+        job.decision = Some(decision);
+        match self.record(self.decision_event(job)).await {
+            Ok(_receipt) => problem,
+            Err(error) => error.into(),
+        }
+    }
+
+    async fn refuse_plan(&self, job: &Job, refusal: PlanRefusal, rules: &Rules) -> Problem {
+        let event = self
+            .event(EventKind::Plan, job)
+            .with("request", job.submission.operation.to_value())
+            .with("rule", refusal.rule.as_str())
+            .with("refused", refusal.reason.as_str());
+        if let Err(error) = self.record(event).await {
+            return error.into();
+        }
+        let allowed = refusal.alternatives.iter().filter(|operation| {
+            let submission = Submission { operation: Operation::clone(operation), ..job.submission.clone() };
+            rules.by_contract(&self.question(&job.principal, &submission, None)).verdict != Verdict::Deny
+        });
+        let alternatives = allowed.map(Operation::to_value).collect();
+        Problem { operation: Some(job.id.clone()), ..plan_problem(&refusal, alternatives) }
+    }
+
+    pub(super) fn count_decision(&self, job: &Job, verdict: Verdict) {
+        let operation = &job.submission.operation;
+        self.metrics.decided(operation.kind(), operation.name(), verdict.as_str());
+    }
+}
+
+/// A host that cannot be read is nobody's mistake but may pass; every other refusal is the host's state.
+fn plan_problem(refusal: &PlanRefusal, alternatives: Vec<serde_json::Value>) -> Problem {
+    let kind = match refusal.rule {
+        adapter::Rule::HostUnreadable => ProblemKind::Unavailable,
+        adapter::Rule::ZfsNotFound
+        | adapter::Rule::ZfsExists
+        | adapter::Rule::ZfsPoolMissing
+        | adapter::Rule::ZfsChildren
+        | adapter::Rule::ZfsHold
+        | adapter::Rule::ZfsClones
+        | adapter::Rule::ZfsNewer
+        | adapter::Rule::ZfsKind
+        | adapter::Rule::ZfsTooMany
+        | adapter::Rule::ZfsProperty
+        | adapter::Rule::ZfsBusy => ProblemKind::PlanRefused,
+    };
+    let decision = Decision {
+        verdict: "deny".to_owned(),
+        rule: refusal.rule.as_str().to_owned(),
+        reason: refusal.reason.clone(),
+        policy: String::new(),
+    };
+    Problem { decision: Some(decision), alternatives, ..Problem::new(kind, refusal.reason.clone()) }
+}
+
+/// A decision as callers see it.
+pub(super) fn shown(decision: &PolicyDecision) -> Decision {
+    Decision {
+        verdict: decision.verdict.as_str().to_owned(),
+        rule: decision.rule.clone(),
+        reason: decision.reason.clone(),
+        policy: decision.revision.to_string(),
+    }
+}

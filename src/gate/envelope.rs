@@ -1,0 +1,82 @@
+//! A job as its caller sees it.
+
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+use super::decide::shown;
+use super::protocol::{ApprovalView, AuditRef, Envelope, Undo, WaitingApproval};
+use super::{Gate, from_millis};
+use crate::job::{Approval, Job, State};
+
+/// In how many seconds to ask again about an operation that runs.
+const RUNNING: u64 = 1;
+/// In how many seconds to ask again about one that waits for people.
+const WAITING: u64 = 5;
+
+impl Gate {
+    /// The envelope of a job.
+    pub(super) fn envelope(&self, job: &Job) -> Envelope {
+        Envelope {
+            id: job.id.clone(),
+            principal: job.principal.clone(),
+            state: job.state,
+            is_final: job.state.is_final(),
+            version: job.version(),
+            operation: job.submission.operation.to_value(),
+            created_at: rfc3339(job.created_at()),
+            decision: job.decision.as_ref().map(shown),
+            effects: job.effects().and_then(|effects| serde_json::to_value(effects).ok()),
+            result: job.outcome.result.clone(),
+            exit_code: job.outcome.exit_code,
+            verified: job.outcome.verified,
+            error: job.outcome.error.clone(),
+            undo: job.outcome.undo.clone().map(|op| Undo { op, until: job.outcome.undo_until.map(rfc3339) }),
+            audit: job.audit.clone().map(|(seq, hash)| AuditRef { seq, hash }),
+            approval: waiting(job).map(view),
+            retry_after: retry_after(job.state),
+        }
+    }
+}
+
+/// The job in the list of what waits for people.
+pub(super) fn waiting_approval(job: &Job) -> Option<WaitingApproval> {
+    waiting(job).map(|approval| WaitingApproval {
+        operation: job.id.clone(),
+        principal: job.principal.clone(),
+        command: job.submission.operation.command_line(),
+        approval: view(approval),
+    })
+}
+
+fn waiting(job: &Job) -> Option<&Approval> {
+    job.approval.as_ref().filter(|_| job.state == State::Pending)
+}
+
+fn view(approval: &Approval) -> ApprovalView {
+    ApprovalView {
+        id: approval.id.clone(),
+        expires_at: rfc3339(approval.expires_at),
+        needed: approval.terms.approvals(),
+        given: u32::try_from(approval.confirmed_by.len()).unwrap_or(u32::MAX),
+    }
+}
+
+fn retry_after(state: State) -> Option<u64> {
+    match state {
+        State::Pending => Some(WAITING),
+        State::Proposed | State::Approved | State::Executing | State::Superseded | State::Unknown => {
+            Some(RUNNING)
+        }
+        State::Denied
+        | State::Refused
+        | State::Expired
+        | State::Cancelled
+        | State::Succeeded
+        | State::Failed => None,
+    }
+}
+
+/// A time in the form of RFC 3339, in UTC, to the millisecond.
+pub(super) fn rfc3339(millis: u64) -> String {
+    OffsetDateTime::from(from_millis(millis)).format(&Rfc3339).unwrap_or_default()
+}

@@ -1,0 +1,108 @@
+//! The operations that are in hand: each behind its own lock, with a version that waiters watch.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::watch;
+
+use crate::job::Job;
+use crate::principal::PrincipalName;
+
+/// How many finished operations are kept to be asked for without the store; reads are kept nowhere else.
+const RECENT: usize = 512;
+
+/// One operation in hand.
+pub(super) struct Cell {
+    /// The job. Held across its change of state and the writes that go with it, so that those never overlap.
+    pub(super) job: tokio::sync::Mutex<Job>,
+    version: watch::Sender<u64>,
+}
+
+impl Cell {
+    fn new(job: Job) -> Arc<Self> {
+        let (version, _) = watch::channel(job.version());
+        Arc::new(Self { job: tokio::sync::Mutex::new(job), version })
+    }
+
+    /// Tells waiters that the job has reached this version.
+    pub(super) fn announce(&self, version: u64) {
+        self.version.send_replace(version);
+    }
+
+    /// A receiver of versions.
+    pub(super) fn versions(&self) -> watch::Receiver<u64> {
+        self.version.subscribe()
+    }
+}
+
+/// Every operation in hand.
+#[derive(Default)]
+pub(super) struct Live {
+    cells: Mutex<Cells>,
+    orders: Mutex<HashMap<String, Arc<tokio::sync::Mutex<()>>>>,
+}
+
+#[derive(Default)]
+struct Cells {
+    by_id: HashMap<String, Arc<Cell>>,
+    finished: VecDeque<String>,
+}
+
+impl Live {
+    /// Takes a job in hand.
+    pub(super) fn insert(&self, job: Job) -> Arc<Cell> {
+        let (id, is_final) = (job.id.clone(), job.state.is_final());
+        let cell = Cell::new(job);
+        lock(&self.cells).by_id.insert(id.clone(), Arc::clone(&cell));
+        if is_final {
+            self.finished(&id);
+        }
+        cell
+    }
+
+    /// The operation with that id, while it is in hand.
+    pub(super) fn get(&self, id: &str) -> Option<Arc<Cell>> {
+        lock(&self.cells).by_id.get(id).cloned()
+    }
+
+    /// Every operation in hand.
+    pub(super) fn all(&self) -> Vec<Arc<Cell>> {
+        lock(&self.cells).by_id.values().cloned().collect()
+    }
+
+    /// How many operations in hand have not ended.
+    pub(super) fn unfinished(&self) -> usize {
+        let cells = lock(&self.cells);
+        cells.by_id.len().saturating_sub(cells.finished.len())
+    }
+
+    /// Lets go of a finished operation once enough later ones have finished.
+    pub(super) fn finished(&self, id: &str) {
+        let mut cells = lock(&self.cells);
+        cells.finished.push_back(id.to_owned());
+        while cells.finished.len() > RECENT {
+            if let Some(oldest) = cells.finished.pop_front() {
+                cells.by_id.remove(&oldest);
+            }
+        }
+    }
+
+    /// What keeps a caller's submissions from being decided side by side: two of the same would be two intents.
+    pub(super) fn order_of(&self, caller: &PrincipalName) -> Arc<tokio::sync::Mutex<()>> {
+        self.order(format!("caller {caller}"))
+    }
+
+    /// What keeps two changes of the same pool from running side by side.
+    pub(super) fn turn_of(&self, place: &str) -> Arc<tokio::sync::Mutex<()>> {
+        self.order(format!("place {place}"))
+    }
+
+    /// Names come from contracts and approved operations, so the table does not grow without bound.
+    fn order(&self, name: String) -> Arc<tokio::sync::Mutex<()>> {
+        Arc::clone(lock(&self.orders).entry(name).or_default())
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,293 @@
+//! What is asked without anything being done: look-ups, listings, the catalogue, verdicts for others.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::{Map, Value, json};
+
+use super::Gate;
+use super::envelope::waiting_approval;
+use super::live::Cell;
+use super::protocol::{Answer, Envelope, NetworkEvent, Problem, ProblemKind, Status};
+use super::record::Unrecorded;
+use crate::audit::{Event, EventKind};
+use crate::job::{Filter, Job, State, Store, StoreError, is_id};
+use crate::operation::{catalogue, schema};
+use crate::policy::PolicyInput;
+use crate::principal::{PrincipalName, Role};
+
+/// The longest wait of one look-up.
+const MAX_WAIT: Duration = Duration::from_secs(300);
+/// The longest page of a listing.
+const MAX_PAGE: usize = 200;
+
+impl Gate {
+    /// That the caller has a contract.
+    pub(super) fn known(&self, caller: &PrincipalName) -> Result<(), Problem> {
+        if self.rules.load().contracts.get(caller).is_some() {
+            return Ok(());
+        }
+        Err(Problem::new(ProblemKind::Forbidden, "the caller has no contract on this host"))
+    }
+
+    /// Whether the caller has the role.
+    pub(super) fn has_role(&self, caller: &PrincipalName, role: Role) -> bool {
+        self.rules.load().contracts.get(caller).is_some_and(|contract| contract.roles().contains(&role))
+    }
+
+    /// An operation of the caller, or of anybody for an admin, once it is past the version that the caller has.
+    pub(super) async fn get(
+        &self,
+        caller: &PrincipalName,
+        id: &str,
+        wait: Duration,
+        seen: u64,
+    ) -> Result<Answer, Problem> {
+        let cell = self.live.get(id).filter(|_| is_id("op", id));
+        let Some(cell) = cell else {
+            return match self.look_up(id).await? {
+                Some(envelope) if self.may_see(caller, &envelope.principal) => {
+                    Ok(Answer::Operation(Box::new(envelope)))
+                }
+                Some(_) | None => Err(not_found()),
+            };
+        };
+        if !self.may_see(caller, &cell.job.lock().await.principal) {
+            return Err(not_found());
+        }
+        let envelope = self.past(&cell, wait.min(MAX_WAIT), seen).await;
+        Ok(Answer::Operation(Box::new(envelope)))
+    }
+
+    async fn past(&self, cell: &Cell, wait: Duration, seen: u64) -> Envelope {
+        let mut versions = cell.versions();
+        let deadline = tokio::time::Instant::now() + wait;
+        loop {
+            let job = cell.job.lock().await;
+            let is_news =
+                if seen == 0 { job.state.is_final() || wait.is_zero() } else { job.version() > seen };
+            if is_news || job.state.is_final() {
+                return self.envelope(&job);
+            }
+            drop(job);
+            if tokio::time::timeout_at(deadline, versions.changed()).await.is_err() {
+                return self.envelope(&*cell.job.lock().await);
+            }
+        }
+    }
+
+    fn may_see(&self, caller: &PrincipalName, owner: &PrincipalName) -> bool {
+        caller == owner || self.has_role(caller, Role::Admin)
+    }
+
+    /// An operation, in hand or in the store.
+    pub(super) async fn look_up(&self, id: &str) -> Result<Option<Envelope>, Problem> {
+        if !is_id("op", id) {
+            return Ok(None);
+        }
+        if let Some(cell) = self.live.get(id) {
+            return Ok(Some(self.envelope(&*cell.job.lock().await)));
+        }
+        let id = id.to_owned();
+        let job = self.stored(move |store| store.get(&id)).await?;
+        Ok(job.map(|job| self.envelope(&job)))
+    }
+
+    /// Takes an operation back, while it has not begun.
+    pub(super) async fn cancel(&self, caller: &PrincipalName, id: &str) -> Result<Answer, Problem> {
+        let Some(cell) = self.live.get(id) else { return Err(self.not_in_hand(caller, id).await?) };
+        let mut job = cell.job.lock().await;
+        if !self.may_see(caller, &job.principal) {
+            return Err(not_found());
+        }
+        if job.state == State::Cancelled {
+            return Ok(Answer::Operation(Box::new(self.envelope(&job))));
+        }
+        if !job.state.may_become(State::Cancelled) {
+            return Err(Problem::new(
+                ProblemKind::TooLate,
+                format!("the operation is {}", job.state.as_str()),
+            ));
+        }
+        let was_pending = job.state == State::Pending;
+        let event = self.event(EventKind::Cancelled, &job).with("by", caller.as_str());
+        self.advance(&cell, &mut job, State::Cancelled, event).await?;
+        if was_pending {
+            self.approval_closed(&job, "cancelled");
+        }
+        self.tell(&job, &crate::approval::prompt::Outcome::Cancelled).await;
+        Ok(Answer::Operation(Box::new(self.envelope(&job))))
+    }
+
+    async fn not_in_hand(&self, caller: &PrincipalName, id: &str) -> Result<Problem, Problem> {
+        Ok(match self.look_up(id).await? {
+            Some(envelope) if self.may_see(caller, &envelope.principal) => {
+                Problem::new(ProblemKind::TooLate, format!("the operation is {}", envelope.state.as_str()))
+            }
+            Some(_) | None => not_found(),
+        })
+    }
+
+    /// The newest operations, the caller's own or for an admin everyone's.
+    pub(super) async fn list(
+        &self,
+        caller: &PrincipalName,
+        mut filter: Filter,
+        limit: u32,
+    ) -> Result<Answer, Problem> {
+        self.known(caller)?;
+        if !self.has_role(caller, Role::Admin) {
+            filter.principal = Some(caller.clone());
+        }
+        let limit = usize::try_from(limit).unwrap_or(MAX_PAGE).clamp(1, MAX_PAGE);
+        let jobs: Vec<Job> = self.stored(move |store| store.list(&filter, limit)).await?;
+        let next = if jobs.len() == limit { jobs.last().map(|job| job.id.clone()) } else { None };
+        Ok(Answer::Operations { operations: jobs.iter().map(|job| self.envelope(job)).collect(), next })
+    }
+
+    /// What waits for people.
+    pub(super) async fn waiting(&self, caller: Option<&PrincipalName>) -> Answer {
+        let mut approvals = Vec::new();
+        for cell in self.live.all() {
+            let job = cell.job.lock().await;
+            if caller.is_none_or(|caller| self.may_see(caller, &job.principal)) {
+                approvals.extend(waiting_approval(&job));
+            }
+        }
+        approvals.sort_by(|one, two| one.operation.cmp(&two.operation));
+        Answer::Approvals(approvals)
+    }
+
+    /// Every operation, with whether the caller's contract has it.
+    pub(super) fn catalogue(&self, caller: &PrincipalName) -> Result<Answer, Problem> {
+        self.known(caller)?;
+        let rules = self.rules.load();
+        let granted = |tool: &str| rules.contracts.get(caller).is_some_and(|contract| contract.has(tool));
+        let operations: Vec<Value> = catalogue()
+            .iter()
+            .map(|entry| {
+                json!({
+                    "kind": entry.kind, "op": entry.op, "effect": entry.effect, "about": entry.about,
+                    "schema": schema(entry), "granted": granted(&format!("{}.{}", entry.kind, entry.op)),
+                    "positional": entry.fields.iter().map(|field| field.name).collect::<Vec<_>>(),
+                })
+            })
+            .collect();
+        Ok(Answer::Document(json!({"operations": operations})))
+    }
+
+    /// What a principal is and offers: itself for everybody, others for admins.
+    pub(super) fn directory(&self, caller: &PrincipalName, handle: &str) -> Result<Answer, Problem> {
+        self.known(caller)?;
+        let rules = self.rules.load();
+        let name = PrincipalName::try_from(handle.to_owned()).map_err(|_no_name| not_found())?;
+        let contract =
+            rules.contracts.get(&name).filter(|_| self.may_see(caller, &name)).ok_or_else(not_found)?;
+        let tools = catalogue().iter().map(|entry| format!("{}.{}", entry.kind, entry.op));
+        let offered: Vec<String> = tools.filter(|tool| contract.has(tool)).collect();
+        Ok(Answer::Document(json!({"name": name, "roles": contract.roles(), "operations": offered})))
+    }
+
+    /// A verdict about a tool that another gateway runs. The identity is the certificate's.
+    pub(super) async fn evaluate(
+        &self,
+        caller: &PrincipalName,
+        tool: &str,
+        args: Map<String, Value>,
+        mut context: Map<String, Value>,
+    ) -> Result<Answer, Problem> {
+        self.known(caller)?;
+        let rules = self.rules.load_full();
+        let roles = rules.contracts.get(caller).map(|contract| contract.roles().clone()).unwrap_or_default();
+        context.insert("agent_id".to_owned(), json!(caller));
+        context.insert("roles".to_owned(), json!(roles));
+        context.insert("host".to_owned(), json!(self.identity.name));
+        context.insert("now".to_owned(), json!(self.now_ms() / 1000));
+        let event = Event::new(EventKind::Evaluation)
+            .principal(caller.as_str())
+            .with("tool", tool)
+            .with("args_digest", crate::operation::Digest::of(&Value::Object(args.clone())).as_str());
+        let input = PolicyInput { tool, args: Value::Object(args), context: Value::Object(context) };
+        let decision = rules.engine.decide(&input).await;
+        self.metrics.decided("tool", "other", decision.verdict.as_str());
+        self.record(event.with("verdict", decision.verdict.as_str()).with("rule", decision.rule)).await?;
+        Ok(Answer::Verdict { verdict: decision.verdict.as_str().to_owned(), reason: decision.reason })
+    }
+
+    /// The gate's health, from memory.
+    pub(super) fn status(&self) -> Answer {
+        let rules = self.rules.load();
+        let principals = rules.contracts.names().map(|name| {
+            let roles = rules.contracts.get(name).map(|contract| contract.roles().iter().copied().collect());
+            (name.clone(), roles.unwrap_or_default())
+        });
+        Answer::Status(Status {
+            host: self.identity.name.clone(),
+            audit: self.audit.healthy(),
+            approvals: match &self.channel {
+                crate::approval::Channel::Signal(link) if link.is_up() => "up".to_owned(),
+                crate::approval::Channel::Signal(_) => "down".to_owned(),
+                crate::approval::Channel::None => "none".to_owned(),
+            },
+            sudoers_warnings: None,
+            principals: principals.collect(),
+        })
+    }
+
+    /// The metrics in Prometheus' text form.
+    pub(super) fn metrics_text(&self, caller: Option<&PrincipalName>) -> Result<Answer, Problem> {
+        let may = |caller| self.has_role(caller, Role::Metrics) || self.has_role(caller, Role::Admin);
+        // Without a caller it is reeved's own loopback listener that asks.
+        if !caller.is_none_or(may) {
+            return Err(Problem::new(
+                ProblemKind::Forbidden,
+                "the caller has neither the role metrics nor admin",
+            ));
+        }
+        self.refresh_gauges();
+        let text = self
+            .metrics
+            .text()
+            .map_err(|_error| Problem::new(ProblemKind::Unavailable, "the metrics contradict themselves"))?;
+        Ok(Answer::Text(text))
+    }
+
+    fn refresh_gauges(&self) {
+        self.metrics.approval_channel_up.set(i64::from(self.channel.is_up()));
+        let reachable = i64::try_from(self.channel.reachable().len()).unwrap_or(i64::MAX);
+        self.metrics.approvers_reachable.set(reachable);
+    }
+
+    /// Puts what the network side saw into the audit log.
+    pub(super) async fn note(&self, note: NetworkEvent) -> Result<Answer, Problem> {
+        let event = match note {
+            NetworkEvent::AuthFailure { reason, certificate, peer, count } => {
+                Event::new(EventKind::AuthFailure)
+                    .with("reason", reason)
+                    .with("certificate", json!(certificate))
+                    .with("peer", peer)
+                    .with("count", json!(count))
+            }
+            NetworkEvent::RateLimited { principal, count } => {
+                Event::new(EventKind::RateLimited).principal(principal.as_str()).with("count", json!(count))
+            }
+        };
+        self.record(event).await?;
+        Ok(Answer::Done("recorded".to_owned()))
+    }
+
+    /// Runs a look into the store on a thread that may block.
+    pub(super) async fn stored<T: Send + 'static>(
+        &self,
+        look: impl FnOnce(&Store) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, Problem> {
+        let store = Arc::clone(&self.store);
+        let looked = tokio::task::spawn_blocking(move || look(&store));
+        Ok(looked.await.map_err(|_panicked| Unrecorded::Thread)?.map_err(Unrecorded::from)?)
+    }
+}
+
+/// Another's operation and none look the same.
+fn not_found() -> Problem {
+    Problem::new(ProblemKind::NotFound, "there is no such operation for this caller")
+}

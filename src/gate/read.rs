@@ -1,0 +1,95 @@
+//! Reads: decided, recorded, answered from the host, kept in memory only.
+
+use std::sync::Arc;
+
+use serde_json::json;
+
+use super::Gate;
+use super::protocol::{Envelope, Problem};
+use super::record::Unrecorded;
+use crate::adapter::{self, PlanRefusal, ReadAnswer};
+use crate::audit::{EventKind, output_digest};
+use crate::job::{Job, State};
+use crate::operation::Submission;
+use crate::policy::Verdict;
+use crate::principal::PrincipalName;
+
+impl Gate {
+    /// Answers a read.
+    pub(super) async fn read(
+        self: &Arc<Self>,
+        caller: PrincipalName,
+        submission: Submission,
+    ) -> Result<Envelope, Problem> {
+        if !adapter::is_plain_read(&submission.operation) {
+            return self.granted_read(caller, submission).await;
+        }
+        let mut job = Job::new(self.new_id("op")?, caller, submission, self.now_ms());
+        let rules = self.rules.load_full();
+        let decision =
+            rules.decide(&self.question(&job.principal, &job.submission, None), &self.recent).await;
+        match decision.verdict {
+            Verdict::Deny => return Err(self.deny(&mut job, decision).await),
+            Verdict::Review => return self.granted_read(job.principal, job.submission).await,
+            Verdict::Allow => {}
+        }
+        self.count_decision(&job, Verdict::Allow);
+        job.decision = Some(decision);
+        self.record(self.decision_event(&job)).await?;
+        self.answer_read(job).await
+    }
+
+    async fn answer_read(&self, mut job: Job) -> Result<Envelope, Problem> {
+        for state in [State::Approved, State::Executing] {
+            job.become_state(state, self.now_ms()).map_err(Unrecorded::from)?;
+        }
+        let began = self.clock.boot();
+        let read = self.read_host(&job).await?;
+        let (state, summary) = match read {
+            Ok(answer) => {
+                job.outcome.exit_code = Some(answer.exit_code);
+                let summary = output_digest(answer.result.to_string().as_bytes());
+                job.outcome.result = Some(answer.result);
+                (State::Succeeded, summary)
+            }
+            Err(refusal) => {
+                let summary = json!({"rule": refusal.rule.as_str()});
+                job.outcome.error = Some(refusal.reason);
+                (State::Failed, summary)
+            }
+        };
+        job.become_state(state, self.now_ms()).map_err(Unrecorded::from)?;
+        let event =
+            self.event(EventKind::Outcome, &job).with("state", state.as_str()).with("result", summary);
+        let receipt = self.record(event).await?;
+        job.audit = Some((receipt.seq, receipt.hash.to_string()));
+        let operation = &job.submission.operation;
+        self.metrics.operation_is(operation.kind(), operation.name(), state.as_str());
+        self.metrics.operation_took(
+            operation.kind(),
+            operation.name(),
+            self.clock.boot().saturating_sub(began),
+        );
+        let envelope = self.envelope(&job);
+        self.live.insert(job);
+        Ok(envelope)
+    }
+
+    /// Reads the host as the operation asks, without privilege.
+    pub(super) async fn read_host(&self, job: &Job) -> Result<Result<ReadAnswer, PlanRefusal>, Problem> {
+        let (host, operation) = (Arc::clone(&self.host), job.submission.operation.clone());
+        let reading = tokio::task::spawn_blocking(move || adapter::read(&operation, host.as_ref()));
+        reading.await.map_err(|_panicked| Problem::from(Unrecorded::Thread))
+    }
+
+    /// A read that only root can do, or that people decide on: it goes the way of a change.
+    async fn granted_read(
+        self: &Arc<Self>,
+        caller: PrincipalName,
+        submission: Submission,
+    ) -> Result<Envelope, Problem> {
+        let order = self.live.order_of(&caller).lock_owned().await;
+        let job = Job::new(self.new_id("op")?, caller, submission, self.now_ms());
+        self.change(job, None, order).await
+    }
+}

@@ -1,0 +1,130 @@
+//! Changes of state: first into the audit log, then into the store, then told to whoever waits.
+
+use std::sync::Arc;
+
+use serde_json::json;
+use tokio::sync::MutexGuard;
+
+use super::Gate;
+use super::live::Cell;
+use super::protocol::{Problem, ProblemKind};
+use crate::audit::{AuditError, Event, EventKind, Receipt};
+use crate::job::{Job, KeyEntry, State, StoreError};
+use crate::operation::Effect;
+
+/// Why a step could not be recorded; the next one is not taken.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Unrecorded {
+    /// The audit log takes nothing.
+    #[error("the audit log takes no record")]
+    Audit(#[from] AuditError),
+    /// The store takes nothing.
+    #[error("the job store takes no record")]
+    Store(#[from] StoreError),
+    /// The state does not follow; two things happened to one operation at once, and the first has won.
+    #[error(transparent)]
+    Illegal(#[from] crate::job::IllegalChange),
+    /// A thread that writes ended before its time.
+    #[error("a writing thread ended")]
+    Thread,
+}
+
+impl From<Unrecorded> for Problem {
+    fn from(error: Unrecorded) -> Self {
+        tracing::error!(error = &error as &dyn std::error::Error, "a step could not be recorded");
+        match error {
+            Unrecorded::Audit(_) => {
+                Problem::new(ProblemKind::AuditUnavailable, "the audit log takes no record; nothing ran")
+            }
+            Unrecorded::Store(_) | Unrecorded::Thread => {
+                Problem::new(ProblemKind::Unavailable, "the job store takes no record; nothing ran")
+            }
+            Unrecorded::Illegal(_) => {
+                Problem::new(ProblemKind::TooLate, "the operation has moved on meanwhile")
+            }
+        }
+    }
+}
+
+impl Gate {
+    /// Appends a record and waits until it is durable.
+    pub(super) async fn record(&self, event: Event) -> Result<Receipt, Unrecorded> {
+        Ok(self.audit.append(event).await?)
+    }
+
+    /// An event about a job.
+    pub(super) fn event(&self, kind: EventKind, job: &Job) -> Event {
+        Event::new(kind).principal(job.principal.as_str()).operation(job.id.as_str())
+    }
+
+    /// Takes a job to its next state: recorded, stored, announced, in this order.
+    pub(super) async fn advance(
+        &self,
+        cell: &Cell,
+        job: &mut MutexGuard<'_, Job>,
+        next: State,
+        event: Event,
+    ) -> Result<(), Unrecorded> {
+        let mut changed = Job::clone(job);
+        changed.become_state(next, self.now_ms())?;
+        let receipt = self.record(event.with("state", next.as_str())).await?;
+        changed.audit = Some((receipt.seq, receipt.hash.to_string()));
+        self.keep(&changed).await?;
+        **job = changed;
+        cell.announce(job.version());
+        let operation = &job.submission.operation;
+        self.metrics.operation_is(operation.kind(), operation.name(), next.as_str());
+        if next.is_final() {
+            self.live.finished(&job.id);
+        }
+        Ok(())
+    }
+
+    /// Writes a job to the store. A plain read is not kept: it cannot be half done, and its answer is in memory.
+    pub(super) async fn keep(&self, job: &Job) -> Result<(), Unrecorded> {
+        self.keep_with_key(job, None).await
+    }
+
+    /// Writes a job with the idempotency key that it came with.
+    pub(super) async fn keep_with_key(
+        &self,
+        job: &Job,
+        key: Option<(String, KeyEntry)>,
+    ) -> Result<(), Unrecorded> {
+        let is_plain_read = job.submission.operation.effect() == Effect::Read && job.approval.is_none();
+        if is_plain_read && key.is_none() {
+            return Ok(());
+        }
+        let (store, job) = (Arc::clone(&self.store), job.clone());
+        let write = tokio::task::spawn_blocking(move || {
+            let key = key.as_ref().map(|(name, entry)| (name.as_str(), entry));
+            store.put_with_key(&job, key)
+        });
+        Ok(write.await.map_err(|_panicked| Unrecorded::Thread)??)
+    }
+
+    /// What a decision looks like in the audit log.
+    pub(super) fn decision_event(&self, job: &Job) -> Event {
+        let operation = &job.submission.operation;
+        let decision = job.decision.as_ref().map(|decision| {
+            json!({
+                "verdict": decision.verdict.as_str(), "rule": decision.rule, "reason": decision.reason,
+                "rules": decision.revision,
+            })
+        });
+        let event = self
+            .event(EventKind::Decision, job)
+            .with("request", operation.to_value())
+            .with("request_digest", operation.digest().as_str())
+            .with("reason", json!(job.submission.reason))
+            .with("on_behalf_of", json!(job.submission.on_behalf_of))
+            .with("run_id", json!(job.submission.run_id))
+            .with("decision", json!(decision));
+        match job.effects() {
+            Some(effects) => event
+                .with("effects", effects.bound())
+                .with("effects_digest", effects.effects_digest().as_str()),
+            None => event,
+        }
+    }
+}

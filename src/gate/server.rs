@@ -1,0 +1,196 @@
+//! The gate's socket: who is at the other end, what they may ask, and many answers at once.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::io::{AsyncWriteExt, BufReader};
+use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::net::{UnixListener, UnixStream};
+use tokio::sync::{Semaphore, mpsc};
+
+use super::Gate;
+use super::client::{frame, read_frame};
+use super::protocol::{Answer, Ask, Call, Problem, ProblemKind, Reply};
+use crate::job::Filter;
+use crate::principal::{PrincipalName, Role};
+use crate::sys::{ids, peer};
+
+/// How many calls of one connection are in hand at once; the rest wait to be read.
+const AT_ONCE: usize = 2048;
+/// How many connections there are at once.
+const CONNECTIONS: usize = 64;
+/// How long to wait after the kernel had no descriptor left.
+const BACK_OFF: Duration = Duration::from_millis(100);
+
+/// Who is at the other end of a connection.
+#[derive(Clone)]
+enum Peer {
+    /// `reeved`: speaks for the callers that it authenticated.
+    Front,
+    /// A person on this host, by the name of their Unix user.
+    Person(String),
+}
+
+/// The users that may connect.
+#[derive(Clone, Copy)]
+pub struct Admitted {
+    /// The uid of `reeved`.
+    pub front: u32,
+    /// The gid of those who may vote on this host.
+    pub approvers: u32,
+}
+
+/// Answers on the socket until the process ends.
+pub async fn serve(gate: Arc<Gate>, listener: UnixListener, admitted: Admitted) {
+    let places = Arc::new(Semaphore::new(CONNECTIONS));
+    loop {
+        let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
+        match listener.accept().await {
+            Ok((stream, _address)) => {
+                let gate = Arc::clone(&gate);
+                tokio::spawn(async move {
+                    match identify(&stream, admitted) {
+                        Some(peer) => converse(gate, stream, peer).await,
+                        None => {
+                            tracing::warn!("a connection of a user who may not speak to the gate was closed")
+                        }
+                    }
+                    drop(place);
+                });
+            }
+            Err(error) => {
+                tracing::error!(error = &error as &dyn std::error::Error, "cannot accept; trying again");
+                tokio::time::sleep(BACK_OFF).await;
+            }
+        }
+    }
+}
+
+fn identify(stream: &UnixStream, admitted: Admitted) -> Option<Peer> {
+    let credentials = peer::credentials(stream).ok()?;
+    if credentials.uid == admitted.front {
+        return Some(Peer::Front);
+    }
+    let user = ids::user_of(credentials.uid).ok()??;
+    let may_vote = user.groups.contains(&admitted.approvers) || credentials.uid == 0;
+    may_vote.then_some(Peer::Person(user.name))
+}
+
+async fn converse(gate: Arc<Gate>, stream: UnixStream, peer: Peer) {
+    let (reader, writer) = stream.into_split();
+    let (replies, outbox) = mpsc::channel(AT_ONCE);
+    let writing = tokio::spawn(write_replies(writer, outbox));
+    read_asks(gate, BufReader::with_capacity(64 << 10, reader), peer, replies).await;
+    if let Err(error) = writing.await {
+        tracing::error!(error = &error as &dyn std::error::Error, "a connection's writer ended");
+    }
+}
+
+/// A caller that hangs up changes nothing: what was asked goes on, and its answer is looked up later.
+async fn read_asks(
+    gate: Arc<Gate>,
+    mut reader: BufReader<OwnedReadHalf>,
+    peer: Peer,
+    replies: mpsc::Sender<Reply>,
+) {
+    let places = Arc::new(Semaphore::new(AT_ONCE));
+    while let Some(ask) = read_frame::<Ask>(&mut reader).await {
+        let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
+        let (gate, peer, replies) = (Arc::clone(&gate), peer.clone(), replies.clone());
+        tokio::spawn(async move {
+            let answer = answer(&gate, &peer, ask.caller, ask.call).await;
+            // The asker may be gone; the answer is then looked up with another connection.
+            drop(replies.send(Reply { id: ask.id, answer }).await);
+            drop(place);
+        });
+    }
+}
+
+async fn write_replies(mut writer: OwnedWriteHalf, mut outbox: mpsc::Receiver<Reply>) -> io::Result<()> {
+    let (mut batch, mut bytes) = (Vec::new(), Vec::new());
+    while outbox.recv_many(&mut batch, AT_ONCE).await > 0 {
+        bytes.clear();
+        for reply in batch.drain(..) {
+            let id = reply.id;
+            match frame(&reply) {
+                Ok(frame) => bytes.extend_from_slice(&frame),
+                Err(problem) => bytes.extend(frame(&Reply { id, answer: Err(problem) }).unwrap_or_default()),
+            }
+        }
+        writer.write_all(&bytes).await?;
+    }
+    Ok(())
+}
+
+async fn answer(
+    gate: &Arc<Gate>,
+    peer: &Peer,
+    caller: Option<PrincipalName>,
+    call: Call,
+) -> Result<Answer, Problem> {
+    match peer {
+        Peer::Front => for_front(gate, caller, call).await,
+        Peer::Person(user) => for_person(gate, user, call).await,
+    }
+}
+
+async fn for_front(gate: &Arc<Gate>, caller: Option<PrincipalName>, call: Call) -> Result<Answer, Problem> {
+    match (call, caller) {
+        (Call::Status, _) => Ok(gate.status()),
+        (Call::Note(note), _) => gate.note(note).await,
+        (Call::Metrics, caller) => gate.metrics_text(caller.as_ref()),
+        (Call::Vote { .. }, _) => Err(forbidden("votes come from people, not from the network")),
+        (_, None) => Err(forbidden("this call needs a caller")),
+        (call, Some(caller)) => for_caller(gate, caller, call).await,
+    }
+}
+
+async fn for_caller(gate: &Arc<Gate>, caller: PrincipalName, call: Call) -> Result<Answer, Problem> {
+    match call {
+        Call::Submit { submission, idempotency_key } => gate
+            .submit(caller, submission, idempotency_key)
+            .await
+            .map(|envelope| Answer::Operation(Box::new(envelope))),
+        Call::Plan { submission } => gate.preview(caller, submission).await,
+        Call::Evaluate { tool, args, context } => gate.evaluate(&caller, &tool, args, context).await,
+        Call::Get { op, wait_ms, seen } => gate.get(&caller, &op, Duration::from_millis(wait_ms), seen).await,
+        Call::Cancel { op } => gate.cancel(&caller, &op).await,
+        Call::List { state, kind, cursor, limit } => {
+            gate.list(&caller, Filter { principal: None, state, kind, before: cursor }, limit).await
+        }
+        Call::Pending => Ok(gate.waiting(Some(&caller)).await),
+        Call::Catalogue => gate.catalogue(&caller),
+        Call::Directory { handle } => gate.directory(&caller, &handle),
+        Call::Reload if gate.has_role(&caller, Role::Admin) => gate.reload().await,
+        Call::Reload => Err(forbidden("reloading is for the role admin")),
+        Call::Status | Call::Note(_) | Call::Metrics | Call::Vote { .. } => {
+            Err(forbidden("this call is not for callers"))
+        }
+    }
+}
+
+async fn for_person(gate: &Arc<Gate>, user: &str, call: Call) -> Result<Answer, Problem> {
+    match call {
+        Call::Pending => Ok(gate.waiting(None).await),
+        Call::Vote { approval, confirm } => gate.vote_here(user, &approval, confirm).await,
+        Call::Status => Ok(gate.status()),
+        Call::Submit { .. }
+        | Call::Plan { .. }
+        | Call::Evaluate { .. }
+        | Call::Get { .. }
+        | Call::Cancel { .. }
+        | Call::List { .. }
+        | Call::Catalogue
+        | Call::Directory { .. }
+        | Call::Metrics
+        | Call::Reload
+        | Call::Note(_) => {
+            Err(forbidden("people on the host list approvals and vote; everything else is asked over mTLS"))
+        }
+    }
+}
+
+fn forbidden(why: &str) -> Problem {
+    Problem::new(ProblemKind::Forbidden, why)
+}

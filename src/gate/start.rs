@@ -1,0 +1,242 @@
+//! Brings a gate up from its configuration, and loads rules and people anew on a reload.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use serde_json::json;
+use tokio::sync::mpsc;
+use uuid::Uuid;
+
+use super::config::{GateConfig, GateConfigError, SignalSettings};
+use super::live::Live;
+use super::protocol::{Answer, Problem, ProblemKind};
+use super::rules::{Recent, Rules};
+use super::{Gate, Identity, Launcher};
+use crate::adapter::SystemHost;
+use crate::approval::Channel;
+use crate::approval::inbound::Inbound;
+use crate::approval::people::People;
+use crate::approval::signal::{Link, SignalConfig};
+use crate::audit::{AuditConfig, AuditError, AuditLog, Event, EventKind};
+use crate::config::ConfigError;
+use crate::grant::{KeyError, SigningKey};
+use crate::job::{Store, StoreError};
+use crate::metrics;
+use crate::policy::{Contracts, PolicyEngine, PolicyError, PolicySource, WorkerProgram};
+use crate::sys::clock::Clock;
+use crate::sys::{host, ids};
+
+/// Where rules come from when they are loaded anew.
+pub(super) struct Sources {
+    pub(super) config: PathBuf,
+    pub(super) contracts: PathBuf,
+    pub(super) policy: PathBuf,
+}
+
+/// Why a gate does not come up.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// `gate.toml` is not as it must be.
+    #[error("the configuration is not as it must be")]
+    Config(#[from] GateConfigError),
+    /// A contract or the policy cannot be read.
+    #[error("the rules are not as they must be")]
+    Rules(#[from] ConfigError),
+    /// The policy does not load.
+    #[error("the policy does not load")]
+    Policy(#[from] PolicyError),
+    /// The audit log cannot be written.
+    #[error("the audit log cannot be used; without it nothing may happen")]
+    Audit(#[from] AuditError),
+    /// The job store cannot be opened.
+    #[error("the job store cannot be used")]
+    Store(#[from] StoreError),
+    /// The grant key cannot be had.
+    #[error("the grant key cannot be used; `reeve-gate init` makes one")]
+    Key(#[from] KeyError),
+    /// The metrics contradict each other.
+    #[error("the metrics cannot be set up")]
+    Metrics(#[from] metrics::MetricsError),
+    /// Something that the host has is missing.
+    #[error("{what} is missing on this host")]
+    Host {
+        /// What.
+        what: String,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The account's UUID is none.
+    #[error("signal.uuid is not a UUID")]
+    Uuid(#[from] uuid::Error),
+}
+
+/// Brings the gate up: reads everything, resumes what was cut off, begins to listen to people.
+pub async fn start(path: &Path, config: GateConfig, clock: Arc<dyn Clock>) -> Result<Arc<Gate>, StartError> {
+    let contracts = Contracts::load(&config.contracts)?;
+    let metrics = Arc::new(metrics::gate::Gate::new()?);
+    let engine = policy_engine(&config.policy, &metrics).await?;
+    let store = Arc::new(Store::open(&config.state.join("state.redb"))?);
+    let audit = open_audit(&config, &clock)?;
+    let observed = Arc::clone(&metrics);
+    audit.observe_appends(move |time| observed.audit_took(1, time));
+    let (channel, messages) = open_channel(config.signal.as_ref(), &config.people, &clock)?;
+    let gate = Arc::new(Gate {
+        identity: identity(&config.host)?,
+        launcher: Launcher { uid: uid_of(&config.launcher.user)?, settings: config.launcher },
+        approvals: config.approvals,
+        key: SigningKey::load(&config.state.join("grant.key"))?,
+        clock,
+        audit,
+        store,
+        live: Live::default(),
+        rules: ArcSwap::from_pointee(Rules::new(contracts, engine)),
+        recent: Recent::default(),
+        host: Arc::new(SystemHost::default()),
+        people: ArcSwap::from_pointee(config.people),
+        channel,
+        metrics,
+        sources: Sources { config: path.to_owned(), contracts: config.contracts, policy: config.policy },
+    });
+    gate.begin_work(messages).await?;
+    Ok(gate)
+}
+
+async fn policy_engine(path: &Path, metrics: &Arc<metrics::gate::Gate>) -> Result<PolicyEngine, StartError> {
+    let engine = PolicyEngine::start(PolicySource::read(path)?, WorkerProgram::default()).await?;
+    let metrics = Arc::clone(metrics);
+    Ok(engine.observed_by(Arc::new(move |time, _decision| metrics.policy_took(time))))
+}
+
+fn open_audit(config: &GateConfig, clock: &Arc<dyn Clock>) -> Result<AuditLog, AuditError> {
+    let settings = AuditConfig {
+        path: config.audit.path.clone(),
+        rotate_bytes: config.audit.rotate_bytes,
+        host: config.host.clone(),
+    };
+    AuditLog::open(settings, Arc::clone(clock))
+}
+
+fn open_channel(
+    signal: Option<&SignalSettings>,
+    people: &People,
+    clock: &Arc<dyn Clock>,
+) -> Result<(Channel, Option<mpsc::Receiver<Inbound>>), StartError> {
+    let Some(signal) = signal else { return Ok((Channel::None, None)) };
+    let uuid = Uuid::parse_str(&signal.uuid)?;
+    let daemon_uid = uid_of(&signal.user)?;
+    let config = SignalConfig::new(signal.socket.clone(), signal.account.clone(), uuid, daemon_uid);
+    let (link, messages) = Link::start(config, Arc::new(people.clone()), Arc::clone(clock));
+    Ok((Channel::Signal(link), Some(messages)))
+}
+
+fn identity(name: &str) -> Result<Identity, StartError> {
+    let missing = |what: &str| {
+        let what = what.to_owned();
+        move |source| StartError::Host { what, source }
+    };
+    Ok(Identity {
+        name: name.to_owned(),
+        machine_id: host::machine_id().map_err(missing("/etc/machine-id"))?,
+        boot_id: host::boot_id().map_err(missing("the boot id"))?,
+    })
+}
+
+fn uid_of(user: &str) -> Result<u32, StartError> {
+    let missing = |source| StartError::Host { what: format!("the Unix user {user}"), source };
+    match ids::user(user) {
+        Ok(Some(user)) => Ok(user.uid),
+        Ok(None) => Err(missing(std::io::Error::from(std::io::ErrorKind::NotFound))),
+        Err(error) => Err(missing(error)),
+    }
+}
+
+impl Gate {
+    async fn begin_work(
+        self: &Arc<Self>,
+        messages: Option<mpsc::Receiver<Inbound>>,
+    ) -> Result<(), StartError> {
+        let event = Event::new(EventKind::GateStarted)
+            .with("version", env!("CARGO_PKG_VERSION"))
+            .with("rules", self.rules.load().revision.as_str())
+            .with("boot", self.identity.boot_id.as_str());
+        self.audit.append(event).await?;
+        let open = self.store.open_jobs()?;
+        self.resume(open).await;
+        self.forget().await;
+        tokio::spawn(Arc::clone(self).keep_time());
+        if let Some(messages) = messages {
+            tokio::spawn(listen(Arc::clone(self), messages));
+        }
+        Ok(())
+    }
+
+    /// Reads configuration, contracts and policy again. What does not load changes nothing.
+    pub async fn reload(&self) -> Result<Answer, Problem> {
+        let outcome = self.load_anew().await;
+        let (loaded, why) = match &outcome {
+            Ok((_, _)) => (true, String::new()),
+            Err(error) => (false, causes(error)),
+        };
+        let event = Event::new(EventKind::ConfigReloaded).with("loaded", loaded).with("why", why.as_str());
+        let event = match &outcome {
+            Ok((rules, _)) => event.with("rules", rules.revision.as_str()),
+            Err(_) => event.with("rules", self.rules.load().revision.as_str()),
+        };
+        self.record(event).await?;
+        match outcome {
+            Ok((rules, people)) => {
+                let said = format!("rules {} are in force", rules.revision);
+                self.rules.store(Arc::new(rules));
+                let people = Arc::new(people);
+                self.channel.set_people(Arc::clone(&people));
+                self.people.store(people);
+                tracing::info!("{said}");
+                Ok(Answer::Done(said))
+            }
+            Err(_) => {
+                tracing::error!(why, "the reload failed; what was in force stays in force");
+                Err(Problem::new(
+                    ProblemKind::Unavailable,
+                    "the reload failed; what was in force stays in force; the gate's log says why",
+                ))
+            }
+        }
+    }
+
+    async fn load_anew(&self) -> Result<(Rules, People), StartError> {
+        let config = GateConfig::read(&self.sources.config, &self.identity.name)?;
+        let contracts = Contracts::load(&self.sources.contracts)?;
+        let engine = policy_engine(&self.sources.policy, &self.metrics).await?;
+        Ok((Rules::new(contracts, engine), config.people))
+    }
+
+    /// Records that the gate goes down in good order.
+    pub async fn stop(&self) {
+        if let Err(error) = self
+            .record(Event::new(EventKind::GateStopped).with("in_hand", json!(self.live.unfinished())))
+            .await
+        {
+            tracing::error!(error = &error as &dyn std::error::Error, "the stop is not recorded");
+        }
+    }
+}
+
+async fn listen(gate: Arc<Gate>, mut messages: mpsc::Receiver<Inbound>) {
+    while let Some(message) = messages.recv().await {
+        gate.hear(message).await;
+    }
+}
+
+/// An error with all that caused it, on one line.
+pub fn causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        text.push_str(": ");
+        text.push_str(&inner.to_string());
+        cause = inner.source();
+    }
+    text
+}

@@ -1,0 +1,187 @@
+//! One step: recorded, signed, handed to the launcher, and its end recorded.
+
+use std::sync::Arc;
+
+use serde_json::json;
+
+use super::Gate;
+use super::act::End;
+use super::live::Cell;
+use super::permit::Cleared;
+use super::protocol::Problem;
+use super::record::Unrecorded;
+use crate::adapter::{self, Plan, Step};
+use crate::audit::{EventKind, output_digest};
+use crate::grant::{Grant, RunAs, SignedGrant};
+use crate::job::{Job, State};
+use crate::launcher::client::{LaunchError, Request, run};
+use crate::sys::process::{Exit, Finished};
+use crate::sys::random;
+use crate::wrapper;
+
+/// How long a grant is good, in seconds of the boot clock: long enough for the launcher's queue, too short to be kept.
+const GRANT_LIFETIME_SECS: u64 = 30;
+/// How much of each of a tool's outputs is taken, in bytes.
+const MAX_OUTPUT: usize = 4 << 20;
+
+impl Gate {
+    /// Runs one step of a plan that was cleared. The error is the end of the whole operation.
+    pub(super) async fn step(
+        &self,
+        cell: &Arc<Cell>,
+        job: &Job,
+        plan: &Plan,
+        (number, step): (usize, &Step),
+        cleared: &Cleared,
+    ) -> Result<Finished, End> {
+        let signed = self.grant(job, number, step, cleared).map_err(|problem| End::failed(problem.detail))?;
+        if let Err(error) = self.record_grant(cell, job, (number, step), &signed).await {
+            let why = Problem::from(error).detail;
+            return Err(self.stopped(job, plan, number, why).await);
+        }
+        match self.launch(step, signed).await {
+            Ok(finished) => self.judge(job, plan, number, finished).await,
+            Err(error) => {
+                tracing::error!(
+                    error = &error as &dyn std::error::Error,
+                    operation = job.id,
+                    "a step was not carried out"
+                );
+                if error.nothing_ran() {
+                    let why = "the launcher does not do its part; this step did not run".to_owned();
+                    return Err(self.stopped(job, plan, number, why).await);
+                }
+                Err(self.look_into(job, plan, "the launcher went away while the step ran").await)
+            }
+        }
+    }
+
+    /// Before the first step nothing has happened; after it, only the host knows how much has.
+    async fn stopped(&self, job: &Job, plan: &Plan, number: usize, why: String) -> End {
+        if number == 0 {
+            return End::failed(why);
+        }
+        self.look_into(job, plan, &why).await
+    }
+
+    fn grant(
+        &self,
+        job: &Job,
+        number: usize,
+        step: &Step,
+        _cleared: &Cleared,
+    ) -> Result<SignedGrant, Problem> {
+        let trouble = |why: &str| Problem::new(super::protocol::ProblemKind::Unavailable, why);
+        let mut nonce = [0; 16];
+        random::fill(&mut nonce).map_err(|_error| trouble("the host gives no randomness; nothing ran"))?;
+        let run_as =
+            self.rules.load().run_as(&job.principal, &job.submission).map_or(RunAs::Root, RunAs::User);
+        let not_after = self.clock.boot() + std::time::Duration::from_secs(GRANT_LIFETIME_SECS);
+        let grant = Grant {
+            operation: job.id.clone(),
+            step: u16::try_from(number)
+                .map_err(|_many| trouble("the plan has too many steps; nothing ran"))?,
+            wrapper: step.wrapper,
+            program: step.argv.program.production_path().to_owned(),
+            argv: step.argv.args.clone(),
+            run_as,
+            host: self.identity.machine_id.clone(),
+            boot: self.identity.boot_id.clone(),
+            not_after: u64::try_from(not_after.as_nanos()).unwrap_or(0),
+            run_limit_secs: u32::try_from(self.launcher.settings.deadline.as_secs()).unwrap_or(u32::MAX),
+            nonce,
+        };
+        self.key.sign(&grant).map_err(|_malformed| trouble("the step does not fit into a grant; nothing ran"))
+    }
+
+    async fn record_grant(
+        &self,
+        cell: &Arc<Cell>,
+        job: &Job,
+        (number, step): (usize, &Step),
+        signed: &SignedGrant,
+    ) -> Result<(), Unrecorded> {
+        let digest: String = signed.digest().iter().map(|byte| format!("{byte:02x}")).collect();
+        let event = self
+            .event(EventKind::GrantSigned, job)
+            .with("step", json!(number))
+            .with("argv", step.argv.to_string())
+            .with("grant", format!("sha256:{digest}"));
+        if number > 0 {
+            self.record(event).await?;
+            return Ok(());
+        }
+        let mut job = cell.job.lock().await;
+        self.advance(cell, &mut job, State::Executing, event).await
+    }
+
+    async fn launch(&self, step: &Step, grant: SignedGrant) -> Result<Finished, LaunchError> {
+        let request = Request {
+            wrapper: step.wrapper,
+            grant,
+            // The wrapper's own limit ends the tool; the launcher's comes a little later and ends what ignored it.
+            deadline: self.launcher.settings.deadline + std::time::Duration::from_secs(5),
+            max_output: MAX_OUTPUT,
+            launcher_uid: Some(self.launcher.uid),
+        };
+        let socket = self.launcher.settings.socket.clone();
+        let running = tokio::task::spawn_blocking(move || run(&socket, &request, &mut |_stream, _bytes| {}));
+        running
+            .await
+            .unwrap_or_else(|_panicked| Err(LaunchError::Failed("the gate's thread ended".to_owned())))
+    }
+
+    async fn judge(
+        &self,
+        job: &Job,
+        plan: &Plan,
+        number: usize,
+        finished: Finished,
+    ) -> Result<Finished, End> {
+        let event = self
+            .event(EventKind::StepFinished, job)
+            .with("step", json!(number))
+            .with("exit", exit_word(&finished.status))
+            .with("stdout", output_digest(&finished.stdout))
+            .with("stderr", output_digest(&finished.stderr));
+        if let Err(error) = self.record(event).await {
+            // It has run. The outcome's own record waits for the log, and nothing more is begun before.
+            tracing::error!(
+                error = &error as &dyn std::error::Error,
+                operation = job.id,
+                "a step's end is not recorded"
+            );
+            return Err(self.look_into(job, plan, "the audit log took no record of a step").await);
+        }
+        match finished.status {
+            Exit::Code(0) => Ok(finished),
+            Exit::Code(code) => Err(self.failed_step(job, plan, number, (code, &finished.stderr)).await),
+            Exit::Signal(_) => Err(self.look_into(job, plan, "the step was ended before it finished").await),
+        }
+    }
+
+    async fn failed_step(&self, job: &Job, plan: &Plan, number: usize, (code, stderr): (i32, &[u8])) -> End {
+        let refused = code == i32::from(wrapper::REFUSED);
+        let why = if refused {
+            tracing::error!(operation = job.id, said = %String::from_utf8_lossy(stderr), "a wrapper refused a grant");
+            "the wrapper refused the grant".to_owned()
+        } else {
+            adapter::explain(&job.submission.operation, code, stderr).as_str().to_owned()
+        };
+        if number == 0 {
+            return End::failed_with(why, Some(code));
+        }
+        let mut end = self
+            .look_into(job, plan, &format!("step {} of {} failed: {why}", number + 1, plan.steps.len()))
+            .await;
+        end.outcome.exit_code = Some(code);
+        end
+    }
+}
+
+fn exit_word(exit: &Exit) -> String {
+    match exit {
+        Exit::Code(code) => format!("code {code}"),
+        Exit::Signal(signal) => format!("signal {signal}"),
+    }
+}

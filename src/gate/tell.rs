@@ -1,0 +1,52 @@
+//! Outcomes go back to everybody who was asked, as replies to their prompts, with a place in the audit log that they keep.
+
+use super::Gate;
+use crate::approval::inbound::Inbound;
+use crate::approval::people::Approver;
+use crate::approval::prompt::{Outcome, OutcomeFacts};
+use crate::approval::signal::{Quote, SendError};
+use crate::audit::checkpoint_line;
+use crate::job::Job;
+
+/// How much of a message is repeated where it is quoted.
+const QUOTED: usize = 40;
+
+impl Gate {
+    /// Tells those who were asked how it ended. Whether they hear it changes nothing about what happened.
+    pub(super) async fn tell(&self, job: &Job, outcome: &Outcome) {
+        let Some(approval) = &job.approval else { return };
+        let command_line = job.submission.operation.command_line();
+        let checkpoint = checkpoint_line(&self.audit.last());
+        let facts =
+            OutcomeFacts { host: &self.identity.name, command_line: &command_line, checkpoint: &checkpoint };
+        let text = outcome.text(&facts);
+        let people = self.people.load_full();
+        let prompts = approval.prompts.clone();
+        let channel = self.channel.clone();
+        // In the background: a chat that hangs must not hold the operation's lock.
+        tokio::spawn(async move {
+            for prompt in prompts {
+                let Some(person) = people.named(&prompt.approver) else { continue };
+                let quote = Quote {
+                    timestamp: prompt.timestamp,
+                    author: None,
+                    text: command_line.chars().take(QUOTED).collect(),
+                };
+                if let Err(error) = channel.send(person, &text, Some(quote)).await {
+                    tracing::warn!(
+                        approver = person.name,
+                        error = &error as &dyn std::error::Error,
+                        "an outcome was not told"
+                    );
+                }
+            }
+        });
+    }
+
+    /// Answers a message in the chat, quoting it.
+    pub(super) async fn reply(&self, to: &Approver, text: &str, inbound: &Inbound) -> Result<(), SendError> {
+        let said: String = inbound.text.as_deref().unwrap_or("").split_whitespace().take(1).collect();
+        let quote = Quote { timestamp: inbound.timestamp, author: Some(inbound.sender_uuid), text: said };
+        self.channel.send(to, text, Some(quote)).await.map(|_sent| ())
+    }
+}

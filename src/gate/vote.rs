@@ -1,0 +1,243 @@
+//! Votes: judged, recorded, answered in the chat; the last one that was needed begins the execution.
+
+use std::sync::Arc;
+
+use serde_json::json;
+use tokio::sync::MutexGuard;
+
+use super::ask::excluded;
+use super::live::Cell;
+use super::permit::Permit;
+use super::protocol::{Answer as GateAnswer, Problem, ProblemKind};
+use super::record::Unrecorded;
+use super::{Gate, act, from_millis};
+use crate::approval::inbound::Inbound;
+use crate::approval::prompt::{Answer, Outcome, Settled};
+use crate::approval::vote::{
+    Counted, Judged, LocalJudged, LocalVote, NotCounted, Pending, Refusal, judge, judge_local,
+};
+use crate::audit::{Event, EventKind};
+use crate::job::{Job, State};
+
+/// What a voter is told: of a vote that counts, or of one that does not.
+type Heard = Result<Answer, Answer>;
+
+impl Gate {
+    /// Takes one message from the channel.
+    pub(super) async fn hear(self: &Arc<Self>, inbound: Inbound) {
+        let people = self.people.load_full();
+        let pendings = self.pendings().await;
+        let judged = judge(&inbound, &pendings, &people, self.clock.now());
+        let sender = people.with_uuid(inbound.sender_uuid);
+        let (heard, sender) = match (judged, sender) {
+            (Judged::Nothing(_), _) | (_, None) => return,
+            (Judged::Confirm(candidate), Some(sender)) => {
+                let held = self.channel.identity_holds(candidate.approver()).await;
+                let heard = match held {
+                    Ok(held) => {
+                        let id = candidate.approval_id().to_owned();
+                        self.counted(&id, |pending, now| candidate.count(held, pending, now)).await
+                    }
+                    Err(trouble) => {
+                        self.not_counted(&NotCounted {
+                            approval_id: Some(candidate.approval_id().to_owned()),
+                            by: sender.name.clone(),
+                            answer: trouble.answer(),
+                        })
+                        .await
+                    }
+                };
+                (heard, sender)
+            }
+            (Judged::Refuse(refusal), Some(sender)) => (self.refused(&refusal).await, sender),
+            (Judged::NotCounted(not_counted), Some(sender)) => (self.not_counted(&not_counted).await, sender),
+        };
+        let (Ok(answer) | Err(answer)) = heard;
+        if let Err(error) = self.reply(sender, &answer.text(), &inbound).await {
+            tracing::warn!(
+                approver = sender.name,
+                error = &error as &dyn std::error::Error,
+                "an answer was not sent"
+            );
+        }
+    }
+
+    /// Takes one vote from a person on this host, whom the kernel named.
+    pub(super) async fn vote_here(
+        self: &Arc<Self>,
+        unix_user: &str,
+        approval: &str,
+        confirm: bool,
+    ) -> Result<GateAnswer, Problem> {
+        let Some((cell, pending)) = self.pending_named(approval).await else {
+            return Err(Problem::new(ProblemKind::NotFound, "no approval of this id waits"));
+        };
+        drop(cell);
+        let people = self.people.load_full();
+        let vote = if confirm { LocalVote::Confirm } else { LocalVote::Deny };
+        let heard = match judge_local(unix_user, vote, &pending, (&people, self.clock.now())) {
+            LocalJudged::Stranger => {
+                return Err(Problem::new(ProblemKind::Forbidden, "no approver is this Unix user"));
+            }
+            LocalJudged::Confirm(counted) => {
+                let id = counted.approval_id().to_owned();
+                self.counted(&id, |_pending, _now| Ok(counted)).await
+            }
+            LocalJudged::Refuse(refusal) => self.refused(&refusal).await,
+            LocalJudged::NotCounted(not_counted) => self.not_counted(&not_counted).await,
+        };
+        match heard {
+            Ok(counts) => Ok(GateAnswer::Done(counts.text())),
+            Err(does_not) => Err(Problem::new(ProblemKind::TooLate, does_not.text())),
+        }
+    }
+
+    /// Counts a confirmation against the request as it is now, and goes on when it was the last that was needed.
+    async fn counted(
+        self: &Arc<Self>,
+        approval: &str,
+        count: impl FnOnce(&Pending, std::time::SystemTime) -> Result<Counted, Answer>,
+    ) -> Heard {
+        let (cell, _) = self.pending_named(approval).await.ok_or(Answer::UnknownToken)?;
+        let mut job = cell.job.lock().await;
+        let pending = self.as_pending(&job).ok_or(Answer::UnknownToken)?;
+        let counted = count(&pending, self.clock.now())?;
+        self.take_confirmation(&cell, &mut job, &counted).await.map_err(|error| unrecorded(&error))?;
+        Ok(counted.answer())
+    }
+
+    async fn take_confirmation(
+        self: &Arc<Self>,
+        cell: &Arc<Cell>,
+        job: &mut MutexGuard<'_, Job>,
+        counted: &Counted,
+    ) -> Result<(), Unrecorded> {
+        let event = self.vote_event(job, counted.by(), "confirm").with("given", counted.given());
+        let mut confirmed = Job::clone(job);
+        if let Some(approval) = confirmed.approval.as_mut() {
+            approval.confirmed_by.push(counted.by().to_owned());
+        }
+        if !counted.approves() {
+            self.record(event).await?;
+            self.keep(&confirmed).await?;
+            **job = confirmed;
+            return Ok(());
+        }
+        let before = std::mem::replace(&mut **job, confirmed);
+        if let Err(error) = self.advance(cell, job, State::Approved, event).await {
+            **job = before;
+            return Err(error);
+        }
+        self.approval_closed(job, "approved");
+        if let Some(permit) = Permit::by_people(job) {
+            tokio::spawn(act::run(Arc::clone(self), Arc::clone(cell), permit));
+        }
+        Ok(())
+    }
+
+    async fn refused(&self, refusal: &Refusal) -> Heard {
+        let (cell, _) = self.pending_named(&refusal.approval_id).await.ok_or(Answer::UnknownToken)?;
+        let mut job = cell.job.lock().await;
+        if let Some(how) = settled(&job) {
+            return Err(Answer::AlreadyDecided { how });
+        }
+        let event = self.vote_event(&job, &refusal.by, "deny");
+        let mut refused = Job::clone(&job);
+        if let Some(approval) = refused.approval.as_mut() {
+            approval.denied_by = Some(refusal.by.clone());
+        }
+        refused.outcome.error = Some("a person refused it".to_owned());
+        let before = std::mem::replace(&mut *job, refused);
+        if let Err(error) = self.advance(&cell, &mut job, State::Refused, event).await {
+            *job = before;
+            return Err(unrecorded(&error));
+        }
+        self.approval_closed(&job, "refused");
+        self.tell(&job, &Outcome::Refused { by: refusal.by.clone() }).await;
+        Ok(Answer::Refused)
+    }
+
+    /// Records a vote that does not count.
+    async fn not_counted(&self, not_counted: &NotCounted) -> Heard {
+        let event = Event::new(EventKind::Vote)
+            .with("approval", json!(not_counted.approval_id))
+            .with("by", not_counted.by.as_str())
+            .with("counted", false)
+            .with("why", not_counted.answer.text());
+        Err(match self.record(event).await {
+            Ok(_receipt) => not_counted.answer.clone(),
+            Err(error) => unrecorded(&error),
+        })
+    }
+
+    fn vote_event(&self, job: &Job, by: &str, vote: &str) -> Event {
+        let approval = job.approval.as_ref();
+        self.event(EventKind::Vote, job)
+            .with("approval", json!(approval.map(|approval| &approval.id)))
+            .with("binds", json!(approval.map(|approval| &approval.binds)))
+            .with("by", by)
+            .with("vote", vote)
+            .with("counted", true)
+    }
+
+    /// Requests that wait or ended lately, as the judge sees them.
+    async fn pendings(&self) -> Vec<Pending> {
+        let mut pendings = Vec::new();
+        for cell in self.live.all() {
+            pendings.extend(self.as_pending(&*cell.job.lock().await));
+        }
+        pendings
+    }
+
+    /// The request of that id, or of the operation of that id.
+    async fn pending_named(&self, name: &str) -> Option<(Arc<Cell>, Pending)> {
+        for cell in self.live.all() {
+            let job = cell.job.lock().await;
+            let found = self.as_pending(&job).filter(|pending| pending.approval_id == name || job.id == name);
+            if let Some(pending) = found {
+                drop(job);
+                return Some((cell, pending));
+            }
+        }
+        None
+    }
+
+    fn as_pending(&self, job: &Job) -> Option<Pending> {
+        let approval = job.approval.as_ref()?;
+        Some(Pending {
+            approval_id: approval.id.clone(),
+            token: approval.token,
+            prompts: approval.prompts.clone(),
+            created_at: from_millis(approval.created_at),
+            expires_at: from_millis(approval.expires_at),
+            group: approval.terms.group().map(str::to_owned),
+            excluded: excluded(job),
+            needed: approval.terms.approvals(),
+            confirmed_by: approval.confirmed_by.clone(),
+            settled: settled(job),
+        })
+    }
+}
+
+fn settled(job: &Job) -> Option<Settled> {
+    match job.state {
+        State::Proposed | State::Pending => None,
+        State::Refused => {
+            let by =
+                job.approval.as_ref().and_then(|approval| approval.denied_by.clone()).unwrap_or_default();
+            Some(Settled::Refused { by })
+        }
+        State::Expired => Some(Settled::Expired),
+        State::Cancelled => Some(Settled::Cancelled),
+        State::Superseded | State::Denied => Some(Settled::Superseded),
+        State::Approved | State::Executing | State::Succeeded | State::Failed | State::Unknown => {
+            Some(Settled::Approved)
+        }
+    }
+}
+
+/// A vote that cannot be recorded does not count, and the voter hears that.
+fn unrecorded(error: &Unrecorded) -> Answer {
+    tracing::error!(error = error as &dyn std::error::Error, "a vote could not be recorded");
+    Answer::NotRecorded
+}
