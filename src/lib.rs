@@ -41,4 +41,6 @@ pub mod gate;
 #[cfg(feature = "full")]
 pub mod pki;
 #[cfg(feature = "full")]
+pub mod api;
+#[cfg(feature = "full")]
 pub mod cli;

@@ -1,1 +1,114 @@
-fn main() {}
+//! `reeved`: hears agents over mutual TLS and passes what they ask to the gate. Its options and keys are in docs/configuration.md.
+
+use std::error::Error;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use clap::Parser;
+use reeve::api::{Handle, Server, Settings};
+use reeve::sys::clock::SystemClock;
+use reeve::sys::harden;
+use sd_notify::NotifyState;
+use tokio::signal::unix::{SignalKind, signal};
+
+/// Hears agents over mutual TLS and passes what they ask to the gate.
+#[derive(Parser)]
+#[command(name = "reeved", version)]
+struct Arguments {
+    /// The configuration.
+    #[arg(long, default_value = "/etc/reeve/reeved.toml")]
+    config: PathBuf,
+    /// Reads configuration, certificates and revocation lists, says what is wrong, and ends.
+    #[arg(long)]
+    check: bool,
+}
+
+fn main() -> ExitCode {
+    if let Err(error) = harden::start(&[]).and_then(|()| harden::no_new_privileges()) {
+        eprintln!("reeved: cannot harden itself: {error}");
+        return ExitCode::FAILURE;
+    }
+    match run(&Arguments::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("reeved: {}", with_causes(error.as_ref()));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
+    let settings = Settings::read(&arguments.config)?;
+    if arguments.check {
+        settings.check()?;
+        println!("reeved: {} is valid", arguments.config.display());
+        return Ok(());
+    }
+    tracing_subscriber::fmt()
+        .with_env_filter(tracing_subscriber::EnvFilter::try_new(&settings.log)?)
+        .with_writer(std::io::stderr)
+        .init();
+    if nix::unistd::geteuid().is_root() {
+        tracing::warn!(
+            "reeved runs as root: whoever takes it over has the host; let it run as the user reeve"
+        );
+    }
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(serve(arguments, settings))
+}
+
+async fn serve(arguments: &Arguments, settings: Settings) -> Result<(), Box<dyn Error>> {
+    let server = Server::bind(&arguments.config, settings, Arc::new(SystemClock)).await?;
+    tracing::info!(listen = %server.local_addr()?, metrics = ?server.metrics_addr(), "ready");
+    let signals = tokio::spawn(obey_signals(server.handle())?);
+    notify(&[NotifyState::Ready]);
+    server.run().await;
+    signals.abort();
+    tracing::info!("ended");
+    Ok(())
+}
+
+/// SIGHUP reloads; SIGTERM and SIGINT end the server once the requests under way are answered.
+fn obey_signals(handle: Handle) -> Result<impl Future<Output = ()>, Box<dyn Error>> {
+    let mut hangup = signal(SignalKind::hangup())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    Ok(async move {
+        loop {
+            tokio::select! {
+                _ = hangup.recv() => reload(&handle).await,
+                _ = terminate.recv() => break,
+                _ = interrupt.recv() => break,
+            }
+        }
+        notify(&[NotifyState::Stopping]);
+        handle.stop();
+    })
+}
+
+async fn reload(handle: &Handle) {
+    if let Ok(now) = NotifyState::monotonic_usec_now() {
+        notify(&[NotifyState::Reloading, now]);
+    }
+    // The server has logged why, and goes on with what it had.
+    drop(handle.reload().await);
+    notify(&[NotifyState::Ready]);
+}
+
+/// Tells systemd; where there is none, nobody.
+fn notify(state: &[NotifyState<'_>]) {
+    if let Err(error) = sd_notify::notify(state) {
+        tracing::warn!(%error, "cannot tell systemd");
+    }
+}
+
+fn with_causes(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text = format!("{text}: {error}");
+        cause = error.source();
+    }
+    text
+}

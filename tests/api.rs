@@ -1,0 +1,18 @@
+//! The network side from outside: real TLS against the server, with a gate in this process that says what a test tells it to.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test says what is wrong by failing"
+)]
+
+#[path = "api/client.rs"]
+mod client;
+#[path = "api/endpoints.rs"]
+mod endpoints;
+#[path = "api/fake_gate.rs"]
+mod fake_gate;
+#[path = "api/host.rs"]
+mod host;
+#[path = "api/pki.rs"]
+mod pki;
