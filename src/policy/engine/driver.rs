@@ -214,7 +214,6 @@ impl Driver {
     }
 
     fn hear(&mut self) {
-        self.head_since = Instant::now();
         while let Some(live) = &mut self.live {
             match live.reply() {
                 Ok(None) => return,
@@ -223,6 +222,7 @@ impl Driver {
                     if let Some(job) = self.asked.pop_front() {
                         job.answer(decision);
                     }
+                    self.head_since = Instant::now();
                 }
                 // An answer to nothing that was asked: whatever it is, it is no policy worker any more.
                 Ok(Some(_)) | Err(_) => return self.died(Death::Itself),

@@ -1,0 +1,158 @@
+//! What a decision in a process of its own costs: against one round trip of the same bytes to a process that sends them
+//! back, and against the decision alone; one at a time, and 64 at once, in alternating rounds.
+//!
+//! Prints one JSON object a line.
+#![allow(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    reason = "a benchmark measures time and says what is wrong by failing"
+)]
+
+use std::ffi::OsString;
+use std::io::{Read, Write};
+use std::os::unix::net::UnixStream;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use nix::sys::resource::{UsageWho, getrusage};
+use nix::sys::time::TimeValLike;
+use reeve::policy::{PolicyEngine, PolicyInput, PolicySource, SourceFile, Verdict, WorkerProgram};
+use reeve::sys::process::spawn_with_socket;
+use serde_json::json;
+
+const ROUNDS: usize = 5;
+const ALONE: usize = 2000;
+const CALLERS: usize = 64;
+const OF_EACH: usize = 300;
+
+fn main() {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    let (mut echoes, mut alone, mut rates, mut costs) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    for _ in 0..ROUNDS {
+        echoes.push(echo());
+        alone.push(runtime.block_on(one_at_a_time()));
+        let (rate, cost) = runtime.block_on(many_at_once());
+        rates.push(rate);
+        costs.push(cost);
+    }
+    let echo = median(echoes);
+    print("policy_decision_p50", median(alone), "us", echo, "<= 100 us");
+    print("policy_decision_cpu_64_callers", median(costs), "us", echo, "<= 8 us");
+    print("policy_decisions_per_second_64_callers", median(rates), "1/s", 1e6 / echo, ">= 1");
+}
+
+fn print(name: &str, value: f64, unit: &str, baseline: f64, aim: &str) {
+    let ratio = value / baseline;
+    println!(
+        "{}",
+        json!({"name": name, "value": value, "unit": unit, "baseline": baseline, "ratio": ratio, "aim": aim})
+    );
+}
+
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() / 2).copied().unwrap()
+}
+
+/// Fifty rules of which the last matches.
+fn policy() -> PolicySource {
+    let rules: String = (0..50)
+        .map(|number| format!("    struct(tool = \"tool{number}.run\", dataset = \"tank/app{number}\"),\n"))
+        .collect();
+    let text = format!(
+        "RULES = [\n{rules}]\ndef evaluate(tool, args, context):\n    for rule in RULES:\n        \
+         if rule.tool == tool and under(args[\"resource\"], rule.dataset):\n            \
+         return allow(\"the rule of \" + rule.tool)\n    return deny(\"no rule\")\n"
+    );
+    PolicySource::new(SourceFile { name: "policy.star".to_owned(), text }, Vec::new())
+}
+
+fn input() -> PolicyInput<'static> {
+    PolicyInput {
+        tool: "tool49.run",
+        args: json!({"resource": "tank/app49/data@daily", "recursive": false}),
+        context: json!({"agent_id": "librarian", "roles": ["agent"], "effect": "change", "reversible": true}),
+    }
+}
+
+async fn engine() -> PolicyEngine {
+    let program = WorkerProgram {
+        path: env!("CARGO_BIN_EXE_reeve-gate").into(),
+        args: vec![OsString::from("__policy-worker")],
+    };
+    PolicyEngine::start(policy(), program).await.unwrap()
+}
+
+/// The median round trip, in µs, of as many bytes as a decision has, to a process that only sends them back.
+fn echo() -> f64 {
+    let arguments = ["-c", "cat >&0"].map(OsString::from);
+    let (_cat, mut socket) = spawn_with_socket("/bin/sh".as_ref(), &arguments).unwrap();
+    let (question, mut answer) = (vec![b'x'; 200], vec![0; 200]);
+    let mut round_trip = |socket: &mut UnixStream| {
+        let began = Instant::now();
+        socket.write_all(&question).unwrap();
+        socket.read_exact(&mut answer).unwrap();
+        micros(began.elapsed())
+    };
+    median((0..ALONE).map(|_| round_trip(&mut socket)).collect())
+}
+
+async fn one_at_a_time() -> f64 {
+    let engine = engine().await;
+    // A task of the runtime asks, as in the gate: whoever blocks on a runtime from outside pays for one more wake-up.
+    tokio::spawn(async move {
+        let mut times = Vec::new();
+        for _ in 0..ALONE {
+            let began = Instant::now();
+            let decision = engine.decide(&input()).await;
+            times.push(micros(began.elapsed()));
+            assert_eq!(decision.verdict, Verdict::Allow);
+        }
+        median(times)
+    })
+    .await
+    .unwrap()
+}
+
+/// Decisions each second, and µs of CPU for each in both processes.
+async fn many_at_once() -> (f64, f64) {
+    let engine = Arc::new(engine().await);
+    let (own, worker) = (cpu_of_this_process(), cpu_of_children());
+    let began = Instant::now();
+    let callers: Vec<_> = (0..CALLERS).map(|_| tokio::spawn(ask_many(engine.clone()))).collect();
+    for caller in callers {
+        caller.await.unwrap();
+    }
+    let took = began.elapsed();
+    let decisions = (CALLERS * OF_EACH) as f64;
+    let cpu = micros(cpu_of_this_process() - own) + micros(cpu_of_children() - worker);
+    (decisions / took.as_secs_f64(), cpu / decisions)
+}
+
+async fn ask_many(engine: Arc<PolicyEngine>) {
+    for _ in 0..OF_EACH {
+        assert_eq!(engine.decide(&input()).await.verdict, Verdict::Allow);
+    }
+}
+
+fn cpu_of_this_process() -> Duration {
+    let usage = getrusage(UsageWho::RUSAGE_SELF).unwrap();
+    let time = usage.user_time() + usage.system_time();
+    Duration::from_micros(time.num_microseconds().try_into().unwrap())
+}
+
+/// CPU time of live children, which rusage counts only once they have ended.
+fn cpu_of_children() -> Duration {
+    std::fs::read_dir("/proc/self/task")
+        .unwrap()
+        .filter_map(|thread| std::fs::read_to_string(thread.unwrap().path().join("children")).ok())
+        .flat_map(|children| children.split_whitespace().map(str::to_owned).collect::<Vec<_>>())
+        .filter_map(|pid| std::fs::read_to_string(format!("/proc/{pid}/schedstat")).ok())
+        .filter_map(|stat| stat.split(' ').next().and_then(|run| run.parse().ok()))
+        .map(Duration::from_nanos)
+        .sum()
+}
+
+fn micros(time: Duration) -> f64 {
+    time.as_secs_f64() * 1e6
+}
