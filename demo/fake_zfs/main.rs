@@ -29,8 +29,8 @@ fn main() -> ExitCode {
         }
     };
     // Nobody reads what a closed pipe swallows.
-    let _closed = io::stdout().write_all(output.stdout.as_bytes());
     let _closed = io::stderr().write_all(output.stderr.as_bytes());
+    let _closed = io::stdout().write_all(output.stdout.as_bytes());
     ExitCode::from(output.code)
 }
 

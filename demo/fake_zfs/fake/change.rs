@@ -226,10 +226,13 @@ impl Host<'_> {
         let (mut moving, staying): (Vec<Snapshot>, Vec<Snapshot>) =
             from.snapshots.drain(..).partition(|snapshot| snapshot.createtxg <= txg);
         from.snapshots = staying;
+        let (mut marks, left) = from.bookmarks.drain(..).partition(|bookmark| bookmark.createtxg <= txg);
+        from.bookmarks = left;
         let parents_origin = from.origin.replace(origin);
         let to = self.state.dataset_mut(name)?;
         moving.append(&mut to.snapshots);
         to.snapshots = moving;
+        to.bookmarks.append(&mut marks);
         to.origin = parents_origin;
         done()
     }

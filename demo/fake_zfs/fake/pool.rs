@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 
 use super::flags::Flags;
 use super::state::{Dataset, EMPTY, Pool, Scan, guid};
-use super::{Caller, Done, Fail, Host, done, json as form, printed, usage, values};
+use super::{Caller, Done, Fail, Host, Output, done, json as form, printed, usage, values};
 
 /// How long a scrub of a small pool takes.
 const SCRUB_SECONDS: u64 = 2;
@@ -216,7 +216,8 @@ impl Host<'_> {
             let end = if scan.state == "SCANNING" { 0 } else { scan.end };
             let stats = json!({"function": "SCRUB", "state": scan.state, "start_time": scan.start, "end_time": end,
                 "to_examine": scan.examined, "examined": scan.examined, "skipped": 0, "processed": 0, "errors": 0,
-                "scrub_pause": scan.paused});
+                "scrub_pause": scan.paused, "pass_start": scan.start, "scrub_spent_paused": 0,
+                "bytes_per_scan": 0, "issued": scan.examined, "issued_bytes_per_scan": scan.examined});
             map.insert("scan_stats".to_owned(), stats);
         }
         status
@@ -247,17 +248,27 @@ impl Host<'_> {
         };
         let columns =
             flags.value('o').unwrap_or("name,size,alloc,free,ckpoint,expandsz,frag,cap,dedup,health,altroot");
-        let (mut rows, mut pools) = (Vec::new(), Map::new());
+        let (mut rows, mut pools, mut missing) = (Vec::new(), Map::new(), String::new());
         for name in names {
-            let pool = self.pool(&name)?;
+            // As OpenZFS does: what is missing is said, the rest is listed, and the status is 0 if there is any.
+            let pool = match self.pool(&name) {
+                Ok(pool) => pool,
+                Err(Fail(output)) => {
+                    missing.push_str(&output.stderr);
+                    continue;
+                }
+            };
             let row: Vec<String> =
                 columns.split(',').map(|column| self.pool_cell(&name, pool, column, flags)).collect();
             pools.insert(name.clone(), self.pool_json(&name, pool, columns, flags));
             rows.push(row);
         }
+        if pools.is_empty() && !missing.is_empty() {
+            return Err(Fail::say(missing.trim_end()));
+        }
         if flags.has('j') {
             let value = json!({"output_version": form::head("zpool list"), "pools": pools});
-            return printed(format!("{value}\n"));
+            return Ok(Output { code: 0, stdout: format!("{value}\n"), stderr: missing });
         }
         if flags.has('H') {
             return printed(rows.iter().map(|row| format!("{}\n", row.join("\t"))).collect());
