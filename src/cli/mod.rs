@@ -1,8 +1,10 @@
 //! The command line: `reeve`. It asks hosts over mTLS, looks after a host from its own shell, and runs the CA.
 
+mod ask;
 mod exit;
 mod generate;
 mod pki;
+mod remote;
 mod screen;
 
 use std::process::ExitCode;
@@ -10,7 +12,8 @@ use std::sync::Arc;
 
 use clap::{CommandFactory, Parser, Subcommand};
 
-use crate::sys::clock::SystemClock;
+use crate::sys::clock::{Clock, SystemClock};
+use ask::Question;
 use exit::{Exit, Failure};
 use screen::Screen;
 
@@ -46,6 +49,15 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Op(ask::OpArgs),
+    Plan(ask::PlanArgs),
+    Ops(ask::OpsArgs),
+    Status(ask::StatusArgs),
+    Watch(ask::WatchArgs),
+    Cancel(ask::CancelArgs),
+    List(ask::ListArgs),
+    Pending(ask::PendingArgs),
+    Health(ask::HealthArgs),
     Pki(pki::PkiArgs),
     #[command(name = "__completions", hide = true)]
     Completions(generate::CompletionsArgs),
@@ -60,7 +72,7 @@ pub fn main() -> ExitCode {
         Err(error) => return explain(&error),
     };
     let screen = Screen::new(cli.json);
-    let exit = run(cli.command, screen).unwrap_or_else(|failure| {
+    let exit = run(&cli.command, screen).unwrap_or_else(|failure| {
         screen::tell(screen, &failure);
         failure.exit
     });
@@ -74,11 +86,22 @@ fn explain(error: &clap::Error) -> ExitCode {
     ExitCode::from(if error.use_stderr() { Exit::Usage.code() } else { Exit::Done.code() })
 }
 
-fn run(command: Command, screen: Screen) -> Result<Exit, Failure> {
+fn run(command: &Command, screen: Screen) -> Result<Exit, Failure> {
+    let clock = Arc::new(SystemClock);
+    let ask = |question: Question<'_>| ask::run(&question, screen, Arc::clone(&clock) as Arc<dyn Clock>);
     match command {
-        Command::Pki(args) => pki::run(&args, screen, Arc::new(SystemClock)),
-        Command::Completions(args) => generate::completions(&args),
-        Command::Man(args) => generate::man(&args, screen),
+        Command::Op(args) => ask(Question::Op(args)),
+        Command::Plan(args) => ask(Question::Plan(args)),
+        Command::Ops(args) => ask(Question::Ops(args)),
+        Command::Status(args) => ask(Question::Status(args)),
+        Command::Watch(args) => ask(Question::Watch(args)),
+        Command::Cancel(args) => ask(Question::Cancel(args)),
+        Command::List(args) => ask(Question::List(args)),
+        Command::Pending(args) => ask(Question::Pending(args)),
+        Command::Health(args) => ask(Question::Health(args)),
+        Command::Pki(args) => pki::run(args, screen, clock),
+        Command::Completions(args) => generate::completions(args),
+        Command::Man(args) => generate::man(args, screen),
     }
 }
 

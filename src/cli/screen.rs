@@ -43,6 +43,24 @@ impl Screen {
         self.json
     }
 
+    /// Whether a person reads along.
+    pub(super) fn is_terminal(self) -> bool {
+        self.terminal
+    }
+
+    /// Says something beside the result, on standard error, when a person reads along.
+    pub(super) fn note(self, text: &str) {
+        if self.terminal && !self.json {
+            // A remark that cannot be made is not missed.
+            drop(writeln!(anstream::stderr().lock(), "{}", paint(text, Tone::Faint)));
+        }
+    }
+
+    /// Prints a JSON document on one line, as one of several.
+    pub(super) fn compact(self, document: &Value) -> Result<(), Failure> {
+        self.raw(&escaped_json(&document.to_string()))
+    }
+
     /// Prints a JSON document: indented for a terminal, on one line for a program.
     pub(super) fn document(self, document: &Value) -> Result<(), Failure> {
         let text = if self.terminal { format!("{document:#}") } else { document.to_string() };
