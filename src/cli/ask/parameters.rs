@@ -36,7 +36,7 @@ fn entry(kind: &str, op: &str) -> Result<&'static Entry, Failure> {
 
 fn wrong(entry: &Entry, invalid: &Invalid) -> Failure {
     let place = match invalid.pointer.strip_prefix("/params/") {
-        Some(name) => format!("--param {name}"),
+        Some(name) => format!("--param {}", name.replace('/', ".")),
         None if invalid.pointer == "/resource" => "RESOURCE".to_owned(),
         None => invalid.pointer.clone(),
     };
@@ -251,7 +251,7 @@ mod tests {
             json!({"kind": "zfs", "op": "rename", "resource": "tank/a", "params": {"to": "tank/b"}}),
             json!({"kind": "zfs", "op": "list", "resource": "tank", "params": {"recursive": true, "types": ["snapshot"]}}),
             json!({"kind": "zfs", "op": "create", "resource": "tank/v",
-                   "params": {"size": 1_073_741_824u64, "properties": {"reeve:note": "it's, so"}}}),
+                   "params": {"size": 1_073_741_824u64, "properties": {"com.example:note": "it's,so"}}}),
         ] {
             let line = command_of(&value).unwrap();
             let words = unquoted(&line);
