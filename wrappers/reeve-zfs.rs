@@ -28,7 +28,8 @@ static TABLE: Table = Table { wrapper: WrapperName::Zfs, programs: &[
         Subcommand { name: "release", options: &[], operands: Names },
         Subcommand { name: "bookmark", options: &[], operands: Names },
         Subcommand { name: "rollback", options: &[], operands: Names },
-        Subcommand { name: "destroy", options: &[], operands: Names },
+        Subcommand { name: "destroy", options: &[], operands: NamesAndLists },
+        Subcommand { name: "mount", options: &[], operands: Names },
         Subcommand { name: "diff", options: &[Flag("-FHt")], operands: Names },
     ] },
     Program { path: "/usr/sbin/zpool", subcommands: &[

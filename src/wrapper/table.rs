@@ -53,12 +53,17 @@ pub struct Settings(pub &'static [&'static str]);
 pub enum Operands {
     /// Names only.
     Names,
+    /// Names, among them a dataset with a list of its snapshots, which go in one transaction: `tank/a@one,two`. Every
+    /// one is spelt out; there is no range (`%`).
+    NamesAndLists,
     /// One setting, then names.
     SettingAndNames(Settings),
 }
 
 /// As many names as one call may have.
 const MAX_NAMES: usize = 64;
+/// As long as one list of snapshots may be.
+const MAX_LIST: usize = 4096;
 
 impl Table {
     /// Compares a grant with the table.
@@ -84,11 +89,11 @@ impl Subcommand {
             args.require(settings.permit(arg))?;
             arg = args.next()?;
         }
-        args.require(is_name(arg))?;
+        args.require(self.operands.permit(arg))?;
         args.require(args.rest.len() < MAX_NAMES)?;
         while args.rest.len() > 0 {
             let name = args.next()?;
-            args.require(is_name(name))?;
+            args.require(self.operands.permit(name))?;
         }
         Ok(())
     }
@@ -104,6 +109,15 @@ impl Subcommand {
                 let setting = args.next()?;
                 args.require(settings.permit(setting))
             }
+        }
+    }
+}
+
+impl Operands {
+    fn permit(&self, name: &str) -> bool {
+        match self {
+            Operands::Names | Operands::SettingAndNames(_) => is_name(name),
+            Operands::NamesAndLists => is_name(name) || is_list(name),
         }
     }
 }
@@ -152,6 +166,12 @@ impl<'a> Args<'a> {
 /// A ZFS name, or a part of one. No blank, `%` or `,`: the last two make one argument of `destroy` mean many snapshots.
 fn is_name(text: &str) -> bool {
     text.len() <= 255 && text.split(['/', '@', '#']).all(is_part)
+}
+
+/// Snapshots of one dataset, each by its name.
+fn is_list(text: &str) -> bool {
+    let Some((dataset, snapshots)) = text.split_once('@') else { return false };
+    text.len() <= MAX_LIST && is_name(dataset) && !dataset.contains('#') && snapshots.split(',').all(is_part)
 }
 
 fn is_part(part: &str) -> bool {

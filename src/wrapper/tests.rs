@@ -22,7 +22,8 @@ static TABLE: Table = Table {
                     operands: Operands::Names,
                 },
                 Subcommand { name: "set", options: &[], operands: Operands::SettingAndNames(SETTINGS) },
-                Subcommand { name: "destroy", options: &[], operands: Operands::Names },
+                Subcommand { name: "destroy", options: &[], operands: Operands::NamesAndLists },
+                Subcommand { name: "rollback", options: &[], operands: Operands::Names },
             ],
         },
         Program { path: "/usr/sbin/zpool", subcommands: &[] },
@@ -70,6 +71,7 @@ fn what_the_table_has_is_cleared_unchanged() {
         &["set", "quota=none", "tank/a"],
         &["destroy", "tank/a@old"],
         &["destroy", "tank/a#mark"],
+        &["destroy", "tank/a@one,two,three"],
     ] {
         assert_eq!(argv(args).unwrap(), args);
     }
@@ -117,8 +119,15 @@ fn names_that_mean_more_than_one_thing_are_refused() {
         "tank/ä",
         "tank/..",
         "tank@a%b",
-        "tank@a,b",
         "tank@%",
+        "tank@a,",
+        "tank@,a",
+        "tank@a,-r",
+        "tank@a,b%c",
+        "tank@a,b@c",
+        "tank@a,b/c",
+        "tank,tank2",
+        "tank#a,b",
         "tank/*",
         "tank/$(id)",
         "tank;id",
@@ -126,6 +135,15 @@ fn names_that_mean_more_than_one_thing_are_refused() {
     ] {
         assert_eq!(argv(&["destroy", name]).unwrap_err(), "argument 2 is not in the table", "{name:?}");
     }
+}
+
+#[test]
+fn a_list_of_snapshots_is_for_destroying_only_and_bounded() {
+    assert_eq!(argv(&["rollback", "tank@a,b"]).unwrap_err(), "argument 2 is not in the table");
+    assert_eq!(argv(&["snapshot", "tank@a,b"]).unwrap_err(), "argument 2 is not in the table");
+    let list = |bytes: usize| format!("tank@{}", vec!["xx"; bytes / 3].join(","));
+    assert!(argv(&["destroy", &list(4080)]).is_ok());
+    assert!(argv(&["destroy", &list(4110)]).is_err());
 }
 
 #[test]

@@ -48,6 +48,7 @@ fn dataset(host: &dyn Host, name: &DatasetName, reach: Reach) -> Result<Plan, Pl
     }
     resolve_clones(host, &mut forest, reach).map_err(|refusal| refusal.or(instead(name)))?;
     holds::none_among(host, forest.items()).map_err(|refusal| refusal.or(instead(name)))?;
+    nameable(forest.items())?;
     let acts = forest.acts()?;
     Ok(plan_of(&acts, Freed { bytes: forest.used(), basis: Basis::Computed }, outside(&forest, name)))
 }
@@ -82,6 +83,7 @@ fn snapshot(host: &dyn Host, name: &SnapshotName, reach: Reach) -> Result<Plan, 
         return Err(too_many(forest.len() + doomed.len()));
     }
     holds::none_among(host, forest.items().chain(&doomed))?;
+    nameable(forest.items().chain(&doomed))?;
     let dependents = forest.items().map(|item| item.name.clone()).collect();
     let freed = if forest.len() == 0 { reclaimed(host, &doomed) } else { added_up(&doomed, forest.used()) };
     let mut acts = forest.acts()?;
@@ -125,6 +127,17 @@ pub(super) fn doomed(item: &Item) -> Object {
 pub(super) fn no_clones<'a>(items: impl IntoIterator<Item = &'a Item>) -> Result<(), PlanRefusal> {
     let clones: Vec<&str> = items.into_iter().flat_map(|item| &item.clones).map(String::as_str).collect();
     if clones.is_empty() { Ok(()) } else { Err(has_clones(&clones)) }
+}
+
+/// That every name is one of those that Reeve takes: OpenZFS also has names with blanks, and parts that begin with `-`.
+pub(super) fn nameable<'a>(items: impl IntoIterator<Item = &'a Item>) -> Result<(), PlanRefusal> {
+    let strange = |item: &&Item| Target::try_from(item.name.clone()).is_err();
+    let strange: Vec<&str> = items.into_iter().filter(strange).map(|item| item.name.as_str()).collect();
+    if strange.is_empty() {
+        return Ok(());
+    }
+    let reason = format!("names that Reeve does not take: {}", reader::names(strange));
+    Err(PlanRefusal::new(Rule::ZfsKind, reason))
 }
 
 fn has_clones(clones: &[&str]) -> PlanRefusal {

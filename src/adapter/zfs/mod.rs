@@ -19,8 +19,6 @@ mod reader;
 mod rename;
 mod rollback;
 mod set;
-#[cfg(test)]
-mod tests;
 
 use serde_json::Value;
 

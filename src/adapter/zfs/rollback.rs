@@ -1,7 +1,7 @@
 //! Taking a dataset back to a snapshot. What is younger is destroyed by name first, then the rollback runs without `-r`,
 //! so that a snapshot taken meanwhile makes it fail instead of being destroyed.
 
-use super::destroy::{doomed, no_clones, snapshot_steps};
+use super::destroy::{doomed, nameable, no_clones, snapshot_steps};
 use super::holds;
 use super::item::{Item, Kind};
 use super::reader::{self, Scope};
@@ -25,6 +25,7 @@ pub(super) fn plan(
     }
     no_clones(&younger).map_err(|refusal| refusal.or(beside(snapshot)))?;
     holds::none_among(host, &younger).map_err(|refusal| refusal.or(beside(snapshot)))?;
+    nameable(&younger)?;
     let (snapshots, bookmarks): (Vec<Item>, Vec<Item>) =
         younger.into_iter().partition(|item| item.kind == Kind::Snapshot);
     let mut steps = snapshot_steps(&snapshots);

@@ -1,1 +1,0 @@
-//! ZFS plans on a scripted host.
