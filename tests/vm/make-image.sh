@@ -31,8 +31,10 @@ build() {
   local work
   work=$(mktemp -d "$cache/vm-building.XXXXXX")
   echo "make-image: building $image, once; logs in $work" >&2
-  unshare --mount --propagation private bash "$script" --build "$work" >&2 || die "failed: see $work/*.log"
+  local status=0
+  unshare --mount --propagation private bash "$script" --build "$work" >&2 || status=$?
   rm -rf "$work/root"
+  [ "$status" = 0 ] || die "failed: see $work/*.log"
   mv -T "$work" "$image"
 }
 
@@ -85,7 +87,6 @@ in_chroot() {
   mkdir -p /etc/initramfs-tools/conf.d
   # An emulated processor takes its time to unpack: only what finds the disk.
   printf 'MODULES=list\nCOMPRESS=gzip\n' >/etc/initramfs-tools/conf.d/small
-  printf '%s\n' virtio_pci virtio_blk ext4 >>/etc/initramfs-tools/modules 2>/dev/null || true
   apt-get update -q
   apt-get install -y -q --no-install-recommends "$@"
   printf '%s\n' virtio_pci virtio_blk ext4 >/etc/initramfs-tools/modules
@@ -119,7 +120,7 @@ echo REEVE-GUEST-UP
 mkdir -p /payload && tar -C /payload -xf /dev/vdb && cd /payload && bash ./run.sh </dev/null
 echo "REEVE-GUEST-EXIT=$?"
 sync
-systemctl poweroff -ff
+systemctl --quiet poweroff -ff
 GUEST
   chmod 0755 "$root/usr/local/sbin/reeve-guest"
   echo reeve-guest >"$root/etc/hostname"
