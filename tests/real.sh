@@ -17,10 +17,11 @@ e2e=$("$here/build-e2e.sh")
 # Without debug information a payload is a tenth of the size, and an emulated disk is slow.
 take() { mkdir -p "$payload/$2" && strip --strip-debug -o "$payload/$2/$(basename "${3:-$1}")" "$1"; }
 
-for name in reeve reeved reeve-gate; do take "$bin/$name" bin; done
+# The programs, and the stand-ins for people and for Signal.
+for name in reeve reeved reeve-gate reeve-signal-stand-in; do take "$bin/$name" bin; done
 for name in reeve-launcher reeve-zfs; do take "$root_bin/$name" root-bin; done
 take "$e2e" . e2e
-cp -r "$top/install.sh" "$top/sudoers" "$top/systemd" "$payload"
+cp -r "$top/install.sh" "$top/sudoers" "$top/systemd" "$top/demo" "$payload"
 mkdir "$payload/tests"
 cp "$here"/*.sh "$payload/tests"
 printf '%q ' "$@" >"$payload/arguments"

@@ -40,6 +40,18 @@ wrapper=/usr/local/libexec/reeve/reeve-zfs
 systemctl start reeve-launcher.socket reeve-launcher.service
 it "the launcher serves on the socket that systemd passed" exits 0 systemctl is-active --quiet reeve-launcher.service
 it "only the gate can connect to it" same "reeve-gate:reeve-gate 600" "$(stat -c '%U:%G %a' /run/reeve/launcher.sock)"
+
+cp "$here/../demo/etc/policy.star" /etc/reeve/
+cp "$here"/../demo/etc/contracts/*.toml /etc/reeve/contracts/
+# Everything in it has a default that suits an installed host.
+: >/etc/reeve/gate.toml
+chgrp -R reeve-gate /etc/reeve/gate.toml /etc/reeve/policy.star /etc/reeve/contracts
+it "the gate starts in its confinement, and says that it is ready" systemctl start reeve-gate.service
+it "it wrote its start down" grep -q '"kind":"gate_started"' /var/log/reeve/audit.jsonl
+it "it reloads" systemctl reload reeve-gate.service
+it "and goes on" exits 0 systemctl is-active --quiet reeve-gate.service
+it "it ends when told" systemctl stop reeve-gate.service
+it "as a service should" same success "$(systemctl show -P Result reeve-gate.service)"
 systemctl stop reeve-launcher.service reeve-launcher.socket
 
 it "the launcher's unit lets sudo start the wrapper, which refuses without a grant" \
