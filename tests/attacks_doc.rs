@@ -1,0 +1,115 @@
+//! `docs/attacks.md` is held to the code: it has a row for every lesson, and the tests that it and the threat model name exist.
+#![allow(clippy::unwrap_used, reason = "a test says what is wrong by failing")]
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// What earlier systems taught; rows behind them are our own.
+const LESSONS: usize = 52;
+/// What stands where a test cannot be named.
+const NO_TEST: [&str; 2] = ["none yet", "not built yet"];
+
+struct Row {
+    number: usize,
+    test: String,
+}
+
+fn read(path: impl AsRef<Path>) -> String {
+    fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).unwrap()
+}
+
+fn files(directory: &str, extension: &str) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    let mut directories = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join(directory)];
+    while let Some(directory) = directories.pop() {
+        for entry in fs::read_dir(&directory).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                directories.push(path);
+            } else if path.extension().is_some_and(|own| own == extension) {
+                found.push(path);
+            }
+        }
+    }
+    found
+}
+
+/// The names of functions that carry a test attribute, and the sentences of the shell tests.
+fn tests() -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    for path in ["src", "tests"].iter().flat_map(|directory| files(directory, "rs")) {
+        let text = read(path);
+        let mut is_test = false;
+        for line in text.lines().map(str::trim_start) {
+            if line.starts_with("#[test]") || line.starts_with("#[tokio::test") {
+                is_test = true;
+            } else if let Some((_, tail)) =
+                line.split_once("fn ").filter(|_| is_test && !line.starts_with("#["))
+            {
+                found.insert(tail.split('(').next().unwrap().to_owned());
+                is_test = false;
+            }
+        }
+    }
+    for path in files("tests", "sh") {
+        let text = read(path);
+        let sentences =
+            text.lines().filter_map(|line| line.trim_start().split_once("it \"")?.1.split('"').next());
+        found.extend(sentences.map(str::to_owned));
+    }
+    found
+}
+
+/// What stands between backticks.
+fn named(text: &str) -> impl Iterator<Item = &str> {
+    text.split('`').skip(1).step_by(2)
+}
+
+fn rows() -> Vec<Row> {
+    let row = |line: &str| {
+        let cells: Vec<&str> = line.strip_prefix('|')?.strip_suffix('|')?.split('|').map(str::trim).collect();
+        Some(Row { number: cells.first()?.parse().ok()?, test: (*cells.last()?).to_owned() })
+    };
+    read("docs/attacks.md").lines().filter_map(row).collect()
+}
+
+#[test]
+fn every_lesson_has_its_row_in_order() {
+    let numbers: Vec<usize> = rows().iter().map(|row| row.number).collect();
+    assert!(numbers.len() >= LESSONS);
+    assert_eq!(numbers, (1..=numbers.len()).collect::<Vec<_>>());
+}
+
+#[test]
+fn every_row_names_tests_that_exist_or_says_that_there_is_none() {
+    let tests = tests();
+    let mut wrong = Vec::new();
+    for Row { number, test } in rows() {
+        let names: Vec<&str> = named(&test).collect();
+        let is_empty = names.is_empty() && !NO_TEST.contains(&test.as_str());
+        wrong.extend(is_empty.then(|| format!("{number}: names no test: {test:?}")));
+        let missing = names.iter().filter(|name| !tests.contains(**name));
+        wrong.extend(missing.map(|name| format!("{number}: there is no test {name}")));
+    }
+    assert_eq!(wrong, Vec::<String>::new());
+}
+
+/// The last cells of its tables, and whatever else in it is spelled like a test: the rest of its backticks are paths and words.
+#[test]
+fn every_test_that_the_threat_model_names_exists() {
+    let (tests, page) = (tests(), read("docs/threat-model.md"));
+    let in_text = page.lines().flat_map(named).filter(|name| is_spelled_like_a_test(name));
+    let in_tables = page.lines().filter_map(last_cell).flat_map(named);
+    let missing: BTreeSet<&str> = in_text.chain(in_tables).filter(|name| !tests.contains(*name)).collect();
+    assert_eq!(missing, BTreeSet::new());
+}
+
+fn is_spelled_like_a_test(name: &str) -> bool {
+    let is_plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_';
+    name.matches('_').count() >= 3 && name.bytes().all(is_plain)
+}
+
+fn last_cell(line: &str) -> Option<&str> {
+    line.strip_suffix('|')?.rsplit('|').next()
+}
