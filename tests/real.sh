@@ -11,6 +11,8 @@ top=$(dirname "$here")
 bin=${REEVE_BIN:-$top/target/debug}
 root_bin=${REEVE_ROOT_BIN:-$top/target/root/debug}
 payload=$(mktemp -d)
+# The guest unpacks it with this mode, and its users start programs in it.
+chmod 0755 "$payload"
 trap 'rm -rf "$payload"' EXIT
 
 e2e=$("$here/build-e2e.sh")
@@ -31,7 +33,7 @@ set -euo pipefail
 modprobe zfs
 echo "guest: $(uname -sr), $(zfs version | head -n 1), $(systemctl --version | head -n 1), $(sudo --version | head -n 1)"
 eval "set -- $(cat arguments)"
-export REEVE_BIN=$PWD/bin REEVE_ROOT_BIN=$PWD/root-bin E2E=$PWD/e2e
+export REEVE_BIN=$PWD/bin REEVE_ROOT_BIN=$PWD/root-bin E2E=$PWD/e2e REEVE_HOST_SCRIPT=$PWD/demo/host.sh
 failed=()
 suite() {
   local from=$SECONDS

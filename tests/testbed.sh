@@ -12,8 +12,8 @@
 #   --no-install   the namespaces and the demo users only; install.sh is not run
 #
 # Environment: REEVE_BIN (default target/debug) has reeve, reeved, reeve-gate and reeve-fake-zfs; REEVE_ROOT_BIN
-# (default target/root/debug) has reeve-launcher and the wrappers. CMD sees REEVE_TESTBED=1, REEVE_E2E=1 and
-# REEVE_ZFS=real|fake. What is missing is an error: nothing is skipped.
+# (default target/root/debug) has reeve-launcher and the wrappers. CMD sees both under paths that every user can reach,
+# REEVE_TESTBED=1, REEVE_E2E=1 and REEVE_ZFS=real|fake. What is missing is an error: nothing is skipped.
 set -euo pipefail
 
 die() { echo "testbed: $*" >&2; exit 70; }
@@ -65,6 +65,7 @@ inside() {
     mount --bind "$state" "$scratch" || die "cannot bind $state"
   fi
   for dir in "${overlaid[@]}"; do overlay "$scratch" "$dir"; done
+  reach_programs "$scratch"
   private_run "$scratch"
   name_host
   make_users
@@ -101,6 +102,16 @@ private_run() {
     fi
   done
   mount --move "$new" /run
+}
+
+# What was built may lie below a home directory that only its owner enters; here any user starts the stand-ins.
+reach_programs() {
+  [ -d "$REEVE_BIN" ] || die "no $REEVE_BIN: make build"
+  mkdir -p "$1/bin" "$1/root-bin"
+  mount --bind "$REEVE_BIN" "$1/bin"
+  REEVE_BIN=$1/bin
+  [ ! -d "$REEVE_ROOT_BIN" ] || mount --bind "$REEVE_ROOT_BIN" "$1/root-bin"
+  REEVE_ROOT_BIN=$1/root-bin
 }
 
 name_host() {
