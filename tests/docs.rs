@@ -1,0 +1,75 @@
+//! What the documents show is what there is: links lead somewhere, the configuration that is shown is the default, the
+//! prompt is the one that people get.
+#![allow(clippy::unwrap_used, reason = "a test says what is wrong by failing")]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use reeve::gate::config::GateConfig;
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn read(path: &str) -> String {
+    fs::read_to_string(root().join(path)).unwrap()
+}
+
+/// Every page: those at the top, those of certificates, and all below `docs/`.
+fn pages() -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    let mut directories = vec![root().to_path_buf(), root().join("certs"), root().join("docs")];
+    while let Some(directory) = directories.pop() {
+        for entry in fs::read_dir(&directory).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() && path.starts_with(root().join("docs")) && directory != root() {
+                directories.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "md") {
+                found.push(path);
+            }
+        }
+    }
+    found
+}
+
+/// Where `](…)` points, without what stands behind `#`.
+fn links(text: &str) -> impl Iterator<Item = &str> {
+    let targets = text.split("](").skip(1).filter_map(|tail| tail.split(')').next());
+    targets.filter_map(|target| target.split('#').next())
+}
+
+#[test]
+fn every_link_within_the_documents_leads_somewhere() {
+    let mut wrong = Vec::new();
+    for page in pages() {
+        let text = fs::read_to_string(&page).unwrap();
+        let inside = links(&text).filter(|target| !target.is_empty() && !target.contains("://"));
+        let broken = inside.filter(|target| !page.parent().unwrap().join(target).exists());
+        wrong.extend(broken.map(|target| format!("{}: {target}", page.display())));
+    }
+    assert_eq!(wrong, Vec::<String>::new());
+}
+
+/// The block of TOML under a heading of the page on configuration.
+fn shown(heading: &str) -> String {
+    let page = read("docs/configuration.md");
+    let section = page.split_once(&format!("\n## `{heading}`\n")).unwrap().1;
+    section.split_once("```toml\n").unwrap().1.split_once("```").unwrap().0.to_owned()
+}
+
+#[test]
+fn the_gate_configuration_that_is_shown_is_the_default() {
+    let shown = shown("gate.toml");
+    assert!(GateConfig::parse("the page", &shown, "host01").is_ok(), "{shown}");
+    let with_defaults = shown.split_once("[signal]").unwrap().0;
+    let parse = |text| format!("{:?}", GateConfig::parse("the page", text, "host01").unwrap());
+    assert_eq!(parse(with_defaults), parse(""));
+}
+
+#[test]
+fn the_prompt_that_is_shown_is_the_one_that_people_get() {
+    let prompt = read("tests/golden/prompts/prompt.txt");
+    for page in ["README.md", "docs/approvals.md"] {
+        assert!(read(page).contains(prompt.trim_end()), "{page}");
+    }
+}
