@@ -6,6 +6,8 @@
     reason = "a test says what is wrong by failing"
 )]
 
+#[path = "api/admission.rs"]
+mod admission;
 #[path = "api/client.rs"]
 mod client;
 #[path = "api/endpoints.rs"]
@@ -14,5 +16,7 @@ mod endpoints;
 mod fake_gate;
 #[path = "api/host.rs"]
 mod host;
+#[path = "api/limits.rs"]
+mod limits;
 #[path = "api/pki.rs"]
 mod pki;

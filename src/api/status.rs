@@ -226,3 +226,6 @@ fn body(status: StatusCode, code: &str, title: &str, detail: &str) -> Map<String
     members.insert("code".to_owned(), json!(code));
     members
 }
+
+#[cfg(test)]
+mod tests;

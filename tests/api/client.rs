@@ -100,6 +100,10 @@ impl Client {
         Connection::Http2(sender)
     }
 
+    pub(crate) async fn http(&self, alpn: &str) -> Connection {
+        if alpn == "h2" { self.http2().await } else { self.http1().await }
+    }
+
     /// One request on a connection of its own.
     pub(crate) async fn get(&self, path: &str) -> Answer {
         self.http1().await.send(get(path)).await.unwrap()
@@ -135,11 +139,28 @@ impl Connection {
         }
     }
 
+    pub(crate) fn is_closed(&self) -> bool {
+        match self {
+            Self::Http1(sender) => sender.is_closed(),
+            Self::Http2(sender) => sender.is_closed(),
+        }
+    }
+
     pub(crate) async fn send(&mut self, request: Request<Full<Bytes>>) -> hyper::Result<Answer> {
         let (head, body) = self.begin(request).await?.into_parts();
         let body = body.collect().await?.to_bytes();
         Ok(Answer { status: head.status, headers: head.headers, body })
     }
+}
+
+/// One request without TLS, by its first line.
+pub(crate) async fn plain(address: SocketAddr, request: &str) -> String {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    stream.write_all(format!("{request}\r\nhost: h\r\nconnection: close\r\n\r\n").as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    answer
 }
 
 pub(crate) fn get(path: &str) -> Request<Full<Bytes>> {

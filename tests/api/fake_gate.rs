@@ -76,6 +76,12 @@ impl FakeGate {
         calls.filter(|call| !matches!(call, Call::Status | Call::Note(_))).collect()
     }
 
+    /// Who asked, but for what is asked every second.
+    pub(crate) fn callers(&self) -> Vec<String> {
+        let asked = self.shared.asked.lock().unwrap();
+        asked.iter().filter_map(|ask| ask.caller.clone()).map(String::from).collect()
+    }
+
     pub(crate) fn notes(&self) -> Vec<NetworkEvent> {
         let asked = self.shared.asked.lock().unwrap();
         let notes = asked.iter().filter_map(|ask| {

@@ -81,9 +81,8 @@ pub(crate) fn write(path: &std::path::Path, text: &str) {
 fn configuration(directory: &TempDir, more: &str) -> String {
     let at = directory.path().display();
     let me = nix::unistd::User::from_uid(nix::unistd::geteuid()).unwrap().unwrap().name;
-    let head = if more.contains("listen =") { "" } else { "listen = \"127.0.0.1:0\"\n" };
     format!(
-        "{head}gate_socket = \"{at}/gate.sock\"\ngate_user = \"{me}\"\n\
+        "listen = \"127.0.0.1:0\"\ngate_socket = \"{at}/gate.sock\"\ngate_user = \"{me}\"\n\
          tls.certificate = \"{at}/server.pem\"\ntls.key = \"{at}/server.key\"\n\
          tls.client_ca = \"{at}/ca.pem\"\ntls.crl = \"{at}/ca.crl\"\n{more}\n\
          [[identity]]\nuri = \"{LIBRARIAN}\"\nprincipal = \"librarian\"\n"
@@ -110,6 +109,13 @@ impl Host {
     /// A client with this certificate.
     pub(crate) fn client(&self, leaf: &Leaf) -> Client {
         Client::new(self.address, &self.ca.pem, Some(leaf))
+    }
+
+    /// What the loopback listener says.
+    pub(crate) async fn metrics(&self) -> String {
+        let answer = crate::client::plain(self.metrics.unwrap(), "GET /metrics HTTP/1.1").await;
+        assert!(answer.starts_with("HTTP/1.1 200 OK"), "{answer}");
+        answer
     }
 
     pub(crate) fn librarian(&self) -> Client {
