@@ -12,6 +12,8 @@ mod admission;
 mod client;
 #[path = "api/endpoints.rs"]
 mod endpoints;
+#[path = "api/events.rs"]
+mod events;
 #[path = "api/fake_gate.rs"]
 mod fake_gate;
 #[path = "api/host.rs"]
@@ -20,3 +22,5 @@ mod host;
 mod limits;
 #[path = "api/pki.rs"]
 mod pki;
+#[path = "api/process.rs"]
+mod process;

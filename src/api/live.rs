@@ -46,7 +46,7 @@ pub enum LiveError {
     #[error("{}: holds a certificate that is no authority's", .0.display())]
     Authority(PathBuf),
     /// A revocation list cannot be used.
-    #[error("{} {source}", path.display())]
+    #[error("{}: cannot be used as tls.crl", path.display())]
     Revocation {
         /// Which file.
         path: PathBuf,

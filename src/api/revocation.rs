@@ -18,16 +18,16 @@ use super::refusal::Refusal;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RevocationError {
     /// It is no list, or bytes follow it.
-    #[error("is not a revocation list in PEM")]
+    #[error("it is not a revocation list in PEM")]
     Malformed,
     /// None of the configured authorities signed it.
-    #[error("holds a revocation list that none of the authorities in `client_ca` signed")]
+    #[error("it holds a list that none of the authorities in `client_ca` signed")]
     Stranger,
     /// It covers some certificates only, or in a way that is not known here.
-    #[error("holds a revocation list with a critical extension; only complete lists are read")]
+    #[error("it holds a list with a critical extension; only complete lists are read")]
     Partial,
     /// It does not say until when it holds.
-    #[error("holds a revocation list without nextUpdate")]
+    #[error("it holds a list without nextUpdate")]
     Endless,
 }
 

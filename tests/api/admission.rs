@@ -241,7 +241,11 @@ async fn a_bad_reload_keeps_what_was_in_force_and_says_so() {
         ("server.key", Ca::new("x").client(LIBRARIAN).key, "the server's certificate and key cannot be used"),
         ("server.pem", String::new(), "holds no certificate in PEM"),
         ("ca.pem", host.librarian.pem.clone(), "holds a certificate that is no authority's"),
-        ("ca.crl", Ca::new("reeve test CA").crl(&[], time::Duration::days(1)), "none of the authorities"),
+        (
+            "ca.crl",
+            Ca::new("reeve test CA").crl(&[], time::Duration::days(1)),
+            "ca.crl: cannot be used as tls.crl",
+        ),
     ] {
         let before = good(name);
         host.write(name, &bad);
