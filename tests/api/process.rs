@@ -72,7 +72,8 @@ impl Reeved {
 
 fn wait_for(log: &Receiver<String>, words: &str) -> String {
     loop {
-        let line = log.recv_timeout(Duration::from_secs(10)).expect(words);
+        let line =
+            log.recv_timeout(Duration::from_secs(10)).unwrap_or_else(|_| panic!("{words}: not in the log"));
         if line.contains(words) {
             return line.replace("\u{1b}[0m", "").replace("\u{1b}[3m", "").replace("\u{1b}[2m", "");
         }

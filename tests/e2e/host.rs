@@ -35,20 +35,23 @@ impl Answer {
 pub fn up() {
     static UP: OnceLock<()> = OnceLock::new();
     UP.get_or_init(|| {
-        assert_eq!(std::env::var("REEVE_TESTBED").as_deref(), Ok("1"), "run it by `make e2e`, inside tests/testbed.sh");
+        assert_eq!(
+            std::env::var("REEVE_TESTBED").as_deref(),
+            Ok("1"),
+            "run it by `make e2e`, inside tests/testbed.sh"
+        );
         for dataset in ["tank/media", "tank/vm", "tank/archive"] {
             zfs(&["create", dataset]);
         }
         script(&["up"]);
-        wait_until("the approval channel is up", || {
-            get("librarian", "/health").body["approvals"] == "up"
-        });
+        wait_until("the approval channel is up", || get("librarian", "/health").body["approvals"] == "up");
     });
 }
 
 /// `demo/host.sh`, beside the suite in the virtual machine, in the tree elsewhere.
 pub fn script(args: &[&str]) {
-    let script = std::env::var("REEVE_HOST_SCRIPT").unwrap_or_else(|_| concat!(env!("CARGO_MANIFEST_DIR"), "/demo/host.sh").to_owned());
+    let script = std::env::var("REEVE_HOST_SCRIPT")
+        .unwrap_or_else(|_| concat!(env!("CARGO_MANIFEST_DIR"), "/demo/host.sh").to_owned());
     let output = Command::new("/bin/bash").arg(script).args(args).output().unwrap();
     assert!(output.status.success(), "host.sh {args:?}: {}", String::from_utf8_lossy(&output.stderr));
 }
@@ -132,7 +135,11 @@ pub fn people(command: &Value) -> Value {
 /// Everything that a person was sent so far.
 pub fn messages(of: &str) -> Vec<String> {
     let told = people(&json!({"do": "messages", "of": of}));
-    let texts = told["messages"].as_array().unwrap().iter().map(|message| message["text"].as_str().unwrap().to_owned());
+    let texts = told["messages"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|message| message["text"].as_str().unwrap().to_owned());
     texts.collect()
 }
 
@@ -140,7 +147,8 @@ pub fn messages(of: &str) -> Vec<String> {
 pub fn prompt(of: &str, words: &[&str]) -> String {
     let mut found = None;
     wait_until(&format!("{of} is asked about {words:?}"), || {
-        let is_it = |text: &&String| text.contains("   or   ") && words.iter().all(|word| text.contains(word));
+        let is_it =
+            |text: &&String| text.contains("   or   ") && words.iter().all(|word| text.contains(word));
         found = messages(of).iter().rev().find(is_it).cloned();
         found.is_some()
     });

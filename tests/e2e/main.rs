@@ -1,6 +1,15 @@
 //! The whole of Reeve on an installed host: real users, real sudo, the production paths. `make e2e` runs it inside
 //! `tests/testbed.sh`, on the ZFS fake; `make test-real` on real OpenZFS in a virtual machine.
-#![allow(clippy::unwrap_used, clippy::disallowed_methods, clippy::panic, clippy::indexing_slicing, clippy::expect_used, missing_docs, unreachable_pub, reason = "tests, which act as the host's users")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::expect_used,
+    missing_docs,
+    unreachable_pub,
+    reason = "tests, which act as the host's users"
+)]
 
 mod host;
 mod main_line;

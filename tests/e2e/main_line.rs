@@ -10,7 +10,8 @@ fn a_read_and_a_snapshot_run_at_once_and_are_recorded_step_by_step() {
     let listed = zfs_op("librarian", "list", "tank/media", json!({}));
     assert_eq!((listed.code, listed.state()), (200, "succeeded"), "{listed:?}");
     assert_eq!(listed.body["result"]["items"][0]["name"], "tank/media");
-    let taken = op("librarian", json!({"kind": "zfs", "resource": "tank/media", "args": ["snapshot", "main-1"]}));
+    let taken =
+        op("librarian", json!({"kind": "zfs", "resource": "tank/media", "args": ["snapshot", "main-1"]}));
     assert_eq!((taken.code, taken.state()), (200, "succeeded"), "{taken:?}");
     assert_eq!(taken.body["verified"], true);
     assert_eq!(taken.body["undo"]["op"]["op"], "destroy");
@@ -22,14 +23,20 @@ fn a_read_and_a_snapshot_run_at_once_and_are_recorded_step_by_step() {
 fn a_destroy_waits_for_a_person_who_has_only_what_the_phone_shows() {
     up();
     zfs(&["snapshot", "tank/media@old-1"]);
-    let asked = op("librarian", json!({
-        "kind": "zfs", "op": "destroy", "resource": "tank/media@old-1", "reason": "weekly cleanup",
-        "metadata": {"run_id": "r-17", "on_behalf_of": "carol"}
-    }));
+    let asked = op(
+        "librarian",
+        json!({
+            "kind": "zfs", "op": "destroy", "resource": "tank/media@old-1", "reason": "weekly cleanup",
+            "metadata": {"run_id": "r-17", "on_behalf_of": "carol"}
+        }),
+    );
     assert_eq!((asked.code, asked.state()), (202, "pending"), "{asked:?}");
     assert_eq!(asked.body["approval"]["needed"], 1);
     let prompt = prompt("alice", &["zfs destroy tank/media@old-1"]);
-    assert!(prompt.contains("librarian") && prompt.contains("weekly cleanup") && prompt.contains("NO UNDO"), "{prompt}");
+    assert!(
+        prompt.contains("librarian") && prompt.contains("weekly cleanup") && prompt.contains("NO UNDO"),
+        "{prompt}"
+    );
     assert!(exists("tank/media@old-1"));
     say("alice", &format!("confirm {}", token(&prompt).to_lowercase().replace('-', " ")));
     let done = end_of("librarian", &asked.id());
@@ -51,7 +58,9 @@ fn a_token_is_in_nothing_but_peoples_phones() {
     let pending = get("librarian", "/pending");
     let state = get("librarian", &format!("/host/op/{}", asked.id()));
     let bare = token.replace('-', "");
-    for seen in [asked.body.to_string(), pending.body.to_string(), state.body.to_string(), everything_written()] {
+    for seen in
+        [asked.body.to_string(), pending.body.to_string(), state.body.to_string(), everything_written()]
+    {
         assert!(!seen.contains(&token) && !seen.contains(&bare), "the token is in {seen}");
     }
     say("alice", &format!("DENY {token}"));
@@ -126,11 +135,16 @@ fn a_stolen_number_does_not_vote() {
     people(&json!({"do": "new_identity", "of": "bob", "fingerprint": "c3".repeat(32), "trust": "UNTRUSTED"}));
     say("bob", &format!("CONFIRM {token}"));
     wait_until("the vote is recorded as not counted", || {
-        std::fs::read_to_string(AUDIT).unwrap().lines().any(|line| line.contains("\"by\":\"bob\"") && line.contains("\"counted\":false"))
+        std::fs::read_to_string(AUDIT)
+            .unwrap()
+            .lines()
+            .any(|line| line.contains("\"by\":\"bob\"") && line.contains("\"counted\":false"))
     });
     assert_eq!(get("librarian", &format!("/host/op/{}", asked.id())).state(), "pending");
     assert!(exists("tank/media@old-5"));
-    people(&json!({"do": "new_identity", "of": "bob", "fingerprint": "b2".repeat(32), "trust": "TRUSTED_VERIFIED"}));
+    people(
+        &json!({"do": "new_identity", "of": "bob", "fingerprint": "b2".repeat(32), "trust": "TRUSTED_VERIFIED"}),
+    );
     say("alice", &format!("DENY {token}"));
     assert_eq!(end_of("librarian", &asked.id()).state(), "refused");
 }
