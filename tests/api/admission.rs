@@ -231,8 +231,9 @@ async fn an_authority_without_a_list_has_its_callers_refused_unless_no_list_is_c
 async fn a_bad_reload_keeps_what_was_in_force_and_says_so() {
     let host = Host::with(METRICS).await;
     let client = host.librarian();
-    let reload =
-        async |what: &str| host.handle.reload().await.err().map(|error| error.to_string()).expect(what);
+    let reload = async |what: &str| {
+        host.handle.reload().await.err().map_or_else(|| panic!("{what} was taken"), |error| error.to_string())
+    };
     let ok = "reeve_config_last_reload_successful 1";
     assert!(host.metrics().await.contains(ok));
     let good = |name: &str| std::fs::read_to_string(host.directory.path().join(name)).unwrap();
