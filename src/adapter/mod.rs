@@ -35,6 +35,13 @@ pub fn is_plain_read(op: &Operation) -> bool {
     }
 }
 
+/// Whether a refusal of the plan says that what the operation would remove is gone already.
+pub fn is_gone(op: &Operation, refusal: &PlanRefusal) -> bool {
+    match op {
+        Operation::Zfs(zfs) => zfs::is_gone(zfs, refusal),
+    }
+}
+
 /// Reads the host and says what the operation would do, and by which steps.
 ///
 /// # Errors

@@ -62,6 +62,7 @@ fn run(args: &Args) -> Result<(), Failure> {
             tracing_subscriber::fmt()
                 .with_env_filter(tracing_subscriber::EnvFilter::try_new(&config.log)?)
                 .with_writer(std::io::stderr)
+                .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()))
                 .init();
             // Two threads decide; what blocks has its own.
             let runtime =
@@ -88,6 +89,8 @@ async fn serve(path: PathBuf, config: GateConfig, passed: Option<Passed>) -> Res
     sd_notify::notify(&[sd_notify::NotifyState::Ready])?;
     tracing::info!(socket = %socket.display(), "the gate is open");
     until_told(&gate).await?;
+    sd_notify::notify(&[sd_notify::NotifyState::Stopping])?;
+    gate.drain().await;
     serving.abort();
     gate.stop().await;
     Ok(())

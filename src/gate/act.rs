@@ -5,22 +5,29 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use tokio::sync::OwnedMutexGuard;
 
 use super::decide::Decided;
 use super::live::Cell;
 use super::permit::{Cleared, Permit, binding};
-use super::protocol::Problem;
+use super::protocol::{Problem, ProblemKind};
 use super::record::Unrecorded;
 use super::{Gate, millis};
-use crate::adapter::{self, Effects, Happened, Plan, PlanRefusal, Rule, Verification};
+use crate::adapter::{self, Effects, Happened, Plan, Verification};
 use crate::approval::prompt::Outcome as Told;
-use crate::audit::{Event, EventKind};
-use crate::job::{Job, Outcome, State};
+use crate::audit::{Event, EventKind, Receipt};
+use crate::job::{BootTime, Job, Outcome, State};
 use crate::operation::Effect;
 use crate::policy::Verdict;
 
-/// How long to wait between attempts to record an outcome: what has happened is not forgotten because the log is full.
+/// How long to wait between attempts to record an outcome, at first and at most: what has happened is not forgotten
+/// because the log is full.
 const RECORD_AGAIN: Duration = Duration::from_millis(500);
+const RECORD_AT_LAST: Duration = Duration::from_secs(30);
+/// How long to wait before the host is looked at again.
+const LOOK_AGAIN: Duration = Duration::from_millis(500);
+/// How often the same operation is decided anew because the host moved under it.
+const MOST_CHANGES: usize = 3;
 
 /// What an execution came to.
 pub(super) struct End {
@@ -35,7 +42,7 @@ enum Ready {
     Go(Plan, Cleared),
     Nothing,
     Moved(Plan),
-    Not(PlanRefusal),
+    Not(String),
 }
 
 /// Carries out one operation, one at a time in each place, to its end.
@@ -47,8 +54,7 @@ pub(super) fn run(
     permit: Permit,
 ) -> Pin<Box<dyn Future<Output = ()> + Send>> {
     Box::pin(async move {
-        let place = place(&*cell.job.lock().await);
-        let turn = gate.live.turn_of(&place).lock_owned().await;
+        let turn = gate.turn(&cell).await;
         let acted = gate.act(&cell, permit).await;
         drop(turn);
         if let Err(problem) = acted {
@@ -65,6 +71,12 @@ fn place(job: &Job) -> String {
 }
 
 impl Gate {
+    /// Waits until nothing else changes the place that the operation changes.
+    pub(super) async fn turn(&self, cell: &Cell) -> OwnedMutexGuard<()> {
+        let place = place(&*cell.job.lock().await);
+        self.live.turn_of(&place).lock_owned().await
+    }
+
     async fn act(self: &Arc<Self>, cell: &Arc<Cell>, permit: Permit) -> Result<(), Problem> {
         let job = cell.job.lock().await.clone();
         if job.state != State::Approved {
@@ -87,7 +99,7 @@ impl Gate {
                 self.metrics.operation_took(operation.kind(), operation.name(), took);
             }
             Ready::Nothing => self.finish(cell, End::nothing_left(), EventKind::Outcome).await,
-            Ready::Not(refusal) => self.finish(cell, End::failed(refusal.reason), EventKind::Outcome).await,
+            Ready::Not(why) => self.finish(cell, End::failed(why), EventKind::Outcome).await,
             Ready::Moved(plan) => self.moved(cell, plan).await?,
         }
         Ok(())
@@ -96,24 +108,32 @@ impl Gate {
     /// An approval is not kept for a better moment: what was approved at noon does not run at night.
     fn too_late(&self, job: &Job) -> bool {
         let window = u64::try_from(self.approvals.execute_within.as_millis()).unwrap_or(u64::MAX);
-        job.approval.is_some() && self.now_ms() > job.changed_at().saturating_add(window)
+        let by_wall = self.now_ms() > job.changed_at().saturating_add(window);
+        let by_boot = job.approved_at.as_ref().is_some_and(|at| {
+            let until = BootTime { boot_id: at.boot_id.clone(), ms: at.ms.saturating_add(window) };
+            at.boot_id == self.identity.boot_id && self.is_past(&until)
+        });
+        by_wall || by_boot
     }
 
     async fn ready(&self, job: &Job, permit: Permit) -> Result<Ready, Problem> {
         let plan = match self.plan(&job.submission.operation).await? {
             Ok(plan) => plan,
-            Err(refusal) => {
-                let is_gone =
-                    refusal.rule == Rule::ZfsNotFound && job.submission.operation.effect() == Effect::Destroy;
-                return Ok(if is_gone { Ready::Nothing } else { Ready::Not(refusal) });
+            Err(refusal) if adapter::is_gone(&job.submission.operation, &refusal) => {
+                return Ok(Ready::Nothing);
             }
+            Err(refusal) => return Ok(Ready::Not(refusal.reason)),
         };
         if plan.settled {
             return Ok(Ready::Nothing);
         }
-        let binds = binding(&job.submission.operation, &plan, &self.rules.load().revision);
+        let rules = self.rules.load_full();
+        let Some(run_as) = rules.run_as(&job.principal, &job.submission) else {
+            return Ok(Ready::Not("the caller's contract does not grant this any more".to_owned()));
+        };
+        let binds = binding(&job.submission.operation, &plan, &rules.revision);
         let within = job.effects().is_some_and(|shown| Effects::within_bounds(shown, &plan.effects));
-        Ok(match permit.clear(&binds) {
+        Ok(match permit.clear(&binds, run_as) {
             Some(cleared) if within => Ready::Go(plan, cleared),
             Some(_) | None => Ready::Moved(plan),
         })
@@ -165,8 +185,25 @@ impl Gate {
         end
     }
 
-    /// After a step whose end nobody saw: the host is read, nothing is run again.
-    pub(super) async fn look_into(&self, job: &Job, plan: &Plan, why: &str) -> End {
+    /// After a step whose end nobody saw: the host is read until it shows everything, or until nothing of what was
+    /// granted can run any more. Nothing is run again.
+    pub(super) async fn look_into(&self, cell: &Cell, plan: &Plan, why: &str) -> End {
+        loop {
+            let job = cell.job.lock().await.clone();
+            let end = self.look(&job, plan, why).await;
+            let at_rest = job.may_run_until.as_ref().is_none_or(|until| self.is_past(until));
+            if at_rest || end.state == State::Succeeded {
+                return end;
+            }
+            tokio::time::sleep(LOOK_AGAIN).await;
+        }
+    }
+
+    /// What the host shows now of a plan that was begun.
+    pub(super) async fn look(&self, job: &Job, plan: &Plan, why: &str) -> End {
+        if job.submission.operation.effect() == Effect::Read {
+            return End::failed(why.to_owned());
+        }
         let (host, operation, checked) =
             (Arc::clone(&self.host), job.submission.operation.clone(), plan.clone());
         let look =
@@ -188,20 +225,39 @@ impl Gate {
             .with("difference", json!(difference));
         self.advance(cell, &mut job, State::Superseded, event).await?;
         self.tell(&job, &Told::PlanChanged { difference }).await;
+        let times = job.history.iter().filter(|change| change.state == State::Superseded).count();
         let mut anew = Job::clone(&job);
-        anew.approval = None;
-        let decided = self.decide(&mut anew).await;
-        *job = anew;
         drop(job);
+        if times > MOST_CHANGES {
+            return Err(Problem::new(
+                ProblemKind::PlanRefused,
+                "the host changes faster than it can be approved; nothing ran",
+            ));
+        }
+        // Nobody else takes a superseded job on, so the lock need not be held while host and policy are asked.
+        let decided = self.decide(&mut anew).await;
+        let mut job = cell.job.lock().await;
+        (job.decision, job.plan) = (anew.decision, anew.plan);
+        drop(job);
+        self.go_on_after(cell, decided).await
+    }
+
+    async fn go_on_after(
+        self: &Arc<Self>,
+        cell: &Arc<Cell>,
+        decided: Result<Decided, Problem>,
+    ) -> Result<(), Problem> {
         match decided {
-            Err(problem) => {
+            Err(problem) if problem.kind == ProblemKind::Denied => {
                 let mut job = cell.job.lock().await;
-                job.outcome.error = Some(problem.detail);
-                let event = self.event(EventKind::Outcome, &job);
+                let event = self.event(EventKind::Outcome, &job).with("why", problem.detail.as_str());
                 self.advance(cell, &mut job, State::Denied, event).await?;
+                job.outcome.error = Some(problem.detail);
+                self.tell(&job, &Told::Refused { by: "the rules".to_owned() }).await;
             }
+            Err(problem) => return Err(problem),
             Ok(Decided::Settled) => self.finish(cell, End::nothing_left(), EventKind::Outcome).await,
-            Ok(Decided::Review) => self.ask(cell).await?,
+            Ok(Decided::Review) => self.ask(cell, None).await?,
             Ok(Decided::Allowed(permit)) => {
                 let mut job = cell.job.lock().await;
                 let event = self.event(EventKind::Plan, &job).with("verdict", Verdict::Allow.as_str());
@@ -226,35 +282,50 @@ impl Gate {
 
     /// Records an end, keeps it, tells people. It waits for a log that takes nothing: what happened must be recorded.
     pub(super) async fn finish(&self, cell: &Cell, end: End, kind: EventKind) {
+        let (mut receipt, mut pause) = (None, RECORD_AGAIN);
         loop {
-            let mut job = cell.job.lock().await;
-            if job.state.is_final() {
-                return;
-            }
-            let event = end_event(self.event(kind, &job), &end);
-            let before = std::mem::replace(&mut job.outcome, end.outcome.clone());
-            match self.advance(cell, &mut job, end.state, event).await {
-                Ok(()) => {
-                    self.tell(&job, &end.told).await;
-                    return;
-                }
+            match self.try_finish(cell, &end, kind, &mut receipt).await {
+                Ok(()) => return,
                 Err(Unrecorded::Illegal(error)) => {
                     tracing::error!(error = &error as &dyn std::error::Error, "an end does not follow");
-                    job.outcome = before;
                     return;
                 }
                 Err(error) => {
-                    tracing::error!(
-                        error = &error as &dyn std::error::Error,
-                        operation = job.id,
-                        "an end is not recorded yet"
-                    );
-                    job.outcome = before;
+                    tracing::error!(error = &error as &dyn std::error::Error, "an end is not recorded yet");
                 }
             }
-            drop(job);
-            tokio::time::sleep(RECORD_AGAIN).await;
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(RECORD_AT_LAST);
         }
+    }
+
+    /// One attempt. What the audit log has taken is not written to it again.
+    async fn try_finish(
+        &self,
+        cell: &Cell,
+        end: &End,
+        kind: EventKind,
+        receipt: &mut Option<Receipt>,
+    ) -> Result<(), Unrecorded> {
+        let mut job = cell.job.lock().await;
+        if job.state.is_final() {
+            return Ok(());
+        }
+        Job::clone(&job).become_state(end.state, self.now_ms())?;
+        let recorded = match *receipt {
+            Some(recorded) => recorded,
+            None => {
+                let event = end_event(self.event(kind, &job), end).with("state", end.state.as_str());
+                *receipt.insert(self.record(event).await?)
+            }
+        };
+        let before = std::mem::replace(&mut job.outcome, end.outcome.clone());
+        if let Err(error) = self.commit(cell, &mut job, end.state, recorded).await {
+            job.outcome = before;
+            return Err(error);
+        }
+        self.tell(&job, &end.told).await;
+        Ok(())
     }
 }
 

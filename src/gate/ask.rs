@@ -9,15 +9,22 @@ use super::live::Cell;
 use super::permit::binding;
 use super::protocol::{Envelope, Problem, ProblemKind};
 use super::record::Unrecorded;
+use super::submit::Order;
 use super::{Gate, from_millis};
 use crate::adapter::{Object, Plan};
-use crate::approval::people::People;
 use crate::approval::prompt::{ObjectLine, PromptFacts, Undo, prompt};
 use crate::approval::token::Token;
 use crate::approval::vote::SentPrompt;
 use crate::audit::EventKind;
 use crate::job::{Approval, Job, State};
 use crate::policy::ReviewTerms;
+
+/// What people are about to be told.
+struct Asked {
+    approval: Approval,
+    text: String,
+    excluded: Vec<String>,
+}
 
 impl Gate {
     /// The caller's operation that already waits for the same: one intent is one approval.
@@ -26,7 +33,12 @@ impl Gate {
         for cell in self.live.all() {
             let other = cell.job.lock().await;
             let same = other.principal == job.principal && other.submission.operation.digest() == digest;
-            if same && matches!(other.state, State::Pending | State::Approved | State::Executing) {
+            if same
+                && matches!(
+                    other.state,
+                    State::Pending | State::Superseded | State::Approved | State::Executing
+                )
+            {
                 return Ok(Some(self.envelope(&other)));
             }
         }
@@ -42,18 +54,22 @@ impl Gate {
             self.metrics.approval_ended("no_channel", Duration::ZERO);
             return Err(Problem::new(ProblemKind::NoChannel, format!("{none}; nobody was asked")));
         }
-        let digest = job.submission.operation.digest();
+        if let Some((left, id)) = self.cooling.left(job, self.now_ms()) {
+            return Err(Problem {
+                retry_after: Some(left),
+                operation: Some(id),
+                ..Problem::new(
+                    ProblemKind::CoolDown,
+                    "the same was refused, left unanswered or taken back a moment ago",
+                )
+            });
+        }
         let (mut own, mut overall) = (0, 0);
         for cell in self.live.all() {
             let other = cell.job.lock().await;
             if other.state == State::Pending {
                 overall += 1;
                 own += usize::from(other.principal == job.principal);
-            }
-            let was_refused = matches!(other.state, State::Refused | State::Expired);
-            let same = other.principal == job.principal && other.submission.operation.digest() == digest;
-            if was_refused && same {
-                self.cooled_down(&other)?;
             }
         }
         if own >= self.approvals.per_principal || overall >= self.approvals.overall {
@@ -67,32 +83,53 @@ impl Gate {
         Ok(())
     }
 
-    fn cooled_down(&self, other: &Job) -> Result<(), Problem> {
-        let cool_down = u64::try_from(self.approvals.cool_down.as_millis()).unwrap_or(u64::MAX);
-        let until = other.changed_at().saturating_add(cool_down);
-        let left = until.saturating_sub(self.now_ms());
-        if left == 0 {
-            return Ok(());
+    /// Asks people. When too few could be told, the operation fails at once instead of waiting for nobody.
+    ///
+    /// The caller's next submission may be decided as soon as this one waits: from then on a retry joins it.
+    pub(super) async fn ask(&self, cell: &Arc<Cell>, order: Option<Order>) -> Result<(), Problem> {
+        let asked = self.set_pending(cell).await?;
+        drop(order);
+        let terms = asked.approval.terms.clone();
+        let people = self.people.load_full();
+        let mut told = 0;
+        for person in people.eligible(terms.group(), &asked.excluded) {
+            match self.channel.send(person, &asked.text, None).await {
+                Ok(sent) => {
+                    told += 1;
+                    self.note_prompt(
+                        cell,
+                        &asked.approval.id,
+                        SentPrompt { approver: person.name.clone(), timestamp: sent.timestamp },
+                    )
+                    .await;
+                }
+                Err(error) => {
+                    tracing::warn!(
+                        approver = person.name,
+                        error = &error as &dyn std::error::Error,
+                        "a prompt was not sent"
+                    );
+                }
+            }
         }
-        let what = format!("the same was {} a moment ago", other.state.as_str());
-        Err(Problem {
-            retry_after: Some(left.div_ceil(1000)),
-            operation: Some(other.id.clone()),
-            ..Problem::new(ProblemKind::CoolDown, what)
-        })
+        if told < terms.approvals() {
+            return self
+                .cannot_ask(cell, "too few of the people could be told", ProblemKind::NoChannel)
+                .await;
+        }
+        Ok(())
     }
 
-    /// Asks people. When nobody could be told, the operation fails at once instead of waiting for nobody.
-    pub(super) async fn ask(&self, cell: &Arc<Cell>) -> Result<(), Problem> {
+    /// Makes the approval and takes the job to Pending, recorded and stored, before anybody is told.
+    async fn set_pending(&self, cell: &Arc<Cell>) -> Result<Asked, Problem> {
         let mut job = cell.job.lock().await;
         let token = Token::generate().map_err(|_error| {
             Problem::new(ProblemKind::Unavailable, "the host gives no randomness; nothing ran")
         })?;
         let approval = self.approval(&job, &token)?;
-        let text = match self.prompt_text(&job, &approval, &token) {
-            Ok(text) => text,
-            Err(why) => return self.cannot_ask(cell, &mut job, &why.to_string(), ProblemKind::Denied).await,
-        };
+        let text = self
+            .prompt_text(&job, &approval, &token)
+            .map_err(|why| Problem::new(ProblemKind::Denied, format!("{why}, so nobody can approve it")))?;
         let event = self
             .event(EventKind::ApprovalAsked, &job)
             .with("approval", approval.id.as_str())
@@ -101,55 +138,53 @@ impl Gate {
             .with("group", json!(approval.terms.group()))
             .with("expires_at", approval.expires_at)
             .with("token_sha256", json!(approval.token));
-        let (people, terms, excluded) = (self.people.load_full(), approval.terms.clone(), excluded(&job));
-        job.approval = Some(approval);
-        self.advance(cell, &mut job, State::Pending, event).await?;
-        self.metrics.approvals_pending.inc();
-        // Sending may take long, and votes of those who were told first must not wait for it.
-        drop(job);
-        let prompts = self.send_prompts(&people, &terms, &excluded, &text).await;
-        let told = prompts.len();
-        let mut job = cell.job.lock().await;
-        if let Some(approval) = job.approval.as_mut() {
-            approval.prompts.extend(prompts);
+        let before = job.approval.replace(approval.clone());
+        if let Err(error) = self.advance(cell, &mut job, State::Pending, event).await {
+            job.approval = before;
+            return Err(error.into());
         }
-        self.keep(&job).await?;
-        if job.state == State::Pending && told < usize::try_from(terms.approvals()).unwrap_or(usize::MAX) {
-            self.metrics.approvals_pending.dec();
-            return self
-                .cannot_ask(cell, &mut job, "too few of the people could be told", ProblemKind::NoChannel)
-                .await;
-        }
-        Ok(())
+        Ok(Asked { approval, text, excluded: excluded(&job) })
     }
 
-    async fn cannot_ask(
-        &self,
-        cell: &Cell,
-        job: &mut tokio::sync::MutexGuard<'_, Job>,
-        why: &str,
-        kind: ProblemKind,
-    ) -> Result<(), Problem> {
+    /// Keeps which message a person got, so that a reply to it counts. Without it the token still does.
+    async fn note_prompt(&self, cell: &Cell, approval: &str, prompt: SentPrompt) {
+        let mut job = cell.job.lock().await;
+        let Some(own) = job.approval.as_mut().filter(|own| own.id == approval) else { return };
+        own.prompts.push(prompt);
+        if let Err(error) = self.keep(&job).await {
+            tracing::error!(
+                error = &error as &dyn std::error::Error,
+                operation = job.id,
+                "a prompt is not kept"
+            );
+        }
+    }
+
+    async fn cannot_ask(&self, cell: &Cell, why: &str, kind: ProblemKind) -> Result<(), Problem> {
+        let mut job = cell.job.lock().await;
+        if job.state != State::Pending {
+            return Ok(());
+        }
+        let event = self.event(EventKind::ApprovalClosed, &job).with("outcome", "not_asked").with("why", why);
+        self.advance(cell, &mut job, State::Failed, event).await?;
         job.outcome.error = Some(format!("{why}; nothing ran"));
-        let event = self.event(EventKind::ApprovalClosed, job).with("outcome", "not_asked").with("why", why);
-        self.advance(cell, job, State::Failed, event).await?;
         self.metrics.approval_ended("no_channel", Duration::ZERO);
         Err(Problem { operation: Some(job.id.clone()), ..Problem::new(kind, format!("{why}; nothing ran")) })
     }
 
     fn approval(&self, job: &Job, token: &Token) -> Result<Approval, Problem> {
         let plan = job.plan.as_ref().ok_or_else(|| Problem::from(Unrecorded::Thread))?;
+        let decision = job.decision.as_ref().ok_or_else(|| Problem::from(Unrecorded::Thread))?;
         let (terms, now) = (terms_of(job), self.now_ms());
         let ttl = u64::try_from(terms.ttl().as_millis()).unwrap_or(u64::MAX);
         Ok(Approval {
             id: self.new_id("ap")?,
             token: token.hash(),
-            binds: binding(&job.submission.operation, plan, &self.rules.load().revision),
+            binds: binding(&job.submission.operation, plan, &decision.revision),
             prompts: Vec::new(),
             created_at: now,
             expires_at: now.saturating_add(ttl),
-            expires_boot_ms: self.boot_ms().saturating_add(ttl),
-            boot_id: self.identity.boot_id.clone(),
+            expires_boot: self.boot_time(terms.ttl()),
             confirmed_by: Vec::new(),
             denied_by: None,
             terms,
@@ -186,41 +221,10 @@ impl Gate {
         })
     }
 
-    async fn send_prompts(
-        &self,
-        people: &People,
-        terms: &ReviewTerms,
-        excluded: &[String],
-        text: &str,
-    ) -> Vec<SentPrompt> {
-        let mut prompts = Vec::new();
-        for person in people.eligible(terms.group(), excluded) {
-            match self.channel.send(person, text, None).await {
-                Ok(sent) => {
-                    prompts.push(SentPrompt { approver: person.name.clone(), timestamp: sent.timestamp })
-                }
-                Err(error) => {
-                    tracing::warn!(
-                        approver = person.name,
-                        error = &error as &dyn std::error::Error,
-                        "a prompt was not sent"
-                    );
-                }
-            }
-        }
-        prompts
-    }
-
     /// Counts an approval that ended.
     pub(super) fn approval_closed(&self, job: &Job, how: &str) {
         let asked_at = job.approval.as_ref().map_or(0, |approval| approval.created_at);
-        self.metrics.approvals_pending.dec();
         self.metrics.approval_ended(how, Duration::from_millis(self.now_ms().saturating_sub(asked_at)));
-    }
-
-    /// Milliseconds since boot.
-    pub(super) fn boot_ms(&self) -> u64 {
-        u64::try_from(self.clock.boot().as_millis()).unwrap_or(u64::MAX)
     }
 }
 

@@ -120,7 +120,7 @@ async fn write_requests(
 }
 
 async fn read_replies(mut reader: BufReader<OwnedReadHalf>, waiting: &Waiting) {
-    while let Some(reply) = read_frame::<Reply>(&mut reader).await {
+    while let Some(reply) = read_frame::<Reply>(&mut reader, MAX_FRAME).await {
         if let Some(reply_to) = lock(waiting).remove(&reply.id) {
             // A caller that has hung up no longer wants the answer.
             drop(reply_to.send(reply));
@@ -135,9 +135,10 @@ fn lock(waiting: &Waiting) -> std::sync::MutexGuard<'_, HashMap<u64, oneshot::Se
 /// Reads one frame; nothing at the end of the stream, at a frame that is too long, and at one that is not of the protocol.
 pub async fn read_frame<T: serde::de::DeserializeOwned>(
     reader: &mut (impl AsyncReadExt + Unpin),
+    longest: usize,
 ) -> Option<T> {
     let length = usize::try_from(reader.read_u32_le().await.ok()?).ok()?;
-    if length > MAX_FRAME {
+    if length > longest {
         return None;
     }
     let mut body = vec![0; length];

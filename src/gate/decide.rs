@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::Gate;
-use super::permit::{Permit, binding};
+use super::permit::Permit;
 use super::protocol::{Answer, Decision, Problem, ProblemKind};
 use super::record::Unrecorded;
 use super::rules::{Question, Rules};
@@ -33,7 +33,7 @@ impl Gate {
         if by_contract.verdict == Verdict::Deny {
             return Err(self.deny(job, by_contract).await);
         }
-        let plan = match self.plan(&job.submission.operation).await? {
+        let plan = match self.plan_for(&job.principal, &job.submission.operation).await? {
             Ok(plan) => plan,
             Err(refusal) => return Err(self.refuse_plan(job, refusal, &rules).await),
         };
@@ -44,9 +44,8 @@ impl Gate {
             return Err(self.deny(job, decision).await);
         }
         self.count_decision(job, decision.verdict);
-        let binds = binding(&job.submission.operation, &plan, &rules.revision);
         let settled = plan.settled;
-        let permit = Permit::by_rules(&decision, binds);
+        let permit = Permit::by_rules(&decision, &job.submission.operation, &plan);
         job.plan = Some(plan);
         job.decision = Some(decision);
         let receipt = self.record(self.decision_event(job)).await?;
@@ -58,11 +57,26 @@ impl Gate {
         })
     }
 
+    /// The same for a caller, who has only a few places at once.
+    async fn plan_for(
+        &self,
+        caller: &PrincipalName,
+        operation: &Operation,
+    ) -> Result<Result<Plan, PlanRefusal>, Problem> {
+        let place = self.live.reading_place_of(caller).acquire_owned().await;
+        let plan = self.plan(operation).await;
+        drop(place);
+        plan
+    }
+
     /// Reads the host and says what the operation would do. The outer error is ours, the inner one the host's state.
     pub(super) async fn plan(&self, operation: &Operation) -> Result<Result<Plan, PlanRefusal>, Problem> {
+        let place = self.live.reading_place().acquire_owned().await;
         let (host, operation) = (Arc::clone(&self.host), operation.clone());
         let planning = tokio::task::spawn_blocking(move || adapter::plan(&operation, host.as_ref()));
-        planning.await.map_err(|_panicked| Problem::from(Unrecorded::Thread))
+        let planned = planning.await.map_err(|_panicked| Problem::from(Unrecorded::Thread));
+        drop(place);
+        planned
     }
 
     /// What would be decided and what would happen, without recording an operation, running or asking anything.
@@ -77,12 +91,13 @@ impl Gate {
         if by_contract.verdict == Verdict::Deny {
             return Ok(Answer::Plan { decision: shown(&by_contract), effects: None });
         }
-        let plan = match self.plan(&submission.operation).await? {
+        let plan = match self.plan_for(&caller, &submission.operation).await? {
             Ok(plan) => plan,
             Err(refusal) => return Err(plan_problem(&refusal, Vec::new())),
         };
         let decision = rules.decide(&self.question(&caller, &submission, Some(&plan)), &self.recent).await;
-        let effects = serde_json::to_value(&plan.effects).ok();
+        let is_denied = decision.verdict == Verdict::Deny;
+        let effects = if is_denied { None } else { serde_json::to_value(&plan.effects).ok() };
         Ok(Answer::Plan { decision: shown(&decision), effects })
     }
 

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 
 use crate::job::Job;
 use crate::principal::PrincipalName;
@@ -35,11 +35,31 @@ impl Cell {
     }
 }
 
+/// How many tools read the host at once, for everybody and for one caller.
+const READING: usize = 16;
+const READING_EACH: usize = 4;
+/// How many calls of one caller are in hand at once.
+const CALLS_EACH: usize = 128;
+
 /// Every operation in hand.
-#[derive(Default)]
 pub(super) struct Live {
     cells: Mutex<Cells>,
     orders: Mutex<HashMap<String, Arc<tokio::sync::Mutex<()>>>>,
+    reading: Arc<Semaphore>,
+    reading_each: Mutex<HashMap<PrincipalName, Arc<Semaphore>>>,
+    calls_each: Mutex<HashMap<PrincipalName, Arc<Semaphore>>>,
+}
+
+impl Default for Live {
+    fn default() -> Self {
+        Self {
+            cells: Mutex::default(),
+            orders: Mutex::default(),
+            reading: Arc::new(Semaphore::new(READING)),
+            reading_each: Mutex::default(),
+            calls_each: Mutex::default(),
+        }
+    }
 }
 
 #[derive(Default)]
@@ -87,6 +107,31 @@ impl Live {
         }
     }
 
+    /// How many operations of a caller have not ended.
+    pub(super) async fn unfinished_of(&self, caller: &PrincipalName) -> usize {
+        let mut count = 0;
+        for cell in self.all() {
+            let job = cell.job.lock().await;
+            count += usize::from(job.principal == *caller && !job.state.is_final());
+        }
+        count
+    }
+
+    /// The places for reading the host: a pool that hangs must not take every thread.
+    pub(super) fn reading_place(&self) -> Arc<Semaphore> {
+        Arc::clone(&self.reading)
+    }
+
+    /// One caller's places for reading the host.
+    pub(super) fn reading_place_of(&self, caller: &PrincipalName) -> Arc<Semaphore> {
+        places(&self.reading_each, caller, READING_EACH)
+    }
+
+    /// One caller's places for calls, so that nobody's waiting keeps others out.
+    pub(super) fn call_place_of(&self, caller: &PrincipalName) -> Arc<Semaphore> {
+        places(&self.calls_each, caller, CALLS_EACH)
+    }
+
     /// What keeps a caller's submissions from being decided side by side: two of the same would be two intents.
     pub(super) fn order_of(&self, caller: &PrincipalName) -> Arc<tokio::sync::Mutex<()>> {
         self.order(format!("caller {caller}"))
@@ -101,6 +146,14 @@ impl Live {
     fn order(&self, name: String) -> Arc<tokio::sync::Mutex<()>> {
         Arc::clone(lock(&self.orders).entry(name).or_default())
     }
+}
+
+fn places(
+    all: &Mutex<HashMap<PrincipalName, Arc<Semaphore>>>,
+    caller: &PrincipalName,
+    most: usize,
+) -> Arc<Semaphore> {
+    Arc::clone(lock(all).entry(caller.clone()).or_insert_with(|| Arc::new(Semaphore::new(most))))
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

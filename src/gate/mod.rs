@@ -12,6 +12,7 @@ mod act;
 mod ask;
 pub mod client;
 pub mod config;
+mod cooling;
 mod decide;
 mod envelope;
 mod live;
@@ -30,6 +31,7 @@ mod tell;
 mod vote;
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use arc_swap::ArcSwap;
@@ -44,6 +46,7 @@ use crate::metrics;
 use crate::sys::clock::Clock;
 
 use config::{ApprovalSettings, LauncherConfig};
+use cooling::Cooling;
 use live::Live;
 use rules::{Recent, Rules};
 
@@ -60,6 +63,9 @@ pub struct Gate {
     live: Live,
     rules: ArcSwap<Rules>,
     recent: Recent,
+    cooling: Cooling,
+    reloading: tokio::sync::Mutex<()>,
+    draining: AtomicBool,
     host: Arc<dyn Host>,
     key: SigningKey,
     people: ArcSwap<People>,

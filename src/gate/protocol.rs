@@ -7,8 +7,10 @@ pub use crate::job::State;
 use crate::operation::{Invalid, Submission};
 use crate::principal::{PrincipalName, Role};
 
-/// The longest frame, in bytes: a body of 64 KiB that JSON escapes grow, and the largest listing.
+/// The longest reply, in bytes: the largest listing.
 pub const MAX_FRAME: usize = 8 << 20;
+/// The longest request, in bytes: a body of 64 KiB, which JSON escapes grow.
+pub const MAX_ASK: usize = 1 << 20;
 
 /// One request to the gate.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

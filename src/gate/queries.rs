@@ -11,9 +11,9 @@ use super::live::Cell;
 use super::protocol::{Answer, Envelope, NetworkEvent, Problem, ProblemKind, Status};
 use super::record::Unrecorded;
 use crate::audit::{Event, EventKind};
-use crate::job::{Filter, Job, State, Store, StoreError, is_id};
+use crate::job::{Filter, State, Store, StoreError, is_id};
 use crate::operation::{catalogue, schema};
-use crate::policy::PolicyInput;
+use crate::policy::{PolicyDecision, PolicyInput};
 use crate::principal::{PrincipalName, Role};
 
 /// The longest wait of one look-up.
@@ -140,9 +140,11 @@ impl Gate {
             filter.principal = Some(caller.clone());
         }
         let limit = usize::try_from(limit).unwrap_or(MAX_PAGE).clamp(1, MAX_PAGE);
-        let jobs: Vec<Job> = self.stored(move |store| store.list(&filter, limit)).await?;
-        let next = if jobs.len() == limit { jobs.last().map(|job| job.id.clone()) } else { None };
-        Ok(Answer::Operations { operations: jobs.iter().map(|job| self.envelope(job)).collect(), next })
+        let page = self.stored(move |store| store.list(&filter, limit)).await?;
+        Ok(Answer::Operations {
+            operations: page.jobs.iter().map(|job| self.envelope(job)).collect(),
+            next: page.next,
+        })
     }
 
     /// What waits for people.
@@ -188,7 +190,8 @@ impl Gate {
         Ok(Answer::Document(json!({"name": name, "roles": contract.roles(), "operations": offered})))
     }
 
-    /// A verdict about a tool that another gateway runs. The identity is the certificate's.
+    /// A verdict about a tool that another gateway runs. Of the circumstances, what Reeve knows itself is never taken
+    /// from the caller; Reeve's own operations are answered only where the caller's contract has them.
     pub(super) async fn evaluate(
         &self,
         caller: &PrincipalName,
@@ -198,17 +201,23 @@ impl Gate {
     ) -> Result<Answer, Problem> {
         self.known(caller)?;
         let rules = self.rules.load_full();
-        let roles = rules.contracts.get(caller).map(|contract| contract.roles().clone()).unwrap_or_default();
-        context.insert("agent_id".to_owned(), json!(caller));
-        context.insert("roles".to_owned(), json!(roles));
-        context.insert("host".to_owned(), json!(self.identity.name));
-        context.insert("now".to_owned(), json!(self.now_ms() / 1000));
+        rules.stand_in_context(caller, &self.identity.name, (self.now_ms(), &self.recent), &mut context);
         let event = Event::new(EventKind::Evaluation)
             .principal(caller.as_str())
             .with("tool", tool)
             .with("args_digest", crate::operation::Digest::of(&Value::Object(args.clone())).as_str());
-        let input = PolicyInput { tool, args: Value::Object(args), context: Value::Object(context) };
-        let decision = rules.engine.decide(&input).await;
+        let is_ours = catalogue().iter().any(|entry| format!("{}.{}", entry.kind, entry.op) == tool);
+        let granted = !is_ours || rules.contracts.get(caller).is_some_and(|contract| contract.has(tool));
+        let decision = if granted {
+            let input = PolicyInput { tool, args: Value::Object(args), context: Value::Object(context) };
+            rules.engine.decide(&input).await
+        } else {
+            PolicyDecision::deny(
+                "contract",
+                "the caller's contract does not have this",
+                rules.revision.clone(),
+            )
+        };
         self.metrics.decided("tool", "other", decision.verdict.as_str());
         self.record(event.with("verdict", decision.verdict.as_str()).with("rule", decision.rule)).await?;
         Ok(Answer::Verdict { verdict: decision.verdict.as_str().to_owned(), reason: decision.reason })
@@ -235,7 +244,7 @@ impl Gate {
     }
 
     /// The metrics in Prometheus' text form.
-    pub(super) fn metrics_text(&self, caller: Option<&PrincipalName>) -> Result<Answer, Problem> {
+    pub(super) async fn metrics_text(&self, caller: Option<&PrincipalName>) -> Result<Answer, Problem> {
         let may = |caller| self.has_role(caller, Role::Metrics) || self.has_role(caller, Role::Admin);
         // Without a caller it is reeved's own loopback listener that asks.
         if !caller.is_none_or(may) {
@@ -244,18 +253,21 @@ impl Gate {
                 "the caller has neither the role metrics nor admin",
             ));
         }
-        self.refresh_gauges();
-        let text = self
-            .metrics
-            .text()
-            .map_err(|_error| Problem::new(ProblemKind::Unavailable, "the metrics contradict themselves"))?;
-        Ok(Answer::Text(text))
+        self.refresh_gauges().await;
+        let contradiction =
+            |_error| Problem::new(ProblemKind::Unavailable, "the metrics contradict themselves");
+        Ok(Answer::Text(self.metrics.text().map_err(contradiction)?))
     }
 
-    fn refresh_gauges(&self) {
+    async fn refresh_gauges(&self) {
         self.metrics.approval_channel_up.set(i64::from(self.channel.is_up()));
         let reachable = i64::try_from(self.channel.reachable().len()).unwrap_or(i64::MAX);
         self.metrics.approvers_reachable.set(reachable);
+        let mut pending = 0;
+        for cell in self.live.all() {
+            pending += i64::from(cell.job.lock().await.state == State::Pending);
+        }
+        self.metrics.approvals_pending.set(pending);
     }
 
     /// Puts what the network side saw into the audit log.

@@ -14,6 +14,9 @@ use crate::operation::Submission;
 use crate::policy::Verdict;
 use crate::principal::PrincipalName;
 
+/// The longest result that is kept to be asked for again, in bytes.
+const KEPT_RESULT: usize = 64 << 10;
+
 impl Gate {
     /// Answers a read.
     pub(super) async fn read(
@@ -71,15 +74,22 @@ impl Gate {
             self.clock.boot().saturating_sub(began),
         );
         let envelope = self.envelope(&job);
-        self.live.insert(job);
+        // A large answer was given; memory is for what may still be asked for.
+        if job.outcome.result.as_ref().is_none_or(|result| result.to_string().len() <= KEPT_RESULT) {
+            self.live.insert(job);
+        }
         Ok(envelope)
     }
 
     /// Reads the host as the operation asks, without privilege.
     pub(super) async fn read_host(&self, job: &Job) -> Result<Result<ReadAnswer, PlanRefusal>, Problem> {
+        let own_place = self.live.reading_place_of(&job.principal).acquire_owned().await;
+        let place = self.live.reading_place().acquire_owned().await;
         let (host, operation) = (Arc::clone(&self.host), job.submission.operation.clone());
         let reading = tokio::task::spawn_blocking(move || adapter::read(&operation, host.as_ref()));
-        reading.await.map_err(|_panicked| Problem::from(Unrecorded::Thread))
+        let read = reading.await.map_err(|_panicked| Problem::from(Unrecorded::Thread));
+        drop((own_place, place));
+        read
     }
 
     /// A read that only root can do, or that people decide on: it goes the way of a change.

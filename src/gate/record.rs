@@ -1,6 +1,7 @@
 //! Changes of state: first into the audit log, then into the store, then told to whoever waits.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde_json::json;
 use tokio::sync::MutexGuard;
@@ -9,8 +10,7 @@ use super::Gate;
 use super::live::Cell;
 use super::protocol::{Problem, ProblemKind};
 use crate::audit::{AuditError, Event, EventKind, Receipt};
-use crate::job::{Job, KeyEntry, State, StoreError};
-use crate::operation::Effect;
+use crate::job::{BootTime, Job, KeyEntry, State, StoreError};
 
 /// Why a step could not be recorded; the next one is not taken.
 #[derive(Debug, thiserror::Error)]
@@ -65,12 +65,28 @@ impl Gate {
         next: State,
         event: Event,
     ) -> Result<(), Unrecorded> {
+        Job::clone(job).become_state(next, self.now_ms())?;
+        let receipt = self.record(event.with("state", next.as_str())).await?;
+        self.commit(cell, job, next, receipt).await
+    }
+
+    /// Takes a job to a state that the audit log has already.
+    pub(super) async fn commit(
+        &self,
+        cell: &Cell,
+        job: &mut MutexGuard<'_, Job>,
+        next: State,
+        receipt: Receipt,
+    ) -> Result<(), Unrecorded> {
         let mut changed = Job::clone(job);
         changed.become_state(next, self.now_ms())?;
-        let receipt = self.record(event.with("state", next.as_str())).await?;
+        if next == State::Approved {
+            changed.approved_at = Some(self.boot_time(Duration::ZERO));
+        }
         changed.audit = Some((receipt.seq, receipt.hash.to_string()));
         self.keep(&changed).await?;
         **job = changed;
+        self.cooling.note(job, self.now_ms());
         cell.announce(job.version());
         let operation = &job.submission.operation;
         self.metrics.operation_is(operation.kind(), operation.name(), next.as_str());
@@ -80,7 +96,18 @@ impl Gate {
         Ok(())
     }
 
-    /// Writes a job to the store. A plain read is not kept: it cannot be half done, and its answer is in memory.
+    /// A time on the boot clock, so far from now.
+    pub(super) fn boot_time(&self, ahead: Duration) -> BootTime {
+        let ms = u64::try_from((self.clock.boot() + ahead).as_millis()).unwrap_or(u64::MAX);
+        BootTime { boot_id: self.identity.boot_id.clone(), ms }
+    }
+
+    /// Whether a time on the boot clock is over; one of an earlier boot is.
+    pub(super) fn is_past(&self, time: &BootTime) -> bool {
+        time.boot_id != self.identity.boot_id || self.boot_time(Duration::ZERO).ms >= time.ms
+    }
+
+    /// Writes a job to the store.
     pub(super) async fn keep(&self, job: &Job) -> Result<(), Unrecorded> {
         self.keep_with_key(job, None).await
     }
@@ -91,10 +118,6 @@ impl Gate {
         job: &Job,
         key: Option<(String, KeyEntry)>,
     ) -> Result<(), Unrecorded> {
-        let is_plain_read = job.submission.operation.effect() == Effect::Read && job.approval.is_none();
-        if is_plain_read && key.is_none() {
-            return Ok(());
-        }
         let (store, job) = (Arc::clone(&self.store), job.clone());
         let write = tokio::task::spawn_blocking(move || {
             let key = key.as_ref().map(|(name, entry)| (name.as_str(), entry));

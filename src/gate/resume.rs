@@ -1,20 +1,25 @@
 //! What a start finds: operations that were cut off are looked into, approvals go on waiting, and time runs for all of them.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
-
-use serde_json::json;
 
 use super::Gate;
 use super::act::{self, End};
+use super::ask::excluded;
 use super::live::Cell;
-use super::permit::{Permit, binding};
+use super::permit::Permit;
 use crate::approval::prompt::Outcome;
 use crate::audit::EventKind;
 use crate::job::{Job, State};
 
 /// How often expiry is looked at.
 const TICK: Duration = Duration::from_millis(500);
+/// How long to leave a record alone that could not be written.
+const PAUSE: Duration = Duration::from_secs(10);
+/// How often operations with an unknown end are looked into again, and old ones forgotten, in ticks.
+const LOOK_TICKS: u64 = 120;
+const FORGET_TICKS: u64 = 172_800;
 /// How long ended operations and idempotency keys are kept, in milliseconds: 90 days.
 const KEPT_MS: u64 = 90 * 24 * 3_600_000;
 
@@ -23,18 +28,17 @@ impl Gate {
     pub(super) async fn resume(self: &Arc<Self>, jobs: Vec<Job>) {
         for job in jobs {
             let state = job.state;
-            if state == State::Pending {
-                self.metrics.approvals_pending.inc();
-            }
             let cell = self.live.insert(job);
             match state {
-                State::Executing | State::Unknown => self.reconcile(&cell).await,
+                State::Executing | State::Unknown => {
+                    let gate = Arc::clone(self);
+                    tokio::spawn(async move { gate.reconcile(&cell).await });
+                }
                 State::Approved => self.go_on(&cell).await,
                 State::Proposed | State::Superseded => {
-                    let end = End::failed("the gate was stopped before anything ran".to_owned());
-                    self.finish(&cell, end, EventKind::Reconciled).await;
+                    self.give_up(&cell, "the gate was stopped before anything ran").await
                 }
-                State::Pending => {}
+                State::Pending => self.go_on_waiting(&cell).await,
                 State::Denied
                 | State::Refused
                 | State::Expired
@@ -45,45 +49,59 @@ impl Gate {
         }
     }
 
-    /// An operation that was running when the gate ended: the host is read, nothing is run.
+    /// An operation that was running when the gate ended: the host is read, nothing is run, and nothing else changes
+    /// the same place meanwhile.
     async fn reconcile(&self, cell: &Arc<Cell>) {
+        let turn = self.turn(cell).await;
         let job = cell.job.lock().await.clone();
-        let Some(plan) = job.plan.clone() else { return };
-        // What the launcher was given may still run; a plan is judged by the host as it comes to rest.
-        tokio::time::sleep(Duration::from_millis(200)).await;
-        let end = self.look_into(&job, &plan, "the gate was stopped while it ran").await;
-        if job.state == State::Unknown && end.state == State::Unknown {
-            return;
+        let Some(plan) = job.plan else { return };
+        let end = self.look_into(cell, &plan, "the gate was stopped while it ran").await;
+        drop(turn);
+        if job.state != State::Unknown || end.state != State::Unknown {
+            self.finish(cell, end, EventKind::Reconciled).await;
         }
-        self.finish(cell, end, EventKind::Reconciled).await;
     }
 
     /// An operation that was approved and had not begun. It is planned again like any other.
     async fn go_on(self: &Arc<Self>, cell: &Arc<Cell>) {
         let job = cell.job.lock().await.clone();
         let permit = match (&job.approval, &job.decision, &job.plan) {
-            (Some(_), _, _) => Permit::by_people(&job),
-            (None, Some(decision), Some(plan)) => {
-                let binds = binding(&job.submission.operation, plan, &self.rules.load().revision);
-                Permit::by_rules(decision, binds)
-            }
+            (Some(_), _, _) => Permit::by_people(&job, &self.people.load(), &excluded(&job)),
+            (None, Some(decision), Some(plan)) => Permit::by_rules(decision, &job.submission.operation, plan),
             (None, _, _) => None,
         };
         match permit {
             Some(permit) => drop(tokio::spawn(act::run(Arc::clone(self), Arc::clone(cell), permit))),
-            None => {
-                let end = End::failed("the gate was stopped before anything ran".to_owned());
-                self.finish(cell, end, EventKind::Reconciled).await;
-            }
+            None => self.give_up(cell, "the gate was stopped before anything ran").await,
         }
     }
 
-    /// Ends approvals whose time is over, for ever.
+    /// An approval that waits. When the gate was stopped while people were told, nobody else knows the token.
+    async fn go_on_waiting(&self, cell: &Arc<Cell>) {
+        let job = cell.job.lock().await.clone();
+        let told = job.approval.as_ref().map_or(0, |approval| approval.prompts.len());
+        let needed = job.approval.as_ref().map_or(1, |approval| approval.terms.approvals());
+        if u32::try_from(told).unwrap_or(u32::MAX) < needed {
+            self.give_up(cell, "the gate was stopped before the people were told; nothing ran").await;
+        }
+    }
+
+    async fn give_up(&self, cell: &Arc<Cell>, why: &str) {
+        self.finish(cell, End::failed(why.to_owned()), EventKind::Reconciled).await;
+    }
+
+    /// Ends approvals whose time is over, and looks after what is old or unknown, for ever.
     pub(super) async fn keep_time(self: Arc<Self>) {
-        loop {
+        for tick in 1u64.. {
             tokio::time::sleep(TICK).await;
             for cell in self.live.all() {
                 self.expire(&cell).await;
+                if tick.is_multiple_of(LOOK_TICKS) && cell.job.lock().await.state == State::Unknown {
+                    self.reconcile(&cell).await;
+                }
+            }
+            if tick.is_multiple_of(FORGET_TICKS) {
+                self.forget().await;
             }
         }
     }
@@ -94,7 +112,7 @@ impl Gate {
             return;
         }
         let event = self.event(EventKind::ApprovalClosed, &job).with("outcome", "expired");
-        job.outcome.error = Some("nobody answered in time; nothing ran".to_owned());
+        let before = job.outcome.error.replace("nobody answered in time; nothing ran".to_owned());
         match self.advance(cell, &mut job, State::Expired, event).await {
             Ok(()) => {
                 self.approval_closed(&job, "expired");
@@ -106,6 +124,9 @@ impl Gate {
                     operation = job.id,
                     "an expiry is not recorded yet"
                 );
+                job.outcome.error = before;
+                drop(job);
+                tokio::time::sleep(PAUSE).await;
             }
         }
     }
@@ -113,9 +134,8 @@ impl Gate {
     /// By the wall clock, or by the boot clock when the wall clock was set back.
     fn is_over(&self, job: &Job) -> bool {
         job.approval.as_ref().is_some_and(|approval| {
-            let by_boot =
-                approval.boot_id == self.identity.boot_id && self.boot_ms() >= approval.expires_boot_ms;
-            by_boot || self.now_ms() >= approval.expires_at
+            let in_this_boot = approval.expires_boot.boot_id == self.identity.boot_id;
+            (in_this_boot && self.is_past(&approval.expires_boot)) || self.now_ms() >= approval.expires_at
         })
     }
 
@@ -125,9 +145,24 @@ impl Gate {
         match self.stored(move |store| store.forget(before)).await {
             Ok(0) => {}
             Ok(jobs) => tracing::info!(jobs, "operations that ended more than 90 days ago are forgotten"),
-            Err(problem) => {
-                tracing::error!(problem = json!(problem.detail).to_string(), "the store could not forget")
-            }
+            Err(problem) => tracing::error!(problem = problem.detail, "the store could not forget"),
         }
+    }
+
+    /// Takes nothing new and waits for what runs, at most as long as a step may.
+    pub async fn drain(&self) {
+        self.draining.store(true, Ordering::Release);
+        let deadline = tokio::time::Instant::now() + self.launcher.settings.deadline;
+        while tokio::time::Instant::now() < deadline {
+            let mut running = 0;
+            for cell in self.live.all() {
+                running += usize::from(cell.job.lock().await.state == State::Executing);
+            }
+            if running == 0 {
+                return;
+            }
+            tokio::time::sleep(TICK / 10).await;
+        }
+        tracing::warn!("steps still run; the next start looks into them");
     }
 }

@@ -3,9 +3,10 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::adapter::{Effects, Plan};
+use crate::grant::RunAs;
 use crate::operation::{Digest, Effect, Submission};
 use crate::policy::{ContractGrant, Contracts, PolicyDecision, PolicyEngine, PolicyInput, Refusal, Verdict};
 use crate::principal::PrincipalName;
@@ -76,9 +77,36 @@ impl Rules {
         }
     }
 
-    /// The Unix user that steps run as; root when the contract names none for this operation.
-    pub(super) fn run_as(&self, caller: &PrincipalName, submission: &Submission) -> Option<String> {
-        self.contracts.get(caller)?.check(&submission.operation).ok()?.run_as().map(str::to_owned)
+    /// The Unix user that steps run as: root when the contract names none for this operation, nobody when it does not
+    /// grant it (any more).
+    pub(super) fn run_as(&self, caller: &PrincipalName, submission: &Submission) -> Option<RunAs> {
+        let granted = self.contracts.get(caller)?.check(&submission.operation).ok()?;
+        Some(granted.run_as().map_or(RunAs::Root, |user| RunAs::User(user.to_owned())))
+    }
+
+    /// Sets what Reeve knows in the circumstances of a tool that it does not run.
+    pub(super) fn stand_in_context(
+        &self,
+        caller: &PrincipalName,
+        host: &str,
+        (now_ms, recent): (u64, &Recent),
+        context: &mut Map<String, Value>,
+    ) {
+        let roles = self.contracts.get(caller).map(|contract| contract.roles().clone()).unwrap_or_default();
+        let known = [
+            ("agent_id", json!(caller)),
+            ("roles", json!(roles)),
+            ("host", json!(host)),
+            ("now", json!(now_ms / 1000)),
+            ("recent", recent.counts(caller, now_ms)),
+            ("effect", json!("unknown")),
+            ("reversible", json!(false)),
+            ("effects", Value::Null),
+            ("domain_lists", json!({})),
+            ("agent_allowed_domains", json!([])),
+            ("agent_denied_domains", json!([])),
+        ];
+        context.extend(known.map(|(name, value)| (name.to_owned(), value)));
     }
 
     fn context(&self, question: &Question<'_>, recent: &Recent) -> Value {

@@ -11,15 +11,21 @@ use tokio::sync::{Semaphore, mpsc};
 
 use super::Gate;
 use super::client::{frame, read_frame};
-use super::protocol::{Answer, Ask, Call, Problem, ProblemKind, Reply};
+use super::protocol::{Answer, Ask, Call, MAX_ASK, Problem, ProblemKind, Reply};
 use crate::job::Filter;
 use crate::principal::{PrincipalName, Role};
 use crate::sys::{ids, peer};
 
-/// How many calls of one connection are in hand at once; the rest wait to be read.
+/// How many calls of `reeved` are in hand at once; the rest wait to be read.
 const AT_ONCE: usize = 2048;
-/// How many connections there are at once.
-const CONNECTIONS: usize = 64;
+/// How many of one person on the host.
+const AT_ONCE_FOR_A_PERSON: usize = 4;
+/// How many connections of people there are at once; `reeved` always finds room.
+const PEOPLE: usize = 16;
+/// How many connections there are at once before anybody has been recognised.
+const CONNECTIONS: usize = 128;
+/// How long a person's connection may say nothing.
+const IDLE: Duration = Duration::from_secs(60);
 /// How long to wait after the kernel had no descriptor left.
 const BACK_OFF: Duration = Duration::from_millis(100);
 
@@ -43,19 +49,14 @@ pub struct Admitted {
 
 /// Answers on the socket until the process ends.
 pub async fn serve(gate: Arc<Gate>, listener: UnixListener, admitted: Admitted) {
-    let places = Arc::new(Semaphore::new(CONNECTIONS));
+    let (places, people) = (Arc::new(Semaphore::new(CONNECTIONS)), Arc::new(Semaphore::new(PEOPLE)));
     loop {
-        let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
         match listener.accept().await {
             Ok((stream, _address)) => {
-                let gate = Arc::clone(&gate);
+                let Ok(place) = Arc::clone(&places).try_acquire_owned() else { continue };
+                let (gate, people) = (Arc::clone(&gate), Arc::clone(&people));
                 tokio::spawn(async move {
-                    match identify(&stream, admitted) {
-                        Some(peer) => converse(gate, stream, peer).await,
-                        None => {
-                            tracing::warn!("a connection of a user who may not speak to the gate was closed")
-                        }
-                    }
+                    receive(gate, stream, admitted, people).await;
                     drop(place);
                 });
             }
@@ -67,35 +68,49 @@ pub async fn serve(gate: Arc<Gate>, listener: UnixListener, admitted: Admitted) 
     }
 }
 
-fn identify(stream: &UnixStream, admitted: Admitted) -> Option<Peer> {
-    let credentials = peer::credentials(stream).ok()?;
+async fn receive(gate: Arc<Gate>, stream: UnixStream, admitted: Admitted, people: Arc<Semaphore>) {
+    let Ok(credentials) = peer::credentials(&stream) else { return };
     if credentials.uid == admitted.front {
-        return Some(Peer::Front);
+        return converse(gate, stream, Peer::Front, AT_ONCE).await;
     }
-    let user = ids::user_of(credentials.uid).ok()??;
-    let may_vote = user.groups.contains(&admitted.approvers) || credentials.uid == 0;
-    may_vote.then_some(Peer::Person(user.name))
+    let Ok(place) = people.try_acquire_owned() else { return };
+    // Looking a user up may ask a server elsewhere, so it has a thread of its own.
+    let who = tokio::task::spawn_blocking(move || person(credentials.uid, admitted.approvers)).await;
+    match who {
+        Ok(Some(peer)) => converse(gate, stream, peer, AT_ONCE_FOR_A_PERSON).await,
+        Ok(None) => {
+            tracing::warn!(uid = credentials.uid, "a user who may not speak to the gate was sent away")
+        }
+        Err(error) => {
+            tracing::error!(error = &error as &dyn std::error::Error, "a user could not be looked up")
+        }
+    }
+    drop(place);
 }
 
-async fn converse(gate: Arc<Gate>, stream: UnixStream, peer: Peer) {
+fn person(uid: u32, approvers: u32) -> Option<Peer> {
+    let user = ids::user_of(uid).ok()??;
+    (user.groups.contains(&approvers) || uid == 0).then_some(Peer::Person(user.name))
+}
+
+async fn converse(gate: Arc<Gate>, stream: UnixStream, peer: Peer, at_once: usize) {
     let (reader, writer) = stream.into_split();
-    let (replies, outbox) = mpsc::channel(AT_ONCE);
+    let (replies, outbox) = mpsc::channel(at_once);
     let writing = tokio::spawn(write_replies(writer, outbox));
-    read_asks(gate, BufReader::with_capacity(64 << 10, reader), peer, replies).await;
-    if let Err(error) = writing.await {
-        tracing::error!(error = &error as &dyn std::error::Error, "a connection's writer ended");
-    }
+    read_asks(gate, BufReader::with_capacity(64 << 10, reader), peer, (replies, at_once)).await;
+    // What is still being answered goes on, and is looked up later; nobody reads here any more.
+    writing.abort();
 }
 
-/// A caller that hangs up changes nothing: what was asked goes on, and its answer is looked up later.
+/// A caller that hangs up changes nothing: what was asked goes on.
 async fn read_asks(
     gate: Arc<Gate>,
     mut reader: BufReader<OwnedReadHalf>,
     peer: Peer,
-    replies: mpsc::Sender<Reply>,
+    (replies, at_once): (mpsc::Sender<Reply>, usize),
 ) {
-    let places = Arc::new(Semaphore::new(AT_ONCE));
-    while let Some(ask) = read_frame::<Ask>(&mut reader).await {
+    let places = Arc::new(Semaphore::new(at_once));
+    while let Some(ask) = next_ask(&mut reader, &peer).await {
         let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
         let (gate, peer, replies) = (Arc::clone(&gate), peer.clone(), replies.clone());
         tokio::spawn(async move {
@@ -104,6 +119,13 @@ async fn read_asks(
             drop(replies.send(Reply { id: ask.id, answer }).await);
             drop(place);
         });
+    }
+}
+
+async fn next_ask(reader: &mut BufReader<OwnedReadHalf>, peer: &Peer) -> Option<Ask> {
+    match peer {
+        Peer::Front => read_frame(reader, MAX_ASK).await,
+        Peer::Person(_) => tokio::time::timeout(IDLE, read_frame(reader, MAX_ASK)).await.ok()?,
     }
 }
 
@@ -139,7 +161,7 @@ async fn for_front(gate: &Arc<Gate>, caller: Option<PrincipalName>, call: Call) 
     match (call, caller) {
         (Call::Status, _) => Ok(gate.status()),
         (Call::Note(note), _) => gate.note(note).await,
-        (Call::Metrics, caller) => gate.metrics_text(caller.as_ref()),
+        (Call::Metrics, caller) => gate.metrics_text(caller.as_ref()).await,
         (Call::Vote { .. }, _) => Err(forbidden("votes come from people, not from the network")),
         (_, None) => Err(forbidden("this call needs a caller")),
         (call, Some(caller)) => for_caller(gate, caller, call).await,
@@ -147,6 +169,9 @@ async fn for_front(gate: &Arc<Gate>, caller: Option<PrincipalName>, call: Call) 
 }
 
 async fn for_caller(gate: &Arc<Gate>, caller: PrincipalName, call: Call) -> Result<Answer, Problem> {
+    let Ok(_place) = gate.live.call_place_of(&caller).try_acquire_owned() else {
+        return Err(Problem::new(ProblemKind::Busy, "too many of the caller's calls wait for answers"));
+    };
     match call {
         Call::Submit { submission, idempotency_key } => gate
             .submit(caller, submission, idempotency_key)

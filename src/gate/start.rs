@@ -2,13 +2,16 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use serde_json::json;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use uuid::Uuid;
 
-use super::config::{GateConfig, GateConfigError, SignalSettings};
+use super::config::{ApprovalSettings, GateConfig, GateConfigError, SignalSettings};
+use super::cooling::Cooling;
 use super::live::Live;
 use super::protocol::{Answer, Problem, ProblemKind};
 use super::rules::{Recent, Rules};
@@ -17,7 +20,7 @@ use crate::adapter::SystemHost;
 use crate::approval::Channel;
 use crate::approval::inbound::Inbound;
 use crate::approval::people::People;
-use crate::approval::signal::{Link, SignalConfig};
+use crate::approval::signal::{Link, SignalConfig, Status};
 use crate::audit::{AuditConfig, AuditError, AuditLog, Event, EventKind};
 use crate::config::ConfigError;
 use crate::grant::{KeyError, SigningKey};
@@ -26,6 +29,9 @@ use crate::metrics;
 use crate::policy::{Contracts, PolicyEngine, PolicyError, PolicySource, WorkerProgram};
 use crate::sys::clock::Clock;
 use crate::sys::{host, ids};
+
+/// The longest that a request waits for people.
+const LONGEST_WAIT: Duration = Duration::from_secs(24 * 3600);
 
 /// Where rules come from when they are loaded anew.
 pub(super) struct Sources {
@@ -82,6 +88,7 @@ pub async fn start(path: &Path, config: GateConfig, clock: Arc<dyn Clock>) -> Re
     let observed = Arc::clone(&metrics);
     audit.observe_appends(move |time| observed.audit_took(1, time));
     let (channel, messages) = open_channel(config.signal.as_ref(), &config.people, &clock)?;
+    let cooling = cooling(&store, &config.approvals, clock.as_ref())?;
     let gate = Arc::new(Gate {
         identity: identity(&config.host)?,
         launcher: Launcher { uid: uid_of(&config.launcher.user)?, settings: config.launcher },
@@ -93,6 +100,9 @@ pub async fn start(path: &Path, config: GateConfig, clock: Arc<dyn Clock>) -> Re
         live: Live::default(),
         rules: ArcSwap::from_pointee(Rules::new(contracts, engine)),
         recent: Recent::default(),
+        cooling,
+        reloading: tokio::sync::Mutex::default(),
+        draining: AtomicBool::new(false),
         host: Arc::new(SystemHost::default()),
         people: ArcSwap::from_pointee(config.people),
         channel,
@@ -107,6 +117,17 @@ async fn policy_engine(path: &Path, metrics: &Arc<metrics::gate::Gate>) -> Resul
     let engine = PolicyEngine::start(PolicySource::read(path)?, WorkerProgram::default()).await?;
     let metrics = Arc::clone(metrics);
     Ok(engine.observed_by(Arc::new(move |time, _decision| metrics.policy_took(time))))
+}
+
+/// What was refused shortly before the gate was stopped has not cooled down by its start.
+fn cooling(store: &Store, settings: &ApprovalSettings, clock: &dyn Clock) -> Result<Cooling, StoreError> {
+    let cooling = Cooling::new(settings.cool_down);
+    let now = super::millis(clock.now());
+    let back = u64::try_from((settings.cool_down + LONGEST_WAIT).as_millis()).unwrap_or(u64::MAX);
+    for job in store.since(now.saturating_sub(back))? {
+        cooling.note(&job, now);
+    }
+    Ok(cooling)
 }
 
 fn open_audit(config: &GateConfig, clock: &Arc<dyn Clock>) -> Result<AuditLog, AuditError> {
@@ -169,11 +190,15 @@ impl Gate {
         if let Some(messages) = messages {
             tokio::spawn(listen(Arc::clone(self), messages));
         }
+        if let Channel::Signal(link) = &self.channel {
+            tokio::spawn(watch_channel(Arc::clone(self), link.watch()));
+        }
         Ok(())
     }
 
     /// Reads configuration, contracts and policy again. What does not load changes nothing.
     pub async fn reload(&self) -> Result<Answer, Problem> {
+        let _one_at_a_time = self.reloading.lock().await;
         let outcome = self.load_anew().await;
         let (loaded, why) = match &outcome {
             Ok((_, _)) => (true, String::new()),
@@ -226,6 +251,33 @@ impl Gate {
 async fn listen(gate: Arc<Gate>, mut messages: mpsc::Receiver<Inbound>) {
     while let Some(message) = messages.recv().await {
         gate.hear(message).await;
+    }
+}
+
+/// Records when the way to people opens and closes.
+async fn watch_channel(gate: Arc<Gate>, mut status: watch::Receiver<Status>) {
+    let mut was_up = None;
+    loop {
+        let now = status.borrow_and_update().clone();
+        let (is_up, why) = match &now {
+            Status::Up { version, reachable } => {
+                (true, format!("signal-cli {version}, reaches {}", reachable.join(", ")))
+            }
+            Status::Down(why) => (false, why.to_string()),
+        };
+        if was_up != Some(is_up) {
+            was_up = Some(is_up);
+            let event = Event::new(EventKind::ChannelState).with("up", is_up).with("why", why);
+            if let Err(error) = gate.record(event).await {
+                tracing::error!(
+                    error = &error as &dyn std::error::Error,
+                    "the channel's state is not recorded"
+                );
+            }
+        }
+        if status.changed().await.is_err() {
+            return;
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! One step: recorded, signed, handed to the launcher, and its end recorded.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde_json::json;
 
@@ -12,7 +13,7 @@ use super::protocol::Problem;
 use super::record::Unrecorded;
 use crate::adapter::{self, Plan, Step};
 use crate::audit::{EventKind, output_digest};
-use crate::grant::{Grant, RunAs, SignedGrant};
+use crate::grant::{Grant, SignedGrant};
 use crate::job::{Job, State};
 use crate::launcher::client::{LaunchError, Request, run};
 use crate::sys::process::{Exit, Finished};
@@ -20,7 +21,9 @@ use crate::sys::random;
 use crate::wrapper;
 
 /// How long a grant is good, in seconds of the boot clock: long enough for the launcher's queue, too short to be kept.
-const GRANT_LIFETIME_SECS: u64 = 30;
+const GRANT_LIFETIME_SECS: u64 = 15;
+/// How long after its limit a step is certainly over.
+const GRACE_SECS: u64 = 2;
 /// How much of each of a tool's outputs is taken, in bytes.
 const MAX_OUTPUT: usize = 4 << 20;
 
@@ -37,10 +40,10 @@ impl Gate {
         let signed = self.grant(job, number, step, cleared).map_err(|problem| End::failed(problem.detail))?;
         if let Err(error) = self.record_grant(cell, job, (number, step), &signed).await {
             let why = Problem::from(error).detail;
-            return Err(self.stopped(job, plan, number, why).await);
+            return Err(self.stopped(cell, plan, number, why).await);
         }
         match self.launch(step, signed).await {
-            Ok(finished) => self.judge(job, plan, number, finished).await,
+            Ok(finished) => self.judge(cell, plan, number, finished).await,
             Err(error) => {
                 tracing::error!(
                     error = &error as &dyn std::error::Error,
@@ -49,19 +52,20 @@ impl Gate {
                 );
                 if error.nothing_ran() {
                     let why = "the launcher does not do its part; this step did not run".to_owned();
-                    return Err(self.stopped(job, plan, number, why).await);
+                    return Err(self.stopped(cell, plan, number, why).await);
                 }
-                Err(self.look_into(job, plan, "the launcher went away while the step ran").await)
+                Err(self.look_into(cell, plan, "the launcher went away while the step ran").await)
             }
         }
     }
 
     /// Before the first step nothing has happened; after it, only the host knows how much has.
-    async fn stopped(&self, job: &Job, plan: &Plan, number: usize, why: String) -> End {
+    async fn stopped(&self, cell: &Cell, plan: &Plan, number: usize, why: String) -> End {
         if number == 0 {
             return End::failed(why);
         }
-        self.look_into(job, plan, &why).await
+        let job = cell.job.lock().await.clone();
+        self.look(&job, plan, &why).await
     }
 
     fn grant(
@@ -69,14 +73,12 @@ impl Gate {
         job: &Job,
         number: usize,
         step: &Step,
-        _cleared: &Cleared,
+        cleared: &Cleared,
     ) -> Result<SignedGrant, Problem> {
         let trouble = |why: &str| Problem::new(super::protocol::ProblemKind::Unavailable, why);
         let mut nonce = [0; 16];
         random::fill(&mut nonce).map_err(|_error| trouble("the host gives no randomness; nothing ran"))?;
-        let run_as =
-            self.rules.load().run_as(&job.principal, &job.submission).map_or(RunAs::Root, RunAs::User);
-        let not_after = self.clock.boot() + std::time::Duration::from_secs(GRANT_LIFETIME_SECS);
+        let not_after = self.clock.boot() + Duration::from_secs(GRANT_LIFETIME_SECS);
         let grant = Grant {
             operation: job.id.clone(),
             step: u16::try_from(number)
@@ -84,7 +86,7 @@ impl Gate {
             wrapper: step.wrapper,
             program: step.argv.program.production_path().to_owned(),
             argv: step.argv.args.clone(),
-            run_as,
+            run_as: cleared.run_as().clone(),
             host: self.identity.machine_id.clone(),
             boot: self.identity.boot_id.clone(),
             not_after: u64::try_from(not_after.as_nanos()).unwrap_or(0),
@@ -107,12 +109,19 @@ impl Gate {
             .with("step", json!(number))
             .with("argv", step.argv.to_string())
             .with("grant", format!("sha256:{digest}"));
-        if number > 0 {
-            self.record(event).await?;
-            return Ok(());
-        }
         let mut job = cell.job.lock().await;
-        self.advance(cell, &mut job, State::Executing, event).await
+        let limit = self.launcher.settings.deadline + Duration::from_secs(GRANT_LIFETIME_SECS + GRACE_SECS);
+        let before = job.may_run_until.replace(self.boot_time(limit));
+        if number == 0 {
+            let begun = self.advance(cell, &mut job, State::Executing, event).await;
+            if begun.is_err() {
+                job.may_run_until = before;
+            }
+            return begun;
+        }
+        self.keep(&job).await?;
+        self.record(event).await?;
+        Ok(())
     }
 
     async fn launch(&self, step: &Step, grant: SignedGrant) -> Result<Finished, LaunchError> {
@@ -120,7 +129,7 @@ impl Gate {
             wrapper: step.wrapper,
             grant,
             // The wrapper's own limit ends the tool; the launcher's comes a little later and ends what ignored it.
-            deadline: self.launcher.settings.deadline + std::time::Duration::from_secs(5),
+            deadline: self.launcher.settings.deadline + Duration::from_secs(5),
             max_output: MAX_OUTPUT,
             launcher_uid: Some(self.launcher.uid),
         };
@@ -133,11 +142,12 @@ impl Gate {
 
     async fn judge(
         &self,
-        job: &Job,
+        cell: &Cell,
         plan: &Plan,
         number: usize,
         finished: Finished,
     ) -> Result<Finished, End> {
+        let job = &cell.job.lock().await.clone();
         let event = self
             .event(EventKind::StepFinished, job)
             .with("step", json!(number))
@@ -151,12 +161,12 @@ impl Gate {
                 operation = job.id,
                 "a step's end is not recorded"
             );
-            return Err(self.look_into(job, plan, "the audit log took no record of a step").await);
+            return Err(self.look(job, plan, "the audit log took no record of a step").await);
         }
         match finished.status {
             Exit::Code(0) => Ok(finished),
             Exit::Code(code) => Err(self.failed_step(job, plan, number, (code, &finished.stderr)).await),
-            Exit::Signal(_) => Err(self.look_into(job, plan, "the step was ended before it finished").await),
+            Exit::Signal(_) => Err(self.look(job, plan, "the step was ended before it finished").await),
         }
     }
 
@@ -168,12 +178,15 @@ impl Gate {
         } else {
             adapter::explain(&job.submission.operation, code, stderr).as_str().to_owned()
         };
-        if number == 0 {
+        if refused && number == 0 {
             return End::failed_with(why, Some(code));
         }
-        let mut end = self
-            .look_into(job, plan, &format!("step {} of {} failed: {why}", number + 1, plan.steps.len()))
-            .await;
+        // A tool may do part of its work, or all of it, and still end with an error: the host says which.
+        let said = match plan.steps.len() {
+            1 => why,
+            steps => format!("step {} of {steps} failed: {why}", number + 1),
+        };
+        let mut end = self.look(job, plan, &said).await;
         end.outcome.exit_code = Some(code);
         end
     }

@@ -1,14 +1,18 @@
 //! From a submission to an operation that runs, waits for people, or is refused.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::sync::OwnedMutexGuard;
 
+use super::act::End;
 use super::decide::Decided;
 use super::live::Cell;
+use super::permit::Permit;
 use super::protocol::{Envelope, Problem, ProblemKind};
 use super::{Gate, act};
+use crate::audit::EventKind;
 use crate::job::{Job, KeyEntry, State, new_id};
 use crate::operation::{Effect, Submission};
 use crate::principal::PrincipalName;
@@ -16,6 +20,11 @@ use crate::sys::random;
 
 /// How long `POST /host/op` waits for an operation that runs, before it answers that it still does.
 const WAIT_FOR_END: Duration = Duration::from_secs(20);
+/// How many operations of one caller may be in hand.
+const IN_HAND: usize = 64;
+
+/// The order of a caller's submissions, held until the next one may be decided.
+pub(super) type Order = OwnedMutexGuard<()>;
 
 impl Gate {
     /// Decides on a submission and, when granted, does it.
@@ -26,6 +35,9 @@ impl Gate {
         key: Option<String>,
     ) -> Result<Envelope, Problem> {
         self.known(&caller)?;
+        if self.draining.load(Ordering::Acquire) {
+            return Err(Problem::new(ProblemKind::Unavailable, "the gate is going down; nothing ran"));
+        }
         self.recent.note(&caller, self.now_ms());
         if submission.operation.effect() == Effect::Read && key.is_none() {
             return self.read(caller, submission).await;
@@ -36,55 +48,72 @@ impl Gate {
             return Ok(first);
         }
         let job = Job::new(self.new_id("op")?, caller, submission, self.now_ms());
-        let key = key.map(|key| self.key_entry(&job, key));
         self.change(job, key, order).await
     }
 
+    /// Decides on a job and takes it on its way.
     pub(super) async fn change(
         self: &Arc<Self>,
         mut job: Job,
-        key: Option<(String, KeyEntry)>,
-        order: OwnedMutexGuard<()>,
+        key: Option<String>,
+        order: Order,
     ) -> Result<Envelope, Problem> {
-        match self.decide(&mut job).await? {
-            Decided::Settled => {
-                let cell = self.begin(job, key).await?;
-                self.settle(&cell).await?;
-                self.answer(&cell, Duration::ZERO).await
+        if self.live.unfinished_of(&job.principal).await >= IN_HAND {
+            return Err(Problem::new(
+                ProblemKind::Busy,
+                format!("{IN_HAND} of the caller's operations have not ended; wait for one"),
+            ));
+        }
+        let decided = self.decide(&mut job).await?;
+        if let Decided::Review = decided {
+            if let Some(waiting) = self.joins(&job).await? {
+                self.keep_key(&job, key, &waiting.id).await?;
+                return Ok(waiting);
             }
-            Decided::Allowed(permit) => {
-                let cell = self.begin(job, key).await?;
-                drop(order);
-                self.approve_by_rules(&cell).await?;
-                tokio::spawn(act::run(Arc::clone(self), Arc::clone(&cell), permit));
-                self.answer(&cell, WAIT_FOR_END).await
-            }
-            Decided::Review => {
-                if let Some(waiting) = self.joins(&job).await? {
-                    return Ok(waiting);
-                }
-                self.may_ask(&job).await?;
-                let cell = self.begin(job, key).await?;
-                self.ask(&cell).await?;
-                self.answer(&cell, Duration::ZERO).await
+            self.may_ask(&job).await?;
+        }
+        let key = key.map(|key| self.key_entry(&job, key));
+        self.keep_with_key(&job, key).await?;
+        let cell = self.live.insert(job);
+        match self.set_out(&cell, decided, order).await {
+            Ok(wait) => self.answer(&cell, wait).await,
+            // Whatever went wrong, nothing has run, and nothing is left that could.
+            Err(problem) => {
+                let (gate, end) = (Arc::clone(self), End::failed(problem.detail.clone()));
+                tokio::spawn(async move { gate.finish(&cell, end, EventKind::Outcome).await });
+                Err(problem)
             }
         }
     }
 
-    /// Puts a job that was decided into the store and takes it in hand.
-    async fn begin(&self, job: Job, key: Option<(String, KeyEntry)>) -> Result<Arc<Cell>, Problem> {
-        self.keep_with_key(&job, key).await?;
-        Ok(self.live.insert(job))
+    /// Sets a job out on what was decided; says how long its caller waits for its end.
+    async fn set_out(
+        self: &Arc<Self>,
+        cell: &Arc<Cell>,
+        decided: Decided,
+        order: Order,
+    ) -> Result<Duration, Problem> {
+        match decided {
+            Decided::Settled => self.settle(cell).await.map(|()| Duration::ZERO),
+            Decided::Allowed(permit) => {
+                drop(order);
+                self.approve_by_rules(cell, permit).await.map(|()| WAIT_FOR_END)
+            }
+            Decided::Review => self.ask(cell, Some(order)).await.map(|()| Duration::ZERO),
+        }
     }
 
-    async fn approve_by_rules(&self, cell: &Arc<Cell>) -> Result<(), Problem> {
+    async fn approve_by_rules(self: &Arc<Self>, cell: &Arc<Cell>, permit: Permit) -> Result<(), Problem> {
         let mut job = cell.job.lock().await;
-        // Recorded with the decision; the state alone changes here.
+        // The decision is in the audit log; the state alone changes here.
         let mut approved = Job::clone(&job);
         approved.become_state(State::Approved, self.now_ms()).map_err(super::record::Unrecorded::from)?;
+        approved.approved_at = Some(self.boot_time(Duration::ZERO));
         self.keep(&approved).await?;
         *job = approved;
         cell.announce(job.version());
+        drop(job);
+        tokio::spawn(act::run(Arc::clone(self), Arc::clone(cell), permit));
         Ok(())
     }
 
@@ -123,6 +152,14 @@ impl Gate {
             ));
         }
         self.look_up(&entry.id).await
+    }
+
+    /// Lets a key stand for an operation that is there already.
+    async fn keep_key(&self, job: &Job, key: Option<String>, id: &str) -> Result<(), Problem> {
+        let Some(key) = key else { return Ok(()) };
+        let (key, entry) = self.key_entry(job, key);
+        let (principal, entry) = (job.principal.clone(), KeyEntry { id: id.to_owned(), ..entry });
+        self.stored(move |store| store.put_key(&principal, &key, &entry)).await
     }
 
     fn key_entry(&self, job: &Job, key: String) -> (String, KeyEntry) {

@@ -4,7 +4,7 @@ use super::Gate;
 use crate::approval::inbound::Inbound;
 use crate::approval::people::Approver;
 use crate::approval::prompt::{Outcome, OutcomeFacts};
-use crate::approval::signal::{Quote, SendError};
+use crate::approval::signal::Quote;
 use crate::audit::checkpoint_line;
 use crate::job::Job;
 
@@ -43,10 +43,19 @@ impl Gate {
         });
     }
 
-    /// Answers a message in the chat, quoting it.
-    pub(super) async fn reply(&self, to: &Approver, text: &str, inbound: &Inbound) -> Result<(), SendError> {
+    /// Answers a message in the chat, quoting it, without keeping the next vote waiting.
+    pub(super) fn reply(&self, to: Approver, text: String, inbound: &Inbound) {
         let said: String = inbound.text.as_deref().unwrap_or("").split_whitespace().take(1).collect();
         let quote = Quote { timestamp: inbound.timestamp, author: Some(inbound.sender_uuid), text: said };
-        self.channel.send(to, text, Some(quote)).await.map(|_sent| ())
+        let channel = self.channel.clone();
+        tokio::spawn(async move {
+            if let Err(error) = channel.send(&to, &text, Some(quote)).await {
+                tracing::warn!(
+                    approver = to.name,
+                    error = &error as &dyn std::error::Error,
+                    "an answer was not sent"
+                );
+            }
+        });
     }
 }

@@ -7,14 +7,14 @@ use tokio::sync::MutexGuard;
 
 use super::ask::excluded;
 use super::live::Cell;
-use super::permit::Permit;
+use super::permit::{Permit, still_counting};
 use super::protocol::{Answer as GateAnswer, Problem, ProblemKind};
 use super::record::Unrecorded;
 use super::{Gate, act, from_millis};
 use crate::approval::inbound::Inbound;
 use crate::approval::prompt::{Answer, Outcome, Settled};
 use crate::approval::vote::{
-    Counted, Judged, LocalJudged, LocalVote, NotCounted, Pending, Refusal, judge, judge_local,
+    Candidate, Counted, Judged, LocalJudged, LocalVote, NotCounted, Pending, Refusal, judge, judge_local,
 };
 use crate::audit::{Event, EventKind};
 use crate::job::{Job, State};
@@ -26,39 +26,33 @@ impl Gate {
     /// Takes one message from the channel.
     pub(super) async fn hear(self: &Arc<Self>, inbound: Inbound) {
         let people = self.people.load_full();
+        let Some(sender) = people.with_uuid(inbound.sender_uuid) else { return };
         let pendings = self.pendings().await;
-        let judged = judge(&inbound, &pendings, &people, self.clock.now());
-        let sender = people.with_uuid(inbound.sender_uuid);
-        let (heard, sender) = match (judged, sender) {
-            (Judged::Nothing(_), _) | (_, None) => return,
-            (Judged::Confirm(candidate), Some(sender)) => {
-                let held = self.channel.identity_holds(candidate.approver()).await;
-                let heard = match held {
-                    Ok(held) => {
-                        let id = candidate.approval_id().to_owned();
-                        self.counted(&id, |pending, now| candidate.count(held, pending, now)).await
-                    }
-                    Err(trouble) => {
-                        self.not_counted(&NotCounted {
-                            approval_id: Some(candidate.approval_id().to_owned()),
-                            by: sender.name.clone(),
-                            answer: trouble.answer(),
-                        })
-                        .await
-                    }
-                };
-                (heard, sender)
-            }
-            (Judged::Refuse(refusal), Some(sender)) => (self.refused(&refusal).await, sender),
-            (Judged::NotCounted(not_counted), Some(sender)) => (self.not_counted(&not_counted).await, sender),
+        let heard = match judge(&inbound, &pendings, &people, self.clock.now()) {
+            Judged::Nothing(_) => return,
+            Judged::Confirm(candidate) => self.confirmed(candidate).await,
+            Judged::Refuse(refusal) => self.refused(&refusal).await,
+            Judged::NotCounted(not_counted) => self.not_counted(&not_counted).await,
         };
         let (Ok(answer) | Err(answer)) = heard;
-        if let Err(error) = self.reply(sender, &answer.text(), &inbound).await {
-            tracing::warn!(
-                approver = sender.name,
-                error = &error as &dyn std::error::Error,
-                "an answer was not sent"
-            );
+        self.reply(sender.clone(), answer.text(), &inbound);
+    }
+
+    /// A confirmation counts when its sender's identity holds, now.
+    async fn confirmed(self: &Arc<Self>, candidate: Candidate) -> Heard {
+        match self.channel.identity_holds(candidate.approver()).await {
+            Ok(held) => {
+                let id = candidate.approval_id().to_owned();
+                self.counted(&id, |pending, now| candidate.count(held, pending, now)).await
+            }
+            Err(trouble) => {
+                let not_counted = NotCounted {
+                    approval_id: Some(candidate.approval_id().to_owned()),
+                    by: candidate.approver().name.clone(),
+                    answer: trouble.answer(),
+                };
+                self.not_counted(&not_counted).await
+            }
         }
     }
 
@@ -80,8 +74,14 @@ impl Gate {
                 return Err(Problem::new(ProblemKind::Forbidden, "no approver is this Unix user"));
             }
             LocalJudged::Confirm(counted) => {
-                let id = counted.approval_id().to_owned();
-                self.counted(&id, |_pending, _now| Ok(counted)).await
+                // Judged again against the request as it is by then: others vote at the same time.
+                let again =
+                    |pending: &Pending, now| match judge_local(unix_user, vote, pending, (&people, now)) {
+                        LocalJudged::Confirm(counted) => Ok(counted),
+                        LocalJudged::NotCounted(not_counted) => Err(not_counted.answer),
+                        LocalJudged::Refuse(_) | LocalJudged::Stranger => Err(Answer::NotAnApprover),
+                    };
+                self.counted(counted.approval_id(), again).await
             }
             LocalJudged::Refuse(refusal) => self.refused(&refusal).await,
             LocalJudged::NotCounted(not_counted) => self.not_counted(&not_counted).await,
@@ -113,9 +113,13 @@ impl Gate {
         counted: &Counted,
     ) -> Result<(), Unrecorded> {
         let event = self.vote_event(job, counted.by(), "confirm").with("given", counted.given());
+        let people = self.people.load_full();
         let mut confirmed = Job::clone(job);
         if let Some(approval) = confirmed.approval.as_mut() {
-            approval.confirmed_by.push(counted.by().to_owned());
+            // Who is no longer enrolled no longer counts.
+            let mut names = still_counting(approval, &people, &excluded(job));
+            names.insert(counted.by().to_owned());
+            approval.confirmed_by = names.into_iter().collect();
         }
         if !counted.approves() {
             self.record(event).await?;
@@ -129,7 +133,7 @@ impl Gate {
             return Err(error);
         }
         self.approval_closed(job, "approved");
-        if let Some(permit) = Permit::by_people(job) {
+        if let Some(permit) = Permit::by_people(job, &people, &excluded(job)) {
             tokio::spawn(act::run(Arc::clone(self), Arc::clone(cell), permit));
         }
         Ok(())
@@ -203,7 +207,8 @@ impl Gate {
     }
 
     fn as_pending(&self, job: &Job) -> Option<Pending> {
-        let approval = job.approval.as_ref()?;
+        let approval = job.approval.as_ref().filter(|_| job.state != State::Proposed)?;
+        let people = self.people.load();
         Some(Pending {
             approval_id: approval.id.clone(),
             token: approval.token,
@@ -213,7 +218,7 @@ impl Gate {
             group: approval.terms.group().map(str::to_owned),
             excluded: excluded(job),
             needed: approval.terms.approvals(),
-            confirmed_by: approval.confirmed_by.clone(),
+            confirmed_by: still_counting(approval, &people, &excluded(job)).into_iter().collect(),
             settled: settled(job),
         })
     }

@@ -30,6 +30,10 @@ pub struct Job {
     pub plan: Option<Plan>,
     /// The approval that it waits for, or had.
     pub approval: Option<Approval>,
+    /// When it was approved, by the boot clock.
+    pub approved_at: Option<BootTime>,
+    /// Until when, by the boot clock, something that was granted may still begin or run.
+    pub may_run_until: Option<BootTime>,
     /// What became of it.
     pub outcome: Outcome,
     /// The last audit record about it.
@@ -43,6 +47,15 @@ pub struct Change {
     pub state: State,
     /// When.
     pub at: u64,
+}
+
+/// A time on the boot clock, which means nothing in another boot.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BootTime {
+    /// Which boot.
+    pub boot_id: String,
+    /// Milliseconds since it began.
+    pub ms: u64,
 }
 
 /// What an operation came to.
@@ -79,10 +92,8 @@ pub struct Approval {
     pub created_at: u64,
     /// When it ends by the wall clock.
     pub expires_at: u64,
-    /// When it ends by the boot clock of `boot_id`, so that setting the wall clock back does not keep it alive.
-    pub expires_boot_ms: u64,
-    /// The boot in which it was asked.
-    pub boot_id: String,
+    /// When it ends by the boot clock, so that setting the wall clock back does not keep it alive.
+    pub expires_boot: BootTime,
     /// Who said yes, by name.
     pub confirmed_by: Vec<String>,
     /// Who said no.
@@ -101,6 +112,8 @@ impl Job {
             decision: None,
             plan: None,
             approval: None,
+            approved_at: None,
+            may_run_until: None,
             outcome: Outcome::default(),
             audit: None,
         }

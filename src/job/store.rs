@@ -1,11 +1,12 @@
 //! The jobs on disk: one redb file; every write is durable when it returns.
 
 use std::path::Path;
+use std::time::{Duration, UNIX_EPOCH};
 
 use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition};
 use serde::{Deserialize, Serialize};
 
-use super::{Job, State};
+use super::{Job, State, new_id};
 use crate::principal::PrincipalName;
 
 const JOBS: TableDefinition<&str, &[u8]> = TableDefinition::new("jobs-1");
@@ -39,6 +40,18 @@ pub struct Filter {
     /// Older than this id.
     pub before: Option<String>,
 }
+
+/// One page of a listing.
+#[derive(Debug)]
+pub struct Page {
+    /// Newest first.
+    pub jobs: Vec<Job>,
+    /// Where the next page begins: behind this id; nothing on the last page.
+    pub next: Option<String>,
+}
+
+/// How many records one listing looks at: a filter that shows few must not read ninety days at once.
+const MOST_EXAMINED: usize = 2_000;
 
 /// Why the store cannot do its part.
 #[derive(Debug, thiserror::Error)]
@@ -124,22 +137,48 @@ impl Store {
         table.get(name.as_str()).map_err(storage)?.map(|bytes| decode(&name, bytes.value())).transpose()
     }
 
-    /// The newest jobs that the filter shows, at most `limit`.
-    pub fn list(&self, filter: &Filter, limit: usize) -> Result<Vec<Job>, StoreError> {
+    /// Writes an idempotency key for a job that is there already.
+    pub fn put_key(&self, principal: &PrincipalName, key: &str, entry: &KeyEntry) -> Result<(), StoreError> {
+        let bytes = encode(key, entry)?;
+        let write = self.database.begin_write().map_err(storage)?;
+        let name = key_name(principal, key);
+        write.open_table(KEYS).map_err(storage)?.insert(name.as_str(), bytes.as_slice()).map_err(storage)?;
+        write.commit().map_err(storage)
+    }
+
+    /// The newest jobs that the filter shows, at most `limit`. A record that cannot be read is left out and logged, so
+    /// that one does not hide all others.
+    pub fn list(&self, filter: &Filter, limit: usize) -> Result<Page, StoreError> {
         let read = self.database.begin_read().map_err(storage)?;
         let table = read.open_table(JOBS).map_err(storage)?;
         // "op_~" sorts behind every id.
         let before = filter.before.as_deref().unwrap_or("op_~");
         let mut jobs = Vec::new();
-        for entry in table.range::<&str>(..before).map_err(storage)?.rev() {
+        for (examined, entry) in table.range::<&str>(..before).map_err(storage)?.rev().enumerate() {
             let (id, bytes) = entry.map_err(storage)?;
-            let job: Job = decode(id.value(), bytes.value())?;
-            if filter.shows(&job) {
-                jobs.push(job);
+            match decode::<Job>(id.value(), bytes.value()) {
+                Ok(job) if filter.shows(&job) => jobs.push(job),
+                Ok(_) => {}
+                Err(error) => {
+                    tracing::error!(error = &error as &dyn std::error::Error, "left out of a listing")
+                }
             }
-            if jobs.len() >= limit {
-                break;
+            if jobs.len() >= limit || examined + 1 >= MOST_EXAMINED {
+                return Ok(Page { jobs, next: Some(id.value().to_owned()) });
             }
+        }
+        Ok(Page { jobs, next: None })
+    }
+
+    /// Every job submitted since `since` (milliseconds since 1970), oldest first.
+    pub fn since(&self, since: u64) -> Result<Vec<Job>, StoreError> {
+        let read = self.database.begin_read().map_err(storage)?;
+        let table = read.open_table(JOBS).map_err(storage)?;
+        let first = new_id("op", UNIX_EPOCH + Duration::from_millis(since), [0; 10]);
+        let mut jobs = Vec::new();
+        for entry in table.range::<&str>(first.as_str()..).map_err(storage)? {
+            let (id, bytes) = entry.map_err(storage)?;
+            jobs.push(decode(id.value(), bytes.value())?);
         }
         Ok(jobs)
     }

@@ -48,14 +48,16 @@ fn a_listing_is_newest_first_and_pages_on() {
     }
     let filter = Filter { principal: Some(principal("librarian")), ..Filter::default() };
     let page = store.list(&filter, 2).unwrap();
-    assert_eq!(page.iter().map(Job::created_at).collect::<Vec<_>>(), [5, 4]);
-    let next = Filter { before: page.last().map(|job| job.id.clone()), ..filter.clone() };
+    assert_eq!(page.jobs.iter().map(Job::created_at).collect::<Vec<_>>(), [5, 4]);
+    let next = Filter { before: page.next, ..filter.clone() };
     let rest = store.list(&next, 10).unwrap();
-    assert_eq!(rest.iter().map(Job::created_at).collect::<Vec<_>>(), [2, 1]);
+    assert_eq!(rest.next, None);
+    assert_eq!(rest.jobs.iter().map(Job::created_at).collect::<Vec<_>>(), [2, 1]);
     let none = Filter { state: Some(State::Pending), ..Filter::default() };
-    assert!(store.list(&none, 10).unwrap().is_empty());
+    assert!(store.list(&none, 10).unwrap().jobs.is_empty());
     let kind = Filter { kind: Some("pct".to_owned()), ..Filter::default() };
-    assert!(store.list(&kind, 10).unwrap().is_empty());
+    assert!(store.list(&kind, 10).unwrap().jobs.is_empty());
+    assert_eq!(store.since(4).unwrap().iter().map(Job::created_at).collect::<Vec<_>>(), [4, 5]);
 }
 
 #[test]

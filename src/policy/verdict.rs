@@ -186,9 +186,13 @@ impl PolicyDecision {
         if self.verdict != Verdict::Review {
             return self;
         }
-        let terms = self.terms.unwrap_or_default().both(other.terms.unwrap_or_default());
+        // A side without terms asks for no more than that people look; it does not shorten the other's.
+        let terms = match (self.terms, other.terms) {
+            (Some(one), Some(two)) => one.both(two).map(Some),
+            (one, two) => Some(one.or(two)),
+        };
         match terms {
-            Some(terms) => Self { terms: Some(terms), ..self },
+            Some(terms) => Self { terms, ..self },
             None => Self::deny(
                 "review-conflict",
                 format!("{} and {} ask for reviews by different groups", self.rule, other.rule),

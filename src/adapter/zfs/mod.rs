@@ -28,6 +28,12 @@ use crate::operation::zfs::ZfsOperation;
 pub(super) use explain::explain;
 pub(super) use observe::{reconcile, verify};
 
+/// Only what destroys for good is done when its object is gone; a rollback or a move into quarantine is not.
+pub(super) fn is_gone(op: &ZfsOperation, refusal: &PlanRefusal) -> bool {
+    let removes = matches!(op, ZfsOperation::Destroy { quarantine: false, .. } | ZfsOperation::Purge { .. });
+    removes && refusal.rule == super::Rule::ZfsNotFound
+}
+
 /// Whether the gate answers it by its own reading.
 pub(super) fn is_plain_read(op: &ZfsOperation) -> bool {
     match op {
