@@ -263,7 +263,7 @@ async fn watch_channel(gate: Arc<Gate>, mut status: watch::Receiver<Status>) {
             Status::Up { version, reachable } => {
                 (true, format!("signal-cli {version}, reaches {}", reachable.join(", ")))
             }
-            Status::Down(why) => (false, why.to_string()),
+            Status::Down(why) => (false, why.describe().to_owned()),
         };
         if was_up != Some(is_up) {
             was_up = Some(is_up);
