@@ -5,6 +5,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use reeve::api::Settings;
 use reeve::gate::config::GateConfig;
 
 fn root() -> &'static Path {
@@ -64,6 +65,18 @@ fn the_gate_configuration_that_is_shown_is_the_default() {
     let with_defaults = shown.split_once("[signal]").unwrap().0;
     let parse = |text| format!("{:?}", GateConfig::parse("the page", text, "host01").unwrap());
     assert_eq!(parse(with_defaults), parse(""));
+}
+
+#[test]
+fn the_network_sides_configuration_that_is_shown_is_the_default() {
+    let shown = shown("reeved.toml");
+    let has_no_default =
+        ["listen", "[tls]", "certificate", "key", "client_ca", "crl", "[[identity]]", "uri", "principal"];
+    let begins_with = |line: &str| has_no_default.iter().any(|key| line.starts_with(key));
+    let least: String =
+        shown.lines().filter(|line| begins_with(line)).map(|line| line.to_owned() + "\n").collect();
+    let parse = |text: &str| Settings::parse("the page", text).unwrap();
+    assert_eq!(parse(&shown), parse(&least), "{least}");
 }
 
 #[test]
