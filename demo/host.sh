@@ -117,7 +117,7 @@ start() {
       ;;
     front)
       run front "$front" "$bin/reeved" --config "$etc/reeved.toml"
-      until_open "127.0.0.1:$port" front
+      until_ready front
       ;;
     *) echo "host.sh: there is no process $name" >&2; exit 2 ;;
   esac
@@ -126,9 +126,14 @@ start() {
 run() { # run NAME USER COMMAND…
   local name=$1 user=$2
   shift 2
+  # A log begins with its process, so that what it says about being ready is of this start.
+  if [ -e "$HOST_DIR/$name.log" ]; then cat "$HOST_DIR/$name.log" >>"$HOST_DIR/$name.log.before"; fi
+  : >"$HOST_DIR/$name.log"
   # The launcher started directly is what an operator runs as root.
   [ "$name" != launcher ] || [ "$start" != direct ] || user=root
-  as "$user" setsid "$@" </dev/null >>"$HOST_DIR/$name.log" 2>&1 &
+  if [ "$(id -u)" = 0 ] && [ "$user" != root ]; then set -- setpriv --reuid "$user" --regid "$user" --init-groups -- "$@"; fi
+  # Not through a function, so that the pid is the program's and a kill reaches it.
+  setsid "$@" </dev/null >>"$HOST_DIR/$name.log" 2>&1 &
   echo $! >"$HOST_DIR/$name.pid"
 }
 
@@ -138,12 +143,10 @@ until_there() { wait_for "$2" test -e "$1"; }
 
 until_open() { wait_for "$2" connects "$1"; }
 
-connects() {
-  case $1 in
-    /*) grep -qs -- " $1\$" /proc/net/unix ;;
-    *) : 2>/dev/null <>"/dev/tcp/${1%:*}/${1##*:}" ;;
-  esac
-}
+connects() { grep -qs -- " $1\$" /proc/net/unix; }
+
+# A connection without a certificate would be an authentication failure in the audit log, so the log is asked.
+until_ready() { wait_for "$1" grep -qs "ready" "$HOST_DIR/$1.log"; }
 
 wait_for() {
   local name=$1 tries

@@ -1,0 +1,130 @@
+#!/bin/bash
+# What the demo shows, on a host that demo/run.sh has prepared.
+set -euo pipefail
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+export HOST_DIR=${HOST_DIR:-/run/reeve-host}
+prefix=${REEVE_PREFIX:-}
+zfs=$prefix/usr/sbin/zfs zpool=$prefix/usr/sbin/zpool
+log=$prefix/var/log/reeve ledger=$prefix/var/lib/reeve-root/spent
+reeve=$REEVE_BIN/reeve
+# Where there is no terminal, the person on the other end answers by itself, from the prompt's text alone.
+if [ -t 0 ] && [ -t 1 ]; then person=you; else person=alice; fi
+
+if [ -t 1 ]; then bold=$'\e[1m' dim=$'\e[2m' plain=$'\e[0m'; else bold='' dim='' plain=''; fi
+chapter() { printf '\n%s── %s%s\n' "$bold" "$*" "$plain"; }
+say() { printf '   %s\n' "$*"; }
+
+# The agent's profile.
+export REEVE_URL=https://localhost:18443 REEVE_CA=$HOST_DIR/pki/ca.crt
+export REEVE_CERT=$HOST_DIR/pki/agent/librarian.crt REEVE_KEY=$HOST_DIR/pki/agent/librarian.key
+
+# What the agent types, and what it gets back. Waiting for a person is an exit status of its own.
+agent() {
+  printf '%s$ reeve %s%s\n' "$dim" "$*" "$plain"
+  "$reeve" "$@" | sed 's/^/  /' || true
+}
+
+root() {
+  printf '%s# %s%s\n' "$dim" "${1##*/} ${*:2}" "$plain"
+  "$@" | cut -c 1-160 | sed 's/^/  /'
+}
+
+finish() {
+  status=$?
+  "$here/host.sh" down >/dev/null 2>&1 || true
+  "$zpool" destroy tank >/dev/null 2>&1 || true
+  [ -z "${disk:-}" ] || rm -f "$disk"
+  exit $status
+}
+trap finish EXIT
+
+prepare() {
+  disk=$(mktemp "${TMPDIR:-/var/tmp}/reeve-tank.XXXXXX")
+  truncate -s 512M "$disk"
+  "$zpool" create tank "$disk"
+  "$zfs" create tank/media
+  "$zfs" create tank/vm
+  "$zfs" snapshot tank/media@old
+}
+
+# On a terminal: the person's phone is this terminal.
+ask_you() {
+  local prompt answer=''
+  prompt=$(phone | tail -n 12)
+  printf '\n%s\n' "$prompt"
+  while [ -z "$answer" ]; do read -r -p "   Your answer, as alice (CONFIRM or DENY and the token, or just paste the line): " answer; done
+  control "$(python3 -c 'import json,sys; print(json.dumps({"do":"say","as":"alice","text":sys.argv[1]}))' "$answer")" >/dev/null
+}
+
+control() {
+  python3 - "$HOST_DIR/signal/control" "$1" <<'PY'
+import socket, sys
+with socket.socket(socket.AF_UNIX) as people:
+    people.connect(sys.argv[1])
+    people.sendall(sys.argv[2].encode() + b"\n")
+    print(people.makefile().readline(), end="")
+PY
+}
+
+# Everything that alice's phone shows.
+phone() {
+  control '{"do":"messages","of":"alice"}' | python3 -c '
+import json, sys
+for message in json.load(sys.stdin)["messages"]:
+    print("┌─ alice, on her phone")
+    for line in message["text"].splitlines():
+        print("│ " + line)
+    print("└─")'
+}
+
+until_phone_shows() {
+  local tries
+  for tries in $(seq 1 200); do
+    if phone | grep -q -- "$1"; then return 0; fi
+    sleep 0.1
+  done
+  echo "the phone never showed: $1 ($tries)" >&2
+  exit 1
+}
+
+chapter "A host with a pool, an agent with a certificate, two people with phones"
+prepare
+if [ "$person" = you ]; then "$here/host.sh" up; else "$here/host.sh" up --auto confirm; fi
+for tries in $(seq 1 100); do
+  if "$reeve" --json health | grep -Eq '"approvals": ?"up"'; then break; fi
+  sleep 0.1
+done
+say "reeved hears (TLS, the network), reeve-gate decides, asks, records and signs, reeve-launcher starts the wrapper."
+if [ "$(id -u)" = 0 ]; then
+  root ps -o user:12,pid,args -p "$(cat "$HOST_DIR/front.pid"),$(cat "$HOST_DIR/gate.pid"),$(cat "$HOST_DIR/launcher.pid")"
+fi
+
+chapter "The agent looks: reads are free, and need no root"
+agent op zfs list tank/media -p recursive=true -p 'types=["filesystem","snapshot"]'
+
+chapter "The agent takes a snapshot: a change inside its contract, so it runs at once, verified afterwards"
+agent op zfs snapshot tank/media -p name=daily --reason "before the upgrade"
+
+chapter "The agent wants to destroy: the rules send it to a person"
+agent op zfs destroy tank/media@old --reason "weekly cleanup"
+until_phone_shows "zfs destroy tank/media@old"
+if [ "$person" = you ]; then ask_you; else say "Nobody is at a terminal, so alice answers by herself: what the prompt's last line says."; fi
+id=$("$reeve" --json list | grep -Eo 'op_[0-9A-Z]{26}' | head -n 1)
+agent watch "$id"
+until_phone_shows "audit:"
+chapter "What alice's phone shows"
+phone | sed 's/^/  /'
+
+chapter "What ran, as root's own ledger has it: one grant, spent once"
+root ls "$ledger"
+
+chapter "The host itself"
+root "$zfs" list -t all -o name
+
+chapter "The proof: every step was recorded before the next one began"
+root "$reeve" audit tail --log "$log"
+checkpoint=$(phone | grep -Eo 'log [0-9]+ · [0-9a-f]{16}' | tail -n 1 | sed -E 's/log ([0-9]+) · /\1:/')
+say "alice's phone remembers $checkpoint: a log that was cut or rewritten since cannot agree with it."
+root "$reeve" audit verify --log "$log" --ledger "$ledger" --against "$checkpoint"
+say ""
+say "That is the whole of it: what was approved is what happened."
