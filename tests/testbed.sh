@@ -3,9 +3,9 @@
 #
 #   tests/testbed.sh [--zfs real|fake|auto] [--state DIR] [--no-install] CMD [ARG…]
 #
-# Real users, real sudo and the production paths are used, inside private mount, PID and UTS namespaces: overlays
-# on /etc, /usr/local, /usr/sbin, /var/lib and /var/log, and a private /run, all of which vanish with the command,
-# as do the processes it left behind. The host name inside is host01.
+# Real users, real sudo and the production paths are used, inside private mount, PID, network and UTS namespaces:
+# overlays on /etc, /usr/local, /usr/sbin, /var/lib and /var/log, and a private /run, all of which vanish with the
+# command, as do the processes it left behind. The host name inside is host01, and its network is its own loopback.
 #
 #   --zfs auto     real OpenZFS where /dev/zfs is, the fake elsewhere (said on stderr)
 #   --state DIR    keep what is written in DIR, on a real disk, instead of in memory (for measurements)
@@ -50,7 +50,7 @@ outside() {
   trap 'exit 130' INT
   trap 'exit 143' TERM
   if [ -n "$state" ]; then mkdir -p "$state"; state=$(realpath "$state"); fi
-  unshare --mount --propagation private --uts --pid --fork --kill-child --mount-proc \
+  unshare --mount --propagation private --uts --net --pid --fork --kill-child --mount-proc \
     bash "${BASH_SOURCE[0]}" --inside "$scratch" "$zfs" "$install" "${state:--}" "$@" || status=$?
   exit "$status"
 }
@@ -116,6 +116,7 @@ reach_programs() {
 
 name_host() {
   hostname host01
+  ip link set lo up || die "cannot bring the loopback up (Debian: apt-get install iproute2)"
   echo host01 >/etc/hostname
   # sudo looks the host's own name up.
   grep -qw host01 /etc/hosts || echo '127.0.1.1 host01' >>/etc/hosts
