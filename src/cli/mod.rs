@@ -3,6 +3,7 @@
 mod ask;
 mod exit;
 mod generate;
+mod host;
 mod pki;
 mod remote;
 mod screen;
@@ -58,6 +59,12 @@ enum Command {
     List(ask::ListArgs),
     Pending(ask::PendingArgs),
     Health(ask::HealthArgs),
+    Approval(host::ApprovalArgs),
+    Approver(host::ApproverArgs),
+    Audit(host::AuditArgs),
+    Policy(host::PolicyArgs),
+    Check(host::CheckArgs),
+    Sudoers(host::SudoersArgs),
     Pki(pki::PkiArgs),
     #[command(name = "__completions", hide = true)]
     Completions(generate::CompletionsArgs),
@@ -99,6 +106,12 @@ fn run(command: &Command, screen: Screen) -> Result<Exit, Failure> {
         Command::List(args) => ask(Question::List(args)),
         Command::Pending(args) => ask(Question::Pending(args)),
         Command::Health(args) => ask(Question::Health(args)),
+        Command::Approval(args) => host::approval(args, screen),
+        Command::Approver(args) => host::approver(args, screen),
+        Command::Audit(args) => host::audit(args, screen),
+        Command::Policy(args) => host::policy(args, screen, clock.as_ref()),
+        Command::Check(args) => host::check(args, screen),
+        Command::Sudoers(args) => host::sudoers(args, screen),
         Command::Pki(args) => pki::run(args, screen, clock),
         Command::Completions(args) => generate::completions(args),
         Command::Man(args) => generate::man(args, screen),

@@ -13,6 +13,8 @@ pub(super) use catalogue::OpsArgs;
 pub(super) use command::command_of;
 pub(super) use follow::WatchArgs;
 pub(super) use look::{CancelArgs, HealthArgs, ListArgs, PendingArgs, StatusArgs};
+pub(super) use parameters::operation;
+pub(super) use show::approvals;
 pub(super) use submit::{OpArgs, PlanArgs};
 
 use std::sync::Arc;

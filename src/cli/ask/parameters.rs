@@ -7,7 +7,7 @@ use crate::config::did_you_mean;
 use crate::operation::{Entry, Field, Invalid, Operation, Shape, catalogue};
 
 /// The operation that the words on the command line stand for.
-pub(super) fn operation(
+pub(in crate::cli) fn operation(
     kind: &str,
     op: &str,
     resource: &str,

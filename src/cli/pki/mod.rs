@@ -1,18 +1,19 @@
 //! `reeve pki`: the CA from the shell.
 
+mod show;
+
 use std::io::Read;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::{Args, Subcommand, ValueEnum};
-use serde_json::{Value, json};
 
 use super::exit::{Exit, Failure};
-use super::screen::{Screen, Tone, harmless, paint};
+use super::screen::Screen;
 use crate::pki::{
-    Ca, DnsName, Entry, Issued, KeySource, LeafName, Profile, Reason, RenewedKey, Request, Selector,
-    TrustDomain, default_days,
+    Ca, DnsName, KeySource, LeafName, Profile, Reason, RenewedKey, Request, Selector, TrustDomain,
+    default_days,
 };
 use crate::sys::clock::Clock;
 
@@ -192,24 +193,27 @@ pub(super) fn run(args: &PkiArgs, screen: Screen, clock: Arc<dyn Clock>) -> Resu
     let dir = args.dir.clone().unwrap_or_else(default_dir);
     if let PkiCommand::Init(init) = &args.command {
         let ca = Ca::init(&dir, &init.name, init.days, clock)?;
-        return show_new(&ca, screen);
+        return show::new(&ca, screen);
     }
     let ca = Ca::open(&dir, Arc::clone(&clock))?;
     match &args.command {
         // Done above, where there is no CA yet.
         PkiCommand::Init(_) => Ok(Exit::Done),
-        PkiCommand::Issue(issue) => show_issued(&ca.issue(&request(issue)?)?, screen),
+        PkiCommand::Issue(issue) => show::issued(&ca.issue(&request(issue)?)?, screen),
         PkiCommand::Renew(renew) => {
             let key = if renew.keep_key { RenewedKey::Kept } else { RenewedKey::New };
             let which = Selector::from_argument(&renew.which)?;
-            show_issued(&ca.renew(&which, renew.days, key)?, screen)
+            show::issued(&ca.renew(&which, renew.days, key)?, screen)
         }
-        PkiCommand::Revoke(revoke) => show_revoked(&ca, revoke, screen),
+        PkiCommand::Revoke(revoke) => {
+            let (revoked, crl) = ca.revoke(&Selector::from_argument(&revoke.which)?, revoke.reason.into())?;
+            show::revoked(&revoked, &crl, screen)
+        }
         PkiCommand::Crl(crl) => {
             let crl = ca.crl(crl.days)?;
-            show_crl(&crl, screen)
+            show::crl(&crl, screen)
         }
-        PkiCommand::Show(show) => show_all(&ca, show.name.as_ref(), screen, clock.as_ref()),
+        PkiCommand::Show(show) => show::all(&ca, show.name.as_ref(), screen, clock.as_ref()),
     }
 }
 
@@ -248,145 +252,6 @@ fn read_csr(path: &Path) -> Result<String, Failure> {
         Err(error) => Err(Failure::new(Exit::Usage, format!("{}: {error}", path.display()))
             .hint("--csr wants a signing request in PEM, as `openssl req -new` writes it")),
     }
-}
-
-fn show_new(ca: &Ca, screen: Screen) -> Result<Exit, Failure> {
-    let (subject, until) = ca.about()?;
-    if screen.is_json() {
-        screen.document(&json!({
-            "dir": ca.dir(), "subject": subject, "not_after": until,
-            "certificate": ca.certificate_file(), "crl": ca.crl_file(),
-        }))?;
-        return Ok(Exit::Done);
-    }
-    screen.line(&format!("{} a CA until {}", paint("made", Tone::Good), day(&until)))?;
-    screen.facts(&[
-        ("certificate", Some(path(&ca.certificate_file()))),
-        (
-            "key",
-            Some(format!("{}  (whoever has it can make any certificate)", path(&ca.dir().join("ca.key")))),
-        ),
-        ("list", Some(format!("{}  (what is revoked; hosts need it)", path(&ca.crl_file())))),
-        (
-            "next",
-            Some(
-                "reeve pki issue server NAME --dns …, reeve pki issue agent NAME --trust-domain …".to_owned(),
-            ),
-        ),
-    ])?;
-    Ok(Exit::Done)
-}
-
-fn show_issued(issued: &Issued, screen: Screen) -> Result<Exit, Failure> {
-    let entry = &issued.entry;
-    if screen.is_json() {
-        let mut document = json!(entry);
-        if let Some(map) = document.as_object_mut() {
-            map.insert("certificate".to_owned(), json!(issued.certificate));
-            map.insert("key".to_owned(), json!(issued.key));
-        }
-        screen.document(&document)?;
-        return Ok(Exit::Done);
-    }
-    let what = format!("{} {}", entry.role.as_str(), entry.name);
-    screen.line(&format!("{} {what} until {}", paint("issued", Tone::Good), day(&entry.not_after)))?;
-    screen.facts(&[
-        ("names", Some(entry.sans.join(" "))),
-        ("serial", Some(entry.serial.clone())),
-        ("certificate", Some(path(&issued.certificate))),
-        ("key", Some(issued.key.as_deref().map_or("with whoever made the request".to_owned(), path))),
-    ])?;
-    Ok(Exit::Done)
-}
-
-fn show_revoked(ca: &Ca, args: &RevokeArgs, screen: Screen) -> Result<Exit, Failure> {
-    let (revoked, crl) = ca.revoke(&Selector::from_argument(&args.which)?, args.reason.into())?;
-    if screen.is_json() {
-        screen.document(&json!({"revoked": revoked, "crl": crl_json(&crl)}))?;
-        return Ok(Exit::Done);
-    }
-    for entry in &revoked {
-        screen.line(&format!(
-            "{} {} {} {}",
-            paint("revoked", Tone::Warning),
-            entry.role.as_str(),
-            entry.name,
-            entry.serial
-        ))?;
-    }
-    show_crl(&crl, screen)
-}
-
-fn crl_json(crl: &crate::pki::Crl) -> Value {
-    json!({"number": crl.number, "next_update": crl.next_update, "path": crl.path})
-}
-
-fn show_crl(crl: &crate::pki::Crl, screen: Screen) -> Result<Exit, Failure> {
-    if screen.is_json() {
-        screen.document(&crl_json(crl))?;
-        return Ok(Exit::Done);
-    }
-    screen.line(&format!("{} revocation list {}", paint("wrote", Tone::Good), crl.number))?;
-    screen.facts(&[
-        ("file", Some(path(&crl.path))),
-        ("ends", Some(format!("{}  (write the next before that)", day(&crl.next_update)))),
-        ("next", Some("copy it to the hosts; each reads it when it changes".to_owned())),
-    ])?;
-    Ok(Exit::Done)
-}
-
-fn show_all(ca: &Ca, name: Option<&LeafName>, screen: Screen, clock: &dyn Clock) -> Result<Exit, Failure> {
-    let now = time::OffsetDateTime::from(clock.now());
-    let mut entries = ca.entries()?;
-    entries.retain(|entry| name.is_none_or(|name| entry.name == name.as_str()));
-    let (subject, until) = ca.about()?;
-    let (number, next_update) = ca.crl_state()?;
-    if screen.is_json() {
-        let certificates: Vec<Value> = entries.iter().map(|entry| with_status(entry, now)).collect();
-        screen.document(&json!({
-            "dir": ca.dir(), "subject": subject, "not_after": until,
-            "crl": {"number": number, "next_update": next_update, "path": ca.crl_file()},
-            "certificates": certificates,
-        }))?;
-        return Ok(Exit::Done);
-    }
-    screen.facts(&[
-        ("ca", Some(format!("{}, until {}", harmless(&subject), day(&until)))),
-        ("list", Some(format!("number {number}, ends {}", day(&next_update)))),
-    ])?;
-    screen.line("")?;
-    let rows: Vec<Vec<String>> = entries.iter().map(|entry| row(entry, now)).collect();
-    screen.table(&["role", "name", "status", "until", "names", "serial"], &rows)?;
-    Ok(Exit::Done)
-}
-
-fn with_status(entry: &Entry, now: time::OffsetDateTime) -> Value {
-    let mut value = json!(entry);
-    if let Some(map) = value.as_object_mut() {
-        map.insert("status".to_owned(), json!(entry.status(now)));
-    }
-    value
-}
-
-fn row(entry: &Entry, now: time::OffsetDateTime) -> Vec<String> {
-    [
-        entry.role.as_str(),
-        &entry.name,
-        entry.status(now),
-        &day(&entry.not_after),
-        &entry.sans.join(" "),
-        &entry.serial,
-    ]
-    .map(harmless)
-    .to_vec()
-}
-
-fn day(text: &str) -> String {
-    text.chars().take(10).collect()
-}
-
-fn path(path: &Path) -> String {
-    harmless(&path.display().to_string())
 }
 
 impl From<ReasonArg> for Reason {

@@ -1,0 +1,129 @@
+//! `reeve check`: would everything start with the configuration as it is. What could not be looked at is not right.
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use serde::Serialize;
+use serde_json::json;
+
+use super::{GATE_CONFIG, block_on};
+use crate::api::Settings;
+use crate::cli::exit::{Exit, Failure, with_causes};
+use crate::cli::screen::{Screen, Tone, harmless, paint};
+use crate::gate::config::GateConfig;
+use crate::policy::{Contracts, PolicyEngine, PolicySource, WorkerProgram};
+use crate::sys::{host, trusted_file};
+
+/// Check the whole configuration of this host without putting any of it in force
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Run it as root: what it cannot read counts as wrong.
+
+Example:
+  reeve check && systemctl reload reeve-gate reeved")]
+pub(in crate::cli) struct CheckArgs {
+    /// The gate's configuration
+    #[arg(long, value_name = "FILE", default_value = GATE_CONFIG)]
+    gate: PathBuf,
+    /// The configuration of the network side
+    #[arg(long, value_name = "FILE", default_value = "/etc/reeve/reeved.toml")]
+    reeved: PathBuf,
+}
+
+/// One part of the configuration, and what is wrong with it.
+#[derive(Debug, Serialize)]
+struct Finding {
+    what: &'static str,
+    path: PathBuf,
+    problem: Option<String>,
+    /// What there is, when it is right.
+    found: Option<String>,
+}
+
+impl Finding {
+    fn of(what: &'static str, path: &Path, checked: Result<String, String>) -> Self {
+        let (problem, found) = match checked {
+            Ok(found) => (None, Some(found)),
+            Err(problem) => (Some(problem), None),
+        };
+        Self { what, path: path.to_owned(), problem, found }
+    }
+}
+
+/// Checks everything.
+pub(in crate::cli) fn run(args: &CheckArgs, screen: Screen) -> Result<Exit, Failure> {
+    let mut findings = gate(&args.gate)?;
+    findings.push(Finding::of("reeved", &args.reeved, reeved(&args.reeved)));
+    let public_key = host::prefixed("/etc/reeve/grant.pub");
+    findings.push(Finding::of("grant key", &public_key, grant_key(&public_key)));
+    let ok = findings.iter().all(|finding| finding.problem.is_none());
+    if screen.is_json() {
+        screen.document(&json!({"ok": ok, "checks": findings}))?;
+    } else {
+        for finding in &findings {
+            screen.line(&line(finding))?;
+        }
+    }
+    Ok(if ok { Exit::Done } else { Exit::Failed })
+}
+
+fn line(finding: &Finding) -> String {
+    let path = harmless(&finding.path.display().to_string());
+    match (&finding.problem, &finding.found) {
+        (Some(problem), _) => {
+            let problem: Vec<String> =
+                problem.lines().map(|line| format!("    {}", harmless(line))).collect();
+            format!("{} {:<10} {path}\n{}", paint("✗", Tone::Bad), finding.what, problem.join("\n"))
+        }
+        (None, found) => {
+            let found = harmless(found.as_deref().unwrap_or_default());
+            format!("{} {:<10} {path}  {}", paint("✓", Tone::Good), finding.what, paint(&found, Tone::Faint))
+        }
+    }
+}
+
+fn gate(path: &Path) -> Result<Vec<Finding>, Failure> {
+    let name = host::hostname()?;
+    let config = match GateConfig::read(path, &name) {
+        Ok(config) => config,
+        Err(error) => return Ok(vec![Finding::of("gate", path, Err(with_causes(&error)))]),
+    };
+    let approvers = config.people.iter().count();
+    let channel = if config.signal.is_some() { "Signal" } else { "no channel" };
+    let found = format!("{approvers} approvers, {channel}");
+    Ok(vec![
+        Finding::of("gate", path, Ok(found)),
+        Finding::of("contracts", &config.contracts, contracts(&config.contracts)),
+        Finding::of("policy", &config.policy, policy(&config.policy)),
+    ])
+}
+
+fn contracts(directory: &Path) -> Result<String, String> {
+    let contracts = Contracts::load(directory).map_err(|error| with_causes(&error))?;
+    let names: Vec<&str> = contracts.names().map(|name| name.as_str()).collect();
+    Ok(if names.is_empty() { "none: nobody may ask for anything".to_owned() } else { names.join(", ") })
+}
+
+fn policy(path: &Path) -> Result<String, String> {
+    let source = PolicySource::read(path).map_err(|error| with_causes(&error))?;
+    let checked = block_on(async { Ok(PolicyEngine::check(&source, &WorkerProgram::default()).await) });
+    let report = checked.map_err(|failure| failure.message)?.map_err(|error| with_causes(&error))?;
+    Ok(format!("{} examples come out as expected", report.examples))
+}
+
+fn reeved(path: &Path) -> Result<String, String> {
+    let settings = Settings::read(path).map_err(|error| with_causes(&error))?;
+    let listen = settings.listen;
+    settings.check().map_err(|error| with_causes(&error))?;
+    Ok(format!("would listen on {listen}"))
+}
+
+fn grant_key(path: &Path) -> Result<String, String> {
+    let bytes = trusted_file::read(path, 1024).map_err(|error| with_causes(&error))?;
+    let text = String::from_utf8_lossy(&bytes);
+    let key = text.trim_end();
+    if key.len() == 64 && key.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        return Ok(format!("{}…", key.get(..8).unwrap_or_default()));
+    }
+    Err("does not hold a public key: 64 hexadecimal digits, as `reeve-gate init` prints them".to_owned())
+}

@@ -1,0 +1,38 @@
+//! Looking after a host from its own shell: approvals, approvers, the audit log, policy, configuration.
+
+mod approval;
+mod approver;
+mod audit;
+mod check;
+mod policy;
+mod sudoers;
+
+pub(super) use approval::ApprovalArgs;
+pub(super) use approver::ApproverArgs;
+pub(super) use audit::AuditArgs;
+pub(super) use check::CheckArgs;
+pub(super) use policy::PolicyArgs;
+pub(super) use sudoers::SudoersArgs;
+
+pub(super) use approval::run as approval;
+pub(super) use approver::run as approver;
+pub(super) use audit::run as audit;
+pub(super) use check::run as check;
+pub(super) use policy::run as policy;
+pub(super) use sudoers::run as sudoers;
+
+use std::future::Future;
+
+use super::exit::{Exit, Failure};
+
+/// Where the gate's configuration is, unless it is said otherwise.
+const GATE_CONFIG: &str = "/etc/reeve/gate.toml";
+
+/// Runs something that waits, on this thread alone.
+fn block_on<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::new(Exit::Failed, format!("the runtime cannot be started: {error}")))?
+        .block_on(work)
+}
