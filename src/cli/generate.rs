@@ -1,49 +1,69 @@
 //! What packages need of the command line: completions for shells, manual pages, and the text of all help.
 
-use std::path::PathBuf;
+use std::io::Write;
+use std::path::{Path, PathBuf};
 
-use clap::Args;
+use clap::{Parser, Subcommand};
 use clap_complete::Shell;
 
 use super::exit::{Exit, Failure};
-use super::screen::Screen;
 
-/// `reeve __completions`
-#[derive(Debug, Args)]
-pub(super) struct CompletionsArgs {
-    /// The shell to complete in
-    shell: Shell,
+/// What those who make packages call. A command line of its own, so that no completion and no page has it.
+#[derive(Debug, Parser)]
+#[command(name = "reeve")]
+pub(super) struct Generate {
+    #[command(subcommand)]
+    what: What,
 }
 
-/// `reeve __man`
-#[derive(Debug, Args)]
-pub(super) struct ManArgs {
-    /// The directory that gets the pages
-    directory: PathBuf,
+#[derive(Debug, Subcommand)]
+enum What {
+    /// Print a shell's completions
+    #[command(name = "__completions")]
+    Completions {
+        /// The shell
+        shell: Shell,
+    },
+    /// Write a manual page for every command
+    #[command(name = "__man")]
+    Man {
+        /// The directory that gets them
+        directory: PathBuf,
+    },
 }
 
-/// Prints a shell's completions.
-pub(super) fn completions(args: &CompletionsArgs) -> Result<Exit, Failure> {
+/// Whether the first argument is one for here.
+pub(super) fn is_asked(argument: Option<std::ffi::OsString>) -> bool {
+    argument.is_some_and(|argument| argument.as_encoded_bytes().starts_with(b"__"))
+}
+
+/// Generates what was asked for.
+pub(super) fn run(generate: &Generate) -> Result<Exit, Failure> {
+    match &generate.what {
+        What::Completions { shell } => completions(*shell),
+        What::Man { directory } => man(directory),
+    }
+}
+
+fn completions(shell: Shell) -> Result<Exit, Failure> {
     let mut script = Vec::new();
-    clap_complete::generate(args.shell, &mut super::command(), "reeve", &mut script);
-    std::io::Write::write_all(&mut std::io::stdout(), &script)?;
+    clap_complete::generate(shell, &mut super::command(), "reeve", &mut script);
+    std::io::stdout().write_all(&script)?;
     Ok(Exit::Done)
 }
 
-/// Writes a manual page for every command.
-pub(super) fn man(args: &ManArgs, screen: Screen) -> Result<Exit, Failure> {
-    std::fs::create_dir_all(&args.directory)?;
-    clap_mangen::generate_to(super::command(), &args.directory)?;
-    screen.line(&format!("manual pages are in {}", args.directory.display()))?;
+fn man(directory: &Path) -> Result<Exit, Failure> {
+    std::fs::create_dir_all(directory)?;
+    clap_mangen::generate_to(super::command(), directory)?;
     Ok(Exit::Done)
 }
 
-/// Adds the help of a command and of all below it, but for hidden ones and `help` itself.
+/// Adds the help of a command and of all below it, but for `help` itself.
 pub(super) fn collect_help(command: &mut clap::Command, path: &str, text: &mut String) {
-    text.push_str(&format!("───── {path} ─────\n\n{}\n", command.render_long_help()));
+    text.push_str(&format!("───── {path} ─────\n\n{}\n", command.render_help()));
     let names: Vec<String> = command
         .get_subcommands()
-        .filter(|below| !below.is_hide_set() && below.get_name() != "help")
+        .filter(|below| below.get_name() != "help")
         .map(|below| below.get_name().to_owned())
         .collect();
     for name in names {

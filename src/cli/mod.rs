@@ -20,13 +20,10 @@ use screen::Screen;
 
 const ABOUT: &str = "Asks hosts that Reeve runs, and looks after them";
 
-const LONG_ABOUT: &str = "\
-Asks hosts that Reeve runs, and looks after them.
-
-Agents and people ask a host for operations; the host's rules decide, people confirm what cannot be undone, and every
-step is in the host's audit log. `reeve op` asks, `reeve plan` only says what would happen.";
-
 const AFTER: &str = "\
+Agents and people ask a host for operations with `reeve op`; the host's rules decide, people confirm
+what cannot be undone, and every step is in the host's audit log. `reeve plan` asks what would be.
+
 Exit codes:
   0  done                          4  waits for people, or still runs
   1  failed                        5  refused by a person, expired or cancelled
@@ -37,11 +34,11 @@ Exit codes:
 
 /// The command line.
 #[derive(Debug, Parser)]
-#[command(name = "reeve", version, about = ABOUT, long_about = LONG_ABOUT, after_help = AFTER,
-          max_term_width = 100, disable_help_flag = false, propagate_version = false)]
+#[command(name = "reeve", version, about = ABOUT, after_help = AFTER,
+          max_term_width = 100)]
 pub struct Cli {
     /// Print JSON, for programs
-    #[arg(long, global = true)]
+    #[arg(long, global = true, display_order = 901)]
     json: bool,
 
     #[command(subcommand)]
@@ -66,20 +63,31 @@ enum Command {
     Check(host::CheckArgs),
     Sudoers(host::SudoersArgs),
     Pki(pki::PkiArgs),
-    #[command(name = "__completions", hide = true)]
-    Completions(generate::CompletionsArgs),
-    #[command(name = "__man", hide = true)]
-    Man(generate::ManArgs),
 }
 
 /// Runs the command line of this process.
 pub fn main() -> ExitCode {
-    let cli = match Cli::try_parse() {
-        Ok(cli) => cli,
+    if generate::is_asked(std::env::args_os().nth(1)) {
+        return ended(Screen::new(false), generate::Generate::try_parse(), |asked, _screen| {
+            generate::run(asked)
+        });
+    }
+    let parsed = Cli::try_parse();
+    let screen = Screen::new(parsed.as_ref().is_ok_and(|cli| cli.json));
+    ended(screen, parsed, |cli, screen| run(&cli.command, screen))
+}
+
+/// Does what was parsed, and tells how that ended.
+fn ended<T>(
+    screen: Screen,
+    parsed: Result<T, clap::Error>,
+    run: impl FnOnce(&T, Screen) -> Result<Exit, Failure>,
+) -> ExitCode {
+    let asked = match parsed {
+        Ok(asked) => asked,
         Err(error) => return explain(&error),
     };
-    let screen = Screen::new(cli.json);
-    let exit = run(&cli.command, screen).unwrap_or_else(|failure| {
+    let exit = run(&asked, screen).unwrap_or_else(|failure| {
         screen::tell(screen, &failure);
         failure.exit
     });
@@ -113,8 +121,6 @@ fn run(command: &Command, screen: Screen) -> Result<Exit, Failure> {
         Command::Check(args) => host::check(args, screen),
         Command::Sudoers(args) => host::sudoers(args, screen),
         Command::Pki(args) => pki::run(args, screen, clock),
-        Command::Completions(args) => generate::completions(args),
-        Command::Man(args) => generate::man(args, screen),
     }
 }
 

@@ -21,8 +21,8 @@ const BETWEEN: Duration = Duration::from_secs(2);
 /// Follow an operation until it is over
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Each change of state is a line, and the outcome comes last. With --json each is an envelope on a line of its own.
-Leaving with Ctrl-C changes nothing about the operation.
+Each change of state is a line, and the outcome comes last. With --json each is an envelope on a
+line of its own. Leaving with Ctrl-C changes nothing about the operation.
 
 Example:
   reeve watch op_01JD3VKQ2T9F6M8R4B7WXY5ZAC")]

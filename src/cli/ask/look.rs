@@ -12,7 +12,8 @@ use crate::gate::protocol::{Envelope, State, WaitingApproval};
 /// Show an operation
 #[derive(Debug, Args)]
 #[command(after_help = "\
-The exit code says the state: 0 succeeded, 1 failed, 3 denied, 4 waits or runs, 5 refused, expired or cancelled.
+The exit code says the state: 0 succeeded, 1 failed, 3 denied, 4 waits or runs, 5 refused, expired
+or cancelled.
 
 Example:
   reeve status op_01JD3VKQ2T9F6M8R4B7WXY5ZAC")]
@@ -59,8 +60,8 @@ pub(in crate::cli) struct ListArgs {
 /// List approvals that wait for people
 #[derive(Debug, Args)]
 #[command(after_help = "\
-This asks over the network, as an agent: nobody can approve by it. On the host itself, people in the approvers' group
-decide with `reeve approval`.")]
+This asks over the network, as an agent: nobody can approve by it. On the host itself, people in
+the approvers' group decide with `reeve approval`.")]
 pub(in crate::cli) struct PendingArgs {
     #[command(flatten)]
     connection: ConnectionArgs,

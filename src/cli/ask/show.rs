@@ -14,21 +14,26 @@ use crate::operation::Operation;
 /// How many objects of an effect are named before the rest is counted.
 const NAMED: usize = 6;
 
+/// Prints what came of an operation that was asked for just now: a listing that goes into a pipe is for the next
+/// program, and is its rows alone.
+pub(super) fn answer(screen: Screen, document: &Value) -> Result<Exit, Failure> {
+    let answer = read(document)?;
+    let rows = answer.result.as_ref().filter(|result| value::rows_of(result).is_some());
+    match rows {
+        Some(result) if answer.state == State::Succeeded && !screen.is_terminal() && !screen.is_json() => {
+            value::show(screen, result)?;
+            Ok(Exit::Done)
+        }
+        Some(_) | None => envelope(screen, document),
+    }
+}
+
 /// Prints an operation; the exit code is its state.
 pub(super) fn envelope(screen: Screen, document: &Value) -> Result<Exit, Failure> {
-    let envelope: Envelope =
-        serde_json::from_value(document.clone()).map_err(|error| not_understood(&error))?;
+    let envelope = read(document)?;
     let exit = Exit::of(envelope.state);
     if screen.is_json() {
         screen.document(document)?;
-        return Ok(exit);
-    }
-    let rows = envelope.result.as_ref().and_then(value::rows_of);
-    if !screen.is_terminal()
-        && let (Some(result), Some(_), State::Succeeded) = (&envelope.result, rows, envelope.state)
-    {
-        // A listing into a pipe is for the next program.
-        value::show(screen, result)?;
         return Ok(exit);
     }
     screen.line(&headline(&envelope))?;
@@ -37,6 +42,10 @@ pub(super) fn envelope(screen: Screen, document: &Value) -> Result<Exit, Failure
         value::show(screen, result)?;
     }
     Ok(exit)
+}
+
+fn read(document: &Value) -> Result<Envelope, Failure> {
+    serde_json::from_value(document.clone()).map_err(|error| not_understood(&error))
 }
 
 fn headline(envelope: &Envelope) -> String {
@@ -180,7 +189,7 @@ pub(super) fn waiting(screen: Screen, envelope: &Envelope) -> Result<(), Failure
 
 /// Prints a change of state; the exit code when nothing follows.
 pub(super) fn event(screen: Screen, document: &Value) -> Result<Option<Exit>, Failure> {
-    let state: Envelope = serde_json::from_value(document.clone()).map_err(|error| not_understood(&error))?;
+    let state = read(document)?;
     if screen.is_json() {
         screen.compact(document)?;
         return Ok(state.is_final.then(|| Exit::of(state.state)));

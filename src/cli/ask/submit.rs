@@ -40,7 +40,8 @@ pub(in crate::cli) struct OpArgs {
 /// Say what would be decided and what would happen; nothing runs and nobody is asked
 #[derive(Debug, Args)]
 #[command(after_help = "\
-The exit code is 0 when the operation would be allowed, 4 when people would be asked, 3 when it would be denied.
+The exit code is 0 when the operation would be allowed, 4 when people would be asked, 3 when it
+would be denied.
 
 Example:
   reeve plan zfs destroy tank/vm --param recursive=true")]
@@ -113,7 +114,7 @@ pub(super) async fn op(args: &OpArgs, screen: Screen, clock: &dyn Clock) -> Resu
         document =
             follow::until_final(client, &target, &envelope.id, follow::Patience::new(limit, clock)).await?;
     }
-    show::envelope(screen, &document)
+    show::answer(screen, &document)
 }
 
 /// Asks what would happen.

@@ -50,7 +50,7 @@ pub(super) fn show(screen: Screen, value: &Value) -> Result<(), Failure> {
         screen.line(&cell(screen, "", value))?;
     }
     match rows {
-        Some(rows) if rows.is_empty() => screen.line("  nothing"),
+        Some(rows) if rows.is_empty() && screen.is_terminal() => screen.line("  nothing"),
         Some(rows) => table(screen, rows),
         None => Ok(()),
     }

@@ -17,18 +17,24 @@ use crate::sys::ids;
 /// Decide, on the host itself, about what waits for people
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Who you are is your Unix user: gate.toml names it as the unix_user of an [[approver]], and you are in the
-group reeve-approvers. Nobody decides about what they asked for themselves.
+Who you are is your Unix user: gate.toml names it as the unix_user of an [[approver]], and you are
+in the group reeve-approvers. Nobody decides about what they asked for themselves.
 
 Examples:
   reeve approval list
   reeve approval confirm op_01JD3VKQ2T9F6M8R4B7WXY5ZAC")]
 pub(in crate::cli) struct ApprovalArgs {
     /// The gate's socket
-    #[arg(long, global = true, value_name = "PATH", default_value = "/run/reeve/gate.sock")]
+    #[arg(
+        long,
+        global = true,
+        display_order = 900,
+        value_name = "PATH",
+        default_value = "/run/reeve/gate.sock"
+    )]
     socket: PathBuf,
     /// The Unix user that the gate runs as; another that listens there is not spoken to
-    #[arg(long, global = true, value_name = "USER", default_value = "reeve-gate")]
+    #[arg(long, global = true, display_order = 900, value_name = "USER", default_value = "reeve-gate")]
     gate_user: String,
     #[command(subcommand)]
     command: ApprovalCommand,

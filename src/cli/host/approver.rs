@@ -15,7 +15,7 @@ use crate::sys::host;
 #[derive(Debug, Args)]
 pub(in crate::cli) struct ApproverArgs {
     /// The gate's configuration
-    #[arg(long, global = true, value_name = "FILE", default_value = GATE_CONFIG)]
+    #[arg(long, global = true, display_order = 900, value_name = "FILE", default_value = GATE_CONFIG)]
     config: PathBuf,
     #[command(subcommand)]
     command: ApproverCommand,

@@ -21,7 +21,7 @@ const LOOK: Duration = Duration::from_millis(500);
 #[derive(Debug, Args)]
 pub(in crate::cli) struct AuditArgs {
     /// The log's directory, or one file of it
-    #[arg(long, global = true, value_name = "PATH", default_value = "/var/log/reeve")]
+    #[arg(long, global = true, display_order = 900, value_name = "PATH", default_value = "/var/log/reeve")]
     log: PathBuf,
     #[command(subcommand)]
     command: AuditCommand,
@@ -37,8 +37,8 @@ enum AuditCommand {
 /// Follow the log from its first record to its last, and say where it first fails to hold
 #[derive(Debug, Args)]
 #[command(after_help = "\
-A tail that was cut off leaves a shorter log that holds. The checkpoints in the messages to people tell:
-\"log 48213 · 9f86d081884c7d65\" is --against 48213:9f86d081884c7d65.
+A tail that was cut off leaves a shorter log that holds. The checkpoints in the messages to people
+tell: \"log 48213 · 9f86d081884c7d65\" is --against 48213:9f86d081884c7d65.
 
 Examples:
   reeve audit verify
@@ -69,7 +69,8 @@ struct TailArgs {
 /// Print records as they stand in the log, one JSON object a line
 #[derive(Debug, Args)]
 #[command(after_help = "\
-What is printed are the bytes that the hashes are of. Nothing here vouches for them: `reeve audit verify` does.
+What is printed are the bytes that the hashes are of. Nothing here vouches for them:
+`reeve audit verify` does.
 
 Examples:
   reeve audit export --operation op_01JD3VKQ2T9F6M8R4B7WXY5ZAC

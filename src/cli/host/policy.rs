@@ -50,13 +50,13 @@ struct CheckArgs {
 /// Say what contract and policy would decide about an operation
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Nothing is read from the host, so the policy sees no effects: `reeve plan` asks the host itself. What the policy
-should see besides is given with --context.
+Nothing is read from the host, so the policy sees no effects: `reeve plan` asks the host itself.
+What the policy should see besides is given with --context.
 
 Examples:
   reeve policy explain --as librarian zfs destroy tank/media@old
   reeve policy explain --as librarian --policy ./policy.star --contracts ./contracts \\
-        --context '{\"effects\": {\"objects\": [], \"bytes_freed\": 1073741824}}' zfs destroy tank/media@old")]
+        --context '{\"effects\": {\"bytes_freed\": 1073741824}}' zfs destroy tank/media@old")]
 struct ExplainArgs {
     /// Whose contract
     #[arg(long = "as", value_name = "PRINCIPAL", value_parser = a_principal)]

@@ -15,7 +15,9 @@ It lets the launcher's user start the wrappers, without arguments, and nothing e
 
 Example:
   reeve sudoers > /etc/sudoers.d/reeve.new && visudo -cf /etc/sudoers.d/reeve.new &&
-        mv /etc/sudoers.d/reeve.new /etc/sudoers.d/reeve")]
+        mv /etc/sudoers.d/reeve.new /etc/sudoers.d/reeve
+
+sudo does not read files with a dot in their names, so a broken one is never in force.")]
 pub(in crate::cli) struct SudoersArgs {}
 
 /// Prints the fragment.

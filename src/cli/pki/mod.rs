@@ -16,6 +16,7 @@ use crate::pki::{
     default_days,
 };
 use crate::sys::clock::Clock;
+use crate::sys::random;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -34,7 +35,14 @@ agents get ca.crt and their own two.";
 #[command(after_help = EXAMPLES)]
 pub(super) struct PkiArgs {
     /// The CA's directory [default: ./pki, or /etc/reeve-ca where that is and ./pki is not]
-    #[arg(long, global = true, value_name = "DIR", env = "REEVE_PKI_DIR")]
+    #[arg(
+        long,
+        global = true,
+        display_order = 900,
+        value_name = "DIR",
+        env = "REEVE_PKI_DIR",
+        hide_env_values = true
+    )]
     dir: Option<PathBuf>,
 
     #[command(subcommand)]
@@ -57,9 +65,9 @@ enum PkiCommand {
     after_help = "An existing CA is never overwritten.\n\nExample:\n  reeve pki init --dir /etc/reeve-ca --name \"Example Ltd hosts\""
 )]
 struct InitArgs {
-    /// What the CA is called in certificates
-    #[arg(long, default_value = "Reeve CA")]
-    name: String,
+    /// What the CA is called in certificates [default: "Reeve CA" and six random digits]
+    #[arg(long)]
+    name: Option<String>,
     /// For how many days, 1 to 7300
     #[arg(long, default_value_t = 3650)]
     days: u16,
@@ -112,7 +120,7 @@ struct AgentArgs {
     /// The agent's name
     name: LeafName,
     /// Whose agents these are
-    #[arg(long, env = "REEVE_TRUST_DOMAIN")]
+    #[arg(long, env = "REEVE_TRUST_DOMAIN", hide_env_values = true)]
     trust_domain: TrustDomain,
     #[command(flatten)]
     common: CommonArgs,
@@ -147,7 +155,8 @@ struct RenewArgs {
 /// Take certificates back, and write the list that says so
 #[derive(Debug, Args)]
 #[command(after_help = "\
-A name stands for every certificate that it has in force. Hosts know of it once they have the new ca.crl.
+A name stands for every certificate that it has in force. Hosts know of it once they have the new
+ca.crl.
 
 Examples:
   reeve pki revoke librarian --reason key-compromise
@@ -192,7 +201,8 @@ struct ShowArgs {
 pub(super) fn run(args: &PkiArgs, screen: Screen, clock: Arc<dyn Clock>) -> Result<Exit, Failure> {
     let dir = args.dir.clone().unwrap_or_else(default_dir);
     if let PkiCommand::Init(init) = &args.command {
-        let ca = Ca::init(&dir, &init.name, init.days, clock)?;
+        let name = init.name.clone().map_or_else(a_name, Ok)?;
+        let ca = Ca::init(&dir, &name, init.days, clock)?;
         return show::new(&ca, screen);
     }
     let ca = Ca::open(&dir, Arc::clone(&clock))?;
@@ -215,6 +225,14 @@ pub(super) fn run(args: &PkiArgs, screen: Screen, clock: Arc<dyn Clock>) -> Resu
         }
         PkiCommand::Show(show) => show::all(&ca, show.name.as_ref(), screen, clock.as_ref()),
     }
+}
+
+/// A name that no other CA has: certificates and lists are matched by it before any signature is.
+fn a_name() -> Result<String, Failure> {
+    let mut digits = [0; 3];
+    random::fill(&mut digits)?;
+    let digits: String = digits.iter().map(|byte| format!("{byte:02x}")).collect();
+    Ok(format!("Reeve CA {digits}"))
 }
 
 fn default_dir() -> PathBuf {

@@ -1,6 +1,7 @@
-//! Which host, and as whom: flags, then the environment, then a profile of `config.toml`.
+//! Which host, and as whom: flags, then a profile that was typed, then the environment, then the default profile.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -11,25 +12,28 @@ use crate::cli::exit::{Exit, Failure, with_causes};
 use crate::config;
 
 /// How the host is reached, on the command line.
-#[derive(Debug, Clone, Args)]
+#[derive(Debug, Default, Clone, Args)]
 #[command(next_help_heading = "Connection")]
 pub(in crate::cli) struct ConnectionArgs {
-    /// A profile of ~/.config/reeve/config.toml
-    #[arg(long, env = "REEVE_PROFILE", value_name = "NAME", default_value = "default")]
-    profile: String,
-    /// The host, as https://host01.example:8443
-    #[arg(long, env = "REEVE_URL")]
+    /// A profile of ~/.config/reeve/config.toml [env: REEVE_PROFILE]
+    #[arg(long, value_name = "NAME")]
+    profile: Option<String>,
+    /// The host, as https://host01.example:8443 [env: REEVE_URL]
+    #[arg(long)]
     url: Option<String>,
-    /// The CA that the host's certificate is from
-    #[arg(long, env = "REEVE_CA", value_name = "FILE")]
+    /// The CA that the host's certificate is from [env: REEVE_CA]
+    #[arg(long, value_name = "FILE")]
     ca: Option<PathBuf>,
-    /// Our certificate
-    #[arg(long, env = "REEVE_CERT", value_name = "FILE")]
+    /// Our certificate [env: REEVE_CERT]
+    #[arg(long, value_name = "FILE")]
     cert: Option<PathBuf>,
-    /// Its key
-    #[arg(long, env = "REEVE_KEY", value_name = "FILE")]
+    /// Its key [env: REEVE_KEY]
+    #[arg(long, value_name = "FILE")]
     key: Option<PathBuf>,
 }
+
+/// Looks a variable of the environment up.
+type Environment<'a> = &'a dyn Fn(&str) -> Option<OsString>;
 
 /// A host with everything that it takes to speak to it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -72,36 +76,56 @@ name the host and your certificate in ~/.config/reeve/config.toml:\n
 impl ConnectionArgs {
     /// The host that is meant.
     pub(in crate::cli) fn target(&self) -> Result<Target, Failure> {
-        let all_given =
-            [&self.ca, &self.cert, &self.key].iter().all(|path| path.is_some()) && self.url.is_some();
-        let profile = if all_given { Profile::default() } else { self.profile()? };
-        let url = need(self.url.clone().or(profile.url), "url")?;
-        let (host, port) = address(&url)?;
-        Ok(Target {
-            host,
-            port,
-            ca: need(self.ca.clone().or(profile.ca), "ca")?,
-            cert: need(self.cert.clone().or(profile.cert), "cert")?,
-            key: need(self.key.clone().or(profile.key), "key")?,
-        })
+        self.target_in(&|name| std::env::var_os(name).filter(|value| !value.is_empty()))
     }
 
-    fn profile(&self) -> Result<Profile, Failure> {
-        let usage = |message: String| Failure::new(Exit::Usage, message);
-        let Some(path) = config_path() else {
-            return Err(usage("there is no home directory to look for a profile in".to_owned()).hint(EXAMPLE));
+    fn target_in(&self, environment: Environment<'_>) -> Result<Target, Failure> {
+        let flags = Profile {
+            url: self.url.clone(),
+            ca: self.ca.clone(),
+            cert: self.cert.clone(),
+            key: self.key.clone(),
         };
-        let text = match std::fs::read_to_string(&path) {
-            Ok(text) => text,
-            // Flags may have all that is needed; what is missing is named then.
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound && self.profile == "default" => {
-                return Ok(Profile::default());
+        // Whoever types a profile means it: a variable left over in the shell does not lead to another host.
+        let chosen = match &self.profile {
+            Some(name) => flags.or(profile(Some(name), environment)?),
+            None => {
+                let near = flags.or(from_environment(environment));
+                if near.is_whole() { near } else { near.or(profile(None, environment)?) }
             }
-            Err(error) => return Err(usage(format!("{}: {error}", path.display())).hint(EXAMPLE)),
         };
-        let directory = path.parent().unwrap_or(Path::new("/"));
-        from_file(&path, &text, &self.profile).map(|profile| profile.seen_from(directory))
+        chosen.meant()
     }
+}
+
+fn from_environment(environment: Environment<'_>) -> Profile {
+    let path = |name: &str| environment(name).map(PathBuf::from);
+    Profile {
+        url: environment("REEVE_URL").map(|url| url.to_string_lossy().into_owned()),
+        ca: path("REEVE_CA"),
+        cert: path("REEVE_CERT"),
+        key: path("REEVE_KEY"),
+    }
+}
+
+fn profile(named: Option<&str>, environment: Environment<'_>) -> Result<Profile, Failure> {
+    let from_variable = environment("REEVE_PROFILE").map(|name| name.to_string_lossy().into_owned());
+    let name = named.map(str::to_owned).or(from_variable);
+    let usage = |message: String| Failure::new(Exit::Usage, message).hint(EXAMPLE);
+    let Some(path) = config_path(environment) else {
+        return Err(usage("there is no home directory to look for a profile in".to_owned()));
+    };
+    let text = match std::fs::read_to_string(&path) {
+        Ok(text) => text,
+        // Flags and variables may have all that is needed; what is missing is named then.
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound && name.is_none() => {
+            return Ok(Profile::default());
+        }
+        Err(error) => return Err(usage(format!("{}: {error}", path.display()))),
+    };
+    let directory = path.parent().unwrap_or(Path::new("/"));
+    let found = from_file(&path, &text, name.as_deref().unwrap_or("default"))?;
+    Ok(found.seen_from(directory))
 }
 
 fn from_file(path: &Path, text: &str, name: &str) -> Result<Profile, Failure> {
@@ -121,6 +145,31 @@ fn from_file(path: &Path, text: &str, name: &str) -> Result<Profile, Failure> {
 }
 
 impl Profile {
+    /// This, and what it leaves open as the other has it.
+    fn or(self, other: Self) -> Self {
+        Self {
+            url: self.url.or(other.url),
+            ca: self.ca.or(other.ca),
+            cert: self.cert.or(other.cert),
+            key: self.key.or(other.key),
+        }
+    }
+
+    fn is_whole(&self) -> bool {
+        self.url.is_some() && [&self.ca, &self.cert, &self.key].iter().all(|path| path.is_some())
+    }
+
+    fn meant(self) -> Result<Target, Failure> {
+        let (host, port) = address(&need(self.url, "url")?)?;
+        Ok(Target {
+            host,
+            port,
+            ca: need(self.ca, "ca")?,
+            cert: need(self.cert, "cert")?,
+            key: need(self.key, "key")?,
+        })
+    }
+
     fn seen_from(self, directory: &Path) -> Self {
         let whole = |path: Option<PathBuf>| path.map(|path| expanded(directory, &path));
         Self { url: self.url, ca: whole(self.ca), cert: whole(self.cert), key: whole(self.key) }
@@ -134,11 +183,11 @@ fn expanded(directory: &Path, path: &Path) -> PathBuf {
     }
 }
 
-fn config_path() -> Option<PathBuf> {
-    if let Some(path) = std::env::var_os("REEVE_CONFIG") {
+fn config_path(environment: Environment<'_>) -> Option<PathBuf> {
+    if let Some(path) = environment("REEVE_CONFIG") {
         return Some(PathBuf::from(path));
     }
-    let base = std::env::var_os("XDG_CONFIG_HOME").filter(|base| !base.is_empty()).map(PathBuf::from);
+    let base = environment("XDG_CONFIG_HOME").map(PathBuf::from);
     let base = base.or_else(|| std::env::home_dir().map(|home| home.join(".config")))?;
     Some(base.join("reeve/config.toml"))
 }
@@ -172,10 +221,6 @@ fn address(url: &str) -> Result<(String, u16), Failure> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn nothing() -> ConnectionArgs {
-        ConnectionArgs { profile: "default".to_owned(), url: None, ca: None, cert: None, key: None }
-    }
 
     #[test]
     fn a_url_is_https_with_a_host_and_no_more() {
@@ -212,17 +257,32 @@ mod tests {
         assert!(wrong.message.contains("cret") && wrong.message.contains("cert"), "{}", wrong.message);
     }
 
-    #[test]
-    fn flags_are_enough() {
+    fn whole(url: &str) -> ConnectionArgs {
         let path = |text: &str| Some(PathBuf::from(text));
-        let args = ConnectionArgs {
-            url: Some("https://a:1".to_owned()),
-            ca: path("ca"),
-            cert: path("cert"),
-            key: path("key"),
-            ..nothing()
-        };
-        let target = args.target().unwrap();
+        let url = Some(url.to_owned());
+        ConnectionArgs { url, ca: path("ca"), cert: path("cert"), key: path("key"), ..Default::default() }
+    }
+
+    #[test]
+    fn flags_are_enough_and_stand_before_the_environment() {
+        let environment = |name: &str| (name == "REEVE_URL").then(|| OsString::from("https://b:2"));
+        let target = whole("https://a:1").target_in(&environment).unwrap();
         assert_eq!((target.to_string().as_str(), target.cert), ("a:1", PathBuf::from("cert")));
+    }
+
+    #[test]
+    fn a_profile_that_is_typed_stands_before_the_environment() {
+        let directory = crate::sys::scratch::Scratch::new();
+        let file = directory.path("config.toml");
+        let text = "[lab]\nurl = \"https://lab\"\nca = \"c\"\ncert = \"c\"\nkey = \"k\"\n";
+        std::fs::write(&file, text).unwrap();
+        let environment = |name: &str| match name {
+            "REEVE_CONFIG" => Some(file.clone().into_os_string()),
+            "REEVE_URL" => Some(OsString::from("https://production")),
+            _ => Some(OsString::from("x")),
+        };
+        let typed = ConnectionArgs { profile: Some("lab".to_owned()), ..Default::default() };
+        assert_eq!(typed.target_in(&environment).unwrap().host, "lab");
+        assert_eq!(ConnectionArgs::default().target_in(&environment).unwrap().host, "production");
     }
 }

@@ -10,6 +10,7 @@ use rustls::{AlertDescription, CertificateError, Error as TlsError};
 
 use super::Target;
 use crate::cli::exit::{Exit, Failure, with_causes};
+use crate::sys::clock::{Clock, SystemClock};
 
 /// The failure for an error on the way to a host.
 pub(super) fn explain(target: &Target, error: &(dyn Error + 'static)) -> Failure {
@@ -86,7 +87,8 @@ fn host_certificate(target: &Target, why: &CertificateError) -> Failure {
             unreachable(target, format!("its certificate is not for {host}"))
                 .hint("issue it one with `reeve pki issue server NAME --dns …`")
         }
-        CertificateError::UnknownIssuer => {
+        // A wrong signature is what another CA of the same name makes.
+        CertificateError::UnknownIssuer | CertificateError::BadSignature => {
             let ca = target.ca.display();
             unreachable(target, format!("its certificate is not from the CA in {ca}"))
                 .hint("is that the CA of this host, and is this the host it claims to be?")
@@ -119,7 +121,8 @@ fn refused_by_host(target: &Target, alert: AlertDescription) -> Failure {
         }
         AlertDescription::CertificateExpired => refused("its time is over, or has not come")
             .hint("renew it with `reeve pki renew NAME`, and compare the clocks of both machines"),
-        AlertDescription::UnknownCA => refused("it does not know the CA, or has no revocation list of it in force")
+        // A signature that does not fit is what another CA of the same name makes.
+        AlertDescription::UnknownCA | AlertDescription::DecryptError => refused("it does not know the CA, or has no revocation list of it in force")
             .hint("on the host: is client_ca this certificate's CA, and has its ca.crl ended? `reeve pki crl` writes the next"),
         AlertDescription::CertificateRequired => refused("it did not get one"),
         AlertDescription::CertificateUnknown
@@ -140,13 +143,12 @@ fn refused_by_host(target: &Target, alert: AlertDescription) -> Failure {
 }
 
 /// The day our certificate ended, if it did.
-#[allow(clippy::disallowed_methods, reason = "a hint in an error message; nothing is decided by it")]
 fn ended(target: &Target) -> Option<String> {
     let pem = std::fs::read(&target.cert).ok()?;
     let (_, pem) = x509_parser::pem::parse_x509_pem(&pem).ok()?;
     let validity = pem.parse_x509().ok()?.validity().clone();
     let end = validity.not_after.to_datetime();
-    (end < time::OffsetDateTime::now_utc()).then(|| end.date().to_string())
+    (end < time::OffsetDateTime::from(SystemClock.now())).then(|| end.date().to_string())
 }
 
 fn unreachable(target: &Target, why: impl std::fmt::Display) -> Failure {
