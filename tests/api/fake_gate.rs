@@ -6,7 +6,8 @@ use std::sync::{Arc, Mutex};
 
 use reeve::gate::client::{frame, read_frame};
 use reeve::gate::protocol::{
-    Answer, Ask, Call, Decision, Envelope, NetworkEvent, Problem, ProblemKind, Reply, State, Status,
+    Answer, Ask, Call, Decision, Envelope, MAX_FRAME, NetworkEvent, Problem, ProblemKind, Reply, State,
+    Status,
 };
 use reeve::principal::PrincipalName;
 use serde_json::json;
@@ -141,7 +142,7 @@ async fn serve(shared: Arc<Shared>, stream: UnixStream) {
     let writer = Arc::new(tokio::sync::Mutex::new(writer));
     let mut reader = BufReader::new(reader);
     let mut answers = tokio::task::JoinSet::new();
-    while let Some(ask) = read_frame::<Ask>(&mut reader).await {
+    while let Some(ask) = read_frame::<Ask>(&mut reader, MAX_FRAME).await {
         shared.asked.lock().unwrap().push(ask.clone());
         let (shared, writer) = (Arc::clone(&shared), Arc::clone(&writer));
         answers.spawn(async move {
