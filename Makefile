@@ -18,7 +18,7 @@ ROOT      := --locked --no-default-features $(ROOT_BINS) --target-dir $(REEVE_TA
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-demo: build ## the whole thing once, narrated, on this machine
+demo: ## the whole thing once, narrated, on this machine
 	demo/run.sh
 
 test: install-deps lint unit scripts e2e ## everything that needs no virtual machine (root; installs what is missing)
@@ -57,6 +57,7 @@ scripts: build ## the test host itself, the installer, sudo's rule and the units
 	tests/install.sh
 	tests/sudoers.sh
 	tests/units.sh
+	tests/rootless.sh
 
 e2e: build ## the end-to-end suite with real users and sudo, on the ZFS fake
 	tests/e2e.sh --zfs fake

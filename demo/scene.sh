@@ -7,7 +7,7 @@ prefix=${REEVE_PREFIX:-}
 zfs=$prefix/usr/sbin/zfs zpool=$prefix/usr/sbin/zpool
 log=$prefix/var/log/reeve ledger=$prefix/var/lib/reeve-root/spent
 reeve=$REEVE_BIN/reeve
-# Where there is no terminal, the person on the other end answers by itself, from the prompt's text alone.
+# On a terminal you are alice; without one she answers by herself, with what the prompt's last line says.
 if [ -t 0 ] && [ -t 1 ]; then person=you; else person=alice; fi
 
 if [ -t 1 ]; then bold=$'\e[1m' dim=$'\e[2m' plain=$'\e[0m'; else bold='' dim='' plain=''; fi
@@ -38,21 +38,30 @@ finish() {
 }
 trap finish EXIT
 
+# On real ZFS, something that only the snapshot holds afterwards.
+fill() { [ "$REEVE_ZFS" = fake ] || { dd if=/dev/urandom of=/tank/media/film bs=1M count=48 status=none && zpool sync tank; }; }
+
+empty() { [ "$REEVE_ZFS" = fake ] || { rm /tank/media/film && zpool sync tank; }; }
+
 prepare() {
   disk=$(mktemp "${TMPDIR:-/var/tmp}/reeve-tank.XXXXXX")
   truncate -s 512M "$disk"
   "$zpool" create tank "$disk"
   "$zfs" create tank/media
   "$zfs" create tank/vm
+  fill
   "$zfs" snapshot tank/media@old
+  empty
 }
 
-# On a terminal: the person's phone is this terminal.
-ask_you() {
-  local prompt answer=''
-  prompt=$(phone | tail -n 12)
-  printf '\n%s\n' "$prompt"
-  while [ -z "$answer" ]; do read -r -p "   Your answer, as alice (CONFIRM or DENY and the token, or just paste the line): " answer; done
+answer_the_prompt() {
+  local answer=''
+  if [ "$person" = you ]; then
+    while [ -z "$answer" ]; do read -r -p "   You are alice. Answer with CONFIRM or DENY and the token: " answer; done
+  else
+    answer=$(phone | grep -o 'CONFIRM [0-9A-Z-]*' | tail -n 1)
+    say "Nobody is at a terminal, so alice answers by herself: $answer"
+  fi
   control "$(python3 -c 'import json,sys; print(json.dumps({"do":"say","as":"alice","text":sys.argv[1]}))' "$answer")" >/dev/null
 }
 
@@ -89,7 +98,7 @@ until_phone_shows() {
 
 chapter "A host with a pool, an agent with a certificate, two people with phones"
 prepare
-if [ "$person" = you ]; then "$here/host.sh" up; else "$here/host.sh" up --auto confirm; fi
+"$here/host.sh" up
 for tries in $(seq 1 100); do
   if "$reeve" --json health | grep -Eq '"approvals": ?"up"'; then break; fi
   sleep 0.1
@@ -108,14 +117,17 @@ agent op zfs snapshot tank/media -p name=daily --reason "before the upgrade"
 chapter "The agent wants to destroy: the rules send it to a person"
 agent op zfs destroy tank/media@old --reason "weekly cleanup"
 until_phone_shows "zfs destroy tank/media@old"
-if [ "$person" = you ]; then ask_you; else say "Nobody is at a terminal, so alice answers by herself: what the prompt's last line says."; fi
-id=$("$reeve" --json list | grep -Eo 'op_[0-9A-Z]{26}' | head -n 1)
-agent watch "$id"
-until_phone_shows "audit:"
 chapter "What alice's phone shows"
 phone | sed 's/^/  /'
+answer_the_prompt
+id=$("$reeve" --json list | grep -Eo 'op_[0-9A-Z]{26}' | head -n 1)
+chapter "The agent waits for the end; it never held anything that could approve"
+agent watch "$id"
+until_phone_shows "audit:"
+chapter "What alice's phone shows now"
+phone | sed -e '1,/^└─/d' -e 's/^/  /'
 
-chapter "What ran, as root's own ledger has it: one grant, spent once"
+chapter "What ran, as root's own ledger has it: each grant spent once"
 root ls "$ledger"
 
 chapter "The host itself"

@@ -3,6 +3,7 @@
 # lives for this run. The same binaries, installer and suite as on the fake.
 #
 #   tests/real.sh [ARGUMENT OF THE TEST BINARY…]
+#   tests/real.sh --demo                           the demo instead
 #
 # Environment: REEVE_BIN, REEVE_ROOT_BIN as for testbed.sh; VM_* as for vm/run.sh.
 set -euo pipefail
@@ -15,24 +16,29 @@ payload=$(mktemp -d)
 chmod 0755 "$payload"
 trap 'rm -rf "$payload"' EXIT
 
-e2e=$("$here/build-e2e.sh")
+demo=no
+if [ "${1:-}" = --demo ]; then demo=yes; shift; fi
 # Without debug information a payload is a tenth of the size, and an emulated disk is slow.
 take() { mkdir -p "$payload/$2" && strip --strip-debug -o "$payload/$2/$(basename "${3:-$1}")" "$1"; }
 
 # The programs, and the stand-ins for people and for Signal.
 for name in reeve reeved reeve-gate reeve-signal-stand-in; do take "$bin/$name" bin; done
 for name in reeve-launcher reeve-zfs; do take "$root_bin/$name" root-bin; done
-take "$e2e" . e2e
+[ "$demo" = yes ] || take "$("$here/build-e2e.sh")" . e2e
 cp -r "$top/install.sh" "$top/sudoers" "$top/systemd" "$top/demo" "$payload"
 mkdir "$payload/tests"
 cp "$here"/*.sh "$payload/tests"
 printf '%q ' "$@" >"$payload/arguments"
+echo "$demo" >"$payload/demo-only"
 
 cat >"$payload/run.sh" <<'GUEST'
 set -euo pipefail
 modprobe zfs
 echo "guest: $(uname -sr), $(zfs version | head -n 1), $(systemctl --version | head -n 1), $(sudo --version | head -n 1)"
 eval "set -- $(cat arguments)"
+if [ "$(cat demo-only)" = yes ]; then
+  REEVE_BIN=$PWD/bin REEVE_ROOT_BIN=$PWD/root-bin exec tests/testbed.sh --zfs real demo/scene.sh
+fi
 export REEVE_BIN=$PWD/bin REEVE_ROOT_BIN=$PWD/root-bin E2E=$PWD/e2e REEVE_HOST_SCRIPT=$PWD/demo/host.sh
 failed=()
 suite() {
