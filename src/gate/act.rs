@@ -4,19 +4,20 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde_json::{Value, json};
+use serde_json::json;
 use tokio::sync::OwnedMutexGuard;
 
 use super::decide::Decided;
+use super::end::{End, end_event};
 use super::live::Cell;
 use super::permit::{Cleared, Permit, binding};
 use super::protocol::{Problem, ProblemKind};
 use super::record::Unrecorded;
 use super::{Gate, millis};
-use crate::adapter::{self, Effects, Happened, Plan, Verification};
+use crate::adapter::{self, Effects, Plan};
 use crate::approval::prompt::Outcome as Told;
-use crate::audit::{Event, EventKind, Receipt};
-use crate::job::{BootTime, Job, Outcome, State};
+use crate::audit::{EventKind, Receipt};
+use crate::job::{BootTime, Job, State};
 use crate::operation::Effect;
 use crate::policy::Verdict;
 
@@ -28,14 +29,6 @@ const RECORD_AT_LAST: Duration = Duration::from_secs(30);
 const LOOK_AGAIN: Duration = Duration::from_millis(500);
 /// How often the same operation is decided anew because the host moved under it.
 const MOST_CHANGES: usize = 3;
-
-/// What an execution came to.
-pub(super) struct End {
-    pub(super) state: State,
-    pub(super) outcome: Outcome,
-    pub(super) told: Told,
-    pub(super) detail: Value,
-}
 
 /// What the host allows when it is read again.
 enum Ready {
@@ -329,14 +322,6 @@ impl Gate {
     }
 }
 
-fn end_event(event: Event, end: &End) -> Event {
-    event
-        .with("exit_code", json!(end.outcome.exit_code))
-        .with("verified", json!(end.outcome.verified))
-        .with("error", json!(end.outcome.error))
-        .with("found", end.detail.clone())
-}
-
 /// What the new plan has that the old had not (`+`), and the other way around (`-`).
 fn difference(old: Option<&Plan>, new: &Plan) -> Vec<String> {
     let lines = |plan: &Plan| -> Vec<String> {
@@ -354,73 +339,4 @@ fn difference(old: Option<&Plan>, new: &Plan) -> Vec<String> {
     let added = new.iter().filter(|line| !old.contains(line)).map(|line| format!("+ {line}"));
     let gone = old.iter().filter(|line| !new.contains(line)).map(|line| format!("- {line}"));
     added.chain(gone).collect()
-}
-
-impl End {
-    fn succeeded(result: Option<Value>, exit_code: Option<i32>) -> Self {
-        let outcome = Outcome { result, exit_code, ..Outcome::default() };
-        Self { state: State::Succeeded, outcome, told: Told::Verified, detail: Value::Null }
-    }
-
-    fn read(result: Result<Value, adapter::Garbled>) -> Self {
-        match result {
-            Ok(result) => Self::succeeded(Some(result), Some(0)),
-            Err(_garbled) => Self::failed("the tool's output was not understood".to_owned()),
-        }
-    }
-
-    /// Every step ended well; the host says whether that is so.
-    fn verified(verification: Verification) -> Self {
-        let outcome = Outcome {
-            result: Some(verification.result.clone()),
-            exit_code: Some(0),
-            verified: Some(verification.verified),
-            error: verification.reason,
-            ..Outcome::default()
-        };
-        let told = if verification.verified { Told::Verified } else { Told::NotVerified };
-        Self { state: State::Succeeded, outcome, told, detail: verification.result }
-    }
-
-    /// Nobody saw the end; only the host knows.
-    fn reconciled(verification: Verification, why: &str) -> Self {
-        let (state, told) = match verification.happened {
-            Happened::Wholly => (State::Succeeded, Told::Verified),
-            Happened::NotAtAll => (State::Failed, Told::Failed { exit_code: None }),
-            Happened::Partly | Happened::CannotTell => (State::Unknown, Told::Unknown),
-        };
-        let error = (state != State::Succeeded).then(|| match verification.reason {
-            Some(reason) => format!("{why}; {reason}"),
-            None => why.to_owned(),
-        });
-        let outcome = Outcome {
-            result: Some(verification.result.clone()),
-            verified: Some(verification.verified),
-            error,
-            ..Outcome::default()
-        };
-        Self { state, outcome, told, detail: verification.result }
-    }
-
-    fn unknown(why: String) -> Self {
-        let outcome = Outcome { error: Some(why), verified: Some(false), ..Outcome::default() };
-        Self { state: State::Unknown, outcome, told: Told::Unknown, detail: Value::Null }
-    }
-
-    fn nothing_left() -> Self {
-        let result = json!({"nothing_left": true});
-        let outcome = Outcome { result: Some(result), verified: Some(true), ..Outcome::default() };
-        Self { state: State::Succeeded, outcome, told: Told::NothingLeft, detail: Value::Null }
-    }
-
-    /// It did not do what was asked, for a reason that the caller may read.
-    pub(super) fn failed(why: String) -> Self {
-        Self::failed_with(why, None)
-    }
-
-    /// The same, with the tool's exit status.
-    pub(super) fn failed_with(why: String, exit_code: Option<i32>) -> Self {
-        let outcome = Outcome { error: Some(why), exit_code, ..Outcome::default() };
-        Self { state: State::Failed, outcome, told: Told::Failed { exit_code }, detail: Value::Null }
-    }
 }

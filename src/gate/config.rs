@@ -301,3 +301,6 @@ fn duration(key: &'static str, text: &str, least: u64, most: u64) -> Result<Dura
         .map_err(|_range| problem(format!("{text:?} is not from {least} s to {most} s")))?;
     Ok(duration)
 }
+
+#[cfg(test)]
+mod tests;

@@ -14,6 +14,7 @@ pub mod client;
 pub mod config;
 mod cooling;
 mod decide;
+mod end;
 mod envelope;
 mod live;
 mod permit;

@@ -5,8 +5,9 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use super::Gate;
-use super::act::{self, End};
+use super::act;
 use super::ask::excluded;
+use super::end::End;
 use super::live::Cell;
 use super::permit::Permit;
 use crate::approval::prompt::Outcome;

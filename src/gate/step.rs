@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::Gate;
-use super::act::End;
+use super::end::End;
 use super::live::Cell;
 use super::permit::Cleared;
 use super::protocol::Problem;

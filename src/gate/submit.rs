@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use tokio::sync::OwnedMutexGuard;
 
-use super::act::End;
 use super::decide::Decided;
+use super::end::End;
 use super::live::Cell;
 use super::permit::Permit;
 use super::protocol::{Envelope, Problem, ProblemKind};

@@ -1,0 +1,107 @@
+//! Each key changes what it says, and what cannot be meant is refused by name.
+
+use super::*;
+
+fn parse(text: &str) -> Result<GateConfig, GateConfigError> {
+    GateConfig::parse("gate.toml", text, "box7")
+}
+
+fn refusal(text: &str) -> String {
+    parse(text).unwrap_err().to_string()
+}
+
+#[test]
+fn an_empty_file_means_the_production_paths_and_the_hosts_own_name() {
+    let config = parse("").unwrap();
+    assert_eq!(config.host, "box7");
+    assert_eq!(config.socket, Path::new("/run/reeve/gate.sock"));
+    assert_eq!(config.state, Path::new("/var/lib/reeve"));
+    assert_eq!(config.audit.path, Path::new("/var/log/reeve/audit.jsonl"));
+    assert_eq!(config.launcher.socket, Path::new("/run/reeve/launcher.sock"));
+    assert!(config.signal.is_none());
+}
+
+#[test]
+fn every_key_changes_its_value() {
+    let config = parse(
+        r#"
+        host = "host01"
+        socket = "/a/gate.sock"
+        front_user = "web"
+        approvers_group = "ops"
+        state = "/b"
+        contracts = "/c"
+        policy = "/d/p.star"
+        log = "debug"
+        [launcher]
+        socket = "/e/l.sock"
+        user = "runner"
+        deadline = "90s"
+        [audit]
+        path = "/f/a.jsonl"
+        rotate_megabytes = 7
+        [approvals]
+        execute_within = "1m"
+        cool_down = "2h"
+        per_principal = 3
+        overall = 9
+        [signal]
+        socket = "/g/s.sock"
+        account = "+15550001"
+        uuid = "00000000-0000-4000-8000-000000000001"
+        user = "signal"
+        [[approver]]
+        name = "alice"
+        uuid = "00000000-0000-4000-8000-00000000000a"
+        fingerprint = "a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1"
+        unix_user = "al"
+        groups = ["storage"]
+        "#,
+    )
+    .unwrap();
+    assert_eq!((config.host.as_str(), config.log.as_str()), ("host01", "debug"));
+    assert_eq!((config.front_user.as_str(), config.approvers_group.as_str()), ("web", "ops"));
+    let paths = [&config.socket, &config.state, &config.contracts, &config.policy, &config.launcher.socket];
+    assert_eq!(
+        paths.map(|path| path.to_str().unwrap()),
+        ["/a/gate.sock", "/b", "/c", "/d/p.star", "/e/l.sock"]
+    );
+    assert_eq!(config.launcher.user, "runner");
+    assert_eq!(config.launcher.deadline, Duration::from_secs(90));
+    assert_eq!(config.audit.path, Path::new("/f/a.jsonl"));
+    assert_eq!(config.audit.rotate_bytes, 7 << 20);
+    assert_eq!(config.approvals.execute_within, Duration::from_secs(60));
+    assert_eq!(config.approvals.cool_down, Duration::from_secs(7200));
+    assert_eq!((config.approvals.per_principal, config.approvals.overall), (3, 9));
+    let signal = config.signal.unwrap();
+    assert_eq!(signal.socket, Path::new("/g/s.sock"));
+    assert_eq!((signal.account.as_str(), signal.user.as_str()), ("+15550001", "signal"));
+    assert_eq!(signal.uuid, "00000000-0000-4000-8000-000000000001");
+    let alice = config.people.named("alice").unwrap();
+    assert_eq!(alice.unix_user.as_deref(), Some("al"));
+    assert_eq!(alice.groups, ["storage"]);
+}
+
+#[test]
+fn a_misspelt_key_is_refused_with_the_one_that_was_meant() {
+    let refusal = refusal("[approvals]\ncool_dwon = \"10m\"\n");
+    assert!(refusal.contains("gate.toml:2") && refusal.contains("cool_down"), "{refusal}");
+}
+
+#[test]
+fn values_out_of_range_are_refused_by_key() {
+    for (text, key) in [
+        ("socket = \"run/gate.sock\"", "socket"),
+        ("[launcher]\ndeadline = \"0s\"", "launcher.deadline"),
+        ("[launcher]\ndeadline = \"2h\"", "launcher.deadline"),
+        ("[launcher]\ndeadline = \"soon\"", "launcher.deadline"),
+        ("[audit]\nrotate_megabytes = 0", "audit.rotate_megabytes"),
+        ("[approvals]\nexecute_within = \"2days\"", "approvals.execute_within"),
+        ("[approvals]\nper_principal = 0", "approvals.per_principal"),
+        ("[approvals]\noverall = 100000", "approvals.overall"),
+        ("[signal]\nsocket = \"s\"\naccount = \"+1\"\nuuid = \"x\"\nuser = \"u\"", "signal.socket"),
+    ] {
+        let refusal = refusal(text);
+        assert!(refusal.starts_with(key), "{text}: {refusal}");
+    }
+}

@@ -1,0 +1,94 @@
+//! What an execution came to: the state, what the caller reads, what people are told, what the log holds.
+
+use serde_json::{Value, json};
+
+use crate::adapter::{self, Happened, Verification};
+use crate::approval::prompt::Outcome as Told;
+use crate::audit::Event;
+use crate::job::{Outcome, State};
+
+/// What an execution came to.
+pub(super) struct End {
+    pub(super) state: State,
+    pub(super) outcome: Outcome,
+    pub(super) told: Told,
+    pub(super) detail: Value,
+}
+
+impl End {
+    pub(super) fn succeeded(result: Option<Value>, exit_code: Option<i32>) -> Self {
+        let outcome = Outcome { result, exit_code, ..Outcome::default() };
+        Self { state: State::Succeeded, outcome, told: Told::Verified, detail: Value::Null }
+    }
+
+    pub(super) fn read(result: Result<Value, adapter::Garbled>) -> Self {
+        match result {
+            Ok(result) => Self::succeeded(Some(result), Some(0)),
+            Err(_garbled) => Self::failed("the tool's output was not understood".to_owned()),
+        }
+    }
+
+    /// Every step ended well; the host says whether that is so.
+    pub(super) fn verified(verification: Verification) -> Self {
+        let outcome = Outcome {
+            result: Some(verification.result.clone()),
+            exit_code: Some(0),
+            verified: Some(verification.verified),
+            error: verification.reason,
+            ..Outcome::default()
+        };
+        let told = if verification.verified { Told::Verified } else { Told::NotVerified };
+        Self { state: State::Succeeded, outcome, told, detail: verification.result }
+    }
+
+    /// Nobody saw the end; only the host knows.
+    pub(super) fn reconciled(verification: Verification, why: &str) -> Self {
+        let (state, told) = match verification.happened {
+            Happened::Wholly => (State::Succeeded, Told::Verified),
+            Happened::NotAtAll => (State::Failed, Told::Failed { exit_code: None }),
+            Happened::Partly | Happened::CannotTell => (State::Unknown, Told::Unknown),
+        };
+        let error = (state != State::Succeeded).then(|| match verification.reason {
+            Some(reason) => format!("{why}; {reason}"),
+            None => why.to_owned(),
+        });
+        let outcome = Outcome {
+            result: Some(verification.result.clone()),
+            verified: Some(verification.verified),
+            error,
+            ..Outcome::default()
+        };
+        Self { state, outcome, told, detail: verification.result }
+    }
+
+    pub(super) fn unknown(why: String) -> Self {
+        let outcome = Outcome { error: Some(why), verified: Some(false), ..Outcome::default() };
+        Self { state: State::Unknown, outcome, told: Told::Unknown, detail: Value::Null }
+    }
+
+    pub(super) fn nothing_left() -> Self {
+        let result = json!({"nothing_left": true});
+        let outcome = Outcome { result: Some(result), verified: Some(true), ..Outcome::default() };
+        Self { state: State::Succeeded, outcome, told: Told::NothingLeft, detail: Value::Null }
+    }
+
+    /// It did not do what was asked, for a reason that the caller may read.
+    pub(super) fn failed(why: String) -> Self {
+        Self::failed_with(why, None)
+    }
+
+    /// The same, with the tool's exit status.
+    pub(super) fn failed_with(why: String, exit_code: Option<i32>) -> Self {
+        let outcome = Outcome { error: Some(why), exit_code, ..Outcome::default() };
+        Self { state: State::Failed, outcome, told: Told::Failed { exit_code }, detail: Value::Null }
+    }
+}
+
+/// Puts an end into its audit record.
+pub(super) fn end_event(event: Event, end: &End) -> Event {
+    event
+        .with("exit_code", json!(end.outcome.exit_code))
+        .with("verified", json!(end.outcome.verified))
+        .with("error", json!(end.outcome.error))
+        .with("found", end.detail.clone())
+}
