@@ -30,8 +30,13 @@ impl Standing {
         let admitted = live.admit(&certificate, shared.clock.now());
         let until = admitted.as_ref().map_or(i64::MAX, |admitted| seconds(admitted.until));
         let most = live.settings.limits.connections_per_principal;
-        let seat =
-            admitted.and_then(|admitted| shared.callers.seat(&admitted.principal, most, &shared.metrics));
+        let seat = admitted.and_then(|admitted| {
+            let seat = shared.callers.seat(&admitted.principal, most, &shared.metrics);
+            seat.inspect_err(|_too_many| {
+                shared.metrics.rate_limited(admitted.principal.as_str()).inc();
+                shared.notes.limited(&admitted.principal);
+            })
+        });
         let standing = Self {
             certificate,
             peer,
@@ -80,9 +85,9 @@ impl Standing {
         Duration::from_secs(u64::try_from(left).unwrap_or(0).clamp(1, A_DAY))
     }
 
-    /// Counts and notes a refusal, once for a connection.
+    /// Counts and notes a refusal for what a certificate is, once for a connection.
     fn tell(&self, shared: &Shared, refusal: Refusal) -> Refusal {
-        if !self.told.swap(true, Ordering::AcqRel) {
+        if refusal.is_about_identity() && !self.told.swap(true, Ordering::AcqRel) {
             shared.metrics.auth_failure(refusal.as_str());
             shared.notes.failure(refusal, self.peer, Some(&self.certificate.fingerprint));
         }

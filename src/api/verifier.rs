@@ -91,7 +91,12 @@ impl ClientCertVerifier for Verifier {
         self.chain(end_entity, now)?;
         let certificate = PeerCertificate::read(end_entity).map_err(tls_error)?;
         let now = SystemTime::UNIX_EPOCH + Duration::from_secs(now.as_secs());
-        self.revocation(&certificate, now).map_err(tls_error)?;
+        self.revocation(&certificate, now).map_err(|refusal| {
+            // Only here is it known whose certificate it was: rustls drops it with the handshake. One of our own
+            // authorities issued it, so strangers cannot fill the log.
+            tracing::warn!(reason = %refusal, certificate = certificate.fingerprint, "a certificate is refused");
+            tls_error(refusal)
+        })?;
         Ok(ClientCertVerified::assertion())
     }
 

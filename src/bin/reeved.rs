@@ -1,6 +1,7 @@
 //! `reeved`: hears agents over mutual TLS and passes what they ask to the gate. Its options and keys are in docs/configuration.md.
 
 use std::error::Error;
+use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -47,6 +48,7 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     }
     tracing_subscriber::fmt()
         .with_env_filter(tracing_subscriber::EnvFilter::try_new(&settings.log)?)
+        .with_ansi(std::io::stderr().is_terminal())
         .with_writer(std::io::stderr)
         .init();
     if nix::unistd::geteuid().is_root() {

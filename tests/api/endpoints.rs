@@ -6,7 +6,7 @@ use serde_json::json;
 
 use crate::client::{get, plain, post, request};
 use crate::fake_gate::{decision, envelope};
-use crate::host::{Host, eventually};
+use crate::host::{Files, Host, eventually};
 
 const LIST: &str = r#"{"kind":"zfs","op":"list","resource":"tank"}"#;
 
@@ -219,6 +219,18 @@ async fn health_is_what_the_gate_said_a_moment_ago() {
     let answer = client.post("/host/op", LIST).await;
     assert_eq!(answer.problem(), (503, "unavailable".to_owned()));
     assert_eq!(answer.header("retry-after"), Some("5"));
+}
+
+#[tokio::test]
+async fn somebody_else_on_the_gates_socket_is_told_nothing() {
+    let files = Files::new("");
+    let text = std::fs::read_to_string(files.path("reeved.toml")).unwrap();
+    let me = text.lines().find(|line| line.starts_with("gate_user")).unwrap();
+    files.write("reeved.toml", &text.replace(me, "gate_user = \"nobody\""));
+    let host = files.start().await;
+    let answer = host.librarian().post("/host/op", LIST).await;
+    assert_eq!(answer.problem(), (503, "unavailable".to_owned()));
+    assert_eq!(host.gate.asked(), []);
 }
 
 #[tokio::test]

@@ -6,8 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use reeve::gate::client::{frame, read_frame};
 use reeve::gate::protocol::{
-    Answer, Ask, Call, Decision, Envelope, MAX_FRAME, NetworkEvent, Problem, ProblemKind, Reply, State,
-    Status,
+    Answer, Ask, Call, Decision, Envelope, MAX_ASK, NetworkEvent, Problem, ProblemKind, Reply, State, Status,
 };
 use reeve::principal::PrincipalName;
 use serde_json::json;
@@ -142,7 +141,7 @@ async fn serve(shared: Arc<Shared>, stream: UnixStream) {
     let writer = Arc::new(tokio::sync::Mutex::new(writer));
     let mut reader = BufReader::new(reader);
     let mut answers = tokio::task::JoinSet::new();
-    while let Some(ask) = read_frame::<Ask>(&mut reader, MAX_FRAME).await {
+    while let Some(ask) = read_frame::<Ask>(&mut reader, MAX_ASK).await {
         shared.asked.lock().unwrap().push(ask.clone());
         let (shared, writer) = (Arc::clone(&shared), Arc::clone(&writer));
         answers.spawn(async move {

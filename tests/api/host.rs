@@ -23,7 +23,6 @@ pub(crate) struct Host {
     pub(crate) metrics: Option<SocketAddr>,
     pub(crate) handle: Handle,
     pub(crate) librarian: Leaf,
-    pub(crate) running: tokio::task::JoinHandle<()>,
 }
 
 /// A directory with certificates and a configuration, to which `more` is added.
@@ -63,9 +62,9 @@ impl Files {
         let server = Server::bind(&config, settings, Arc::new(SystemClock)).await.unwrap();
         let (address, metrics, handle) =
             (server.local_addr().unwrap(), server.metrics_addr(), server.handle());
-        let running = tokio::spawn(server.run());
+        tokio::spawn(server.run());
         let librarian = self.ca.client(LIBRARIAN);
-        Host { directory: self.directory, ca: self.ca, gate, address, metrics, handle, librarian, running }
+        Host { directory: self.directory, ca: self.ca, gate, address, metrics, handle, librarian }
     }
 }
 

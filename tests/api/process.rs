@@ -75,7 +75,7 @@ fn wait_for(log: &Receiver<String>, words: &str) -> String {
         let line =
             log.recv_timeout(Duration::from_secs(10)).unwrap_or_else(|_| panic!("{words}: not in the log"));
         if line.contains(words) {
-            return line.replace("\u{1b}[0m", "").replace("\u{1b}[3m", "").replace("\u{1b}[2m", "");
+            return line;
         }
     }
 }
