@@ -148,6 +148,14 @@ impl State {
         Value::Array(own.cloned().collect())
     }
 
+    /// signal-cli encrypts for the newest key it knows of; older ones only stay in the list.
+    fn newest_key_is_trusted(&self, uuid: &str) -> bool {
+        let own =
+            self.identities.iter().filter(|entry| entry.get("uuid").and_then(Value::as_str) == Some(uuid));
+        let newest = own.max_by_key(|entry| entry.get("addedTimestamp").and_then(Value::as_u64));
+        newest.and_then(|entry| entry.get("trustLevel")).and_then(Value::as_str) != Some("UNTRUSTED")
+    }
+
     fn trust(&mut self, uuid: Option<&str>) -> Value {
         for entry in
             self.identities.iter_mut().filter(|entry| entry.get("uuid").and_then(Value::as_str) == uuid)
@@ -175,8 +183,7 @@ impl State {
         if self.faults.empty_results {
             return Ok(json!({"timestamp": timestamp, "results": []}));
         }
-        let untrusted = |entry: &Value| entry.get("trustLevel").and_then(Value::as_str) == Some("UNTRUSTED");
-        if self.identities_of(Some(&person.uuid)).as_array().is_some_and(|own| own.iter().any(untrusted)) {
+        if !self.newest_key_is_trusted(&person.uuid) {
             return failed(-4, "IDENTITY_FAILURE");
         }
         if let Some(text) = params.get("message").and_then(Value::as_str) {
