@@ -45,6 +45,8 @@ pub(super) fn problem(problem: &Problem) -> Answer {
     }
     if problem.kind == ProblemKind::Denied {
         members.insert("final".to_owned(), json!(true));
+    }
+    if matches!(problem.kind, ProblemKind::Denied | ProblemKind::PlanRefused) {
         members.insert("alternatives".to_owned(), json!(problem.alternatives));
     }
     if let Some(decision) = &problem.decision {
