@@ -1,4 +1,5 @@
-//! Reads a request's body: JSON, at most 64 KiB, in its time. A body that says it is longer is not read at all.
+//! Reads a request's body: JSON, at most 64 KiB, in its time. What is refused is thrown away as it comes, so that the
+//! refusal reaches a caller that is still sending: closing on bytes that nobody read resets the connection.
 
 use std::time::Duration;
 
@@ -13,15 +14,39 @@ use super::status::Fault;
 /// The longest body, in bytes.
 pub(super) const MAX_BODY: usize = 64 << 10;
 
+/// How much of a refused body is thrown away before its connection is closed on it.
+const MAX_THROWN_AWAY: usize = 1 << 20;
+
 /// Reads it whole.
 pub(super) async fn read(request: Request<Incoming>, patience: Duration) -> Result<Bytes, Fault> {
-    check_head(request.headers())?;
-    let body = Limited::new(request.into_body(), MAX_BODY).collect();
-    match tokio::time::timeout(patience, body).await {
-        Err(_) => Err(Fault::SlowBody),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(Fault::TooLarge),
-        Ok(Err(_)) => Err(Fault::BrokenBody),
-        Ok(Ok(body)) => Ok(body.to_bytes()),
+    let fault = check_head(request.headers()).err();
+    let mut body = request.into_body();
+    let reading = async {
+        let Some(fault) = fault else { return whole(&mut body).await };
+        throw_away(&mut body).await;
+        Err(fault)
+    };
+    tokio::time::timeout(patience, reading).await.unwrap_or(Err(fault.unwrap_or(Fault::SlowBody)))
+}
+
+async fn whole(body: &mut Incoming) -> Result<Bytes, Fault> {
+    match Limited::new(&mut *body, MAX_BODY).collect().await {
+        Ok(body) => Ok(body.to_bytes()),
+        Err(error) if error.is::<LengthLimitError>() => {
+            throw_away(body).await;
+            Err(Fault::TooLarge)
+        }
+        Err(_) => Err(Fault::BrokenBody),
+    }
+}
+
+async fn throw_away(body: &mut Incoming) {
+    let mut left = MAX_THROWN_AWAY;
+    while let Some(Ok(frame)) = body.frame().await {
+        left = left.saturating_sub(frame.data_ref().map_or(0, Bytes::len));
+        if left == 0 {
+            return;
+        }
     }
 }
 
