@@ -5,7 +5,7 @@ use std::io::{BufRead, BufReader, Write};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
-use std::sync::OnceLock;
+use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
@@ -72,16 +72,40 @@ pub fn certificate(agent: &str) -> [PathBuf; 2] {
 
 /// curl with the agent's certificate, and anything else.
 pub fn curl(agent: &str, args: &[&str]) -> Output {
-    let [certificate, key] = certificate(agent);
-    Command::new("/usr/bin/curl")
-        .args(["--silent", "--show-error", "--max-time", "60", "--cacert", &format!("{DIR}/pki/ca.crt")])
-        .arg("--cert")
-        .arg(certificate)
-        .arg("--key")
-        .arg(key)
-        .args(args)
-        .output()
-        .unwrap()
+    curl_as(Some(&certificate(agent)), args)
+}
+
+/// curl with a certificate and its key, or without any.
+pub fn curl_as(certificate: Option<&[PathBuf; 2]>, args: &[&str]) -> Output {
+    let mut curl = Command::new("/usr/bin/curl");
+    curl.args(["--silent", "--show-error", "--max-time", "60", "--cacert", &format!("{DIR}/pki/ca.crt")]);
+    if let Some([certificate, key]) = certificate {
+        curl.arg("--cert").arg(certificate).arg("--key").arg(key);
+    }
+    let output = curl.args(args).output().unwrap();
+    received(&String::from_utf8_lossy(&output.stdout));
+    output
+}
+
+static RECEIVED: Mutex<String> = Mutex::new(String::new());
+
+/// Keeps what a caller was sent, for `whole_suite`.
+pub fn received(text: &str) {
+    let mut all = RECEIVED.lock().unwrap_or_else(PoisonError::into_inner);
+    all.push_str(text);
+    all.push('\n');
+}
+
+/// Everything that callers were ever sent.
+pub fn everything_received() -> String {
+    RECEIVED.lock().unwrap_or_else(PoisonError::into_inner).clone()
+}
+
+static TOKENS: Mutex<Vec<String>> = Mutex::new(Vec::new());
+
+/// Every token that a test read from a phone.
+pub fn every_token() -> Vec<String> {
+    TOKENS.lock().unwrap_or_else(PoisonError::into_inner).clone()
 }
 
 pub fn call(agent: &str, method: &str, path: &str, more: &[&str]) -> Answer {
@@ -110,6 +134,16 @@ pub fn post(agent: &str, path: &str, body: &Value, more: &[&str]) -> Answer {
 
 pub fn op(agent: &str, body: Value) -> Answer {
     post(agent, "/host/op", &body, &[])
+}
+
+/// A body as it is, which need not be JSON.
+pub fn post_raw(agent: &str, path: &str, body: &[u8], more: &[&str]) -> Answer {
+    let file = Path::new(DIR).join("body");
+    std::fs::write(&file, body).unwrap();
+    let at = format!("@{}", file.display());
+    let mut args = vec!["--header", "Content-Type: application/json", "--data-binary", &at];
+    args.extend(more);
+    call(agent, "POST", path, &args)
 }
 
 pub fn zfs_op(agent: &str, op_name: &str, resource: &str, params: Value) -> Answer {
@@ -158,7 +192,10 @@ pub fn prompt(of: &str, words: &[&str]) -> String {
 /// What stands behind CONFIRM in a prompt: all that a person has to go by.
 pub fn token(prompt: &str) -> String {
     let last = prompt.lines().last().unwrap();
-    last.strip_prefix("CONFIRM ").and_then(|rest| rest.split("   or   ").next()).unwrap().to_owned()
+    let token =
+        last.strip_prefix("CONFIRM ").and_then(|rest| rest.split("   or   ").next()).unwrap().to_owned();
+    TOKENS.lock().unwrap_or_else(PoisonError::into_inner).push(token.clone());
+    token
 }
 
 pub fn say(who: &str, text: &str) {
@@ -178,17 +215,17 @@ pub fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
     }
 }
 
+/// The whole audit log.
+pub fn records() -> Vec<Value> {
+    let text = std::fs::read_to_string(AUDIT).unwrap();
+    text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()).collect()
+}
+
 /// The audit records about an operation, in order.
 pub fn records_of(id: &str) -> Vec<Value> {
-    let text = std::fs::read_to_string(AUDIT).unwrap();
-    let records = text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
-    records.filter(|record| record["operation"] == id).collect()
+    records().into_iter().filter(|record| record["operation"] == id).collect()
 }
 
 pub fn kinds_of(id: &str) -> Vec<String> {
     records_of(id).iter().map(|record| record["kind"].as_str().unwrap().to_owned()).collect()
-}
-
-pub fn pid_of(name: &str) -> i32 {
-    std::fs::read_to_string(format!("{DIR}/{name}.pid")).unwrap().trim().parse().unwrap()
 }

@@ -11,8 +11,14 @@
     reason = "tests, which act as the host's users"
 )]
 
+mod certificates;
+mod grants;
 mod host;
+mod host_state;
 mod main_line;
+mod requests;
+mod users;
+mod whole_suite;
 
 use std::process::{Command, Output};
 

@@ -1,0 +1,33 @@
+//! What must hold for all that the suite did. It comes last by its name, and sees what the tests before it left.
+
+use crate::host::*;
+
+/// The characters of a token, by which something that only looks like one is found too.
+fn looks_like_a_token(word: &str) -> bool {
+    let groups: Vec<&str> = word.split('-').collect();
+    let is_group = |group: &&str| {
+        group.len() == 4 && group.bytes().all(|byte| b"0123456789ABCDEFGHJKMNPQRSTVWXYZ".contains(&byte))
+    };
+    groups.len() == 4 && groups.iter().all(is_group)
+}
+
+#[test]
+fn no_answer_and_no_log_ever_held_a_token() {
+    up();
+    get("librarian", "/pending");
+    let logs = ["gate.log", "front.log", "launcher.log"]
+        .map(|log| std::fs::read_to_string(format!("{DIR}/{log}")).unwrap());
+    let seen = [everything_received(), logs.concat(), std::fs::read_to_string(AUDIT).unwrap()].concat();
+    for token in every_token() {
+        for form in [
+            token.clone(),
+            token.replace('-', ""),
+            token.to_lowercase(),
+            token.replace('-', "").to_lowercase(),
+        ] {
+            assert!(!seen.contains(&form), "{form} was seen outside of a phone");
+        }
+    }
+    let words = seen.split(|sign: char| !sign.is_ascii_alphanumeric() && sign != '-');
+    assert_eq!(words.filter(|word| looks_like_a_token(word)).collect::<Vec<_>>(), Vec::<&str>::new());
+}
