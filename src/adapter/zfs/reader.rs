@@ -34,14 +34,17 @@ pub(super) fn list(host: &dyn Host, name: &str, scope: Scope) -> Result<Option<V
     let mut args = vec!["list", "-Hp", "-o", COLUMNS];
     args.extend_from_slice(reach);
     args.push(name);
-    match text(host, &Argv::zfs(args), name)? {
-        None => Ok(None),
-        Some(stdout) => stdout
-            .lines()
-            .map(|line| Item::from_line(line).ok_or_else(|| unreadable("zfs list printed an unknown line")))
-            .collect::<Result<_, _>>()
-            .map(Some),
+    let Some(stdout) = text(host, &Argv::zfs(args), name)? else { return Ok(None) };
+    let items: Vec<Item> = stdout
+        .lines()
+        .map(|line| Item::from_line(line).ok_or_else(|| unreadable("zfs list printed an unknown line")))
+        .collect::<Result<_, _>>()?;
+    // A listing without the thing itself is no listing of it, however well it ended: to plan by it would be to find
+    // nothing left to destroy.
+    if scope != Scope::Kept && items.iter().all(|item| item.name != name) {
+        return Err(unreadable(format!("zfs list answered without {name}")));
     }
+    Ok(Some(items))
 }
 
 /// Runs a read of `name`; None when the tool says, in exactly the words for it, that there is no such thing.
