@@ -272,6 +272,27 @@ fn the_table_of_the_real_wrapper_has_no_recursive_destroy_and_no_foreign_propert
     assert_eq!(err.matches("is not in the table\n").count(), 9, "{err}");
 }
 
+#[test]
+fn every_step_that_an_adapter_plans_is_in_the_table_of_the_real_wrapper() {
+    let host = Host::new("steps");
+    let golden = include_str!("golden/argv.txt").replace("GUID", "42");
+    let steps: Vec<&str> = golden.lines().filter_map(|line| line.strip_prefix("step  ")).collect();
+    assert!(steps.len() > 30, "{steps:?}");
+    for (number, step) in steps.iter().enumerate() {
+        let (program, args) = step.split_once(' ').unwrap();
+        host.grant(&number.to_string(), |grant| {
+            grant.program = format!("/usr/sbin/{program}");
+            grant.argv = args.split(' ').map(str::to_owned).collect();
+        });
+    }
+    let script = format!(
+        "cp /usr/sbin/zfs /usr/sbin/zpool; for name in $(seq 0 {}); do wrapper $name; done",
+        steps.len() - 1
+    );
+    let (out, err) = said(&host.run(&script));
+    assert_eq!(out.matches("status: 0\n").count(), steps.len(), "{err}");
+}
+
 /// Users, sudoers and wrapper as on an installed host, then the launcher as its own user. The gate is played by this
 /// process, so root may call.
 const LAUNCHER: &str = r#"
