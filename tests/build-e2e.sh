@@ -1,6 +1,7 @@
 #!/bin/bash
-# Builds the end-to-end suite and prints where it is.
+# Builds the end-to-end suite, or another test by its name, and prints where it is.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
-cargo test --quiet --locked --test e2e --no-run --message-format=json |
-  jq -r 'select(.reason == "compiler-artifact" and .target.name == "e2e") | .executable' | grep .
+name=${1:-e2e}
+cargo test --quiet --locked --test "$name" --no-run --message-format=json |
+  jq -r --arg name "$name" 'select(.reason == "compiler-artifact" and .target.name == $name) | .executable' | grep .

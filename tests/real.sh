@@ -25,6 +25,7 @@ take() { mkdir -p "$payload/$2" && strip --strip-debug -o "$payload/$2/$(basenam
 for name in reeve reeved reeve-gate reeve-signal-stand-in; do take "$bin/$name" bin; done
 for name in reeve-launcher reeve-zfs; do take "$root_bin/$name" root-bin; done
 [ "$demo" = yes ] || take "$("$here/build-e2e.sh")" . e2e
+[ "$demo" = yes ] || take "$("$here/build-e2e.sh" zfs_conformance)" . zfs_conformance
 cp -r "$top/install.sh" "$top/sudoers" "$top/systemd" "$top/demo" "$payload"
 mkdir "$payload/tests"
 cp "$here"/*.sh "$payload/tests"
@@ -50,6 +51,7 @@ suite() {
 suite tests/sudoers.sh
 suite tests/units.sh
 suite tests/units-live.sh
+suite tests/conformance.sh "$PWD/zfs_conformance"
 suite tests/e2e.sh --zfs real "$@"
 [ ${#failed[@]} = 0 ] || { echo "guest: FAILED: ${failed[*]}"; exit 1; }
 GUEST

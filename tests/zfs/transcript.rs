@@ -59,32 +59,37 @@ fn masked_word(word: &str) -> String {
     if digits.is_empty() && word.len() >= 4 { "N".to_owned() } else { word.to_owned() }
 }
 
-/// Objects keep what both have: OpenZFS tells more of a pool than the fake does.
+/// Objects without what the fake does not tell, and with their transaction groups masked, whatever their length.
 fn masked_json(value: &Value) -> Value {
-    const UNTOLD: [&str; 10] = [
+    const UNTOLD: [&str; 8] = [
         "def_space",
         "rep_dev_size",
         "phys_space",
         "alloc_space",
         "total_space",
-        "slow_ios",
         "txg",
         "userland",
         "kernel",
-        "guid_",
     ];
     match value {
         Value::Object(map) => map
             .iter()
             .filter(|(key, _)| !UNTOLD.contains(&key.as_str()))
-            .map(|(key, value)| (key.clone(), masked_json(value)))
+            .map(|(key, value)| {
+                (key.clone(), if key == "createtxg" { masked_number(value) } else { masked_json(value) })
+            })
             .collect::<serde_json::Map<_, _>>()
             .into(),
         Value::Array(items) => items.iter().map(masked_json).collect(),
-        Value::Number(number) if number.to_string().len() >= 4 => Value::from("number"),
+        Value::Number(number) if number.to_string().len() >= 4 => masked_number(value),
         Value::String(text) if text.len() >= 4 && text.bytes().all(|byte| byte.is_ascii_digit()) => {
-            Value::from("digits")
+            masked_number(value)
         }
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => value.clone(),
     }
+}
+
+/// A number, or one that stands as text: the difference is kept.
+fn masked_number(value: &Value) -> Value {
+    Value::from(if value.is_string() { "digits" } else { "number" })
 }
