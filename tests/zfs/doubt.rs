@@ -9,8 +9,10 @@ use serde_json::json;
 
 use crate::model::{Model, operation};
 
+type Read = fn() -> Result<ToolOutput, HostError>;
+
 /// A host whose every read ends alike.
-struct Always(fn() -> Result<ToolOutput, HostError>);
+struct Always(Read);
 
 impl Host for Always {
     fn read(&self, _argv: &Argv) -> Result<ToolOutput, HostError> {
@@ -22,7 +24,7 @@ fn output(exit_code: i32, stdout: &str, stderr: &str) -> Result<ToolOutput, Host
     Ok(ToolOutput { exit_code, stdout: stdout.into(), stderr: stderr.into() })
 }
 
-const BROKEN: &[(&str, fn() -> Result<ToolOutput, HostError>)] = &[
+const BROKEN: &[(&str, Read)] = &[
     ("silent failure", || output(1, "", "")),
     ("another failure", || output(1, "", "cannot open 'tank/a': I/O error\n")),
     ("missing words about another thing", || output(1, "", "cannot open 'tank/b': dataset does not exist\n")),

@@ -7,6 +7,7 @@ mod flags;
 mod json;
 mod keep;
 mod list;
+mod moving;
 mod pool;
 mod property;
 mod set;
