@@ -1,0 +1,25 @@
+//! The gate as a process, as its front, its launcher, its people and a crash see it. What it reads of the host is a script
+//! at `/usr/sbin/zfs` in a mount namespace of its own, and the launcher is the test.
+//!
+//! Needs root and overlayfs, and fails without them: nothing else lets a host be made up on the production paths.
+
+#![cfg(feature = "full")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::disallowed_methods,
+    reason = "a test that cannot go on has failed, and these act as the host's users"
+)]
+
+mod approvals;
+mod crash;
+mod launcher;
+mod local;
+mod phones;
+mod record;
+mod rules;
+mod socket;
+mod stage;
+mod zfs;

@@ -1,0 +1,113 @@
+//! The people's phones: the stand-in for Signal as a process, and the socket by which people read and answer.
+
+use std::io::{BufRead, BufReader, Write};
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use serde_json::{Value, json};
+
+use crate::stage::{PATIENCE, PEOPLE};
+
+pub(crate) const ACCOUNT: &str = "+15550001";
+pub(crate) const US: &str = "00000000-0000-4000-8000-000000000001";
+
+pub(crate) struct Phones {
+    process: Child,
+    control: PathBuf,
+}
+
+/// One message that somebody got.
+#[derive(Debug, Clone)]
+pub(crate) struct Message {
+    pub(crate) text: String,
+}
+
+impl Message {
+    pub(crate) fn is_question(&self) -> bool {
+        self.text.contains("CONFIRM ")
+    }
+}
+
+impl Phones {
+    pub(crate) fn start(dir: &Path) -> Self {
+        let control = dir.join("people.sock");
+        let mut command = Command::new(env!("CARGO_BIN_EXE_reeve-signal-stand-in"));
+        command.arg("--socket").arg(dir.join("signal.sock")).arg("--control").arg(&control);
+        command.args(["--account", ACCOUNT, "--own-uuid", US]);
+        for (name, digit) in PEOPLE {
+            command.arg("--person").arg(format!("{name},{},{}", uuid(digit), key(digit)));
+        }
+        let mut process = command.stdout(Stdio::piped()).spawn().unwrap();
+        let mut line = String::new();
+        BufReader::new(process.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        assert_eq!(line, "ready\n");
+        Self { process, control }
+    }
+
+    /// All that somebody was sent, once there are so many.
+    pub(crate) fn messages(&self, of: &str, count: usize) -> Vec<Message> {
+        let patience = u64::try_from(PATIENCE.as_millis()).unwrap();
+        let answer = self.tell(&json!({"do": "messages", "of": of, "count": count, "patience_ms": patience}));
+        let messages: Vec<Message> = answer["messages"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|message| Message { text: message["text"].as_str().unwrap().to_owned() })
+            .collect();
+        assert!(messages.len() >= count, "{of} got {messages:?}");
+        messages
+    }
+
+    /// Whether the daemon leaves every call without an answer.
+    pub(crate) fn fault(&self, stalls: bool) {
+        assert_eq!(self.tell(&json!({"do": "fault", "stall": stalls})), json!({}));
+    }
+
+    /// What somebody has been sent by now.
+    pub(crate) fn so_far(&self, of: &str) -> Vec<Message> {
+        self.messages(of, 0)
+    }
+
+    pub(crate) fn says(&self, who: &str, text: &str) {
+        assert!(self.tell(&json!({"do": "say", "as": who, "text": text}))["timestamp"].is_u64());
+    }
+
+    /// Waits for so many messages and answers the last one that is a question.
+    pub(crate) fn votes(&self, who: &str, count: usize, verb: &str) {
+        let messages = self.messages(who, count);
+        let prompt = messages.iter().rfind(|message| message.is_question());
+        self.says(who, &format!("{verb} {}", token(&prompt.unwrap().text)));
+    }
+
+    fn tell(&self, command: &Value) -> Value {
+        let mut stream = UnixStream::connect(&self.control).unwrap();
+        writeln!(stream, "{command}").unwrap();
+        let mut answer = String::new();
+        BufReader::new(stream).read_line(&mut answer).unwrap();
+        serde_json::from_str(&answer).unwrap()
+    }
+}
+
+/// The token, as a person reads it off the prompt.
+pub(crate) fn token(prompt: &str) -> String {
+    let words = prompt.split_whitespace().collect::<Vec<_>>();
+    let at =
+        words.iter().position(|word| *word == "CONFIRM").unwrap_or_else(|| panic!("no token in {prompt}"));
+    words[at + 1].to_owned()
+}
+
+pub(crate) fn uuid(digit: char) -> String {
+    format!("{}-1111-4111-8111-111111111111", digit.to_string().repeat(8))
+}
+
+pub(crate) fn key(digit: char) -> String {
+    format!("05{}", digit.to_string().repeat(64))
+}
+
+impl Drop for Phones {
+    fn drop(&mut self) {
+        self.process.kill().unwrap();
+        self.process.wait().unwrap();
+    }
+}

@@ -1,0 +1,216 @@
+//! Contracts and policy as the gate holds them: whose they are, what a reload does, and what doubt means.
+
+use reeve::gate::protocol::{Answer, Call, Problem, ProblemKind, State};
+use reeve::grant::RunAs;
+use serde_json::{Map, Value, json};
+
+use crate::launcher::Way;
+use crate::stage::{LENIENT, POLICY, STRICT, Stage, kind, snapshot, submission, zfs};
+
+async fn evaluate(stage: &Stage, caller: &str, context: Value) -> (String, String) {
+    let Value::Object(context) = context else { panic!("no context") };
+    let call = Call::Evaluate { tool: "whoami".to_owned(), args: Map::new(), context };
+    let Answer::Verdict { verdict, reason } = stage.call(caller, call).await.unwrap() else { panic!() };
+    (verdict, reason)
+}
+
+/// The rule by which something was denied.
+fn rule<T: std::fmt::Debug>(answer: Result<T, Problem>) -> String {
+    answer.unwrap_err().decision.unwrap().rule
+}
+
+#[tokio::test]
+async fn an_evaluation_is_about_the_caller_whatever_its_context_says() {
+    let stage = Stage::set().await;
+    let claims = json!({"agent_id": "operator", "roles": ["admin"], "host": "other", "now": 0});
+    assert_eq!(evaluate(&stage, "librarian", claims).await, ("deny".to_owned(), "librarian".to_owned()));
+    let (_, about) = evaluate(&stage, "archivist", json!({})).await;
+    assert_eq!(about, "archivist");
+}
+
+#[tokio::test]
+async fn what_reeve_knows_of_the_circumstances_is_not_taken_from_the_caller() {
+    let stage = Stage::set().await;
+    let names = ["roles", "recent", "effect", "effects", "reversible", "host", "now"];
+    let names = names.into_iter().chain(["domain_lists", "agent_allowed_domains", "agent_denied_domains"]);
+    let names: Vec<&str> = names.collect();
+    let claims = names.iter().map(|name| ((*name).to_owned(), json!("claimed"))).collect();
+    let args = json!({"names": names}).as_object().unwrap().clone();
+    let call = Call::Evaluate { tool: "circumstances".to_owned(), args, context: claims };
+    let Answer::Verdict { reason, .. } = stage.call("librarian", call).await.unwrap() else { panic!() };
+    assert!(reason.starts_with('[') && !reason.contains("claimed"), "{reason}");
+}
+
+#[tokio::test]
+async fn two_agents_have_two_contracts() {
+    let stage = Stage::with(LENIENT).await;
+    for (agent, own, others) in
+        [("librarian", "tank/vm", "tank/archive"), ("archivist", "tank/archive", "tank/vm")]
+    {
+        assert_eq!(stage.submit(agent, snapshot(own, agent)).await.unwrap().state, State::Succeeded);
+        let denied = stage.submit(agent, snapshot(others, agent)).await;
+        assert_eq!(rule(denied), "contract-resource", "{agent}");
+        assert_eq!(rule(stage.submit(agent, zfs("list", others)).await), "contract-resource", "{agent}");
+    }
+    let rollback = stage.submit("archivist", zfs("rollback", "tank/archive@old")).await;
+    assert_eq!(rule(rollback), "contract-operation");
+    assert_eq!(stage.launcher.commands(), ["snapshot tank/vm@librarian", "snapshot tank/archive@archivist"]);
+}
+
+#[tokio::test]
+async fn a_policy_worker_that_does_not_answer_is_a_deny_and_the_next_question_is_decided() {
+    let stage = Stage::set().await;
+    stop(worker_of(stage.pid()));
+    let denied = stage.submit("librarian", snapshot("tank/media", "new")).await;
+    assert_eq!(rule(denied), "policy-timeout");
+    assert_eq!(stage.launcher.commands(), [""; 0]);
+    let done = stage.submit("librarian", snapshot("tank/media", "new")).await.unwrap();
+    assert_eq!(done.state, State::Succeeded);
+}
+
+/// The process that reads the policy: a child of the gate.
+fn worker_of(gate: u32) -> i32 {
+    let of_gate = |pid: &i32| {
+        let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+        let cmdline = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+        status.lines().any(|line| line == format!("PPid:\t{gate}"))
+            && String::from_utf8_lossy(&cmdline).contains("policy-worker")
+    };
+    let processes = std::fs::read_dir("/proc").unwrap();
+    let pids = processes.filter_map(|entry| entry.unwrap().file_name().to_str()?.parse::<i32>().ok());
+    pids.into_iter().find(of_gate).expect("the gate has a policy worker")
+}
+
+fn stop(pid: i32) {
+    nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), nix::sys::signal::Signal::SIGSTOP).unwrap();
+}
+
+#[tokio::test]
+async fn what_does_not_load_changes_nothing_and_is_recorded() {
+    let stage = Stage::set().await;
+    let good = [("policy.star", POLICY.to_owned())]
+        .into_iter()
+        .chain(["gate.toml", "contracts/librarian.toml"].map(|name| (name, stage.read(name))));
+    for (name, text) in good {
+        stage.write(name, &format!("{text}\nnonsense = = 1\n"));
+        assert_eq!(kind(stage.call("operator", Call::Reload).await), ProblemKind::Unavailable, "{name}");
+        let done = stage
+            .submit(
+                "librarian",
+                snapshot("tank/media", name.split('.').next().unwrap().trim_start_matches("contracts/")),
+            )
+            .await;
+        assert_eq!(done.unwrap().state, State::Succeeded, "{name}");
+        stage.write(name, &text);
+    }
+    let recorded: Vec<Value> =
+        stage.records("config_reloaded").iter().map(|r| r["detail"]["loaded"].clone()).collect();
+    assert_eq!(recorded, [json!(false), json!(false), json!(false)]);
+    assert!(stage.call("operator", Call::Reload).await.is_ok());
+}
+
+#[tokio::test]
+async fn a_reload_says_nothing_of_files_to_its_caller() {
+    let stage = Stage::set().await;
+    stage.write("policy.star", "def evaluate(tool, args, context):\n    return secret_rule\n");
+    let problem = stage.call("operator", Call::Reload).await.unwrap_err();
+    assert!(!problem.detail.contains("secret_rule") && !problem.detail.contains('/'), "{problem:?}");
+}
+
+#[tokio::test]
+async fn new_rules_are_in_force_for_the_next_request() {
+    let stage = Stage::with(LENIENT).await;
+    assert!(stage.submit("librarian", snapshot("tank/media", "one")).await.is_ok());
+    stage.write("policy.star", STRICT);
+    stage.call("operator", Call::Reload).await.unwrap();
+    assert_eq!(kind(stage.submit("librarian", snapshot("tank/media", "two")).await), ProblemKind::Denied);
+    assert_eq!(stage.launcher.commands(), ["snapshot tank/media@one"]);
+}
+
+#[tokio::test]
+async fn an_approval_under_old_rules_is_decided_anew_under_the_new() {
+    let stage = Stage::set().await;
+    let op = stage.submit("librarian", zfs("destroy", "tank/media@old")).await.unwrap();
+    stage.phones.messages("alice", 1);
+    stage.write("policy.star", STRICT);
+    stage.call("operator", Call::Reload).await.unwrap();
+    stage.phones.votes("alice", 1, "CONFIRM");
+    stage.until(&op.id, State::Denied).await;
+    assert_eq!(stage.launcher.commands(), [""; 0]);
+    assert!(stage.zfs.has("tank/media@old"));
+}
+
+#[tokio::test]
+async fn what_waits_for_its_turn_when_the_rules_change_is_decided_anew() {
+    let stage = Stage::with(LENIENT).await;
+    stage.launcher.will(Way::Wait);
+    let (first, second, ()) = tokio::join!(
+        stage.submit("librarian", snapshot("tank/media", "one")),
+        async {
+            stage.launcher_has(1).await;
+            stage.submit("archivist", zfs("destroy", "tank/archive@old")).await
+        },
+        async {
+            stage.launcher_has(1).await;
+            stage.until_there("archivist", State::Approved).await;
+            stage.write("policy.star", STRICT);
+            stage.call("operator", Call::Reload).await.unwrap();
+            stage.launcher.will(Way::Obey);
+        }
+    );
+    assert_eq!((first.unwrap().state, second.unwrap().state), (State::Succeeded, State::Denied));
+    assert_eq!(stage.launcher.commands(), ["snapshot tank/media@one"]);
+}
+
+#[tokio::test]
+async fn a_revoked_contract_does_not_turn_the_rest_of_an_operation_into_roots() {
+    let stage = Stage::with(LENIENT).await;
+    let contract = r#"principal = "archivist"
+roles = ["agent"]
+run_as = "alice"
+
+[[allow]]
+operations = ["zfs.destroy"]
+datasets = ["tank/archive"]
+run_as_user = true
+"#;
+    stage.write("contracts/archivist.toml", contract);
+    stage.call("operator", Call::Reload).await.unwrap();
+    stage.launcher.will(Way::Wait);
+    let whole =
+        json!({"kind": "zfs", "op": "destroy", "resource": "tank/archive", "params": {"recursive": true}});
+    let (ended, ()) = tokio::join!(stage.submit("archivist", whole), async {
+        stage.launcher_has(1).await;
+        std::fs::remove_file(stage.path("contracts/archivist.toml")).unwrap();
+        stage.call("operator", Call::Reload).await.unwrap();
+        stage.launcher.will(Way::Obey);
+    });
+    assert!(ended.unwrap().is_final);
+    for grant in stage.launcher.granted() {
+        assert_eq!(grant.run_as, RunAs::User("alice".to_owned()), "{:?}", grant.argv);
+    }
+}
+
+#[tokio::test]
+async fn a_preview_of_what_is_denied_shows_nothing_of_the_host() {
+    let stage = Stage::with(STRICT).await;
+    for operation in [zfs("destroy", "tank/media@old"), zfs("destroy", "tank/archive@old")] {
+        let call = Call::Plan { submission: submission(operation) };
+        let Answer::Plan { decision, effects } = stage.call("librarian", call).await.unwrap() else {
+            panic!()
+        };
+        assert_eq!((decision.verdict.as_str(), effects), ("deny", None));
+    }
+}
+
+#[tokio::test]
+async fn a_preview_records_no_operation_runs_nothing_and_asks_nobody() {
+    let stage = Stage::set().await;
+    let call = Call::Plan { submission: submission(zfs("destroy", "tank/media@old")) };
+    let Answer::Plan { decision, effects } = stage.call("librarian", call).await.unwrap() else { panic!() };
+    assert_eq!(decision.verdict, "review");
+    assert_eq!(effects.unwrap()["objects"][0]["name"], "tank/media@old");
+    assert_eq!(stage.call("operator", Call::Pending).await.unwrap(), Answer::Approvals(Vec::new()));
+    assert!(stage.phones.so_far("alice").is_empty());
+    assert_eq!(stage.launcher.commands(), [""; 0]);
+}

@@ -1,0 +1,96 @@
+//! The host's ZFS: a file of lines that a script at `/usr/sbin/zfs` lists, and that the launcher's work changes.
+
+use std::path::{Path, PathBuf};
+
+/// What `zfs` prints, from the file; whatever else it is asked, it fails.
+const SCRIPT: &str = r##"#!/bin/sh
+items=@DIR@/items
+for name; do :; done
+if [ -e @DIR@/hangs ]; then sleep 30; fi
+pick() { /usr/bin/awk -F '\t' -v n="$name" "$1" "$items"; }
+case "$*" in
+  "list -Hp "*" -d 0 "*) out=$(pick '$1 == n') ;;
+  "list -Hp "*" -t snapshot,bookmark -d 1 "*) out=$(pick 'index($1, n "@") == 1 || index($1, n "#") == 1') ;;
+  "list -Hp "*" -d 1 "*) out=$(pick '$2 == "filesystem" && ($1 == n || index($1, n "/") == 1)') ;;
+  "list -Hp "*" -r "*) out=$(pick '$1 == n || index($1, n "/") == 1 || index($1, n "@") == 1 || index($1, n "#") == 1') ;;
+  "destroy -nvp "*) printf 'destroy\t%s\nreclaim\t1000\n' "$name"; exit 0 ;;
+  *) echo "unknown: $*" >&2; exit 2 ;;
+esac
+if [ -z "$out" ] && [ -z "$(pick '$1 == n')" ]; then
+  echo "cannot open '$name': dataset does not exist" >&2
+  exit 1
+fi
+[ -z "$out" ] || printf '%s\n' "$out"
+"##;
+
+/// The made-up pool.
+#[derive(Clone)]
+pub(crate) struct Zfs {
+    items: PathBuf,
+}
+
+impl Zfs {
+    /// A pool with a few datasets, each with a snapshot `@old`, and the script that lists them.
+    pub(crate) fn make(dir: &Path) -> Self {
+        std::fs::write(dir.join("zfs"), SCRIPT.replace("@DIR@", dir.to_str().unwrap())).unwrap();
+        let zfs = Self { items: dir.join("items") };
+        std::fs::write(&zfs.items, "").unwrap();
+        for dataset in ["tank", "tank/media", "tank/media/films", "tank/vm", "tank/archive"] {
+            zfs.add(dataset);
+            zfs.add(&format!("{dataset}@old"));
+        }
+        zfs
+    }
+
+    /// Makes a thing, with a guid that nothing had before.
+    pub(crate) fn add(&self, name: &str) {
+        let mut text = self.text();
+        let guid = 1_000_000 + text.len() * 7 + name.len();
+        let (kind, mounted) = if name.contains('@') { ("snapshot", "-") } else { ("filesystem", "yes") };
+        let txg = 10 + text.lines().count();
+        text += &format!("{name}\t{kind}\t{guid}\t{txg}\t1700000000\t1000\t1000\t0\t-\t-\t0\t{mounted}\n");
+        self.write(&text);
+    }
+
+    pub(crate) fn remove(&self, name: &str) {
+        let kept: Vec<String> = self
+            .text()
+            .lines()
+            .filter(|line| !line.starts_with(&format!("{name}\t")))
+            .map(|line| format!("{line}\n"))
+            .collect();
+        self.write(&kept.concat());
+    }
+
+    /// The same name, another thing.
+    pub(crate) fn replace(&self, name: &str) {
+        self.remove(name);
+        self.add("tank/filler");
+        self.add(name);
+    }
+
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.text().lines().any(|line| line.starts_with(&format!("{name}\t")))
+    }
+
+    /// Does what the real tool would.
+    pub(crate) fn run(&self, argv: &[String]) {
+        match argv.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+            ["destroy", name] => self.remove(name),
+            ["snapshot", name] => self.add(name),
+            ["rollback", _] => {}
+            ref other => panic!("nobody taught the host {other:?}"),
+        }
+    }
+
+    fn text(&self) -> String {
+        std::fs::read_to_string(&self.items).unwrap()
+    }
+
+    /// In one move: the script may be reading.
+    fn write(&self, text: &str) {
+        let new = self.items.with_extension("new");
+        std::fs::write(&new, text).unwrap();
+        std::fs::rename(&new, &self.items).unwrap();
+    }
+}
