@@ -23,7 +23,7 @@ pub(super) enum Exit {
     Waits,
     /// A person said no, nobody answered in time, or it was taken back.
     Ended,
-    /// The host cannot be reached, or cannot do its part just now. Nothing ran.
+    /// The host cannot be reached, or cannot do its part just now. Nothing ran, unless the message says otherwise.
     Unreachable,
 }
 

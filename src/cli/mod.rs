@@ -27,7 +27,7 @@ what cannot be undone, and every step is in the host's audit log. `reeve plan` a
 Exit codes:
   0  done                          4  waits for people, or still runs
   1  failed                        5  refused by a person, expired or cancelled
-  2  the command is wrong          6  the host cannot be reached or cannot do its part; nothing ran
+  2  the command is wrong          6  the host cannot be reached or cannot do its part
   3  denied by the rules
 
 `reeve help COMMAND` says more, with examples. --json prints one JSON document, for programs.";

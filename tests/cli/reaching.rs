@@ -1,5 +1,7 @@
 //! When a host is not reached: whose fault it is, and what to do.
 
+use std::sync::Arc;
+
 use reeve::pki::{Reason, RenewedKey, Selector};
 
 use crate::host::{Host, agent, reeve, server};
@@ -115,6 +117,48 @@ async fn what_does_not_speak_tls_is_told() {
     let ran = host.at(&url, &host.librarian, &["health"]).await;
     assert_eq!(ran.exit, 6);
     assert!(ran.err.contains("does not speak TLS"), "{ran:?}");
+}
+
+/// Speaks TLS with the host's certificate, reads a little, and hangs up.
+async fn hangs_up(host: &Host) -> String {
+    use rustls::pki_types::pem::PemObject;
+    use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+    use tokio::io::AsyncReadExt;
+    let own = |name: &str| host.ca.dir().join("server").join(name);
+    let chain = vec![CertificateDer::from_pem_file(own("host01.crt")).unwrap()];
+    let key = PrivateKeyDer::from_pem_file(own("host01.key")).unwrap();
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let config = rustls::ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(chain, key)
+        .unwrap();
+    let acceptor = tokio_rustls::TlsAcceptor::from(Arc::new(config));
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("https://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            if let Ok(mut stream) = acceptor.accept(stream).await {
+                let _read = stream.read(&mut [0; 16]).await;
+            }
+        }
+    });
+    url
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_that_was_lost_is_no_proof_that_nothing_ran() {
+    let host = Host::start().await;
+    let url = hangs_up(&host).await;
+    let asked = host.at(&url, &host.librarian, &["op", "zfs", "destroy", "tank/vm"]).await;
+    assert_eq!((asked.exit, asked.out.as_str()), (1, ""));
+    assert!(
+        asked.err.contains("hung up before it answered") && asked.err.contains("reeve list"),
+        "{asked:?}"
+    );
+    let looked = host.at(&url, &host.librarian, &["status", "op_1"]).await;
+    assert_eq!(looked.exit, 6, "{looked:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

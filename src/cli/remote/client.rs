@@ -99,11 +99,10 @@ impl Client {
         headers: HeaderMap,
         body: Bytes,
     ) -> Result<Reply, Failure> {
-        let response = self.send(method, path, headers, body).await?;
+        let response = self.send(method.clone(), path, headers, body).await?;
         let (parts, body) = response.into_parts();
-        let whole = Limited::new(body, LONGEST).collect().await.map_err(|error| {
-            Failure::new(Exit::Unreachable, format!("the answer of {} broke off: {error}", self.target))
-        })?;
+        let broke_off = |_error| trouble::no_answer(&self.target, "its answer broke off", &method);
+        let whole = Limited::new(body, LONGEST).collect().await.map_err(broke_off)?;
         let body = whole.to_bytes();
         if parts.status.is_success() {
             return Ok(Reply { body });
@@ -142,6 +141,7 @@ impl Client {
         headers: HeaderMap,
         body: Bytes,
     ) -> Result<Response<Incoming>, Failure> {
+        let asked = method.clone();
         let mut request = Request::new(Full::new(body));
         *request.method_mut() = method;
         *request.uri_mut() = path.parse().map_err(|_error| {
@@ -153,14 +153,16 @@ impl Client {
         request.headers_mut().insert(HOST, host);
         match tokio::time::timeout(ANSWER, self.sender.send_request(request)).await {
             Ok(Ok(response)) => Ok(response),
-            Ok(Err(error)) => Err(self.why(error).await),
-            Err(_elapsed) => Err(trouble::too_slow(&self.target)),
+            Ok(Err(error)) => Err(self.why(error, &asked).await),
+            Err(_elapsed) => {
+                Err(trouble::no_answer(&self.target, "it took the request and does not answer", &asked))
+            }
         }
     }
 
     /// Why a request failed: the connection knows better than the request does; failing that, another connection that
     /// only listens.
-    async fn why(&mut self, error: hyper::Error) -> Failure {
+    async fn why(&mut self, error: hyper::Error, asked: &Method) -> Failure {
         if trouble::tls_error(&error).is_some() {
             return trouble::explain(&self.target, &error);
         }
@@ -171,7 +173,7 @@ impl Client {
         }
         match last_words(&self.target).await {
             Some(failure) => failure,
-            None => trouble::explain(&self.target, &error),
+            None => trouble::no_answer(&self.target, "it hung up before it answered", asked),
         }
     }
 }

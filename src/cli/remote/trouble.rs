@@ -6,6 +6,7 @@
 use std::error::Error;
 use std::io;
 
+use http::Method;
 use rustls::{AlertDescription, CertificateError, Error as TlsError};
 
 use super::Target;
@@ -48,10 +49,15 @@ pub(super) fn no_address(target: &Target, error: &io::Error) -> Failure {
     unreachable(target, format!("the name has no address: {error}")).hint("is the url's host spelt right?")
 }
 
-/// The failure when an answer does not come.
-pub(super) fn too_slow(target: &Target) -> Failure {
-    unreachable(target, "it took the request and does not answer")
-        .hint("what was asked may have been done: `reeve list` shows it")
+/// The failure when an answer does not come, although we were let in. A look that was lost is a host not reached; of
+/// anything else it cannot be said that nothing ran.
+pub(super) fn no_answer(target: &Target, why: &str, asked: &Method) -> Failure {
+    let failure = unreachable(target, why);
+    if *asked == Method::GET {
+        return failure;
+    }
+    let failure = Failure { exit: Exit::Failed, ..failure };
+    failure.hint("what was asked may have been done: `reeve list` shows it, and with --idempotency-key it can be asked again")
 }
 
 /// The error of TLS among the causes of another.
