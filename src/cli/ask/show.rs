@@ -9,7 +9,7 @@ use crate::cli::exit::{Exit, Failure};
 use crate::cli::remote::not_understood;
 use crate::cli::screen::{Screen, Tone, bytes, harmless, paint};
 use crate::gate::protocol::{Decision, Envelope, State, WaitingApproval};
-use crate::operation::Operation;
+use crate::operation::{Effect, Operation};
 
 /// How many objects of an effect are named before the rest is counted.
 const NAMED: usize = 6;
@@ -18,14 +18,18 @@ const NAMED: usize = 6;
 /// program, and is its rows alone.
 pub(super) fn answer(screen: Screen, document: &Value) -> Result<Exit, Failure> {
     let answer = read(document)?;
-    let rows = answer.result.as_ref().filter(|result| value::rows_of(result).is_some());
-    match rows {
-        Some(result) if answer.state == State::Succeeded && !screen.is_terminal() && !screen.is_json() => {
-            value::show(screen, result)?;
+    let is_listing = answer.state == State::Succeeded && is_read(&answer.operation);
+    match answer.result.as_ref().and_then(value::rows_of) {
+        Some(listing) if is_listing && !screen.is_terminal() && !screen.is_json() => {
+            value::table(screen, listing.rows())?;
             Ok(Exit::Done)
         }
         Some(_) | None => envelope(screen, document),
     }
+}
+
+fn is_read(operation: &Value) -> bool {
+    Operation::from_value(operation.clone()).is_ok_and(|operation| operation.effect() == Effect::Read)
 }
 
 /// Prints an operation; the exit code is its state.
@@ -38,10 +42,23 @@ pub(super) fn envelope(screen: Screen, document: &Value) -> Result<Exit, Failure
     }
     screen.line(&headline(&envelope))?;
     screen.facts(&facts(&envelope))?;
-    if let Some(result) = envelope.result.as_ref().filter(|result| !result.is_null()) {
-        value::show(screen, result)?;
+    if let Some(result) = news(&envelope) {
+        value::show(screen, &result)?;
     }
     Ok(exit)
+}
+
+/// What a result says that the effects have not said: of a change that was verified, its objects are told.
+fn news(envelope: &Envelope) -> Option<Value> {
+    let mut result = envelope.result.clone().filter(|result| !result.is_null())?;
+    if envelope.verified == Some(true)
+        && envelope.effects.is_some()
+        && let Some(map) = result.as_object_mut()
+    {
+        map.remove("objects");
+        return (!map.is_empty()).then_some(result);
+    }
+    Some(result)
 }
 
 fn read(document: &Value) -> Result<Envelope, Failure> {

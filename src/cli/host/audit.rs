@@ -140,7 +140,7 @@ fn last(args: &AuditArgs, wanted: &TailArgs, screen: Screen) -> Result<Exit, Fai
             if screen.is_json() {
                 screen.compact(&json!(entry.record))?;
             } else {
-                screen.line(&line(&entry))?;
+                screen.line(&line(&entry, screen))?;
             }
         }
         if !wanted.follow {
@@ -151,7 +151,7 @@ fn last(args: &AuditArgs, wanted: &TailArgs, screen: Screen) -> Result<Exit, Fai
 }
 
 /// `48213  2026-11-20T14:02:00.123Z  outcome  librarian  op_01JD…  state=succeeded`.
-fn line(entry: &Entry) -> String {
+fn line(entry: &Entry, screen: Screen) -> String {
     let record = &entry.record;
     let mut text = format!(
         "{:>6}  {}  {}",
@@ -162,16 +162,25 @@ fn line(entry: &Entry) -> String {
     for part in [&record.principal, &record.operation].into_iter().flatten() {
         text.push_str(&format!("  {}", harmless(part)));
     }
-    for (name, value) in &record.detail {
+    for (name, value) in record.detail.iter().filter(|(_, value)| !value.is_null()) {
         let value = match value {
             Value::String(text) => text.clone(),
             Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => {
                 value.to_string()
             }
         };
-        text.push_str(&format!("  {}={}", harmless(name), harmless(&value)));
+        text.push_str(&format!("  {}={}", harmless(name), harmless(&cut(value, screen))));
     }
     text
+}
+
+/// On a terminal, as much of a long value as tells what it is; `audit export` has the whole.
+fn cut(value: String, screen: Screen) -> String {
+    const MOST: usize = 60;
+    if !screen.is_terminal() || value.chars().count() <= MOST {
+        return value;
+    }
+    value.chars().take(MOST).chain(['…']).collect()
 }
 
 fn all(args: &AuditArgs, wanted: &ExportArgs, screen: Screen) -> Result<Exit, Failure> {
