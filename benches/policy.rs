@@ -79,6 +79,7 @@ async fn engine() -> PolicyEngine {
     let program = WorkerProgram {
         path: env!("CARGO_BIN_EXE_reeve-gate").into(),
         args: vec![OsString::from("__policy-worker")],
+        load_deadline: std::time::Duration::from_secs(30),
     };
     PolicyEngine::start(policy(), program).await.unwrap()
 }

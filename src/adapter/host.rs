@@ -109,7 +109,7 @@ pub trait Host: Send + Sync {
 #[derive(Debug, thiserror::Error)]
 pub enum HostError {
     /// The program is not installed.
-    #[error("{} is not installed", program.path().display())]
+    #[error("{} is not installed on this host", program.name())]
     Missing {
         /// Which.
         program: Program,

@@ -2,6 +2,7 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use serde_json::json;
@@ -30,6 +31,16 @@ const LOOK_AGAIN: Duration = Duration::from_millis(500);
 /// How often the same operation is decided anew because the host moved under it.
 const MOST_CHANGES: usize = 3;
 
+/// What follows an execution, once its place is free again.
+enum Next {
+    /// It has come to its end.
+    Nothing,
+    /// The host moved; people are asked anew.
+    Ask,
+    /// The host moved; the rules allow it anew.
+    Run(Permit),
+}
+
 /// What the host allows when it is read again.
 enum Ready {
     Go(Plan, Cleared),
@@ -49,8 +60,18 @@ pub(super) fn run(
     Box::pin(async move {
         let turn = gate.turn(&cell).await;
         let acted = gate.act(&cell, permit).await;
+        // People may take their time; the place is free for others meanwhile.
         drop(turn);
-        if let Err(problem) = acted {
+        let gone_on = match acted {
+            Ok(Next::Nothing) => Ok(()),
+            Ok(Next::Ask) => gate.ask(&cell, None).await,
+            Ok(Next::Run(permit)) => {
+                tokio::spawn(run(Arc::clone(&gate), Arc::clone(&cell), permit));
+                Ok(())
+            }
+            Err(problem) => Err(problem),
+        };
+        if let Err(problem) = gone_on {
             gate.finish(&cell, End::failed(problem.detail), EventKind::Outcome).await;
         }
     })
@@ -70,17 +91,24 @@ impl Gate {
         self.live.turn_of(&place).lock_owned().await
     }
 
-    async fn act(self: &Arc<Self>, cell: &Arc<Cell>, permit: Permit) -> Result<(), Problem> {
+    /// The same, when nothing does.
+    pub(super) async fn turn_if_free(&self, cell: &Cell) -> Option<OwnedMutexGuard<()>> {
+        let place = place(&*cell.job.lock().await);
+        self.live.turn_of(&place).try_lock_owned().ok()
+    }
+
+    async fn act(&self, cell: &Arc<Cell>, permit: Permit) -> Result<Next, Problem> {
         let job = cell.job.lock().await.clone();
-        if job.state != State::Approved {
-            return Ok(());
+        // What has not begun when the gate goes down begins with the next start.
+        if job.state != State::Approved || self.draining.load(Ordering::Acquire) {
+            return Ok(Next::Nothing);
         }
         if self.too_late(&job) {
             let event = self.event(EventKind::ApprovalClosed, &job).with("outcome", "execution_window_over");
             let mut job = cell.job.lock().await;
             self.advance(cell, &mut job, State::Expired, event).await?;
             self.tell(&job, &Told::Expired).await;
-            return Ok(());
+            return Ok(Next::Nothing);
         }
         let began = self.clock.boot();
         match self.ready(&job, permit).await? {
@@ -93,9 +121,9 @@ impl Gate {
             }
             Ready::Nothing => self.finish(cell, End::nothing_left(), EventKind::Outcome).await,
             Ready::Not(why) => self.finish(cell, End::failed(why), EventKind::Outcome).await,
-            Ready::Moved(plan) => self.moved(cell, plan).await?,
+            Ready::Moved(plan) => return self.moved(cell, plan).await,
         }
-        Ok(())
+        Ok(Next::Nothing)
     }
 
     /// An approval is not kept for a better moment: what was approved at noon does not run at night.
@@ -208,7 +236,7 @@ impl Gate {
     }
 
     /// The host moved under the permit, which is void. The rules decide anew, and where they say so people are asked anew.
-    async fn moved(self: &Arc<Self>, cell: &Arc<Cell>, plan: Plan) -> Result<(), Problem> {
+    async fn moved(&self, cell: &Arc<Cell>, plan: Plan) -> Result<Next, Problem> {
         let mut job = cell.job.lock().await;
         let difference = difference(job.plan.as_ref(), &plan);
         let event = self
@@ -236,30 +264,35 @@ impl Gate {
     }
 
     async fn go_on_after(
-        self: &Arc<Self>,
+        &self,
         cell: &Arc<Cell>,
         decided: Result<Decided, Problem>,
-    ) -> Result<(), Problem> {
+    ) -> Result<Next, Problem> {
+        let mut job = cell.job.lock().await;
         match decided {
             Err(problem) if problem.kind == ProblemKind::Denied => {
-                let mut job = cell.job.lock().await;
                 let event = self.event(EventKind::Outcome, &job).with("why", problem.detail.as_str());
-                self.advance(cell, &mut job, State::Denied, event).await?;
-                job.outcome.error = Some(problem.detail);
+                let before = job.outcome.error.replace(problem.detail);
+                if let Err(error) = self.advance(cell, &mut job, State::Denied, event).await {
+                    job.outcome.error = before;
+                    return Err(error.into());
+                }
                 self.tell(&job, &Told::Refused { by: "the rules".to_owned() }).await;
+                Ok(Next::Nothing)
             }
-            Err(problem) => return Err(problem),
-            Ok(Decided::Settled) => self.finish(cell, End::nothing_left(), EventKind::Outcome).await,
-            Ok(Decided::Review) => self.ask(cell, None).await?,
+            Err(problem) => Err(problem),
+            Ok(Decided::Settled) => {
+                drop(job);
+                self.finish(cell, End::nothing_left(), EventKind::Outcome).await;
+                Ok(Next::Nothing)
+            }
+            Ok(Decided::Review) => Ok(Next::Ask),
             Ok(Decided::Allowed(permit)) => {
-                let mut job = cell.job.lock().await;
                 let event = self.event(EventKind::Plan, &job).with("verdict", Verdict::Allow.as_str());
                 self.advance(cell, &mut job, State::Approved, event).await?;
-                drop(job);
-                tokio::spawn(run(Arc::clone(self), Arc::clone(cell), permit));
+                Ok(Next::Run(permit))
             }
         }
-        Ok(())
     }
 
     /// The host already is as asked.

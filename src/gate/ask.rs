@@ -166,8 +166,11 @@ impl Gate {
             return Ok(());
         }
         let event = self.event(EventKind::ApprovalClosed, &job).with("outcome", "not_asked").with("why", why);
-        self.advance(cell, &mut job, State::Failed, event).await?;
-        job.outcome.error = Some(format!("{why}; nothing ran"));
+        let before = job.outcome.error.replace(format!("{why}; nothing ran"));
+        if let Err(error) = self.advance(cell, &mut job, State::Failed, event).await {
+            job.outcome.error = before;
+            return Err(error.into());
+        }
         self.metrics.approval_ended("no_channel", Duration::ZERO);
         Err(Problem { operation: Some(job.id.clone()), ..Problem::new(kind, format!("{why}; nothing ran")) })
     }

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::{Semaphore, watch};
 
-use crate::job::Job;
+use crate::job::{Job, State};
 use crate::principal::PrincipalName;
 
 /// How many finished operations are kept to be asked for without the store; reads are kept nowhere else.
@@ -112,7 +112,9 @@ impl Live {
         let mut count = 0;
         for cell in self.all() {
             let job = cell.job.lock().await;
-            count += usize::from(job.principal == *caller && !job.state.is_final());
+            // One whose end cannot be told takes no part any more.
+            let counts = !job.state.is_final() && job.state != State::Unknown;
+            count += usize::from(job.principal == *caller && counts);
         }
         count
     }

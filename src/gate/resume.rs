@@ -4,6 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use tokio::sync::OwnedMutexGuard;
+
 use super::Gate;
 use super::act;
 use super::ask::excluded;
@@ -16,8 +18,8 @@ use crate::job::{Job, State};
 
 /// How often expiry is looked at.
 const TICK: Duration = Duration::from_millis(500);
-/// How long to leave a record alone that could not be written.
-const PAUSE: Duration = Duration::from_secs(10);
+/// For how many ticks expiries are left alone after one could not be recorded.
+const PAUSE_TICKS: u64 = 20;
 /// How often operations with an unknown end are looked into again, and old ones forgotten, in ticks.
 const LOOK_TICKS: u64 = 120;
 const FORGET_TICKS: u64 = 172_800;
@@ -25,22 +27,40 @@ const FORGET_TICKS: u64 = 172_800;
 const KEPT_MS: u64 = 90 * 24 * 3_600_000;
 
 impl Gate {
-    /// Takes in hand every job that had not ended.
+    /// Takes in hand every job that had not ended: first those that may still run, so that nothing else changes their
+    /// place before they have come to rest.
     pub(super) async fn resume(self: &Arc<Self>, jobs: Vec<Job>) {
+        let mut others = Vec::new();
         for job in jobs {
-            let state = job.state;
             let cell = self.live.insert(job);
-            match state {
+            match cell.job.lock().await.state {
                 State::Executing | State::Unknown => {
-                    let gate = Arc::clone(self);
-                    tokio::spawn(async move { gate.reconcile(&cell).await });
+                    let turn = self.turn_if_free(&cell).await;
+                    self.reconcile_beside(&cell, turn);
                 }
+                State::Approved
+                | State::Proposed
+                | State::Superseded
+                | State::Pending
+                | State::Denied
+                | State::Refused
+                | State::Expired
+                | State::Cancelled
+                | State::Succeeded
+                | State::Failed => others.push(Arc::clone(&cell)),
+            }
+        }
+        for cell in others {
+            let state = cell.job.lock().await.state;
+            match state {
                 State::Approved => self.go_on(&cell).await,
                 State::Proposed | State::Superseded => {
-                    self.give_up(&cell, "the gate was stopped before anything ran").await
+                    self.give_up(&cell, "the gate was stopped before anything ran").await;
                 }
                 State::Pending => self.go_on_waiting(&cell).await,
-                State::Denied
+                State::Executing
+                | State::Unknown
+                | State::Denied
                 | State::Refused
                 | State::Expired
                 | State::Cancelled
@@ -50,17 +70,23 @@ impl Gate {
         }
     }
 
-    /// An operation that was running when the gate ended: the host is read, nothing is run, and nothing else changes
-    /// the same place meanwhile.
-    async fn reconcile(&self, cell: &Arc<Cell>) {
-        let turn = self.turn(cell).await;
-        let job = cell.job.lock().await.clone();
-        let Some(plan) = job.plan else { return };
-        let end = self.look_into(cell, &plan, "the gate was stopped while it ran").await;
-        drop(turn);
-        if job.state != State::Unknown || end.state != State::Unknown {
-            self.finish(cell, end, EventKind::Reconciled).await;
-        }
+    /// Looks, beside everything else, into an operation that was running when the gate ended: the host is read,
+    /// nothing is run, and nothing else changes the same place meanwhile.
+    fn reconcile_beside(self: &Arc<Self>, cell: &Arc<Cell>, turn: Option<OwnedMutexGuard<()>>) {
+        let (gate, cell) = (Arc::clone(self), Arc::clone(cell));
+        tokio::spawn(async move {
+            let turn = match turn {
+                Some(turn) => turn,
+                None => gate.turn(&cell).await,
+            };
+            let job = cell.job.lock().await.clone();
+            let Some(plan) = job.plan else { return };
+            let end = gate.look_into(&cell, &plan, "the gate was stopped while it ran").await;
+            drop(turn);
+            if job.state != State::Unknown || end.state != State::Unknown {
+                gate.finish(&cell, end, EventKind::Reconciled).await;
+            }
+        });
     }
 
     /// An operation that was approved and had not begun. It is planned again like any other.
@@ -93,12 +119,18 @@ impl Gate {
 
     /// Ends approvals whose time is over, and looks after what is old or unknown, for ever.
     pub(super) async fn keep_time(self: Arc<Self>) {
+        let mut not_before = 0;
         for tick in 1u64.. {
             tokio::time::sleep(TICK).await;
             for cell in self.live.all() {
-                self.expire(&cell).await;
+                if tick >= not_before && !self.expire(&cell).await {
+                    not_before = tick + PAUSE_TICKS;
+                }
                 if tick.is_multiple_of(LOOK_TICKS) && cell.job.lock().await.state == State::Unknown {
-                    self.reconcile(&cell).await;
+                    // What runs there now is looked at again when it has ended.
+                    if let Some(turn) = self.turn_if_free(&cell).await {
+                        self.reconcile_beside(&cell, Some(turn));
+                    }
                 }
             }
             if tick.is_multiple_of(FORGET_TICKS) {
@@ -107,29 +139,26 @@ impl Gate {
         }
     }
 
-    async fn expire(&self, cell: &Arc<Cell>) {
+    /// Ends an approval whose time is over; false when that could not be recorded.
+    async fn expire(&self, cell: &Arc<Cell>) -> bool {
         let mut job = cell.job.lock().await;
         if job.state != State::Pending || !self.is_over(&job) {
-            return;
+            return true;
         }
         let event = self.event(EventKind::ApprovalClosed, &job).with("outcome", "expired");
         let before = job.outcome.error.replace("nobody answered in time; nothing ran".to_owned());
-        match self.advance(cell, &mut job, State::Expired, event).await {
-            Ok(()) => {
-                self.approval_closed(&job, "expired");
-                self.tell(&job, &Outcome::Expired).await;
-            }
-            Err(error) => {
-                tracing::error!(
-                    error = &error as &dyn std::error::Error,
-                    operation = job.id,
-                    "an expiry is not recorded yet"
-                );
-                job.outcome.error = before;
-                drop(job);
-                tokio::time::sleep(PAUSE).await;
-            }
+        if let Err(error) = self.advance(cell, &mut job, State::Expired, event).await {
+            tracing::error!(
+                error = &error as &dyn std::error::Error,
+                operation = job.id,
+                "an expiry is not recorded yet"
+            );
+            job.outcome.error = before;
+            return false;
         }
+        self.approval_closed(&job, "expired");
+        self.tell(&job, &Outcome::Expired).await;
+        true
     }
 
     /// By the wall clock, or by the boot clock when the wall clock was set back.

@@ -6,6 +6,7 @@ use serde_json::json;
 use tokio::sync::MutexGuard;
 
 use super::ask::excluded;
+use super::end::End;
 use super::live::Cell;
 use super::permit::{Permit, still_counting};
 use super::protocol::{Answer as GateAnswer, Problem, ProblemKind};
@@ -133,8 +134,14 @@ impl Gate {
             return Err(error);
         }
         self.approval_closed(job, "approved");
-        if let Some(permit) = Permit::by_people(job, &people, &excluded(job)) {
-            tokio::spawn(act::run(Arc::clone(self), Arc::clone(cell), permit));
+        match Permit::by_people(job, &people, &excluded(job)) {
+            Some(permit) => drop(tokio::spawn(act::run(Arc::clone(self), Arc::clone(cell), permit))),
+            // Who may vote changed between the count and the permit.
+            None => {
+                let (gate, cell) = (Arc::clone(self), Arc::clone(cell));
+                let end = End::failed("the people who may decide changed meanwhile; ask again".to_owned());
+                tokio::spawn(async move { gate.finish(&cell, end, EventKind::Outcome).await });
+            }
         }
         Ok(())
     }

@@ -23,7 +23,11 @@ use serde_json::{Value, json};
 const SOON: Duration = Duration::from_secs(4);
 
 fn program() -> WorkerProgram {
-    WorkerProgram { path: env!("CARGO_BIN_EXE_reeve-gate").into(), args: vec!["__policy-worker".into()] }
+    WorkerProgram {
+        path: env!("CARGO_BIN_EXE_reeve-gate").into(),
+        args: vec!["__policy-worker".into()],
+        load_deadline: Duration::from_secs(5),
+    }
 }
 
 fn file(name: &str, text: &str) -> SourceFile {
@@ -100,7 +104,8 @@ async fn more_than_a_mebibyte_is_not_asked_and_everything_else_is_passed_on_unch
 #[tokio::test]
 async fn a_program_that_is_no_worker_gives_no_engine() {
     for program in ["/bin/true", "/bin/cat", "/nonexistent"] {
-        let program = WorkerProgram { path: program.into(), args: Vec::new() };
+        let program =
+            WorkerProgram { path: program.into(), args: Vec::new(), load_deadline: Duration::from_secs(5) };
         let policy = source("def evaluate(tool, args, context):\n    return allow()\n");
         assert!(PolicyEngine::start(policy, program).await.is_err());
     }

@@ -1,7 +1,6 @@
 //! A worker that has loaded the policy, and the bytes on their way to and from it.
 
 use std::io;
-use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
@@ -13,9 +12,6 @@ use super::{PolicyError, WorkerProgram};
 use crate::policy::source::PolicySource;
 use crate::policy::wire::{Frames, Reply, Startup, WorkerReport, frame};
 use crate::sys::process::Worker;
-
-/// Wall time to start, to load the policy and to run its examples.
-const LOAD_DEADLINE: Duration = Duration::from_secs(5);
 
 const CHUNK: usize = 64 * 1024;
 
@@ -51,13 +47,13 @@ impl Live {
         let (worker, socket) =
             nursery.start(program).await.ok_or(PolicyError::Stopped)?.map_err(PolicyError::Process)?;
         let mut live = Self::of(worker, socket).map_err(|_io| PolicyError::Died)?;
-        let startup = timeout(LOAD_DEADLINE, live.load(&frame)).await;
+        let startup = timeout(program.load_deadline, live.load(&frame)).await;
         let outcome = match startup {
             Ok(Ok(Startup::Ready(report))) => return Ok((live, report)),
             Ok(Ok(Startup::Rejected(problems))) => PolicyError::Rejected(problems),
             Ok(Ok(Startup::Unconfined(why))) => PolicyError::Unconfined(why),
             Ok(Err(error)) => error,
-            Err(_elapsed) => PolicyError::Slow(LOAD_DEADLINE),
+            Err(_elapsed) => PolicyError::Slow(program.load_deadline),
         };
         live.end(nursery);
         Err(outcome)

@@ -31,6 +31,9 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// Questions that wait for the driver before callers wait for room.
 const QUEUE: usize = 1024;
 
+/// How long a worker may take to load a policy, unless told otherwise.
+const LOAD_DEADLINE: Duration = Duration::from_secs(30);
+
 /// How a worker is started.
 #[derive(Debug, Clone)]
 pub struct WorkerProgram {
@@ -38,12 +41,19 @@ pub struct WorkerProgram {
     pub path: PathBuf,
     /// Its arguments.
     pub args: Vec<OsString>,
+    /// How long it may take to start and to load a policy. Nobody waits for it but a start and a reload, and a slow
+    /// disk may have to read the program first.
+    pub load_deadline: Duration,
 }
 
 impl Default for WorkerProgram {
     /// This program again, as a policy worker.
     fn default() -> Self {
-        Self { path: "/proc/self/exe".into(), args: vec![worker::ARGUMENT.into()] }
+        Self {
+            path: "/proc/self/exe".into(),
+            args: vec![worker::ARGUMENT.into()],
+            load_deadline: LOAD_DEADLINE,
+        }
     }
 }
 
