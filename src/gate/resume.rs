@@ -33,7 +33,8 @@ impl Gate {
         let mut others = Vec::new();
         for job in jobs {
             let cell = self.live.insert(job);
-            match cell.job.lock().await.state {
+            let state = cell.job.lock().await.state;
+            match state {
                 State::Executing | State::Unknown => {
                     let turn = self.turn_if_free(&cell).await;
                     self.reconcile_beside(&cell, turn);

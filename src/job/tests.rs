@@ -69,10 +69,8 @@ fn what_has_not_ended_is_found_at_a_start_and_what_ended_long_ago_is_forgotten()
     let waiting = job(2, "librarian");
     store.put(&ended).unwrap();
     store.put(&waiting).unwrap();
-    assert_eq!(
-        store.open_jobs().unwrap().iter().map(|job| job.id.clone()).collect::<Vec<_>>(),
-        [waiting.id.clone()]
-    );
+    let open = store.open_jobs().unwrap();
+    assert_eq!(open.iter().map(|job| job.id.as_str()).collect::<Vec<_>>(), [waiting.id.as_str()]);
     assert_eq!(store.forget(10).unwrap(), 0);
     assert_eq!(store.forget(11).unwrap(), 1);
     assert!(store.get(&ended.id).unwrap().is_none());

@@ -263,3 +263,16 @@ async fn a_tool_that_failed_after_it_did_its_work_is_looked_at() {
     assert_eq!(op.exit_code, Some(1));
     assert!(op.verified.is_some(), "nobody looked: {op:?}");
 }
+
+#[tokio::test]
+async fn why_an_operation_did_not_run_is_known_after_a_crash() {
+    let mut stage = Stage::set().await;
+    let op = stage.submit("librarian", zfs("destroy", "tank/media@old")).await.unwrap();
+    stage.phones.messages("alice", 1);
+    stage.write("policy.star", STRICT);
+    stage.call("operator", Call::Reload).await.unwrap();
+    stage.phones.votes("alice", 1, "CONFIRM");
+    stage.until(&op.id, State::Denied).await;
+    stage.crash().await;
+    assert!(stage.look("librarian", &op.id).await.unwrap().error.is_some());
+}
