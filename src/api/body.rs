@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE, EXPECT};
 use http::{HeaderMap, Request};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::Incoming;
@@ -17,16 +17,24 @@ pub(super) const MAX_BODY: usize = 64 << 10;
 /// How much of a refused body is thrown away before its connection is closed on it.
 const MAX_THROWN_AWAY: usize = 1 << 20;
 
+/// How long a refusal waits for a body that is thrown away.
+const THROWING_AWAY: Duration = Duration::from_secs(2);
+
 /// Reads it whole.
 pub(super) async fn read(request: Request<Incoming>, patience: Duration) -> Result<Bytes, Fault> {
     let fault = check_head(request.headers()).err();
+    // A caller that waits for leave to send its body is told at once; asking for the body would give it leave.
+    let waits = request.headers().contains_key(EXPECT);
     let mut body = request.into_body();
-    let reading = async {
-        let Some(fault) = fault else { return whole(&mut body).await };
-        throw_away(&mut body).await;
-        Err(fault)
-    };
-    tokio::time::timeout(patience, reading).await.unwrap_or(Err(fault.unwrap_or(Fault::SlowBody)))
+    match fault {
+        None => tokio::time::timeout(patience, whole(&mut body)).await.unwrap_or(Err(Fault::SlowBody)),
+        Some(fault) => {
+            if !waits {
+                throw_away(&mut body).await;
+            }
+            Err(fault)
+        }
+    }
 }
 
 async fn whole(body: &mut Incoming) -> Result<Bytes, Fault> {
@@ -41,13 +49,17 @@ async fn whole(body: &mut Incoming) -> Result<Bytes, Fault> {
 }
 
 async fn throw_away(body: &mut Incoming) {
-    let mut left = MAX_THROWN_AWAY;
-    while let Some(Ok(frame)) = body.frame().await {
-        left = left.saturating_sub(frame.data_ref().map_or(0, Bytes::len));
-        if left == 0 {
-            return;
+    let throwing = async {
+        let mut left = MAX_THROWN_AWAY;
+        while let Some(Ok(frame)) = body.frame().await {
+            left = left.saturating_sub(frame.data_ref().map_or(0, Bytes::len));
+            if left == 0 {
+                return;
+            }
         }
-    }
+    };
+    // Whatever has not come by then is not waited for.
+    tokio::time::timeout(THROWING_AWAY, throwing).await.unwrap_or_default();
 }
 
 fn check_head(headers: &HeaderMap) -> Result<(), Fault> {
