@@ -20,11 +20,11 @@ port=${REEVE_PORT:-18443}
 etc=$prefix/etc/reeve
 
 if [ "$(id -u)" = 0 ]; then
-  bin=/usr/local/bin libexec=/usr/local/libexec/reeve
+  bin=/usr/local/bin root_bin=/usr/local/bin libexec=/usr/local/libexec/reeve
   front=reeve gate=reeve-gate launcher=reeve-run signal=reeve-signal approvers=reeve-approvers approver=approver
   start=${REEVE_START:-sudo}
 else
-  bin=$REEVE_BIN libexec=$prefix/usr/local/libexec/reeve
+  bin=$REEVE_BIN root_bin=$REEVE_ROOT_BIN libexec=$prefix/usr/local/libexec/reeve
   front=$(id -un) gate=$front launcher=$front signal=$front approvers=$(id -gn) approver=$front
   start=direct
 fi
@@ -111,7 +111,7 @@ start() {
       until_open "$prefix/run/reeve/gate.sock" gate
       ;;
     launcher)
-      run launcher "$launcher" "$bin/reeve-launcher" --socket "$prefix/run/reeve/launcher.sock" --gate-user "$gate" \
+      run launcher "$launcher" "$root_bin/reeve-launcher" --socket "$prefix/run/reeve/launcher.sock" --gate-user "$gate" \
         --wrappers "$libexec" --start "$start"
       until_open "$prefix/run/reeve/launcher.sock" launcher
       ;;
