@@ -35,6 +35,8 @@ pub(crate) enum Command {
     },
     /// Every connection is dropped.
     Drop,
+    /// How many receive.
+    Listeners,
     /// Any notification, as it is.
     Raw { params: Value },
 }
@@ -96,6 +98,7 @@ impl World {
                 self.drop_clients();
                 json!({})
             }
+            Command::Listeners => json!({"listeners": self.state().clients.len()}),
             Command::Raw { params } => {
                 self.state().deliver(params);
                 json!({})
@@ -105,7 +108,7 @@ impl World {
 
     /// Hangs up on every client.
     pub(crate) fn drop_clients(&self) {
-        for client in self.state().clients.drain(..) {
+        for (_, client) in self.state().clients.drain(..) {
             // A client that is gone already needs no hanging up.
             drop(client.send(None));
         }

@@ -75,19 +75,23 @@ fn daemon_side(stream: UnixStream, world: &World) -> io::Result<()> {
         }
         drop(writer.shutdown(std::net::Shutdown::Both));
     });
-    {
+    let number = {
         let mut state = world.state();
-        state.clients.push(lines.clone());
+        let number = state.new_timestamp();
+        state.clients.push((number, lines.clone()));
         let kept: Vec<Value> = state.kept.drain(..).collect();
         kept.into_iter().for_each(|params| state.deliver(params));
-    }
+        number
+    };
     for line in BufReader::new(stream).lines() {
-        let answer = answer(&line?, world);
+        let Ok(line) = line else { break };
+        let answer = answer(&line, world);
         if answer.is_some_and(|answer| lines.send(Some(answer.to_string())).is_err()) {
             break;
         }
     }
-    // The client hung up: its place is given up when the next delivery fails.
+    // The client hung up: what comes now is kept for the next.
+    world.state().clients.retain(|(other, _)| *other != number);
     drop(lines.send(None));
     Ok(())
 }

@@ -45,7 +45,8 @@ pub(super) struct State {
     pub(super) identities: Vec<Value>,
     pub(super) sent: Vec<Sent>,
     pub(super) faults: Faults,
-    pub(super) clients: Vec<Sender<Option<String>>>,
+    /// Who receives, by a number of their own.
+    pub(super) clients: Vec<(u64, Sender<Option<String>>)>,
     /// What the server keeps while nobody receives.
     pub(super) kept: VecDeque<Value>,
     last_timestamp: u64,
@@ -137,7 +138,7 @@ impl State {
         let shown =
             if self.faults.manual { json!({"subscription": 0, "result": params}) } else { params.clone() };
         let line = json!({"jsonrpc": "2.0", "method": "receive", "params": shown}).to_string();
-        self.clients.retain(|client| client.send(Some(line.clone())).is_ok());
+        self.clients.retain(|(_, client)| client.send(Some(line.clone())).is_ok());
         if self.clients.is_empty() {
             self.kept.push_back(params);
         }
