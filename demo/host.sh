@@ -98,6 +98,8 @@ start() {
   shift
   case $name in
     signal)
+      # One that was killed leaves them behind, and nobody can listen on them again.
+      rm -f "$HOST_DIR/signal/socket" "$HOST_DIR/signal/control"
       run signal "$signal" "$REEVE_BIN/reeve-signal-stand-in" --socket "$HOST_DIR/signal/socket" --control "$HOST_DIR/signal/control" \
         --account +15550001 --own-uuid 00000000-0000-4000-8000-000000000001 \
         --person "alice,00000000-0000-4000-8000-00000000000a,$(printf 'a1%.0s' {1..32})" \
