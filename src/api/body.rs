@@ -1,5 +1,4 @@
-//! Reads a request's body: JSON, at most 64 KiB, in its time. What is refused is thrown away as it comes, so that the
-//! refusal reaches a caller that is still sending: closing on bytes that nobody read resets the connection.
+//! Reads a request's body: JSON, at most 64 KiB, in its time.
 
 use std::time::Duration;
 
@@ -14,41 +13,30 @@ use super::status::Fault;
 /// The longest body, in bytes.
 pub(super) const MAX_BODY: usize = 64 << 10;
 
-/// How much of a refused body is thrown away before its connection is closed on it.
+/// How much of a body that nobody wanted is thrown away, and how long an answer waits for that.
 const MAX_THROWN_AWAY: usize = 1 << 20;
-
-/// How long a refusal waits for a body that is thrown away.
 const THROWING_AWAY: Duration = Duration::from_secs(2);
 
 /// Reads it whole.
-pub(super) async fn read(request: Request<Incoming>, patience: Duration) -> Result<Bytes, Fault> {
-    let fault = check_head(request.headers()).err();
-    // A caller that waits for leave to send its body is told at once; asking for the body would give it leave.
-    let waits = request.headers().contains_key(EXPECT);
-    let mut body = request.into_body();
-    match fault {
-        None => tokio::time::timeout(patience, whole(&mut body)).await.unwrap_or(Err(Fault::SlowBody)),
-        Some(fault) => {
-            if !waits {
-                throw_away(&mut body).await;
-            }
-            Err(fault)
-        }
+pub(super) async fn read(request: Request<&mut Incoming>, patience: Duration) -> Result<Bytes, Fault> {
+    check_head(request.headers())?;
+    let body = Limited::new(request.into_body(), MAX_BODY).collect();
+    match tokio::time::timeout(patience, body).await {
+        Err(_) => Err(Fault::SlowBody),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(Fault::TooLarge),
+        Ok(Err(_)) => Err(Fault::BrokenBody),
+        Ok(Ok(body)) => Ok(body.to_bytes()),
     }
 }
 
-async fn whole(body: &mut Incoming) -> Result<Bytes, Fault> {
-    match Limited::new(&mut *body, MAX_BODY).collect().await {
-        Ok(body) => Ok(body.to_bytes()),
-        Err(error) if error.is::<LengthLimitError>() => {
-            throw_away(body).await;
-            Err(Fault::TooLarge)
-        }
-        Err(_) => Err(Fault::BrokenBody),
-    }
+/// Whether the caller waits for leave to send its body. Asking for the body would give it leave.
+pub(super) fn waits_for_leave(headers: &HeaderMap) -> bool {
+    headers.contains_key(EXPECT)
 }
 
-async fn throw_away(body: &mut Incoming) {
+/// Throws away what was not read, so that an answer reaches a caller that is still sending: closing on bytes that nobody
+/// has read resets the connection, and HTTP/2 the stream.
+pub(super) async fn finish(body: &mut Incoming) {
     let throwing = async {
         let mut left = MAX_THROWN_AWAY;
         while let Some(Ok(frame)) = body.frame().await {

@@ -68,19 +68,24 @@ pub(super) async fn respond(shared: &Arc<Shared>, standing: &Standing, request: 
         Routing::Found(route) => route.endpoint(),
         Routing::OtherMethod(_) | Routing::Nothing => Endpoint::None,
     };
+    let waits = body::waits_for_leave(request.headers());
+    let (parts, mut body) = request.into_parts();
     let answer = match let_in(shared, standing, began) {
         Err(refused) => refused,
         Ok(caller) => match routing {
             Routing::Nothing => status::fault(Fault::NoRoute, "GET /openapi.json lists the paths"),
             Routing::OtherMethod(methods) => status::method_not_allowed(methods),
             Routing::Found(route) => {
-                let asked = Asked { shared, caller };
+                let (asked, request) = (Asked { shared, caller }, Request::from_parts(parts, &mut body));
                 asked.answer(route, request).await.unwrap_or_else(|failure| failure.answer())
             }
         },
     };
     let took = shared.clock.boot().saturating_sub(began);
     shared.metrics.answered(endpoint, answer.status().as_u16(), took);
+    if !waits {
+        body::finish(&mut body).await;
+    }
     answer
 }
 
@@ -100,7 +105,7 @@ pub(super) struct Asked<'a> {
 }
 
 impl Asked<'_> {
-    async fn answer(&self, route: Route, request: Request<Incoming>) -> Result<Reply, Failure> {
+    async fn answer(&self, route: Route, request: Request<&mut Incoming>) -> Result<Reply, Failure> {
         match route {
             Route::Submit => self.submit(request).await,
             Route::Operation(id) => self.operation(id.into_string(), request.uri().query()).await,
@@ -128,7 +133,7 @@ impl Asked<'_> {
         self.shared.ask(&self.caller.name, call, patience).await
     }
 
-    async fn submit(&self, request: Request<Incoming>) -> Result<Reply, Failure> {
+    async fn submit(&self, request: Request<&mut Incoming>) -> Result<Reply, Failure> {
         let idempotency_key = idempotency_key(request.headers())?;
         let submission = submission(&self.body(request).await?)?;
         let call = Call::Submit { submission, idempotency_key };
@@ -136,14 +141,14 @@ impl Asked<'_> {
         Ok(status::submitted(&envelope))
     }
 
-    async fn plan(&self, request: Request<Incoming>) -> Result<Reply, Failure> {
+    async fn plan(&self, request: Request<&mut Incoming>) -> Result<Reply, Failure> {
         let submission = submission(&self.body(request).await?)?;
         let planned = self.gate(Call::Plan { submission }, LATER).await?;
         let Answer::Plan { decision, effects } = planned else { return Err(mismatch()) };
         Ok(answer::json(StatusCode::OK, &json!({"decision": decision, "effects": effects})))
     }
 
-    async fn evaluate(&self, request: Request<Incoming>) -> Result<Reply, Failure> {
+    async fn evaluate(&self, request: Request<&mut Incoming>) -> Result<Reply, Failure> {
         let body = self.body(request).await?;
         let (tool, args, context) = evaluation(&body)?;
         let evaluated = self.gate(Call::Evaluate { tool, args, context }, SOON).await?;
@@ -171,7 +176,7 @@ impl Asked<'_> {
         })
     }
 
-    async fn body(&self, request: Request<Incoming>) -> Result<Bytes, Fault> {
+    async fn body(&self, request: Request<&mut Incoming>) -> Result<Bytes, Fault> {
         let patience = self.shared.live.load().settings.limits.body_timeout;
         body::read(request, patience).await
     }
