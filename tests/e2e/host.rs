@@ -31,7 +31,9 @@ impl Answer {
     }
 }
 
-/// Brings the host up, the first time that it is asked for.
+const PROCESSES: [&str; 4] = ["signal", "launcher", "gate", "front"];
+
+/// Brings the host up, the first time that it is asked for; later, what a test that failed left lying.
 pub fn up() {
     static UP: OnceLock<()> = OnceLock::new();
     UP.get_or_init(|| {
@@ -44,8 +46,27 @@ pub fn up() {
             zfs(&["create", dataset]);
         }
         script(&["up"]);
-        wait_until("the approval channel is up", || get("librarian", "/health").body["approvals"] == "up");
+        is_well();
     });
+    let down: Vec<&str> = PROCESSES.into_iter().filter(|name| !is_alive(name)).collect();
+    down.iter().for_each(|name| script(&["start", name]));
+    if !down.is_empty() {
+        is_well();
+    }
+    for waiting in get("operator", "/pending").body["approvals"].as_array().unwrap() {
+        call("operator", "DELETE", &format!("/host/op/{}", waiting["operation"].as_str().unwrap()), &[]);
+    }
+}
+
+fn is_alive(name: &str) -> bool {
+    let pid = std::fs::read_to_string(format!("{DIR}/{name}.pid")).unwrap();
+    let status = std::fs::read_to_string(format!("/proc/{}/status", pid.trim())).unwrap_or_default();
+    status.lines().any(|line| line.starts_with("State:") && !line.contains('Z'))
+}
+
+/// Waits until everything works.
+pub fn is_well() {
+    wait_until("the host is well", || get("librarian", "/health").body["status"] == "ok");
 }
 
 /// `demo/host.sh`, beside the suite in the virtual machine, in the tree elsewhere.
@@ -78,7 +99,7 @@ pub fn curl(agent: &str, args: &[&str]) -> Output {
 /// curl with a certificate and its key, or without any.
 pub fn curl_as(certificate: Option<&[PathBuf; 2]>, args: &[&str]) -> Output {
     let mut curl = Command::new("/usr/bin/curl");
-    curl.args(["--silent", "--show-error", "--max-time", "60", "--cacert", &format!("{DIR}/pki/ca.crt")]);
+    curl.args(["--silent", "--show-error", "--max-time", "120", "--cacert", &format!("{DIR}/pki/ca.crt")]);
     if let Some([certificate, key]) = certificate {
         curl.arg("--cert").arg(certificate).arg("--key").arg(key);
     }

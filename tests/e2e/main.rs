@@ -12,11 +12,17 @@
 )]
 
 mod certificates;
+mod command_line;
+mod crashes;
+mod edited;
 mod grants;
 mod host;
 mod host_state;
+mod log;
 mod main_line;
+mod repeats;
 mod requests;
+mod rules;
 mod users;
 mod whole_suite;
 
