@@ -1,7 +1,7 @@
 #!/bin/bash
 # Installs the Debian packages whose commands are missing; does nothing, and needs no network, when all are there.
 #
-#   tests/install-packages.sh test|real
+#   tests/install-packages.sh test|real|bench
 set -euo pipefail
 
 # What each suite calls, and the package that has it.
@@ -10,11 +10,14 @@ test_needs=(cc:gcc make:make shellcheck:shellcheck sudo:sudo visudo:sudo useradd
   openssl:openssl ps:procps python3:python3 ip:iproute2)
 real_needs=(qemu-system-x86_64:qemu-system-x86 debootstrap:debootstrap mke2fs:e2fsprogs tar:tar strip:binutils
   npm:npm pip3:python3-pip)
+bench_needs=("${test_needs[@]}" taskset:util-linux nginx:nginx-light sshd:openssh-server ssh:openssh-client
+  eatmydata:eatmydata)
 
 case ${1:-} in
   test) needs=("${test_needs[@]}") ;;
   real) needs=("${test_needs[@]}" "${real_needs[@]}") ;;
-  *) echo "usage: install-packages.sh test|real" >&2; exit 2 ;;
+  bench) needs=("${bench_needs[@]}") ;;
+  *) echo "usage: install-packages.sh test|real|bench" >&2; exit 2 ;;
 esac
 
 export PATH=$PATH:/usr/sbin:/sbin DEBIAN_FRONTEND=noninteractive
