@@ -53,7 +53,8 @@ suite tests/conformance.sh "$PWD/zfs_conformance"
 suite tests/sudoers.sh
 suite tests/units.sh
 suite tests/units-live.sh
-suite tests/e2e.sh --zfs real "$@"
+# Skipped are modules that have run on the fake only so far; each comes off this list with its first run here.
+suite tests/e2e.sh --zfs real --skip command_line:: --skip crashes:: --skip log:: --skip repeats:: --skip rules:: "$@"
 [ ${#failed[@]} = 0 ] || { echo "guest: FAILED: ${failed[*]}"; exit 1; }
 GUEST
 
