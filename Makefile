@@ -7,9 +7,8 @@ export REEVE_BIN        := $(REEVE_TARGET)/debug
 export REEVE_ROOT_BIN   := $(REEVE_TARGET)/root/debug
 
 CARGO     := cargo
-ROOT_BINS := --bin reeve-launcher --bin reeve-zfs
 # What runs as root is built by its own call: in one with the rest, features unify and everything links into it.
-ROOT      := --locked --no-default-features $(ROOT_BINS) --target-dir $(REEVE_TARGET)/root
+ROOT      := --locked --no-default-features --target-dir $(REEVE_TARGET)/root
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
@@ -34,11 +33,11 @@ bench: ## measure against baselines; writes target/figures.json
 
 build: ## debug build: all programs, and root's side on its own
 	$(CARGO) build --locked
-	$(CARGO) build $(ROOT)
+	$(CARGO) build $(ROOT) --bins
 
 release: ## release build, as install.sh expects it in target/
 	CARGO_TARGET_DIR=target $(CARGO) build --locked --release
-	CARGO_TARGET_DIR=target $(CARGO) build $(ROOT) --release --target-dir target/root
+	CARGO_TARGET_DIR=target $(CARGO) build $(ROOT) --bins --release --target-dir target/root
 
 check: ## quick: does it compile
 	$(CARGO) check --locked --all-targets
@@ -46,7 +45,7 @@ check: ## quick: does it compile
 lint: ## formatting, clippy, shellcheck
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --locked --all-targets --test e2e -- -D warnings
-	$(CARGO) clippy $(ROOT) --lib -- -D warnings
+	$(CARGO) clippy $(ROOT) --lib --bins -- -D warnings
 	shellcheck .ci/run $$(find . -name target -prune -o -name '*.sh' -print)
 
 unit: ## unit and integration tests

@@ -21,7 +21,8 @@ bin_dir=$source_dir/target/release
 root_bin_dir=$source_dir/target/root/release
 dry_run=no systemctl=yes uninstall=no purge=no
 
-readonly programs=(reeve reeved reeve-gate) root_programs=(reeve-launcher) wrappers=(reeve-zfs)
+readonly programs=(reeve reeved reeve-gate) root_programs=(reeve-launcher)
+readonly wrappers=(reeve-zfs reeve-systemd reeve-pct reeve-git reeve-ansible)
 readonly units=(reeve-launcher.socket reeve-launcher.service reeve-gate.service reeved.service)
 readonly bin=/usr/local/bin libexec=/usr/local/libexec/reeve unit_dir=/etc/systemd/system
 readonly sudoers=/etc/sudoers.d/reeve grant_pub=/etc/reeve/grant.pub tmpfiles=/etc/tmpfiles.d/reeve.conf

@@ -37,7 +37,7 @@ build() {
       >"$built"
   cargo build --locked --release --bins
   # What runs as root is built by its own call, as in the Makefile.
-  cargo build --locked --release --no-default-features --bin reeve-launcher --bin reeve-zfs --target-dir "$target/root"
+  cargo build --locked --release --no-default-features --bins --target-dir "$target/root"
 }
 
 executable() { awk -v name="$1" '$1 == name { print $2 }' "$built" | grep .; }

@@ -16,7 +16,7 @@ target=${CARGO_TARGET_DIR:-$top/target}
 build() { # build TARGET: root's side by its own call, so that features do not unify into it
   echo "Building (the first time takes some minutes) …"
   (cd "$top" && cargo build --quiet --locked --target-dir "$1" &&
-    cargo build --quiet --locked --no-default-features --bin reeve-launcher --bin reeve-zfs --target-dir "$1/root")
+    cargo build --quiet --locked --no-default-features --bins --target-dir "$1/root")
   export REEVE_BIN=$1/debug REEVE_ROOT_BIN=$1/root/debug
 }
 

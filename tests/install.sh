@@ -58,6 +58,10 @@ done <<'TABLE'
 /usr/local/bin/reeve-launcher root:root 755
 /usr/local/libexec/reeve root:root 755
 /usr/local/libexec/reeve/reeve-zfs root:root 755
+/usr/local/libexec/reeve/reeve-systemd root:root 755
+/usr/local/libexec/reeve/reeve-pct root:root 755
+/usr/local/libexec/reeve/reeve-git root:root 755
+/usr/local/libexec/reeve/reeve-ansible root:root 755
 TABLE
 
 it "the grant key's public half is what the gate's user printed" same "$(printf '%064d' 7)" "$(cat /etc/reeve/grant.pub)"

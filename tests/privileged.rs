@@ -75,6 +75,7 @@ impl Host {
             wrapper: WrapperName::Zfs,
             program: "/usr/sbin/zfs".into(),
             argv: vec!["snapshot".into(), "tank@a".into()],
+            directory: None,
             run_as: RunAs::Root,
             host: host::machine_id().unwrap(),
             boot: host::boot_id().unwrap(),
@@ -330,7 +331,13 @@ fn what_the_launcher_may_not_kill_is_reported_as_unknown_and_ends_by_its_own_lim
     let host = Host::new("unkillable");
     let (_launcher, socket) = host.launcher();
     let impatient = Request { deadline: Duration::from_millis(300), ..request(host.grant("slow", slow(3))) };
-    let error = launcher::client::run(&socket, &impatient, &mut |_, _| {}).unwrap_err();
+    let error = launcher::client::run(
+        &socket,
+        &impatient,
+        &launcher::client::Cancellation::default(),
+        &mut |_, _| {},
+    )
+    .unwrap_err();
     assert!(matches!(&error, LaunchError::Failed(why) if why.contains("still runs")), "{error}");
     assert!(!error.nothing_ran());
 }
@@ -340,20 +347,32 @@ fn the_launcher_starts_a_wrapper_through_the_real_sudo() {
     let host = Host::new("sudo");
     let (_launcher, socket) = host.launcher();
     let good = request(host.grant("good", |_| {}));
-    let finished = launcher::client::run(&socket, &good, &mut |_, _| {}).unwrap();
+    let finished =
+        launcher::client::run(&socket, &good, &launcher::client::Cancellation::default(), &mut |_, _| {})
+            .unwrap();
     let (out, err) = said(&finished);
     assert!(out.starts_with("args:snapshot tank@a\nuser: 0 groups: 0\n"), "{out}{err}");
     assert!(!out.contains("SUDO_"), "{out}");
     assert_eq!(finished.status, Exit::Code(0));
 
     let stranger = Request { launcher_uid: Some(1), ..good.clone() };
-    let refused = launcher::client::run(&socket, &stranger, &mut |_, _| {}).unwrap_err();
+    let refused =
+        launcher::client::run(&socket, &stranger, &launcher::client::Cancellation::default(), &mut |_, _| {})
+            .unwrap_err();
     assert!(matches!(refused, LaunchError::PeerRefused(_)) && refused.nothing_ran(), "{refused}");
 
-    let again = launcher::client::run(&socket, &good, &mut |_, _| {}).unwrap();
+    let again =
+        launcher::client::run(&socket, &good, &launcher::client::Cancellation::default(), &mut |_, _| {})
+            .unwrap();
     assert_eq!(again.status, Exit::Code(125));
     assert_eq!(said(&again).1, "reeve-zfs: refused: the grant has been spent\n");
 
-    let late = launcher::client::run(&socket, &request(host.grant("slow", slow(1))), &mut |_, _| {}).unwrap();
+    let late = launcher::client::run(
+        &socket,
+        &request(host.grant("slow", slow(1))),
+        &launcher::client::Cancellation::default(),
+        &mut |_, _| {},
+    )
+    .unwrap();
     assert!(matches!(late.status, Exit::Signal(14) | Exit::Code(142)), "{late:?}");
 }

@@ -9,13 +9,13 @@ export REEVE_PREFIX=$stage/root
 
 cd "$top"
 cargo build --quiet --locked --target-dir "$target" --bins
-cargo build --quiet --locked --no-default-features --bin reeve-launcher --bin reeve-zfs --target-dir "$target/root"
+cargo build --quiet --locked --no-default-features --bins --target-dir "$target/root"
 rm -rf "$stage"
 mkdir -p "$stage/bin" "$stage/root-bin"
 trap 'rm -rf "$stage"' EXIT
 # Where nobody may read what is below the builder's home.
 for name in reeve reeved reeve-gate reeve-fake-zfs reeve-signal-stand-in; do cp "$target/debug/$name" "$stage/bin/"; done
-for name in reeve-launcher reeve-zfs; do cp "$target/root/debug/$name" "$stage/root-bin/"; done
+for name in reeve-launcher reeve-zfs reeve-systemd reeve-pct reeve-git reeve-ansible; do cp "$target/root/debug/$name" "$stage/root-bin/"; done
 cp -r demo "$stage/demo"
 export REEVE_BIN=$stage/bin REEVE_ROOT_BIN=$stage/root-bin HOME=$stage
 run=("$stage/demo/rootless.sh")

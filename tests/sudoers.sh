@@ -61,8 +61,9 @@ it "the wrapper has the caller's standard input" seen 2 "stdin=grant"
 # TERM always passes; the wrapper clears what it starts. PWD is made by the stand-in's shell, which leaves out sudo's own.
 it "no variable of the caller's but TERM reaches the wrapper" seen 3 \
   "HOME LOGNAME MAIL PATH PWD SHELL TERM USER "
-it "that is the only thing that user may run" same \
-  "(root : root) NOPASSWD: $wrapper \"\"" "$(commands_of reeve-run)"
+it "the wrappers are the only things that user may run" same \
+  "$(printf '(root : root) NOPASSWD: /usr/local/libexec/reeve/reeve-%s ""\n' zfs systemd pct git ansible)" \
+  "$(commands_of reeve-run)"
 it "an argument is refused" refused reeve-run -n "$wrapper" list
 it "an empty argument is refused" refused reeve-run -n "$wrapper" ""
 it "an option is refused" refused reeve-run -n "$wrapper" --help

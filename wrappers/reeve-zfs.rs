@@ -18,7 +18,7 @@ const SETTINGS: Settings = Settings(&[
 
 #[rustfmt::skip]
 static TABLE: Table = Table { wrapper: WrapperName::Zfs, programs: &[
-    Program { path: "/usr/sbin/zfs", subcommands: &[
+    Program::new("/usr/sbin/zfs", &[
         Subcommand { name: "snapshot", options: &[Flag("-r")], operands: Names },
         Subcommand { name: "create", options: &[Flag("-s"), Size("-V"), Setting("-o", SETTINGS)], operands: Names },
         Subcommand { name: "clone", options: &[Setting("-o", SETTINGS)], operands: Names },
@@ -31,10 +31,10 @@ static TABLE: Table = Table { wrapper: WrapperName::Zfs, programs: &[
         Subcommand { name: "destroy", options: &[], operands: NamesAndLists },
         Subcommand { name: "mount", options: &[], operands: Names },
         Subcommand { name: "diff", options: &[Flag("-FHt")], operands: Names },
-    ] },
-    Program { path: "/usr/sbin/zpool", subcommands: &[
+    ]),
+    Program::new("/usr/sbin/zpool", &[
         Subcommand { name: "scrub", options: &[Flag("-p"), Flag("-s")], operands: Names },
-    ] },
+    ]),
 ] };
 
 fn main() -> ExitCode {

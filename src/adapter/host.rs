@@ -2,11 +2,13 @@
 
 use std::fmt;
 use std::path::PathBuf;
-use std::sync::OnceLock;
+use std::sync::{LazyLock, OnceLock};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::Settings;
+use crate::grant::WrapperName;
 use crate::sys::host::prefixed;
 
 /// A program that an adapter may name.
@@ -33,6 +35,20 @@ impl Program {
         prefixed(self.production_path())
     }
 
+    /// How it reads the host.
+    pub fn reads(self) -> Reads {
+        match self {
+            Self::Zfs | Self::Zpool => Reads::Directly,
+        }
+    }
+
+    /// Whether the wrapper stays with it and ends it, with all that it started, when it is cancelled.
+    pub fn is_supervised(self) -> bool {
+        match self {
+            Self::Zfs | Self::Zpool => false,
+        }
+    }
+
     /// Its name alone.
     pub fn name(self) -> &'static str {
         match self {
@@ -40,6 +56,15 @@ impl Program {
             Self::Zpool => "zpool",
         }
     }
+}
+
+/// How a program reads the host.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reads {
+    /// As the gate's own user.
+    Directly,
+    /// As root or as the caller's user, by a grant for that one command.
+    ByWrapper(WrapperName),
 }
 
 /// A program and its arguments, each one argument as the kernel passes it: no shell ever reads them.
@@ -50,17 +75,28 @@ pub struct Argv {
     pub program: Program,
     /// The arguments, without the program's own name.
     pub args: Vec<String>,
+    /// The directory that it runs in, for programs that have one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub directory: Option<String>,
+    /// How long it may take, when that is longer than is usual.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit: Option<Duration>,
 }
 
 impl Argv {
+    /// A program with arguments.
+    pub fn new(program: Program, args: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        Self { program, args: args.into_iter().map(Into::into).collect(), directory: None, limit: None }
+    }
+
     /// `zfs` with arguments.
     pub fn zfs(args: impl IntoIterator<Item = impl Into<String>>) -> Self {
-        Self { program: Program::Zfs, args: args.into_iter().map(Into::into).collect() }
+        Self::new(Program::Zfs, args)
     }
 
     /// `zpool` with arguments.
     pub fn zpool(args: impl IntoIterator<Item = impl Into<String>>) -> Self {
-        Self { program: Program::Zpool, args: args.into_iter().map(Into::into).collect() }
+        Self::new(Program::Zpool, args)
     }
 }
 
@@ -98,6 +134,12 @@ pub trait Host: Send + Sync {
     /// # Errors
     /// When it is not certain that the whole output has been seen.
     fn read(&self, argv: &Argv) -> Result<ToolOutput, HostError>;
+
+    /// What root's configuration says about the adapters; without any, what holds where it says nothing.
+    fn settings(&self) -> &Settings {
+        static NONE: LazyLock<Settings> = LazyLock::new(Settings::default);
+        &NONE
+    }
 
     /// Where what was learned about the tools' listing form is kept; without it, it is found out for each operation.
     fn listing_form(&self) -> Option<&OnceLock<ListingForm>> {

@@ -7,15 +7,17 @@ mod effects;
 mod host;
 mod plan;
 mod refusal;
+mod settings;
 mod system;
 mod verify;
 mod zfs;
 
 pub use crate::grant::WrapperName;
 pub use effects::{Action, Basis, Effects, Object};
-pub use host::{Argv, Host, HostError, ListingForm, Program, ToolOutput};
+pub use host::{Argv, Host, HostError, ListingForm, Program, Reads, ToolOutput};
 pub use plan::{Plan, Step, UndoOffer};
 pub use refusal::{FailureReason, PlanRefusal, Rule};
+pub use settings::{Settings, SettingsError};
 pub use system::SystemHost;
 pub use verify::{Happened, ReadAnswer, Verification};
 
@@ -28,67 +30,50 @@ use crate::operation::Operation;
 #[error("the tool printed what its adapter does not understand: {0}")]
 pub struct Garbled(pub String);
 
-/// Whether the operation is answered by the gate's own reading, without a grant.
-pub fn is_plain_read(op: &Operation) -> bool {
-    match op {
-        Operation::Zfs(zfs) => zfs::is_plain_read(zfs),
+/// What each kind of operation can be asked.
+pub trait Adapter {
+    /// Whether the operation is answered by reading alone, without a step that runs after the decision.
+    fn is_plain_read(&self) -> bool;
+
+    /// Whether a refusal of the plan says that what the operation would remove is gone already.
+    fn is_gone(&self, refusal: &PlanRefusal) -> bool;
+
+    /// Reads the host and says what the operation would do, and by which steps.
+    ///
+    /// # Errors
+    /// A refusal names the rule and what stands in the way.
+    fn plan(&self, host: &dyn Host) -> Result<Plan, PlanRefusal>;
+
+    /// Answers an operation for which [`Self::is_plain_read`] is true.
+    ///
+    /// # Errors
+    /// When the host cannot be read, when what was asked for is not there, or when the operation needs a step.
+    fn read(&self, host: &dyn Host) -> Result<ReadAnswer, PlanRefusal>;
+
+    /// Makes a value of what the last step of a read printed.
+    ///
+    /// # Errors
+    /// When the output has no form that this adapter knows.
+    fn interpret(&self, stdout: &[u8]) -> Result<Value, Garbled>;
+
+    /// Reads the host again after every step succeeded, and says whether what was planned is so.
+    fn verify(&self, plan: &Plan, host: &dyn Host) -> Verification;
+
+    /// Finds out from the host alone whether a plan whose run was interrupted happened. It never runs a step.
+    fn reconcile(&self, plan: &Plan, host: &dyn Host) -> Verification;
+
+    /// Says why a step failed, without the tool's own words.
+    fn explain(&self, exit_code: i32, stderr: &[u8]) -> FailureReason;
+
+    /// What the caller may see of one line that a step prints, while it runs; most tools say nothing that is for callers.
+    fn progress(&self, _line: &[u8]) -> Option<Value> {
+        None
     }
 }
 
-/// Whether a refusal of the plan says that what the operation would remove is gone already.
-pub fn is_gone(op: &Operation, refusal: &PlanRefusal) -> bool {
-    match op {
-        Operation::Zfs(zfs) => zfs::is_gone(zfs, refusal),
-    }
-}
-
-/// Reads the host and says what the operation would do, and by which steps.
-///
-/// # Errors
-/// A refusal names the rule and what stands in the way.
-pub fn plan(op: &Operation, host: &dyn Host) -> Result<Plan, PlanRefusal> {
-    match op {
-        Operation::Zfs(zfs) => zfs::plan(zfs, host),
-    }
-}
-
-/// Answers an operation for which [`is_plain_read`] is true.
-///
-/// # Errors
-/// When the host cannot be read, when what was asked for is not there, or when the operation needs a grant.
-pub fn read(op: &Operation, host: &dyn Host) -> Result<ReadAnswer, PlanRefusal> {
-    match op {
-        Operation::Zfs(zfs) => zfs::read(zfs, host),
-    }
-}
-
-/// Makes a value of what the last step of a granted operation printed.
-///
-/// # Errors
-/// When the output has no form that this adapter knows.
-pub fn interpret(op: &Operation, stdout: &[u8]) -> Result<Value, Garbled> {
-    match op {
-        Operation::Zfs(zfs) => zfs::interpret(zfs, stdout),
-    }
-}
-
-/// Reads the host again after every step succeeded, and says whether what was planned is so.
-pub fn verify(op: &Operation, plan: &Plan, host: &dyn Host) -> Verification {
-    match op {
-        Operation::Zfs(zfs) => zfs::verify(zfs, plan, host),
-    }
-}
-
-/// Finds out from the host alone whether a plan whose run was interrupted happened. It never runs a step.
-pub fn reconcile(op: &Operation, plan: &Plan, host: &dyn Host) -> Verification {
-    match op {
-        Operation::Zfs(zfs) => zfs::reconcile(zfs, plan, host),
-    }
-}
-
-/// Says why a step failed, without the tool's own words.
-pub fn explain(op: &Operation, exit_code: i32, stderr: &[u8]) -> FailureReason {
-    match op {
-        Operation::Zfs(_) => zfs::explain(exit_code, stderr),
+/// The adapter of an operation.
+pub fn of(operation: &Operation) -> &dyn Adapter {
+    match operation {
+        Operation::Zfs(zfs) => zfs,
     }
 }

@@ -4,7 +4,7 @@ use std::io;
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use super::{Argv, Host, HostError, ListingForm, ToolOutput};
+use super::{Argv, Host, HostError, ListingForm, Settings, ToolOutput};
 use crate::sys::process::{Command, Exit, ProcessError, run};
 
 /// How long a tool may read the host.
@@ -16,19 +16,21 @@ const MAX_OUTPUT: usize = 8 << 20;
 #[derive(Debug, Default)]
 pub struct SystemHost {
     form: OnceLock<ListingForm>,
+    settings: Settings,
 }
 
 impl SystemHost {
     /// The host, nothing of which is read yet.
-    pub fn new() -> Self {
-        Self::default()
+    pub fn new(settings: Settings) -> Self {
+        Self { settings, ..Self::default() }
     }
 }
 
 impl Host for SystemHost {
     fn read(&self, argv: &Argv) -> Result<ToolOutput, HostError> {
         let program = argv.program;
-        let command = Command::new(program.path()).args(&argv.args).deadline(DEADLINE).max_output(MAX_OUTPUT);
+        let after = argv.limit.unwrap_or(DEADLINE);
+        let command = Command::new(program.path()).args(&argv.args).deadline(after).max_output(MAX_OUTPUT);
         let finished = run(&command).map_err(|error| match error {
             ProcessError::Start { source, .. } if source.kind() == io::ErrorKind::NotFound => {
                 HostError::Missing { program }
@@ -39,7 +41,7 @@ impl Host for SystemHost {
             | ProcessError::StillRunning { .. }) => HostError::NotRun { program, source: Box::new(other) },
         })?;
         if finished.timed_out {
-            return Err(HostError::TimedOut { program, after: DEADLINE });
+            return Err(HostError::TimedOut { program, after });
         }
         if finished.truncated {
             return Err(HostError::TooMuchOutput { program, bytes: MAX_OUTPUT });
@@ -50,6 +52,10 @@ impl Host for SystemHost {
             }
             Exit::Signal(signal) => Err(HostError::Killed { program, signal }),
         }
+    }
+
+    fn settings(&self) -> &Settings {
+        &self.settings
     }
 
     fn listing_form(&self) -> Option<&OnceLock<ListingForm>> {

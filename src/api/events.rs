@@ -1,10 +1,11 @@
-//! `GET /host/op/{id}/events`: an operation's states as server-sent events, as they come.
+//! `GET /host/op/{id}/events`: an operation's states, and what its tools let be seen, as server-sent events.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
+use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
 use super::answer::{self, Answer as Reply};
@@ -24,7 +25,8 @@ const QUEUE: usize = 4;
 pub(super) async fn stream(asked: &Asked<'_>, id: String, headers: &HeaderMap) -> Result<Reply, Failure> {
     let seen = last_event_id(headers)?;
     let envelope = operations::get(asked, &id, Duration::ZERO, 0).await?;
-    if envelope.is_final && envelope.version <= seen {
+    let is_over = envelope.is_final && envelope.version <= seen.version;
+    if is_over {
         // Tells a client that connects again by itself to stop doing so.
         return Ok(answer::empty(StatusCode::NO_CONTENT));
     }
@@ -32,7 +34,7 @@ pub(super) async fn stream(asked: &Asked<'_>, id: String, headers: &HeaderMap) -
     let follower = Follower { shared: Arc::clone(asked.shared), caller: asked.caller.name.clone(), id, seen };
     tokio::spawn(async move {
         tokio::select! {
-            () = follower.follow(envelope, &chunks) => {}
+            () = follower.follow(&chunks) => {}
             // The caller went away; the operation goes on.
             () = chunks.closed() => {}
         }
@@ -40,54 +42,91 @@ pub(super) async fn stream(asked: &Asked<'_>, id: String, headers: &HeaderMap) -
     Ok(answer::events(receiver))
 }
 
+/// How much of an operation the caller has seen: the id of an event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+struct Seen {
+    version: u64,
+    output: u64,
+}
+
 struct Follower {
     shared: Arc<Shared>,
     caller: PrincipalName,
     id: String,
-    /// The version that the caller has.
-    seen: u64,
+    seen: Seen,
 }
 
 impl Follower {
-    async fn follow(mut self, mut envelope: Envelope, chunks: &mpsc::Sender<Bytes>) {
+    async fn follow(mut self, chunks: &mpsc::Sender<Bytes>) {
+        let mut wait = Duration::ZERO;
         loop {
-            let chunk =
-                if envelope.version > self.seen { event(&envelope) } else { Some(KEEP_ALIVE_COMMENT) };
-            self.seen = self.seen.max(envelope.version);
-            let Some(chunk) = chunk else { return };
-            if chunks.send(chunk).await.is_err() || envelope.is_final {
-                return;
-            }
             let next = tokio::select! {
                 () = self.shared.stop.cancelled() => return,
-                next = self.next() => next,
+                next = self.next(wait) => next,
             };
+            wait = KEEP_ALIVE;
             // A stream that breaks off is taken up again with Last-Event-ID, and a problem is told by its status then.
-            let Some(next) = next else { return };
-            envelope = next;
+            let Some((envelope, output, count)) = next else { return };
+            let is_final = envelope.is_final;
+            for chunk in self.events(&envelope, output, count) {
+                if chunks.send(chunk).await.is_err() {
+                    return;
+                }
+            }
+            if is_final {
+                return;
+            }
         }
     }
 
-    async fn next(&self) -> Option<Envelope> {
-        let wait_ms = u64::try_from(KEEP_ALIVE.as_millis()).unwrap_or(u64::MAX);
-        let call = Call::Get { op: self.id.clone(), wait_ms, seen: self.seen };
+    async fn next(&self, wait: Duration) -> Option<(Box<Envelope>, Vec<Value>, u64)> {
+        let wait_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
+        let Seen { version: seen, output } = self.seen;
+        let call = Call::Follow { op: self.id.clone(), wait_ms, seen, output };
         match self.shared.ask(&self.caller, call, KEEP_ALIVE * 2).await {
-            Ok(Answer::Operation(envelope)) => Some(*envelope),
+            Ok(Answer::Followed { envelope, output, count }) => Some((envelope, output, count)),
             Ok(_) | Err(_) => None,
         }
+    }
+
+    /// What is new, output before the state that it led to.
+    fn events(&mut self, envelope: &Envelope, output: Vec<Value>, count: u64) -> Vec<Bytes> {
+        let mut events = Vec::new();
+        let first = count.saturating_sub(u64::try_from(output.len()).unwrap_or(count));
+        if first > self.seen.output {
+            let missing = json!({"missing": first - self.seen.output});
+            events.push(event(Seen { output: first, ..self.seen }, "output", &missing));
+        }
+        for (number, entry) in (first + 1..).zip(&output) {
+            self.seen.output = number;
+            events.push(event(self.seen, "output", entry));
+        }
+        if envelope.version > self.seen.version {
+            self.seen.version = envelope.version;
+            events.extend(serde_json::to_value(envelope).ok().map(|state| event(self.seen, "state", &state)));
+        }
+        if events.is_empty() {
+            events.push(KEEP_ALIVE_COMMENT);
+        }
+        events
     }
 }
 
 const KEEP_ALIVE_COMMENT: Bytes = Bytes::from_static(b": still here\n\n");
 
 /// One event. JSON as serde writes it has no line breaks, so it is one line of data.
-fn event(envelope: &Envelope) -> Option<Bytes> {
-    let data = serde_json::to_string(envelope).ok()?;
-    Some(format!("id: {}\nevent: state\ndata: {data}\n\n", envelope.version).into())
+fn event(Seen { version, output }: Seen, name: &str, data: &Value) -> Bytes {
+    format!("id: {version}.{output}\nevent: {name}\ndata: {data}\n\n").into()
 }
 
-fn last_event_id(headers: &HeaderMap) -> Result<u64, Fault> {
-    let Some(id) = headers.get("last-event-id") else { return Ok(0) };
-    let id = id.to_str().ok().filter(|id| id.bytes().all(|byte| byte.is_ascii_digit()));
-    id.and_then(|id| id.parse().ok()).ok_or(Fault::LastEventId)
+/// `VERSION.OUTPUT`, or a version alone.
+fn last_event_id(headers: &HeaderMap) -> Result<Seen, Fault> {
+    let Some(id) = headers.get("last-event-id") else { return Ok(Seen::default()) };
+    let number = |text: &str| {
+        let digits = text.bytes().all(|byte| byte.is_ascii_digit());
+        digits.then(|| text.parse().ok()).flatten().ok_or(Fault::LastEventId)
+    };
+    let id = id.to_str().map_err(|_not_text| Fault::LastEventId)?;
+    let (version, output) = id.split_once('.').unwrap_or((id, "0"));
+    Ok(Seen { version: number(version)?, output: number(output)? })
 }

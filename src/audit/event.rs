@@ -68,6 +68,8 @@ kinds! {
     LogRecovered = "log_recovered",
     /// This file continues the one its detail names.
     LogRotated = "log_rotated",
+    /// It was asked what would be decided and what would happen; nothing ran.
+    Preview = "preview",
     /// A verdict was asked for without an operation.
     Evaluation = "evaluation",
     /// A sequence number and hash were sent to people.

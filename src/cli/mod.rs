@@ -49,6 +49,7 @@ pub struct Cli {
 enum Command {
     Op(ask::OpArgs),
     Plan(ask::PlanArgs),
+    Undo(ask::UndoArgs),
     Ops(ask::OpsArgs),
     Status(ask::StatusArgs),
     Watch(ask::WatchArgs),
@@ -107,6 +108,7 @@ fn run(command: &Command, screen: Screen) -> Result<Exit, Failure> {
     match command {
         Command::Op(args) => ask(Question::Op(args)),
         Command::Plan(args) => ask(Question::Plan(args)),
+        Command::Undo(args) => ask(Question::Undo(args)),
         Command::Ops(args) => ask(Question::Ops(args)),
         Command::Status(args) => ask(Question::Status(args)),
         Command::Watch(args) => ask(Question::Watch(args)),

@@ -77,27 +77,20 @@ pub(super) fn run(
     })
 }
 
-/// Operations of one place run one after another: a pool's plan holds until the next change of that pool.
-fn place(job: &Job) -> String {
-    let resource = job.submission.operation.resource();
-    let pool = resource.split(['/', '@', '#']).next().unwrap_or_default();
-    format!("{} {pool}", job.submission.operation.kind())
-}
-
 impl Gate {
     /// Waits until nothing else changes the place that the operation changes.
     pub(super) async fn turn(&self, cell: &Cell) -> OwnedMutexGuard<()> {
-        let place = place(&*cell.job.lock().await);
+        let place = cell.job.lock().await.submission.operation.place();
         self.live.turn_of(&place).lock_owned().await
     }
 
     /// The same, when nothing does.
     pub(super) async fn turn_if_free(&self, cell: &Cell) -> Option<OwnedMutexGuard<()>> {
-        let place = place(&*cell.job.lock().await);
+        let place = cell.job.lock().await.submission.operation.place();
         self.live.turn_of(&place).try_lock_owned().ok()
     }
 
-    async fn act(&self, cell: &Arc<Cell>, permit: Permit) -> Result<Next, Problem> {
+    async fn act(self: &Arc<Self>, cell: &Arc<Cell>, permit: Permit) -> Result<Next, Problem> {
         let job = cell.job.lock().await.clone();
         // What has not begun when the gate goes down begins with the next start.
         if job.state != State::Approved || self.draining.load(Ordering::Acquire) {
@@ -137,10 +130,10 @@ impl Gate {
         by_wall || by_boot
     }
 
-    async fn ready(&self, job: &Job, permit: Permit) -> Result<Ready, Problem> {
-        let plan = match self.plan(&job.submission.operation).await? {
+    async fn ready(self: &Arc<Self>, job: &Job, permit: Permit) -> Result<Ready, Problem> {
+        let plan = match self.plan(job).await? {
             Ok(plan) => plan,
-            Err(refusal) if adapter::is_gone(&job.submission.operation, &refusal) => {
+            Err(refusal) if adapter::of(&job.submission.operation).is_gone(&refusal) => {
                 return Ok(Ready::Nothing);
             }
             Err(refusal) => return Ok(Ready::Not(refusal.reason)),
@@ -160,8 +153,8 @@ impl Gate {
         })
     }
 
-    async fn carry_out(&self, cell: &Arc<Cell>, job: &Job, plan: &Plan, cleared: Cleared) -> End {
-        if adapter::is_plain_read(&job.submission.operation) {
+    async fn carry_out(self: &Arc<Self>, cell: &Arc<Cell>, job: &Job, plan: &Plan, cleared: Cleared) -> End {
+        if adapter::of(&job.submission.operation).is_plain_read() {
             return self.carry_out_read(cell, job, cleared).await;
         }
         let mut last = Vec::new();
@@ -172,12 +165,12 @@ impl Gate {
             }
         }
         match job.submission.operation.effect() {
-            Effect::Read => End::read(adapter::interpret(&job.submission.operation, &last)),
+            Effect::Read => End::read(adapter::of(&job.submission.operation).interpret(&last)),
             Effect::Change | Effect::Destroy => self.end_verified(job, plan).await,
         }
     }
 
-    async fn carry_out_read(&self, cell: &Arc<Cell>, job: &Job, _cleared: Cleared) -> End {
+    async fn carry_out_read(self: &Arc<Self>, cell: &Arc<Cell>, job: &Job, _cleared: Cleared) -> End {
         let event = self.event(EventKind::Plan, job).with("read", true);
         let mut executing = cell.job.lock().await;
         if let Err(error) = self.advance(cell, &mut executing, State::Executing, event).await {
@@ -191,10 +184,9 @@ impl Gate {
         }
     }
 
-    async fn end_verified(&self, job: &Job, plan: &Plan) -> End {
-        let (host, operation, checked) =
-            (Arc::clone(&self.host), job.submission.operation.clone(), plan.clone());
-        let look = tokio::task::spawn_blocking(move || adapter::verify(&operation, &checked, host.as_ref()));
+    async fn end_verified(self: &Arc<Self>, job: &Job, plan: &Plan) -> End {
+        let (host, operation, checked) = (self.reach(job), job.submission.operation.clone(), plan.clone());
+        let look = tokio::task::spawn_blocking(move || adapter::of(&operation).verify(&checked, &host));
         let Ok(verification) = look.await else {
             return End::unknown("the host could not be looked at afterwards".to_owned());
         };
@@ -208,7 +200,7 @@ impl Gate {
 
     /// After a step whose end nobody saw: the host is read until it shows everything, or until nothing of what was
     /// granted can run any more. Nothing is run again.
-    pub(super) async fn look_into(&self, cell: &Cell, plan: &Plan, why: &str) -> End {
+    pub(super) async fn look_into(self: &Arc<Self>, cell: &Cell, plan: &Plan, why: &str) -> End {
         loop {
             let job = cell.job.lock().await.clone();
             let end = self.look(&job, plan, why).await;
@@ -221,14 +213,12 @@ impl Gate {
     }
 
     /// What the host shows now of a plan that was begun.
-    pub(super) async fn look(&self, job: &Job, plan: &Plan, why: &str) -> End {
+    pub(super) async fn look(self: &Arc<Self>, job: &Job, plan: &Plan, why: &str) -> End {
         if job.submission.operation.effect() == Effect::Read {
             return End::failed(why.to_owned());
         }
-        let (host, operation, checked) =
-            (Arc::clone(&self.host), job.submission.operation.clone(), plan.clone());
-        let look =
-            tokio::task::spawn_blocking(move || adapter::reconcile(&operation, &checked, host.as_ref()));
+        let (host, operation, checked) = (self.reach(job), job.submission.operation.clone(), plan.clone());
+        let look = tokio::task::spawn_blocking(move || adapter::of(&operation).reconcile(&checked, &host));
         match look.await {
             Ok(verification) => End::reconciled(verification, why),
             Err(_panicked) => End::unknown(why.to_owned()),
@@ -236,7 +226,7 @@ impl Gate {
     }
 
     /// The host moved under the permit, which is void. The rules decide anew, and where they say so people are asked anew.
-    async fn moved(&self, cell: &Arc<Cell>, plan: Plan) -> Result<Next, Problem> {
+    async fn moved(self: &Arc<Self>, cell: &Arc<Cell>, plan: Plan) -> Result<Next, Problem> {
         let mut job = cell.job.lock().await;
         let difference = difference(job.plan.as_ref(), &plan);
         let event = self

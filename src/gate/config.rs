@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
+use crate::adapter::{Settings, SettingsError};
 use crate::approval::people::{ApproverAsWritten, People, PeopleError};
 use crate::config::{self, ConfigError};
 
@@ -33,6 +34,8 @@ pub struct GateConfig {
     pub approvals: ApprovalSettings,
     /// The link to people, when there is one.
     pub signal: Option<SignalSettings>,
+    /// What the adapters go by.
+    pub adapters: Settings,
     /// Who may approve.
     pub people: People,
     /// What is logged: `error`, `warn`, `info`, `debug`.
@@ -91,6 +94,9 @@ pub enum GateConfigError {
     /// It cannot be read, or is not what it should be.
     #[error(transparent)]
     File(#[from] ConfigError),
+    /// A section about an adapter does not make sense.
+    #[error(transparent)]
+    Adapter(#[from] SettingsError),
     /// The approvers do not make sense.
     #[error("the approvers do not make sense: {0}")]
     People(#[from] PeopleError),
@@ -257,6 +263,7 @@ impl AsWritten {
             },
             approvals,
             signal: self.signal.map(SignalAsWritten::meant).transpose()?,
+            adapters: Settings {},
             people: People::from_written(self.approver)?,
             log: self.log,
         })

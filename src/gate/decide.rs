@@ -9,6 +9,7 @@ use super::record::Unrecorded;
 use super::rules::{Question, Rules};
 use crate::adapter::{self, Plan, PlanRefusal};
 use crate::audit::EventKind;
+use crate::grant::RunAs;
 use crate::job::Job;
 use crate::operation::{Operation, Submission};
 use crate::policy::{PolicyDecision, Verdict};
@@ -26,14 +27,15 @@ pub(super) enum Decided {
 
 impl Gate {
     /// Decides on a job and records the decision with its plan.
-    pub(super) async fn decide(&self, job: &mut Job) -> Result<Decided, Problem> {
+    pub(super) async fn decide(self: &Arc<Self>, job: &mut Job) -> Result<Decided, Problem> {
         let rules = self.rules.load_full();
         // The contract comes first: what it does not grant is not even read.
         let by_contract = rules.by_contract(&self.question(&job.principal, &job.submission, None));
         if by_contract.verdict == Verdict::Deny {
             return Err(self.deny(job, by_contract).await);
         }
-        let plan = match self.plan_for(&job.principal, &job.submission.operation).await? {
+        job.run_as = rules.run_as(&job.principal, &job.submission).and_then(user_of);
+        let plan = match self.plan_for(job).await? {
             Ok(plan) => plan,
             Err(refusal) => return Err(self.refuse_plan(job, refusal, &rules).await),
         };
@@ -58,46 +60,60 @@ impl Gate {
     }
 
     /// The same for a caller, who has only a few places at once.
-    async fn plan_for(
-        &self,
-        caller: &PrincipalName,
-        operation: &Operation,
-    ) -> Result<Result<Plan, PlanRefusal>, Problem> {
-        let place = self.live.reading_place_of(caller).acquire_owned().await;
-        let plan = self.plan(operation).await;
+    async fn plan_for(self: &Arc<Self>, job: &Job) -> Result<Result<Plan, PlanRefusal>, Problem> {
+        let place = self.live.reading_place_of(&job.principal).acquire_owned().await;
+        let plan = self.plan(job).await;
         drop(place);
         plan
     }
 
     /// Reads the host and says what the operation would do. The outer error is ours, the inner one the host's state.
-    pub(super) async fn plan(&self, operation: &Operation) -> Result<Result<Plan, PlanRefusal>, Problem> {
+    pub(super) async fn plan(self: &Arc<Self>, job: &Job) -> Result<Result<Plan, PlanRefusal>, Problem> {
         let place = self.live.reading_place().acquire_owned().await;
-        let (host, operation) = (Arc::clone(&self.host), operation.clone());
-        let planning = tokio::task::spawn_blocking(move || adapter::plan(&operation, host.as_ref()));
+        let (host, operation) = (self.reach(job), job.submission.operation.clone());
+        let planning = tokio::task::spawn_blocking(move || adapter::of(&operation).plan(&host));
         let planned = planning.await.map_err(|_panicked| Problem::from(Unrecorded::Thread));
         drop(place);
         planned
     }
 
-    /// What would be decided and what would happen, without recording an operation, running or asking anything.
+    /// What would be decided and what would happen, without running or asking anything. That it was asked is recorded:
+    /// to read the host as root or as a user needs a grant.
     pub(super) async fn preview(
-        &self,
+        self: &Arc<Self>,
         caller: PrincipalName,
         submission: Submission,
     ) -> Result<Answer, Problem> {
         self.known(&caller)?;
         let rules = self.rules.load_full();
-        let by_contract = rules.by_contract(&self.question(&caller, &submission, None));
+        let job = Job::new(self.new_id("op")?, caller, submission, self.now_ms());
+        let by_contract = rules.by_contract(&self.question(&job.principal, &job.submission, None));
         if by_contract.verdict == Verdict::Deny {
-            return Ok(Answer::Plan { decision: shown(&by_contract), effects: None });
+            return self.previewed(&job, by_contract, None).await;
         }
-        let plan = match self.plan_for(&caller, &submission.operation).await? {
+        let plan = match self.plan_for(&job).await? {
             Ok(plan) => plan,
             Err(refusal) => return Err(plan_problem(&refusal, Vec::new())),
         };
-        let decision = rules.decide(&self.question(&caller, &submission, Some(&plan)), &self.recent).await;
-        let is_denied = decision.verdict == Verdict::Deny;
-        let effects = if is_denied { None } else { serde_json::to_value(&plan.effects).ok() };
+        let question = self.question(&job.principal, &job.submission, Some(&plan));
+        let decision = rules.decide(&question, &self.recent).await;
+        self.previewed(&job, decision, Some(&plan)).await
+    }
+
+    async fn previewed(
+        &self,
+        job: &Job,
+        decision: PolicyDecision,
+        plan: Option<&Plan>,
+    ) -> Result<Answer, Problem> {
+        let event = self
+            .event(EventKind::Preview, job)
+            .with("operation", job.submission.operation.to_value())
+            .with("verdict", decision.verdict.as_str())
+            .with("rule", decision.rule.as_str());
+        self.record(event).await?;
+        let shown_plan = plan.filter(|_| decision.verdict != Verdict::Deny);
+        let effects = shown_plan.and_then(|plan| serde_json::to_value(&plan.effects).ok());
         Ok(Answer::Plan { decision: shown(&decision), effects })
     }
 
@@ -180,5 +196,12 @@ pub(super) fn shown(decision: &PolicyDecision) -> Decision {
         rule: decision.rule.clone(),
         reason: decision.reason.clone(),
         policy: decision.revision.to_string(),
+    }
+}
+
+fn user_of(run_as: RunAs) -> Option<String> {
+    match run_as {
+        RunAs::Root => None,
+        RunAs::User(name) => Some(name),
     }
 }

@@ -5,7 +5,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::{Semaphore, watch};
 
+use super::output::Output;
 use crate::job::{Job, State};
+use crate::launcher::client::Cancellation;
 use crate::principal::PrincipalName;
 
 /// How many finished operations are kept to be asked for without the store; reads are kept nowhere else.
@@ -15,13 +17,22 @@ const RECENT: usize = 512;
 pub(super) struct Cell {
     /// The job. Held across its change of state and the writes that go with it, so that those never overlap.
     pub(super) job: tokio::sync::Mutex<Job>,
+    /// What its caller may see of what its tools print.
+    pub(super) output: Output,
+    /// Ends its tool before its time.
+    pub(super) cancellation: Cancellation,
     version: watch::Sender<u64>,
 }
 
 impl Cell {
     fn new(job: Job) -> Arc<Self> {
         let (version, _) = watch::channel(job.version());
-        Arc::new(Self { job: tokio::sync::Mutex::new(job), version })
+        Arc::new(Self {
+            job: tokio::sync::Mutex::new(job),
+            output: Output::default(),
+            cancellation: Cancellation::default(),
+            version,
+        })
     }
 
     /// Tells waiters that the job has reached this version.

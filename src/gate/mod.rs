@@ -16,10 +16,13 @@ mod cooling;
 mod decide;
 mod end;
 mod envelope;
+mod launch;
 mod live;
+mod output;
 mod permit;
 pub mod protocol;
 mod queries;
+mod reach;
 mod read;
 mod record;
 mod resume;
@@ -37,7 +40,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use arc_swap::ArcSwap;
 
-use crate::adapter::Host;
+use crate::adapter::SystemHost;
 use crate::approval::Channel;
 use crate::approval::people::People;
 use crate::audit::AuditLog;
@@ -67,7 +70,7 @@ pub struct Gate {
     cooling: Cooling,
     reloading: tokio::sync::Mutex<()>,
     draining: AtomicBool,
-    host: Arc<dyn Host>,
+    host: ArcSwap<SystemHost>,
     key: SigningKey,
     people: ArcSwap<People>,
     channel: Channel,

@@ -67,7 +67,18 @@ pub enum Call {
         /// The version that the asker has; 0 for none.
         seen: u64,
     },
-    /// Take an operation back before it begins.
+    /// As Get, or once there is more to see of its tools' output than the asker has.
+    Follow {
+        /// Its id.
+        op: String,
+        /// How long to wait, in milliseconds; at most 300 000.
+        wait_ms: u64,
+        /// The version that the asker has; 0 for none.
+        seen: u64,
+        /// How many entries of the output the asker has.
+        output: u64,
+    },
+    /// Take an operation back before it begins, or end its tool where that can be done.
     Cancel {
         /// Its id.
         op: String,
@@ -139,6 +150,15 @@ pub enum NetworkEvent {
 pub enum Answer {
     /// To Submit, Get and Cancel.
     Operation(Box<Envelope>),
+    /// To Follow.
+    Followed {
+        /// The operation.
+        envelope: Box<Envelope>,
+        /// What its tools let be seen since; the oldest may be missing.
+        output: Vec<Value>,
+        /// How many entries there have been in all.
+        count: u64,
+    },
     /// To Plan.
     Plan {
         /// What would be decided.

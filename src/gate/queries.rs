@@ -11,7 +11,7 @@ use super::live::Cell;
 use super::protocol::{Answer, Envelope, NetworkEvent, Problem, ProblemKind, Status};
 use super::record::Unrecorded;
 use crate::audit::{Event, EventKind};
-use crate::job::{Filter, State, Store, StoreError, is_id};
+use crate::job::{Filter, Job, State, Store, StoreError, is_id};
 use crate::operation::{catalogue, schema};
 use crate::policy::{PolicyDecision, PolicyInput};
 use crate::principal::{PrincipalName, Role};
@@ -76,6 +76,34 @@ impl Gate {
         }
     }
 
+    /// The same, or once its tools have let more be seen than the caller has.
+    pub(super) async fn follow(
+        &self,
+        caller: &PrincipalName,
+        id: &str,
+        wait: Duration,
+        (seen, output): (u64, u64),
+    ) -> Result<Answer, Problem> {
+        let Some(cell) = self.live.get(id).filter(|_| is_id("op", id)) else {
+            let Answer::Operation(envelope) = self.get(caller, id, wait, seen).await? else {
+                return Err(not_found());
+            };
+            return Ok(Answer::Followed { envelope, output: Vec::new(), count: output });
+        };
+        if !self.may_see(caller, &cell.job.lock().await.principal) {
+            return Err(not_found());
+        }
+        let mut counts = cell.output.counts();
+        tokio::select! {
+            _past = self.past(&cell, wait.min(MAX_WAIT), seen) => {}
+            _more = counts.wait_for(|count| *count > output) => {}
+        }
+        // The output first: what is printed before the end is seen before the end.
+        let (entries, count) = cell.output.after(output);
+        let envelope = Box::new(self.envelope(&*cell.job.lock().await));
+        Ok(Answer::Followed { envelope, output: entries, count })
+    }
+
     fn may_see(&self, caller: &PrincipalName, owner: &PrincipalName) -> bool {
         caller == owner || self.has_role(caller, Role::Admin)
     }
@@ -103,6 +131,9 @@ impl Gate {
         if job.state == State::Cancelled {
             return Ok(Answer::Operation(Box::new(self.envelope(&job))));
         }
+        if job.state == State::Executing && can_be_ended(&job) {
+            return self.end_early(&cell, &job, caller).await;
+        }
         if !job.state.may_become(State::Cancelled) {
             return Err(Problem::new(
                 ProblemKind::TooLate,
@@ -117,6 +148,28 @@ impl Gate {
         }
         self.tell(&job, &crate::approval::prompt::Outcome::Cancelled).await;
         Ok(Answer::Operation(Box::new(self.envelope(&job))))
+    }
+
+    /// Ends the tool of an operation that runs, with all that it started. What the host shows then is its outcome.
+    async fn end_early(
+        &self,
+        cell: &Arc<Cell>,
+        job: &Job,
+        caller: &PrincipalName,
+    ) -> Result<Answer, Problem> {
+        let event = self.event(EventKind::Cancelled, job).with("by", caller.as_str()).with("running", true);
+        self.record(event).await?;
+        let told = {
+            let cell = Arc::clone(cell);
+            tokio::task::spawn_blocking(move || cell.cancellation.cancel()).await
+        };
+        if !matches!(told, Ok(Ok(()))) {
+            return Err(Problem::new(
+                ProblemKind::Unavailable,
+                "the launcher could not be told; the operation runs to its own limit",
+            ));
+        }
+        Ok(Answer::Operation(Box::new(self.envelope(job))))
     }
 
     async fn not_in_hand(&self, caller: &PrincipalName, id: &str) -> Result<Problem, Problem> {
@@ -166,7 +219,6 @@ impl Gate {
         let rules = self.rules.load();
         let granted = |tool: &str| rules.contracts.get(caller).is_some_and(|contract| contract.has(tool));
         let operations: Vec<Value> = catalogue()
-            .iter()
             .map(|entry| {
                 json!({
                     "kind": entry.kind, "op": entry.op, "effect": entry.effect, "about": entry.about,
@@ -185,7 +237,7 @@ impl Gate {
         let name = PrincipalName::try_from(handle.to_owned()).map_err(|_no_name| not_found())?;
         let contract =
             rules.contracts.get(&name).filter(|_| self.may_see(caller, &name)).ok_or_else(not_found)?;
-        let tools = catalogue().iter().map(|entry| format!("{}.{}", entry.kind, entry.op));
+        let tools = catalogue().map(|entry| format!("{}.{}", entry.kind, entry.op));
         let offered: Vec<String> = tools.filter(|tool| contract.has(tool)).collect();
         Ok(Answer::Document(json!({"name": name, "roles": contract.roles(), "operations": offered})))
     }
@@ -206,7 +258,7 @@ impl Gate {
             .principal(caller.as_str())
             .with("tool", tool)
             .with("args_digest", crate::operation::Digest::of(&Value::Object(args.clone())).as_str());
-        let is_ours = catalogue().iter().any(|entry| format!("{}.{}", entry.kind, entry.op) == tool);
+        let is_ours = catalogue().any(|entry| format!("{}.{}", entry.kind, entry.op) == tool);
         let granted = !is_ours || rules.contracts.get(caller).is_some_and(|contract| contract.has(tool));
         let decision = if granted {
             let input = PolicyInput { tool, args: Value::Object(args), context: Value::Object(context) };
@@ -300,6 +352,12 @@ impl Gate {
 }
 
 /// Another's operation and none look the same.
+/// Whether the wrapper stays with every command of the plan, so that it can end them.
+fn can_be_ended(job: &Job) -> bool {
+    let steps = job.plan.as_ref().map(|plan| plan.steps.as_slice()).unwrap_or_default();
+    !steps.is_empty() && steps.iter().all(|step| step.argv.program.is_supervised())
+}
+
 fn not_found() -> Problem {
     Problem::new(ProblemKind::NotFound, "there is no such operation for this caller")
 }

@@ -24,7 +24,7 @@ impl Gate {
         caller: PrincipalName,
         submission: Submission,
     ) -> Result<Envelope, Problem> {
-        if !adapter::is_plain_read(&submission.operation) {
+        if !adapter::of(&submission.operation).is_plain_read() {
             return self.granted_read(caller, submission).await;
         }
         let mut job = Job::new(self.new_id("op")?, caller, submission, self.now_ms());
@@ -42,7 +42,7 @@ impl Gate {
         self.answer_read(job).await
     }
 
-    async fn answer_read(&self, mut job: Job) -> Result<Envelope, Problem> {
+    async fn answer_read(self: &Arc<Self>, mut job: Job) -> Result<Envelope, Problem> {
         for state in [State::Approved, State::Executing] {
             job.become_state(state, self.now_ms()).map_err(Unrecorded::from)?;
         }
@@ -82,11 +82,14 @@ impl Gate {
     }
 
     /// Reads the host as the operation asks, without privilege.
-    pub(super) async fn read_host(&self, job: &Job) -> Result<Result<ReadAnswer, PlanRefusal>, Problem> {
+    pub(super) async fn read_host(
+        self: &Arc<Self>,
+        job: &Job,
+    ) -> Result<Result<ReadAnswer, PlanRefusal>, Problem> {
         let own_place = self.live.reading_place_of(&job.principal).acquire_owned().await;
         let place = self.live.reading_place().acquire_owned().await;
-        let (host, operation) = (Arc::clone(&self.host), job.submission.operation.clone());
-        let reading = tokio::task::spawn_blocking(move || adapter::read(&operation, host.as_ref()));
+        let (host, operation) = (self.reach(job), job.submission.operation.clone());
+        let reading = tokio::task::spawn_blocking(move || adapter::of(&operation).read(&host));
         let read = reading.await.map_err(|_panicked| Problem::from(Unrecorded::Thread));
         drop((own_place, place));
         read

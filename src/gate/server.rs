@@ -180,6 +180,9 @@ async fn for_caller(gate: &Arc<Gate>, caller: PrincipalName, call: Call) -> Resu
         Call::Plan { submission } => gate.preview(caller, submission).await,
         Call::Evaluate { tool, args, context } => gate.evaluate(&caller, &tool, args, context).await,
         Call::Get { op, wait_ms, seen } => gate.get(&caller, &op, Duration::from_millis(wait_ms), seen).await,
+        Call::Follow { op, wait_ms, seen, output } => {
+            gate.follow(&caller, &op, Duration::from_millis(wait_ms), (seen, output)).await
+        }
         Call::Cancel { op } => gate.cancel(&caller, &op).await,
         Call::List { state, kind, cursor, limit } => {
             gate.list(&caller, Filter { principal: None, state, kind, before: cursor }, limit).await
@@ -204,6 +207,7 @@ async fn for_person(gate: &Arc<Gate>, user: &str, call: Call) -> Result<Answer, 
         | Call::Plan { .. }
         | Call::Evaluate { .. }
         | Call::Get { .. }
+        | Call::Follow { .. }
         | Call::Cancel { .. }
         | Call::List { .. }
         | Call::Catalogue

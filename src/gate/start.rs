@@ -40,6 +40,13 @@ pub(super) struct Sources {
     pub(super) policy: PathBuf,
 }
 
+/// What a reload brings into force, all of it or nothing.
+struct Anew {
+    rules: Rules,
+    people: People,
+    host: SystemHost,
+}
+
 /// Why a gate does not come up.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
@@ -103,7 +110,7 @@ pub async fn start(path: &Path, config: GateConfig, clock: Arc<dyn Clock>) -> Re
         cooling,
         reloading: tokio::sync::Mutex::default(),
         draining: AtomicBool::new(false),
-        host: Arc::new(SystemHost::default()),
+        host: ArcSwap::from_pointee(SystemHost::new(config.adapters)),
         people: ArcSwap::from_pointee(config.people),
         channel,
         metrics,
@@ -201,18 +208,19 @@ impl Gate {
         let _one_at_a_time = self.reloading.lock().await;
         let outcome = self.load_anew().await;
         let (loaded, why) = match &outcome {
-            Ok((_, _)) => (true, String::new()),
+            Ok(_) => (true, String::new()),
             Err(error) => (false, causes(error)),
         };
         let event = Event::new(EventKind::ConfigReloaded).with("loaded", loaded).with("why", why.as_str());
         let event = match &outcome {
-            Ok((rules, _)) => event.with("rules", rules.revision.as_str()),
+            Ok(anew) => event.with("rules", anew.rules.revision.as_str()),
             Err(_) => event.with("rules", self.rules.load().revision.as_str()),
         };
         self.record(event).await?;
         match outcome {
-            Ok((rules, people)) => {
+            Ok(Anew { rules, people, host }) => {
                 let said = format!("rules {} are in force", rules.revision);
+                self.host.store(Arc::new(host));
                 self.rules.store(Arc::new(rules));
                 let people = Arc::new(people);
                 self.channel.set_people(Arc::clone(&people));
@@ -230,11 +238,15 @@ impl Gate {
         }
     }
 
-    async fn load_anew(&self) -> Result<(Rules, People), StartError> {
+    async fn load_anew(&self) -> Result<Anew, StartError> {
         let config = GateConfig::read(&self.sources.config, &self.identity.name)?;
         let contracts = Contracts::load(&self.sources.contracts)?;
         let engine = policy_engine(&self.sources.policy, &self.metrics).await?;
-        Ok((Rules::new(contracts, engine), config.people))
+        Ok(Anew {
+            rules: Rules::new(contracts, engine),
+            people: config.people,
+            host: SystemHost::new(config.adapters),
+        })
     }
 
     /// Records that the gate goes down in good order.

@@ -7,42 +7,39 @@ use serde_json::json;
 
 use super::Gate;
 use super::end::End;
+use super::launch::{GRANT_LIFETIME_SECS, Launch};
 use super::live::Cell;
 use super::permit::Cleared;
 use super::protocol::Problem;
 use super::record::Unrecorded;
 use crate::adapter::{self, Plan, Step};
 use crate::audit::{EventKind, output_digest};
-use crate::grant::{Grant, SignedGrant};
+use crate::grant::SignedGrant;
 use crate::job::{Job, State};
-use crate::launcher::client::{LaunchError, Request, run};
 use crate::sys::process::{Exit, Finished};
-use crate::sys::random;
 use crate::wrapper;
 
-/// How long a grant is good, in seconds of the boot clock: long enough for the launcher's queue, too short to be kept.
-const GRANT_LIFETIME_SECS: u64 = 15;
-/// How long after its limit a step is certainly over.
-const GRACE_SECS: u64 = 2;
-/// How much of each of a tool's outputs is taken, in bytes.
-const MAX_OUTPUT: usize = 4 << 20;
+/// How long after its limit a step is certainly over: a supervised one is asked to end before it is killed.
+const GRACE_SECS: u64 = 6;
 
 impl Gate {
     /// Runs one step of a plan that was cleared. The error is the end of the whole operation.
     pub(super) async fn step(
-        &self,
+        self: &Arc<Self>,
         cell: &Arc<Cell>,
         job: &Job,
         plan: &Plan,
         (number, step): (usize, &Step),
         cleared: &Cleared,
     ) -> Result<Finished, End> {
-        let signed = self.grant(job, number, step, cleared).map_err(|problem| End::failed(problem.detail))?;
+        let limit = self.step_limit(&step.argv);
+        let launch = Launch { wrapper: step.wrapper, argv: &step.argv, run_as: cleared.run_as(), limit };
+        let signed = self.sign(&job.id, number, &launch).map_err(|problem| End::failed(problem.detail))?;
         if let Err(error) = self.record_grant(cell, job, (number, step), &signed).await {
             let why = Problem::from(error).detail;
             return Err(self.stopped(cell, plan, number, why).await);
         }
-        match self.launch(step, signed).await {
+        match self.launch(cell, job, self.request(&launch, signed)).await {
             Ok(finished) => self.judge(cell, plan, number, finished).await,
             Err(error) => {
                 tracing::error!(
@@ -60,40 +57,12 @@ impl Gate {
     }
 
     /// Before the first step nothing has happened; after it, only the host knows how much has.
-    async fn stopped(&self, cell: &Cell, plan: &Plan, number: usize, why: String) -> End {
+    async fn stopped(self: &Arc<Self>, cell: &Cell, plan: &Plan, number: usize, why: String) -> End {
         if number == 0 {
             return End::failed(why);
         }
         let job = cell.job.lock().await.clone();
         self.look(&job, plan, &why).await
-    }
-
-    fn grant(
-        &self,
-        job: &Job,
-        number: usize,
-        step: &Step,
-        cleared: &Cleared,
-    ) -> Result<SignedGrant, Problem> {
-        let trouble = |why: &str| Problem::new(super::protocol::ProblemKind::Unavailable, why);
-        let mut nonce = [0; 16];
-        random::fill(&mut nonce).map_err(|_error| trouble("the host gives no randomness; nothing ran"))?;
-        let not_after = self.clock.boot() + Duration::from_secs(GRANT_LIFETIME_SECS);
-        let grant = Grant {
-            operation: job.id.clone(),
-            step: u16::try_from(number)
-                .map_err(|_many| trouble("the plan has too many steps; nothing ran"))?,
-            wrapper: step.wrapper,
-            program: step.argv.program.production_path().to_owned(),
-            argv: step.argv.args.clone(),
-            run_as: cleared.run_as().clone(),
-            host: self.identity.machine_id.clone(),
-            boot: self.identity.boot_id.clone(),
-            not_after: u64::try_from(not_after.as_nanos()).unwrap_or(0),
-            run_limit_secs: u32::try_from(self.launcher.settings.deadline.as_secs()).unwrap_or(u32::MAX),
-            nonce,
-        };
-        self.key.sign(&grant).map_err(|_malformed| trouble("the step does not fit into a grant; nothing ran"))
     }
 
     async fn record_grant(
@@ -110,7 +79,8 @@ impl Gate {
             .with("argv", step.argv.to_string())
             .with("grant", format!("sha256:{digest}"));
         let mut job = cell.job.lock().await;
-        let limit = self.launcher.settings.deadline + Duration::from_secs(GRANT_LIFETIME_SECS + GRACE_SECS);
+        let limit = u64::from(self.step_limit(&step.argv)) + GRANT_LIFETIME_SECS + GRACE_SECS;
+        let limit = Duration::from_secs(limit);
         let before = job.may_run_until.replace(self.boot_time(limit));
         if number == 0 {
             let begun = self.advance(cell, &mut job, State::Executing, event).await;
@@ -124,24 +94,8 @@ impl Gate {
         Ok(())
     }
 
-    async fn launch(&self, step: &Step, grant: SignedGrant) -> Result<Finished, LaunchError> {
-        let request = Request {
-            wrapper: step.wrapper,
-            grant,
-            // The wrapper's own limit ends the tool; the launcher's comes a little later and ends what ignored it.
-            deadline: self.launcher.settings.deadline + Duration::from_secs(5),
-            max_output: MAX_OUTPUT,
-            launcher_uid: Some(self.launcher.uid),
-        };
-        let socket = self.launcher.settings.socket.clone();
-        let running = tokio::task::spawn_blocking(move || run(&socket, &request, &mut |_stream, _bytes| {}));
-        running
-            .await
-            .unwrap_or_else(|_panicked| Err(LaunchError::Failed("the gate's thread ended".to_owned())))
-    }
-
     async fn judge(
-        &self,
+        self: &Arc<Self>,
         cell: &Cell,
         plan: &Plan,
         number: usize,
@@ -166,17 +120,26 @@ impl Gate {
         match finished.status {
             Exit::Code(0) => Ok(finished),
             Exit::Code(code) => Err(self.failed_step(job, plan, number, (code, &finished.stderr)).await),
+            Exit::Signal(_) if cell.cancellation.is_cancelled() => {
+                Err(self.look(job, plan, "it was cancelled while it ran").await)
+            }
             Exit::Signal(_) => Err(self.look(job, plan, "the step was ended before it finished").await),
         }
     }
 
-    async fn failed_step(&self, job: &Job, plan: &Plan, number: usize, (code, stderr): (i32, &[u8])) -> End {
+    async fn failed_step(
+        self: &Arc<Self>,
+        job: &Job,
+        plan: &Plan,
+        number: usize,
+        (code, stderr): (i32, &[u8]),
+    ) -> End {
         let refused = code == i32::from(wrapper::REFUSED);
         let why = if refused {
             tracing::error!(operation = job.id, said = %String::from_utf8_lossy(stderr), "a wrapper refused a grant");
             "the wrapper refused the grant".to_owned()
         } else {
-            adapter::explain(&job.submission.operation, code, stderr).as_str().to_owned()
+            adapter::of(&job.submission.operation).explain(code, stderr).as_str().to_owned()
         };
         if refused && number == 0 {
             return End::failed_with(why, Some(code));

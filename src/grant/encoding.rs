@@ -6,7 +6,7 @@ use super::{Grant, Malformed, Refusal, RunAs, WrapperName};
 
 /// What every grant begins with. The signature covers it, so that no other thing the gate may come to sign is ever
 /// taken for a grant, nor a grant of another version for one of this.
-const MAGIC: &[u8] = b"reeve grant v1\n";
+const MAGIC: &[u8] = b"reeve grant v2\n";
 
 pub(super) const SIGNATURE_BYTES: usize = 64;
 
@@ -30,6 +30,7 @@ pub(super) fn encode(grant: &Grant) -> Result<Vec<u8>, Malformed> {
     for arg in &grant.argv {
         put_text(&mut out, arg)?;
     }
+    put_text(&mut out, grant.directory.as_deref().unwrap_or_default())?;
     match &grant.run_as {
         RunAs::Root => out.push(ROOT),
         RunAs::User(name) => {
@@ -66,6 +67,7 @@ fn check(grant: &Grant) -> Result<(), Malformed> {
         (is_path(&grant.program), "program path"),
         (grant.argv.len() <= MAX_ARGS, "number of arguments"),
         (!grant.argv.iter().any(|arg| arg.contains('\0')), "argument with a zero byte"),
+        (grant.directory.as_deref().is_none_or(is_path), "directory"),
         (is_run_as(&grant.run_as), "user name"),
         (is_word(&grant.host, 64, b"-"), "host id"),
         (is_word(&grant.boot, 64, b"-"), "boot id"),
@@ -119,6 +121,7 @@ impl<'a> Reader<'a> {
             wrapper: self.wrapper()?,
             program: self.text()?,
             argv: self.argv()?,
+            directory: Some(self.text()?).filter(|path| !path.is_empty()),
             run_as: self.run_as()?,
             host: self.text()?,
             boot: self.text()?,

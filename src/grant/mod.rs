@@ -36,6 +36,8 @@ pub struct Grant {
     pub program: String,
     /// Its arguments, without the program's name.
     pub argv: Vec<String>,
+    /// The directory that it runs in, by its absolute path without links, for programs that have one.
+    pub directory: Option<String>,
     /// Who the program runs as.
     pub run_as: RunAs,
     /// The host it is for: [`crate::sys::host::machine_id`].
@@ -55,17 +57,30 @@ pub struct Grant {
 pub enum WrapperName {
     /// `zfs` and `zpool`.
     Zfs,
+    /// `systemctl` and `journalctl`.
+    Systemd,
+    /// `pct` of Proxmox VE.
+    Pct,
+    /// `git`, never as root.
+    Git,
+    /// `ansible-playbook`.
+    Ansible,
 }
 
 impl WrapperName {
     /// Every one of them.
-    pub const ALL: [WrapperName; 1] = [WrapperName::Zfs];
+    pub const ALL: [WrapperName; 5] =
+        [WrapperName::Zfs, WrapperName::Systemd, WrapperName::Pct, WrapperName::Git, WrapperName::Ansible];
 
     /// The name of its file.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
             WrapperName::Zfs => "reeve-zfs",
+            WrapperName::Systemd => "reeve-systemd",
+            WrapperName::Pct => "reeve-pct",
+            WrapperName::Git => "reeve-git",
+            WrapperName::Ansible => "reeve-ansible",
         }
     }
 
@@ -74,6 +89,10 @@ impl WrapperName {
     pub fn code(self) -> u8 {
         match self {
             WrapperName::Zfs => 1,
+            WrapperName::Systemd => 2,
+            WrapperName::Pct => 3,
+            WrapperName::Git => 4,
+            WrapperName::Ansible => 5,
         }
     }
 

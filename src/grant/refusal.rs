@@ -29,6 +29,12 @@ pub enum Refusal {
     ProgramNotInTable,
     /// The argument at this place, counted from 1, is not one the table allows there.
     ArgumentNotInTable(usize),
+    /// The program never runs as whom the grant names.
+    IdentityNotInTable,
+    /// The program runs in a directory and the grant names none, or the other way around.
+    DirectoryNotInTable,
+    /// A file that the program is to act on is not root's own.
+    InputUntrusted(TrustedFileError),
     /// Used before.
     Spent,
     /// The ledger is not to be trusted.
@@ -69,6 +75,9 @@ impl fmt::Display for Refusal {
             Refusal::OtherWrapper => write!(f, "the grant is for another wrapper"),
             Refusal::ProgramNotInTable => write!(f, "the program is not in the table"),
             Refusal::ArgumentNotInTable(place) => write!(f, "argument {place} is not in the table"),
+            Refusal::IdentityNotInTable => write!(f, "the program does not run as this user here"),
+            Refusal::DirectoryNotInTable => write!(f, "the directory is not as the table wants it"),
+            Refusal::InputUntrusted(_) => write!(f, "a file to act on is not to be trusted"),
             Refusal::Spent => write!(f, "the grant has been spent"),
             Refusal::LedgerUntrusted(_) => write!(f, "the ledger of spent grants is not to be trusted"),
             Refusal::Ledger(_) => write!(f, "the grant could not be entered in the ledger"),
@@ -86,7 +95,9 @@ impl std::error::Error for Refusal {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Refusal::Ledger(source) | Refusal::System { source, .. } => Some(source),
-            Refusal::LedgerUntrusted(source) | Refusal::KeyUntrusted(source) => Some(source),
+            Refusal::LedgerUntrusted(source)
+            | Refusal::KeyUntrusted(source)
+            | Refusal::InputUntrusted(source) => Some(source),
             Refusal::Malformed(_)
             | Refusal::TrailingBytes
             | Refusal::BadSignature
@@ -97,6 +108,8 @@ impl std::error::Error for Refusal {
             | Refusal::OtherWrapper
             | Refusal::ProgramNotInTable
             | Refusal::ArgumentNotInTable(_)
+            | Refusal::IdentityNotInTable
+            | Refusal::DirectoryNotInTable
             | Refusal::Spent
             | Refusal::KeyMalformed
             | Refusal::UserUnknown

@@ -22,6 +22,7 @@ pub(crate) fn grant() -> Grant {
         wrapper: WrapperName::Zfs,
         program: "/usr/sbin/zfs".into(),
         argv: vec!["snapshot".into(), "tank/media@daily".into()],
+        directory: None,
         run_as: RunAs::Root,
         host: HOST.into(),
         boot: BOOT.into(),
@@ -278,11 +279,14 @@ fn any_grant() -> impl Strategy<Value = Grant> {
         any::<u16>(),
         "/[!-~]{0,80}",
         prop::collection::vec("[^\0]{0,20}", 0..9),
-        run_as,
+        (prop::option::of("/[!-~]{0,80}"), run_as),
     );
     let when = ("[A-Za-z0-9-]{1,64}", "[A-Za-z0-9-]{1,64}", any::<u64>(), 1..=86_400u32, any::<[u8; 16]>());
     (what, when).prop_map(
-        |((operation, step, program, argv, run_as), (host, boot, not_after, run_limit_secs, nonce))| {
+        |(
+            (operation, step, program, argv, (directory, run_as)),
+            (host, boot, not_after, run_limit_secs, nonce),
+        )| {
             let wrapper = WrapperName::Zfs;
             Grant {
                 operation,
@@ -290,6 +294,7 @@ fn any_grant() -> impl Strategy<Value = Grant> {
                 wrapper,
                 program,
                 argv,
+                directory,
                 run_as,
                 host,
                 boot,
@@ -320,7 +325,7 @@ proptest! {
 
     #[test]
     fn any_bytes_are_decoded_or_refused_and_never_more(bytes in prop::collection::vec(any::<u8>(), 0..400)) {
-        let behind_the_magic = [b"reeve grant v1\n".as_slice(), &bytes].concat();
+        let behind_the_magic = [b"reeve grant v2\n".as_slice(), &bytes].concat();
         if let Ok(grant) = decode(&behind_the_magic) {
             prop_assert_eq!(encode(&grant).unwrap(), behind_the_magic);
         }

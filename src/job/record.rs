@@ -26,6 +26,9 @@ pub struct Job {
     pub history: Vec<Change>,
     /// What was decided.
     pub decision: Option<PolicyDecision>,
+    /// The Unix user that it acts as, where that is not root.
+    #[serde(default)]
+    pub run_as: Option<String>,
     /// What was planned when it was decided; its digest is what people approve.
     pub plan: Option<Plan>,
     /// The approval that it waits for, or had.
@@ -110,6 +113,7 @@ impl Job {
             state: State::Proposed,
             history: vec![Change { state: State::Proposed, at }],
             decision: None,
+            run_as: None,
             plan: None,
             approval: None,
             approved_at: None,

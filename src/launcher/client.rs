@@ -2,14 +2,15 @@
 //!
 //! What matters most here is to tell "nothing ran" from "nobody knows": see [`LaunchError::nothing_ran`].
 
-use std::io;
+use std::io::{self, Write};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use thiserror::Error;
 
-use super::frame::{Ask, Frame};
+use super::frame::{Ask, CANCEL, Frame};
 use crate::grant::{MAX_LIFETIME, SignedGrant, WrapperName};
 use crate::sys::peer;
 use crate::sys::process::{Finished, Stream};
@@ -35,6 +36,53 @@ pub struct Request {
     /// The launcher's user, when the socket shall be checked to be its. Root passes as well: it is who listens on a
     /// socket made by systemd.
     pub launcher_uid: Option<u32>,
+}
+
+/// Lets somebody else end what a request started, or keep it from being started.
+#[derive(Clone, Debug, Default)]
+pub struct Cancellation(Arc<Mutex<Stage>>);
+
+#[derive(Debug, Default)]
+enum Stage {
+    #[default]
+    NotBegun,
+    Begun(UnixStream),
+    Cancelled,
+}
+
+impl Cancellation {
+    /// Ends it, and whatever would be started with this cancellation later.
+    ///
+    /// # Errors
+    /// When the launcher could not be told; what runs goes on to its own limit then.
+    pub fn cancel(&self) -> io::Result<()> {
+        match std::mem::replace(&mut *self.stage(), Stage::Cancelled) {
+            Stage::Begun(mut launcher) => launcher.write_all(&[CANCEL]),
+            Stage::NotBegun | Stage::Cancelled => Ok(()),
+        }
+    }
+
+    /// Whether it was asked for.
+    #[must_use]
+    pub fn is_cancelled(&self) -> bool {
+        matches!(*self.stage(), Stage::Cancelled)
+    }
+
+    /// Sends the request, unless it has been cancelled; from then on a cancellation goes to the launcher.
+    fn begin(&self, launcher: &UnixStream, send: impl FnOnce() -> io::Result<()>) -> Result<(), LaunchError> {
+        let mut stage = self.stage();
+        if matches!(*stage, Stage::Cancelled) {
+            return Err(LaunchError::Refused("it was cancelled before it began".to_owned()));
+        }
+        let ours = launcher.try_clone().map_err(LaunchError::Down)?;
+        send().map_err(LaunchError::Down)?;
+        *stage = Stage::Begun(ours);
+        Ok(())
+    }
+
+    fn stage(&self) -> MutexGuard<'_, Stage> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// The launcher did not report an end.
@@ -78,10 +126,11 @@ impl LaunchError {
 pub fn run(
     socket: &Path,
     request: &Request,
+    cancellation: &Cancellation,
     on_output: &mut dyn FnMut(Stream, &[u8]),
 ) -> Result<Finished, LaunchError> {
     let launcher = connect(socket, request)?;
-    send(&launcher, request).map_err(LaunchError::Down)?;
+    cancellation.begin(&launcher, || send(&launcher, request))?;
     let mut room = Room { stdout: request.max_output, stderr: request.max_output };
     Finished::collect(|collect| {
         loop {

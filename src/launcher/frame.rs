@@ -1,7 +1,8 @@
 //! The bytes between gate and launcher. Every length is bounded before anything is read or allocated by it.
 //!
 //! Request: magic, wrapper (1 byte), deadline in ms (4), output bound (4), length of the grant (4), grant.
-//! Then frames from the launcher: kind (1), length (4), payload. Integers are big-endian.
+//! Then frames from the launcher: kind (1), length (4), payload. Integers are big-endian. Meanwhile the gate may send one
+//! byte more, [`CANCEL`].
 
 use std::io::{self, Read, Write};
 use std::time::Duration;
@@ -12,6 +13,9 @@ use crate::sys::process::{Ended, Exit, Stream};
 const MAGIC: [u8; 4] = *b"RVL1";
 #[cfg(feature = "full")]
 const MAX_PAYLOAD: usize = 64 * 1024;
+
+/// Ends what was started before its time. That the gate goes away does not: it looks into it when it is back.
+pub(super) const CANCEL: u8 = b'C';
 
 const STDOUT: u8 = 1;
 const STDERR: u8 = 2;

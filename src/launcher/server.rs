@@ -1,16 +1,17 @@
 //! The launcher's work: who calls, what to start, and its output on the way back.
 
 use std::convert::Infallible;
-use std::io;
+use std::io::{self, Read};
 use std::num::NonZeroUsize;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::frame::{Ask, Frame};
+use super::frame::{Ask, CANCEL, Frame};
 use crate::grant::WrapperName;
 use crate::sys::peer;
-use crate::sys::process::{Command, run_streaming};
+use crate::sys::process::{Command, Interrupt, run_until};
 
 const SUDO: &str = "/usr/bin/sudo";
 
@@ -97,7 +98,7 @@ impl Launcher {
 
     fn run(&self, ask: &Ask, caller: &UnixStream) -> Frame {
         let mut listening = true;
-        let result = run_streaming(&self.command(ask), &mut |stream, bytes| {
+        let result = run_until(&self.command(ask), &mut Caller(caller), &mut |stream, bytes| {
             listening = listening && Frame::Output(stream, bytes.to_vec()).write(caller).is_ok();
         });
         match result {
@@ -118,6 +119,23 @@ impl Launcher {
 
     fn path(&self, wrapper: WrapperName) -> PathBuf {
         self.wrappers.join(wrapper.as_str())
+    }
+}
+
+/// The caller, who may want what was started to end before its time.
+struct Caller<'a>(&'a UnixStream);
+
+impl Interrupt for Caller<'_> {
+    fn source(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+
+    fn heard(&mut self) -> Option<bool> {
+        let mut byte = [0];
+        match self.0.read(&mut byte) {
+            Ok(1) => Some(byte == [CANCEL]),
+            Ok(_) | Err(_) => None,
+        }
     }
 }
 

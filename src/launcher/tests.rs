@@ -6,7 +6,7 @@ use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::client::{LaunchError, Request, run};
+use super::client::{Cancellation, LaunchError, Request, run};
 use super::server::{Launcher, Start};
 use crate::grant::tests::{grant, key};
 use crate::grant::{SignedGrant, WrapperName};
@@ -69,7 +69,10 @@ fn the_wrapper_gets_the_grant_on_stdin_and_nothing_else() {
     let socket = launcher(&scratch, uid(), "echo \"$#\"; env | sort; wc -c >&2; exit 3");
     let request = request(&scratch);
     let mut seen = Vec::new();
-    let finished = run(&socket, &request, &mut |stream, bytes| seen.push((stream, bytes.len()))).unwrap();
+    let finished = run(&socket, &request, &Cancellation::default(), &mut |stream, bytes| {
+        seen.push((stream, bytes.len()))
+    })
+    .unwrap();
     let expected = Finished {
         status: Exit::Code(3),
         stdout: b"0\nLC_ALL=C\nPATH=/usr/sbin:/usr/bin:/sbin:/bin\nPWD=/\n".to_vec(),
@@ -92,7 +95,7 @@ fn output_and_time_are_bounded_as_asked() {
     let scratch = Scratch::new();
     let socket = launcher(&scratch, uid(), "exec yes");
     let bounds = Request { deadline: Duration::from_millis(200), max_output: 10, ..request(&scratch) };
-    let finished = run(&socket, &bounds, &mut |_, _| {}).unwrap();
+    let finished = run(&socket, &bounds, &Cancellation::default(), &mut |_, _| {}).unwrap();
     assert_eq!(
         finished,
         Finished {
@@ -110,7 +113,7 @@ fn only_the_gate_may_call() {
     let scratch = Scratch::new();
     let ran = scratch.path("ran");
     let socket = launcher(&scratch, uid() + 1, &format!("touch {}", ran.display()));
-    let error = run(&socket, &request(&scratch), &mut |_, _| {}).unwrap_err();
+    let error = run(&socket, &request(&scratch), &Cancellation::default(), &mut |_, _| {}).unwrap_err();
     assert!(error.nothing_ran(), "{error}");
     assert!(!ran.exists());
 }
@@ -141,7 +144,7 @@ fn more_callers_than_slots_are_all_served() {
     std::thread::scope(|scope| {
         for _ in 0..cores * 10 {
             scope.spawn(|| {
-                let finished = run(&socket, &request, &mut |_, _| {}).unwrap();
+                let finished = run(&socket, &request, &Cancellation::default(), &mut |_, _| {}).unwrap();
                 assert_eq!(finished.stdout, b"done\n");
             });
         }
@@ -153,7 +156,7 @@ fn a_missing_wrapper_is_refused_and_nothing_ran() {
     let scratch = Scratch::new();
     let socket = launcher(&scratch, uid(), "");
     std::fs::remove_file(scratch.path("reeve-zfs")).unwrap();
-    let error = run(&socket, &request(&scratch), &mut |_, _| {}).unwrap_err();
+    let error = run(&socket, &request(&scratch), &Cancellation::default(), &mut |_, _| {}).unwrap_err();
     assert!(matches!(&error, LaunchError::Refused(why) if why.contains("could not be started")), "{error}");
     assert!(error.nothing_ran());
 }
@@ -161,7 +164,8 @@ fn a_missing_wrapper_is_refused_and_nothing_ran() {
 #[test]
 fn an_absent_launcher_is_down_and_nothing_ran() {
     let scratch = Scratch::new();
-    let error = run(&scratch.path("none.sock"), &request(&scratch), &mut |_, _| {}).unwrap_err();
+    let error = run(&scratch.path("none.sock"), &request(&scratch), &Cancellation::default(), &mut |_, _| {})
+        .unwrap_err();
     assert!(matches!(error, LaunchError::Down(_)) && error.nothing_ran(), "{error}");
 }
 
@@ -171,7 +175,7 @@ fn a_launcher_lost_after_it_had_the_grant_leaves_the_outcome_unknown() {
     let request = request(&scratch);
     let length = request.grant.as_bytes().len();
     let socket = fake(&scratch, move |mut caller| read_whole_request(&mut caller, length));
-    let error = run(&socket, &request, &mut |_, _| {}).unwrap_err();
+    let error = run(&socket, &request, &Cancellation::default(), &mut |_, _| {}).unwrap_err();
     assert!(matches!(error, LaunchError::Lost(_)) && !error.nothing_ran(), "{error}");
 }
 
@@ -184,7 +188,7 @@ fn an_answer_that_is_no_frame_leaves_the_outcome_unknown() {
         read_whole_request(&mut caller, length);
         caller.write_all(&[77, 0, 0, 0, 0]).unwrap();
     });
-    let error = run(&socket, &request, &mut |_, _| {}).unwrap_err();
+    let error = run(&socket, &request, &Cancellation::default(), &mut |_, _| {}).unwrap_err();
     assert!(matches!(error, LaunchError::Protocol(_)) && !error.nothing_ran(), "{error}");
 }
 
@@ -197,7 +201,7 @@ fn a_launcher_that_sends_more_than_was_wanted_is_not_listened_to() {
         read_whole_request(&mut caller, length);
         caller.write_all(&[1, 0, 0, 0, 2, b'a', b'b', 1, 0, 0, 0, 2, b'c', b'd']).unwrap();
     });
-    let error = run(&socket, &request, &mut |_, _| {}).unwrap_err();
+    let error = run(&socket, &request, &Cancellation::default(), &mut |_, _| {}).unwrap_err();
     assert!(matches!(error, LaunchError::Protocol(_)), "{error}");
 }
 

@@ -5,12 +5,16 @@ mod digest;
 mod fields;
 mod invalid;
 mod json;
+mod realm;
+mod shape;
 pub mod zfs;
 
-pub use catalogue::{Entry, Field, Shape, catalogue, schema};
+pub use catalogue::{Entry, Field, catalogue, schema};
 pub use digest::{Digest, canonical};
 pub use invalid::Invalid;
 pub use json::parse as parse_json;
+pub use realm::{Granted, Realm, Touched};
+pub use shape::{Form, Shape};
 
 use fields::Fields;
 use serde::{Deserialize, Serialize};
@@ -46,6 +50,54 @@ pub enum Operation {
     Zfs(zfs::ZfsOperation),
 }
 
+/// What the operations of each kind say of themselves.
+trait Typed {
+    /// The kind: `zfs`.
+    fn kind(&self) -> &'static str;
+    /// The name within the kind: `destroy`.
+    fn name(&self) -> &'static str;
+    /// What it can do to the host.
+    fn effect(&self) -> Effect;
+    /// What it acts on.
+    fn resource(&self) -> String;
+    /// Every name that a contract must grant.
+    fn touched(&self) -> Vec<Touched>;
+    /// The parameters that differ from their defaults, as they are read.
+    fn params(&self) -> Map<String, Value>;
+    /// Where it acts: operations of one place run one after another.
+    fn place(&self) -> String;
+    /// One line to read, with the parameters in words: `zfs destroy tank/vm (recursive)`.
+    fn command_line(&self) -> String {
+        let mut line = format!("{} {} {}", self.kind(), self.name(), self.resource());
+        let mut switches = Vec::new();
+        for (name, value) in self.params() {
+            match value {
+                Value::Bool(_) => switches.push(name),
+                Value::String(text) => line.push_str(&format!(" {name}={text}")),
+                other @ (Value::Null | Value::Number(_) | Value::Array(_) | Value::Object(_)) => {
+                    line.push_str(&format!(" {name}={other}"));
+                }
+            }
+        }
+        if !switches.is_empty() {
+            line.push_str(&format!(" ({})", switches.join(", ")));
+        }
+        line
+    }
+}
+
+/// The parameters among these that differ from their defaults, which are what a missing one means: nothing, false, empty.
+fn given(pairs: Vec<(&str, Value)>) -> Map<String, Value> {
+    let is_default = |value: &Value| match value {
+        Value::Null | Value::Bool(false) => true,
+        Value::Array(items) => items.is_empty(),
+        Value::Object(map) => map.is_empty(),
+        Value::Bool(true) | Value::Number(_) | Value::String(_) => false,
+    };
+    let kept = pairs.into_iter().filter(|(_, value)| !is_default(value));
+    kept.map(|(name, value)| (name.to_owned(), value)).collect()
+}
+
 impl Operation {
     /// Reads an operation from `{"kind","op","resource","params"}` or from the positional `{"kind","resource","args"}`.
     pub fn from_value(value: Value) -> Result<Self, Invalid> {
@@ -60,24 +112,28 @@ impl Operation {
 
     fn from_fields(fields: &mut Fields) -> Result<Self, Invalid> {
         let kind = fields.required_text("kind")?;
-        if kind != "zfs" {
-            return Err(Invalid::at(
-                "/kind",
-                format!("there is no kind {kind:?}; GET /host/ops lists the kinds"),
-            ));
+        if catalogue().all(|entry| entry.kind != kind) {
+            let problem = format!("there is no kind {kind:?}; GET /host/ops lists the kinds");
+            return Err(Invalid::at("/kind", problem));
         }
         let resource = fields.required_text("resource")?;
-        let (op, params) = Self::op_and_params(fields)?;
-        zfs::ZfsOperation::from_parts(&op, &resource, params).map(Self::Zfs)
+        let (op, params) = Self::op_and_params(&kind, fields)?;
+        let mut params = Fields::within("/params", params);
+        let operation = match kind.as_str() {
+            "zfs" => zfs::ZfsOperation::from_parts(&op, &resource, &mut params).map(Self::Zfs)?,
+            _not_in_catalogue => return Err(Invalid::at("/kind", "is not known")),
+        };
+        params.finish()?;
+        Ok(operation)
     }
 
-    fn op_and_params(fields: &mut Fields) -> Result<(String, Map<String, Value>), Invalid> {
+    fn op_and_params(kind: &str, fields: &mut Fields) -> Result<(String, Map<String, Value>), Invalid> {
         let op = fields.text("op")?;
         let params = fields.object("params")?;
         let args = fields.array("args")?;
         match (op, params, args) {
             (Some(op), params, None) => Ok((op, params.unwrap_or_default())),
-            (None, None, Some(args)) => catalogue::positional("zfs", args),
+            (None, None, Some(args)) => catalogue::positional(kind, args),
             (None, Some(_), Some(_)) | (Some(_), _, Some(_)) => {
                 Err(Invalid::at("/args", "give op and params, or args, not both"))
             }
@@ -85,26 +141,28 @@ impl Operation {
         }
     }
 
+    fn typed(&self) -> &dyn Typed {
+        match self {
+            Self::Zfs(operation) => operation,
+        }
+    }
+
     /// The operation in its one canonical form: what digests, the audit log and the answer's `undo` hold.
     pub fn to_value(&self) -> Value {
-        let (op, resource, params) = match self {
-            Self::Zfs(zfs) => (zfs.name(), zfs.resource(), zfs.params()),
-        };
-        serde_json::json!({"kind": self.kind(), "op": op, "resource": resource, "params": params})
+        let typed = self.typed();
+        serde_json::json!({
+            "kind": typed.kind(), "op": typed.name(), "resource": typed.resource(), "params": typed.params(),
+        })
     }
 
     /// The kind: `zfs`.
     pub fn kind(&self) -> &'static str {
-        match self {
-            Self::Zfs(_) => "zfs",
-        }
+        self.typed().kind()
     }
 
     /// The name within the kind: `destroy`.
     pub fn name(&self) -> &'static str {
-        match self {
-            Self::Zfs(zfs) => zfs.name(),
-        }
+        self.typed().name()
     }
 
     /// Kind and name as policies and contracts write them: `zfs.destroy`.
@@ -114,37 +172,32 @@ impl Operation {
 
     /// What the operation acts on: `tank/media@old`.
     pub fn resource(&self) -> String {
-        match self {
-            Self::Zfs(zfs) => zfs.resource(),
-        }
+        self.typed().resource()
     }
 
     /// Every name in the operation that a contract must grant: the resource, and for a rename or clone the new name too.
-    pub fn touched(&self) -> Vec<String> {
-        match self {
-            Self::Zfs(zfs) => zfs.touched(),
-        }
+    pub fn touched(&self) -> Vec<Touched> {
+        self.typed().touched()
     }
 
     /// The typed parameters as JSON.
     pub fn params(&self) -> Map<String, Value> {
-        match self {
-            Self::Zfs(zfs) => zfs.params(),
-        }
+        self.typed().params()
+    }
+
+    /// Where it acts. Operations of one place run one after another: a plan holds until the next change of its place.
+    pub fn place(&self) -> String {
+        self.typed().place()
     }
 
     /// What the operation can do to the host; contracts and policy may raise it, nothing lowers it.
     pub fn effect(&self) -> Effect {
-        match self {
-            Self::Zfs(zfs) => zfs.effect(),
-        }
+        self.typed().effect()
     }
 
     /// One line as a person would type it, for prompts and listings: `zfs destroy tank/media@old`.
     pub fn command_line(&self) -> String {
-        match self {
-            Self::Zfs(zfs) => zfs.command_line(),
-        }
+        self.typed().command_line()
     }
 
     /// SHA-256 over the canonical form.

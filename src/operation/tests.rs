@@ -14,25 +14,9 @@ fn pointer(value: Value) -> String {
 }
 
 fn example(entry: &Entry) -> Value {
-    let value = |shape: Shape| match shape {
-        Shape::Pool => json!("tank"),
-        Shape::Dataset => json!("tank/a"),
-        Shape::Snapshot => json!("tank/a@s"),
-        Shape::Target | Shape::DatasetOrSnapshot => json!("tank/a@s"),
-        Shape::Quarantined => json!("tank/reeve-quarantine/a"),
-        Shape::Short | Shape::Tag | Shape::NewName => json!("keep"),
-        Shape::Switch => json!(true),
-        Shape::Size => json!(1 << 30),
-        Shape::Words(words) => json!(words[words.len() - 1]),
-        Shape::ListOf(words) => json!(words),
-        Shape::PropertyNames => json!(["used"]),
-        Shape::Settings => json!({"quota": "10M"}),
-        Shape::Property => json!("quota"),
-        Shape::Value => json!("1G"),
-    };
     let fields = entry.fields.iter().filter(|field| field.name != "quarantine");
-    let params: Map<_, _> = fields.map(|field| (field.name.to_owned(), value(field.shape))).collect();
-    json!({"kind": entry.kind, "op": entry.op, "resource": value(entry.resource), "params": params})
+    let params: Map<_, _> = fields.map(|field| (field.name.to_owned(), field.shape.sample())).collect();
+    json!({"kind": entry.kind, "op": entry.op, "resource": entry.resource.sample(), "params": params})
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! The last act of a wrapper: to become the program it was granted.
+//! The last acts of a wrapper: to go where the program runs, and to become it.
 
 use std::ffi::{CString, NulError};
 use std::io;
@@ -6,10 +6,10 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::time::Duration;
 
-use nix::fcntl::{OFlag, open};
+use nix::fcntl::{AT_FDCWD, OFlag, OpenHow, ResolveFlag, open, openat2};
 use nix::sys::signal::{SigHandler, Signal, signal};
 use nix::sys::stat::{Mode, umask};
-use nix::unistd::{alarm, dup2_stdin, execve};
+use nix::unistd::{alarm, dup2_stdin, execve, fchdir};
 
 /// All that a program started by Reeve sees of an environment.
 pub const ENVIRONMENT: [(&str, &str); 2] = [("PATH", "/usr/sbin:/usr/bin:/sbin:/bin"), ("LC_ALL", "C")];
@@ -20,21 +20,40 @@ pub fn end_after(limit: Duration) {
     alarm::set(seconds);
 }
 
-/// Becomes the program, with nothing on stdin and only [`ENVIRONMENT`] around it. Returns only to say why not.
+/// Goes into a repository, no component of whose path is a link and which has a `.git` directory of its own: what was
+/// named is where git works, and nothing in there leads it elsewhere.
+///
+/// # Errors
+/// When there is no such directory, or a link stands in the way (`ELOOP`).
+pub fn enter_repository(path: &Path) -> io::Result<()> {
+    let how = OpenHow::new()
+        .flags(OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC)
+        .resolve(ResolveFlag::RESOLVE_NO_SYMLINKS | ResolveFlag::RESOLVE_NO_MAGICLINKS);
+    let directory = openat2(AT_FDCWD, path, how)?;
+    openat2(&directory, ".git", how)?;
+    Ok(fchdir(&directory)?)
+}
+
+/// Becomes the program, with nothing on stdin and only [`ENVIRONMENT`] and these around it. Returns only to say why not.
 #[must_use]
-pub fn replace(program: &Path, args: &[String]) -> io::Error {
-    match try_replace(program, args) {
+pub fn replace(program: &Path, args: &[String], environment: &[(&str, &str)]) -> io::Error {
+    match try_replace(program, args, environment) {
         Ok(never) => match never {},
         Err(error) => error,
     }
 }
 
-fn try_replace(program: &Path, args: &[String]) -> io::Result<std::convert::Infallible> {
+fn try_replace(
+    program: &Path,
+    args: &[String],
+    environment: &[(&str, &str)],
+) -> io::Result<std::convert::Infallible> {
     let path = CString::new(program.as_os_str().as_bytes())?;
     let mut argv = vec![path.clone()];
     argv.extend(args.iter().map(|arg| CString::new(arg.as_str())).collect::<Result<Vec<_>, NulError>>()?);
     let environment: Vec<CString> = ENVIRONMENT
         .iter()
+        .chain(environment)
         .map(|(name, value)| CString::new(format!("{name}={value}")))
         .collect::<Result<_, NulError>>()?;
     dup2_stdin(open("/dev/null", OFlag::O_RDONLY | OFlag::O_CLOEXEC, Mode::empty())?)?;

@@ -11,8 +11,10 @@ pub mod harden;
 pub mod host;
 pub mod ids;
 pub mod peer;
+mod pidfd;
 pub mod process;
 pub mod random;
 #[cfg(test)]
 pub(crate) mod scratch;
+pub mod supervise;
 pub mod trusted_file;

@@ -28,6 +28,14 @@ pub fn read(path: &Path, max_bytes: usize) -> Result<Vec<u8>, TrustedFileError> 
     contents(path, file, max_bytes)
 }
 
+/// That only root or this process's user can have written the file, without reading it.
+///
+/// # Errors
+/// As [`read`].
+pub fn check(path: &Path) -> Result<(), TrustedFileError> {
+    open_regular(path).map(drop)
+}
+
 /// As [`read`], for a secret: group and world must not be able to read it either.
 ///
 /// # Errors

@@ -2,11 +2,16 @@
 //!
 //! harden → read the grant → verify it → look it up in the table → find the user → spend it → become the user → exec.
 //!
+//! Where the table says so, the wrapper stays behind as the supervisor of what it started, and the last two steps are its
+//! child's.
+//!
 //! It starts as root even for a program that will run as somebody else, since the ledger is root's
 //! (`docs/adr/0002-wrappers-start-as-root-and-drop.md`).
 
+pub mod form;
 mod table;
 
+use std::convert::Infallible;
 use std::ffi::OsString;
 use std::io::{self, Read, Write};
 use std::path::PathBuf;
@@ -14,13 +19,16 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use crate::grant::{
-    Expected, Grant, Ledger, MAX_BYTES, PublicKey, Refusal, RunAs, SpentGrant, VerifiedGrant,
+    Expected, Grant, Ledger, MAX_BYTES, PublicKey, Refusal, RunAs, SpentGrant, VerifiedGrant, WrapperName,
 };
 use crate::sys::clock::{Clock, SystemClock};
 use crate::sys::ids::User;
-use crate::sys::{exec, harden, host, ids};
+use crate::sys::{exec, harden, host, ids, supervise, trusted_file};
 
-pub use table::{Operands, Opt, Program, Settings, Subcommand, Table};
+pub use form::Form;
+pub use table::{
+    Arguments, Directory, Lifetime, Operands, Opt, Program, RunsAs, Settings, Subcommand, Table,
+};
 
 /// The status that says: refused, and nothing was run.
 pub const REFUSED: u8 = 125;
@@ -37,11 +45,15 @@ pub fn main(table: &'static Table) -> ExitCode {
         Ok(never) => match never {},
         Err(refusal) => refusal,
     };
-    let cause = std::error::Error::source(&refusal).map(|cause| format!(": {cause}")).unwrap_or_default();
-    let line = format!("{}: refused: {refusal}{cause}\n", table.wrapper.as_str());
+    say(table.wrapper, &refusal);
+    ExitCode::from(REFUSED)
+}
+
+fn say(wrapper: WrapperName, refusal: &Refusal) {
+    let cause = std::error::Error::source(refusal).map(|cause| format!(": {cause}")).unwrap_or_default();
+    let line = format!("{}: refused: {refusal}{cause}\n", wrapper.as_str());
     // One write, so that wrappers sharing a stderr do not mix their lines. Nobody to tell when it fails.
     let _ = io::stderr().write_all(line.as_bytes());
-    ExitCode::from(REFUSED)
 }
 
 /// Where a wrapper is, as far as its decision depends on it.
@@ -77,7 +89,7 @@ pub enum Root {
 #[must_use = "what was cleared and not run is lost"]
 pub struct Cleared {
     grant: SpentGrant,
-    program: &'static str,
+    program: &'static Program,
     identity: Identity,
 }
 
@@ -108,13 +120,17 @@ pub fn authorise(bytes: &[u8], table: &'static Table, context: &Context) -> Resu
         now_boot: context.now_boot,
     };
     let verified = VerifiedGrant::verify(bytes, &context.key, &expected)?;
-    let program = table.permits(verified.grant())?.path;
+    let permitted = table.permits(verified.grant())?;
+    if let Some(input) = permitted.input {
+        trusted_file::check(&host::prefixed(input)).map_err(Refusal::InputUntrusted)?;
+    }
+    let program = permitted.program;
     let identity = identity(&verified.grant().run_as, context.root)?;
     let grant = context.ledger.spend(verified)?;
     Ok(Cleared { grant, program, identity })
 }
 
-fn run(table: &'static Table) -> Result<std::convert::Infallible, Refusal> {
+fn run(table: &'static Table) -> Result<Infallible, Refusal> {
     harden::start(&[]).map_err(cannot("harden"))?;
     harden::no_new_privileges().map_err(cannot("give up new privileges"))?;
     // A caller that never sends its grant must not leave a root process behind for each try.
@@ -122,7 +138,7 @@ fn run(table: &'static Table) -> Result<std::convert::Infallible, Refusal> {
     refuse_arguments(std::env::args_os())?;
     let bytes = read_grant(io::stdin().lock())?;
     let cleared = authorise(&bytes, table, &context()?)?;
-    Err(execute(&cleared))
+    execute(&cleared)
 }
 
 fn refuse_arguments(args: impl Iterator<Item = OsString>) -> Result<(), Refusal> {
@@ -172,17 +188,43 @@ fn identity(run_as: &RunAs, root: Root) -> Result<Identity, Refusal> {
     }
 }
 
-/// Becomes the program; returns only to say why that failed. The grant stays spent.
-fn execute(cleared: &Cleared) -> Refusal {
-    let grant = cleared.grant();
-    // From here on the timer counts for the program: it survives exec.
-    exec::end_after(Duration::from_secs(grant.run_limit_secs.into()));
-    if let Identity::User(user) = &cleared.identity
-        && let Err(error) = ids::become_user(user)
-    {
-        return cannot("become the user")(error);
+/// Becomes the program, or starts it and ends with it; comes back only to say why not. The grant stays spent.
+fn execute(cleared: &Cleared) -> Result<Infallible, Refusal> {
+    let limit = Duration::from_secs(cleared.grant().run_limit_secs.into());
+    match cleared.program.lifetime {
+        Lifetime::Exec => {
+            // From here on the timer counts for the program: it survives exec.
+            exec::end_after(limit);
+            become_program(cleared)
+        }
+        Lifetime::Supervised => {
+            let supervised = supervise::start(|| {
+                let refusal = match become_program(cleared) {
+                    Ok(never) => match never {},
+                    Err(refusal) => refusal,
+                };
+                say(cleared.grant().wrapper, &refusal);
+                REFUSED
+            });
+            supervised.map_err(cannot("start a supervised program"))?.watch(limit).map_err(cannot("watch it"))
+        }
     }
-    cannot("run the program")(exec::replace(&host::prefixed(cleared.program), &grant.argv))
+}
+
+fn become_program(cleared: &Cleared) -> Result<Infallible, Refusal> {
+    let (grant, program) = (cleared.grant(), cleared.program);
+    if let Identity::User(user) = &cleared.identity {
+        ids::become_user(user).map_err(cannot("become the user"))?;
+    }
+    // As the user: what the user may not enter, root does not enter for it.
+    if let (Directory::Repository, Some(directory)) = (program.directory, &grant.directory) {
+        exec::enter_repository(&host::prefixed(directory)).map_err(cannot("enter the repository"))?;
+    }
+    Err(cannot("run the program")(exec::replace(
+        &host::prefixed(program.path),
+        &grant.argv,
+        program.environment,
+    )))
 }
 
 fn cannot(doing: &'static str) -> impl Fn(io::Error) -> Refusal {

@@ -1,7 +1,8 @@
 //! What a wrapper will run: the last line of defence, so it compares with fixed lists and understands as little as
 //! possible. The gate's own checks are stricter; this one holds when the gate has been taken over.
 
-use crate::grant::{Grant, Refusal, WrapperName};
+use super::form::{Form, is_size, is_zfs_list, is_zfs_name, is_zfs_part};
+use crate::grant::{Grant, Refusal, RunAs, WrapperName};
 
 /// All that a wrapper will run.
 #[derive(Debug)]
@@ -17,11 +18,75 @@ pub struct Table {
 pub struct Program {
     /// Its absolute path.
     pub path: &'static str,
-    /// What its first argument may be.
-    pub subcommands: &'static [Subcommand],
+    /// The arguments that come first, exactly these.
+    pub prefix: &'static [&'static str],
+    /// What may follow.
+    pub arguments: Arguments,
+    /// Who it may run as.
+    pub runs_as: RunsAs,
+    /// Where it runs.
+    pub directory: Directory,
+    /// What it sees of an environment besides what every program sees.
+    pub environment: &'static [(&'static str, &'static str)],
+    /// What the wrapper does while it runs.
+    pub lifetime: Lifetime,
 }
 
-/// A first argument, and what may follow it: options first, then one operand or more.
+impl Program {
+    /// A program with subcommands that runs as root or as a user, in `/`, and that the wrapper becomes.
+    #[must_use]
+    pub const fn new(path: &'static str, subcommands: &'static [Subcommand]) -> Program {
+        Program {
+            path,
+            prefix: &[],
+            arguments: Arguments::Subcommands(subcommands),
+            runs_as: RunsAs::Either,
+            directory: Directory::Root,
+            environment: &[],
+            lifetime: Lifetime::Exec,
+        }
+    }
+}
+
+/// What follows the prefix.
+#[derive(Debug)]
+pub enum Arguments {
+    /// One of these words and what goes with it.
+    Subcommands(&'static [Subcommand]),
+    /// Options and operands.
+    Plain(&'static [Opt], Operands),
+}
+
+/// Who a program may run as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RunsAs {
+    /// Root only.
+    Root,
+    /// A user other than root only.
+    User,
+    /// Both.
+    Either,
+}
+
+/// Where a program runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Directory {
+    /// In `/`, and the grant names no directory.
+    Root,
+    /// In the directory that the grant names, which holds a `.git` directory of its own. No link is followed to either.
+    Repository,
+}
+
+/// What the wrapper does while the program runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lifetime {
+    /// It becomes the program.
+    Exec,
+    /// It stays, and ends everything that the program started when the time is over or nobody listens any more.
+    Supervised,
+}
+
+/// A first argument, and what may follow it: options first, then operands.
 #[derive(Debug)]
 pub struct Subcommand {
     /// The first argument.
@@ -32,7 +97,7 @@ pub struct Subcommand {
     pub operands: Operands,
 }
 
-/// An option, as its own argument.
+/// An option.
 #[derive(Debug)]
 pub enum Opt {
     /// Alone.
@@ -41,6 +106,10 @@ pub enum Opt {
     Size(&'static str),
     /// Followed by one of these settings.
     Setting(&'static str, Settings),
+    /// Followed by an argument of this form.
+    Value(&'static str, Form),
+    /// In one argument with a value of this form: `--lines=20`.
+    Joined(&'static str, Form),
 }
 
 /// The `name=value` that may be set: either exactly one of these, or, for one that ends in `=`, whatever follows; and
@@ -51,81 +120,156 @@ pub struct Settings(pub &'static [&'static str]);
 /// What stands behind the options.
 #[derive(Debug)]
 pub enum Operands {
-    /// Names only.
+    /// Nothing.
+    None,
+    /// ZFS names.
     Names,
-    /// Names, among them a dataset with a list of its snapshots, which go in one transaction: `tank/a@one,two`. Every
-    /// one is spelt out; there is no range (`%`).
+    /// ZFS names, among them a dataset with a list of its snapshots, which go in one transaction: `tank/a@one,two`.
+    /// Every one is spelt out; there is no range (`%`).
     NamesAndLists,
-    /// One setting, then names.
+    /// One setting, then ZFS names.
     SettingAndNames(Settings),
+    /// One or more of this form.
+    Each(Form),
+    /// One of each of these forms, in this order.
+    Exactly(&'static [Form]),
+    /// One of each of the forms, then any number of the last.
+    Then(&'static [Form], Form),
+    /// The path of a file of this form that only root can have written, in folders that only root can have written.
+    TrustedFile(Form),
 }
 
-/// As many names as one call may have.
-const MAX_NAMES: usize = 64;
-/// As long as one list of snapshots may be.
-const MAX_LIST: usize = 4096;
+/// As many operands as one call may have.
+const MAX_OPERANDS: usize = 64;
+
+/// What the table says to a grant.
+#[derive(Debug)]
+pub(super) struct Permitted<'a> {
+    pub(super) program: &'static Program,
+    /// The file that has to be root's own.
+    pub(super) input: Option<&'a str>,
+}
 
 impl Table {
     /// Compares a grant with the table.
-    pub(super) fn permits(&self, grant: &Grant) -> Result<&'static Program, Refusal> {
+    pub(super) fn permits<'a>(&self, grant: &'a Grant) -> Result<Permitted<'a>, Refusal> {
         let program = self.programs.iter().find(|program| program.path == grant.program);
         let program = program.ok_or(Refusal::ProgramNotInTable)?;
+        program.permits_identity(&grant.run_as)?;
+        program.permits_directory(grant.directory.as_deref())?;
         let mut args = Args { rest: grant.argv.iter(), place: 0 };
-        let name = args.next()?;
-        let subcommand = program.subcommands.iter().find(|subcommand| subcommand.name == name);
-        subcommand.ok_or(args.refusal())?.permits(&mut args)?;
-        Ok(program)
+        for word in program.prefix {
+            let arg = args.next()?;
+            args.require(arg == *word)?;
+        }
+        let input = match &program.arguments {
+            Arguments::Plain(options, operands) => permits(options, operands, &mut args)?,
+            Arguments::Subcommands(subcommands) => {
+                let name = args.next()?;
+                let subcommand = subcommands.iter().find(|subcommand| subcommand.name == name);
+                let Subcommand { options, operands, .. } = subcommand.ok_or(args.refusal())?;
+                permits(options, operands, &mut args)?
+            }
+        };
+        Ok(Permitted { program, input })
     }
 }
 
-impl Subcommand {
-    fn permits(&self, args: &mut Args<'_>) -> Result<(), Refusal> {
-        let mut arg = args.next()?;
-        while arg.starts_with('-') {
-            self.option(arg, args)?;
-            arg = args.next()?;
+impl Program {
+    fn permits_identity(&self, run_as: &RunAs) -> Result<(), Refusal> {
+        match (self.runs_as, run_as) {
+            (RunsAs::Either, _) | (RunsAs::Root, RunAs::Root) | (RunsAs::User, RunAs::User(_)) => Ok(()),
+            (RunsAs::Root, RunAs::User(_)) | (RunsAs::User, RunAs::Root) => Err(Refusal::IdentityNotInTable),
         }
-        if let Operands::SettingAndNames(settings) = &self.operands {
-            args.require(settings.permit(arg))?;
-            arg = args.next()?;
-        }
-        args.require(self.operands.permit(arg))?;
-        args.require(args.rest.len() < MAX_NAMES)?;
-        while args.rest.len() > 0 {
-            let name = args.next()?;
-            args.require(self.operands.permit(name))?;
-        }
-        Ok(())
     }
 
-    fn option(&self, flag: &str, args: &mut Args<'_>) -> Result<(), Refusal> {
-        match self.options.iter().find(|option| option.flag() == flag).ok_or(args.refusal())? {
-            Opt::Flag(_) => Ok(()),
-            Opt::Size(_) => {
-                let size = args.next()?;
-                args.require(is_size(size))
-            }
-            Opt::Setting(_, settings) => {
-                let setting = args.next()?;
-                args.require(settings.permit(setting))
-            }
+    fn permits_directory(&self, directory: Option<&str>) -> Result<(), Refusal> {
+        match (self.directory, directory) {
+            (Directory::Root, None) | (Directory::Repository, Some(_)) => Ok(()),
+            (Directory::Root, Some(_)) | (Directory::Repository, None) => Err(Refusal::DirectoryNotInTable),
         }
+    }
+}
+
+/// Options first, then operands; the file among them that has to be root's own.
+fn permits<'a>(
+    options: &[Opt],
+    operands: &Operands,
+    args: &mut Args<'a>,
+) -> Result<Option<&'a str>, Refusal> {
+    let mut first = None;
+    while args.rest.len() > 0 {
+        let arg = args.next()?;
+        if !arg.starts_with('-') {
+            first = Some(arg);
+            break;
+        }
+        option(options, arg, args)?;
+    }
+    operands.permit(first, args)
+}
+
+fn option(options: &[Opt], arg: &str, args: &mut Args<'_>) -> Result<(), Refusal> {
+    match options.iter().find(|option| option.begins(arg)).ok_or(args.refusal())? {
+        Opt::Flag(_) => Ok(()),
+        Opt::Size(_) => {
+            let size = args.next()?;
+            args.require(is_size(size))
+        }
+        Opt::Setting(_, settings) => {
+            let setting = args.next()?;
+            args.require(settings.permit(setting))
+        }
+        Opt::Value(_, form) => {
+            let value = args.next()?;
+            args.require(form(value))
+        }
+        Opt::Joined(prefix, form) => args.require(arg.strip_prefix(prefix).is_some_and(form)),
     }
 }
 
 impl Operands {
-    fn permit(&self, name: &str) -> bool {
+    fn permit<'a>(&self, first: Option<&'a str>, args: &mut Args<'a>) -> Result<Option<&'a str>, Refusal> {
+        let Some(first) = first else {
+            args.place += usize::from(!matches!(self, Operands::None));
+            return args.require(matches!(self, Operands::None)).map(|()| None);
+        };
         match self {
-            Operands::Names | Operands::SettingAndNames(_) => is_name(name),
-            Operands::NamesAndLists => is_name(name) || is_list(name),
+            Operands::None => return Err(args.refusal()),
+            Operands::Names => args.each(first, is_zfs_name)?,
+            Operands::NamesAndLists => args.each(first, |name| is_zfs_name(name) || is_zfs_list(name))?,
+            Operands::SettingAndNames(settings) => {
+                args.require(settings.permit(first))?;
+                let name = args.next()?;
+                args.each(name, is_zfs_name)?;
+            }
+            Operands::Each(form) => args.each(first, *form)?,
+            Operands::Exactly(forms) => {
+                args.in_order(first, forms)?;
+                args.end()?;
+            }
+            Operands::Then(forms, last) => {
+                args.in_order(first, forms)?;
+                if args.rest.len() > 0 {
+                    let next = args.next()?;
+                    args.each(next, *last)?;
+                }
+            }
+            Operands::TrustedFile(form) => {
+                args.require(form(first))?;
+                args.end()?;
+                return Ok(Some(first));
+            }
         }
+        Ok(None)
     }
 }
 
 impl Opt {
-    fn flag(&self) -> &'static str {
+    fn begins(&self, arg: &str) -> bool {
         match self {
-            Opt::Flag(flag) | Opt::Size(flag) | Opt::Setting(flag, _) => flag,
+            Opt::Flag(flag) | Opt::Size(flag) | Opt::Setting(flag, _) | Opt::Value(flag, _) => *flag == arg,
+            Opt::Joined(prefix, _) => arg.starts_with(prefix),
         }
     }
 }
@@ -137,7 +281,7 @@ impl Settings {
             Some(listed) => listed == name,
             None => *listed == setting,
         });
-        let of_a_user = name.contains(':') && is_part(name);
+        let of_a_user = name.contains(':') && is_zfs_part(name);
         (listed || of_a_user) && value.bytes().all(|byte| byte.is_ascii_graphic())
     }
 }
@@ -154,6 +298,33 @@ impl<'a> Args<'a> {
         self.rest.next().map(String::as_str).ok_or(self.refusal())
     }
 
+    /// This one and all that are left are of the form, and not too many.
+    fn each(&mut self, first: &str, form: impl Fn(&str) -> bool) -> Result<(), Refusal> {
+        self.require(form(first))?;
+        self.require(self.rest.len() < MAX_OPERANDS)?;
+        while self.rest.len() > 0 {
+            let operand = self.next()?;
+            self.require(form(operand))?;
+        }
+        Ok(())
+    }
+
+    /// This one and those that follow are of these forms, one each.
+    fn in_order(&mut self, first: &str, forms: &[Form]) -> Result<(), Refusal> {
+        let mut forms = forms.iter();
+        self.require(forms.next().is_some_and(|form| form(first)))?;
+        for form in forms {
+            let operand = self.next()?;
+            self.require(form(operand))?;
+        }
+        Ok(())
+    }
+
+    fn end(&mut self) -> Result<(), Refusal> {
+        self.place += 1;
+        self.require(self.rest.len() == 0)
+    }
+
     fn require(&self, holds: bool) -> Result<(), Refusal> {
         if holds { Ok(()) } else { Err(self.refusal()) }
     }
@@ -161,25 +332,4 @@ impl<'a> Args<'a> {
     fn refusal(&self) -> Refusal {
         Refusal::ArgumentNotInTable(self.place)
     }
-}
-
-/// A ZFS name, or a part of one. No blank, `%` or `,`: the last two make one argument of `destroy` mean many snapshots.
-fn is_name(text: &str) -> bool {
-    text.len() <= 255 && text.split(['/', '@', '#']).all(is_part)
-}
-
-/// Snapshots of one dataset, each by its name.
-fn is_list(text: &str) -> bool {
-    let Some((dataset, snapshots)) = text.split_once('@') else { return false };
-    text.len() <= MAX_LIST && is_name(dataset) && !dataset.contains('#') && snapshots.split(',').all(is_part)
-}
-
-fn is_part(part: &str) -> bool {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b':' | b'-');
-    !part.is_empty() && !part.starts_with('-') && !matches!(part, "." | "..") && part.bytes().all(plain)
-}
-
-fn is_size(text: &str) -> bool {
-    let digits = text.strip_suffix(['K', 'M', 'G', 'T', 'P']).unwrap_or(text);
-    (1..=19).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_digit())
 }

@@ -12,9 +12,9 @@ const SETTINGS: Settings = Settings(&["quota=", "exec=off"]);
 static TABLE: Table = Table {
     wrapper: WrapperName::Zfs,
     programs: &[
-        Program {
-            path: "/usr/sbin/zfs",
-            subcommands: &[
+        Program::new(
+            "/usr/sbin/zfs",
+            &[
                 Subcommand { name: "snapshot", options: &[Opt::Flag("-r")], operands: Operands::Names },
                 Subcommand {
                     name: "create",
@@ -25,8 +25,8 @@ static TABLE: Table = Table {
                 Subcommand { name: "destroy", options: &[], operands: Operands::NamesAndLists },
                 Subcommand { name: "rollback", options: &[], operands: Operands::Names },
             ],
-        },
-        Program { path: "/usr/sbin/zpool", subcommands: &[] },
+        ),
+        Program::new("/usr/sbin/zpool", &[]),
     ],
 };
 

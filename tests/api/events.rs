@@ -1,16 +1,24 @@
-//! The stream of an operation's states.
+//! The stream of an operation's states and of what its tools print.
 
 use http::Method;
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use reeve::gate::protocol::{Envelope, State};
+use serde_json::{Value, json};
 
 use crate::client::request;
 use crate::fake_gate::envelope;
 use crate::host::Host;
 
-/// The next event's id and data, or nothing at the end. Comments are no events.
+/// The next event's id and state, or nothing at the end.
 async fn next(stream: &mut Incoming) -> Option<(String, Envelope)> {
+    let (id, name, data) = next_of_any_kind(stream).await?;
+    assert_eq!(name, "state");
+    Some((id, serde_json::from_value(data).unwrap()))
+}
+
+/// The next event's id, name and data, or nothing at the end. Comments are no events.
+async fn next_of_any_kind(stream: &mut Incoming) -> Option<(String, String, Value)> {
     let text = loop {
         let frame = tokio::time::timeout(std::time::Duration::from_secs(5), stream.frame()).await.unwrap()?;
         let text = String::from_utf8(frame.unwrap().into_data().unwrap().to_vec()).unwrap();
@@ -19,9 +27,10 @@ async fn next(stream: &mut Incoming) -> Option<(String, Envelope)> {
         }
     };
     let lines: Vec<&str> = text.lines().collect();
-    let [id, "event: state", data, ""] = lines.as_slice() else { panic!("{text:?}") };
+    let [id, name, data, ""] = lines.as_slice() else { panic!("{text:?}") };
     let data = serde_json::from_str(data.strip_prefix("data: ").unwrap()).unwrap();
-    Some((id.strip_prefix("id: ").unwrap().to_owned(), data))
+    let behind = |line: &str, field: &str| line.strip_prefix(field).unwrap().to_owned();
+    Some((behind(id, "id: "), behind(name, "event: "), data))
 }
 
 #[tokio::test]
@@ -42,7 +51,7 @@ async fn every_state_is_an_event_and_the_last_one_ends_the_stream() {
                 host.gate.set(id, state);
             }
             let event = next(&mut stream).await;
-            assert_eq!(event, Some((version.to_string(), envelope(id, state, version))), "{alpn}");
+            assert_eq!(event, Some((format!("{version}.0"), envelope(id, state, version))), "{alpn}");
         }
         assert_eq!(next(&mut stream).await, None, "{alpn}");
     }
@@ -57,11 +66,40 @@ async fn a_stream_is_taken_up_after_the_event_that_was_seen_last() {
     let from = |id| request(Method::GET, "/host/op/op_1/events", &[("last-event-id", id)], "");
     let mut stream = connection.begin(from("2")).await.unwrap().into_body();
     host.gate.set("op_1", State::Failed);
-    assert_eq!(next(&mut stream).await, Some(("3".to_owned(), envelope("op_1", State::Failed, 3))));
+    assert_eq!(next(&mut stream).await, Some(("3.0".to_owned(), envelope("op_1", State::Failed, 3))));
     assert_eq!(next(&mut stream).await, None);
     let mut again = connection.begin(from("2")).await.unwrap().into_body();
-    assert_eq!(next(&mut again).await.unwrap().0, "3", "what was missed comes at once");
-    assert_eq!(connection.send(from("3")).await.unwrap().status, 204, "nothing more will come");
+    assert_eq!(next(&mut again).await.unwrap().0, "3.0", "what was missed comes at once");
+    for over in ["3", "3.0", "3.7"] {
+        assert_eq!(connection.send(from(over)).await.unwrap().status, 204, "nothing more will come");
+    }
+    for wrong in ["-1", "3.", "a", "1.2.3", " 3"] {
+        assert_eq!(connection.send(from(wrong)).await.unwrap().status, 400, "{wrong:?}");
+    }
+}
+
+#[tokio::test]
+async fn what_tools_print_comes_as_it_is_printed_and_before_the_end() {
+    let host = Host::start().await;
+    host.gate.set("op_1", State::Executing);
+    let mut connection = host.librarian().http2().await;
+    let from = |id| request(Method::GET, "/host/op/op_1/events", &[("last-event-id", id)], "");
+    let mut stream = connection.begin(from("0")).await.unwrap().into_body();
+    assert_eq!(next(&mut stream).await.unwrap().0, "1.0");
+    let output = |id: &str, data: Value| Some((id.to_owned(), "output".to_owned(), data));
+    host.gate.print(json!({"text": "one"}));
+    assert_eq!(next_of_any_kind(&mut stream).await, output("1.1", json!({"text": "one"})));
+    host.gate.print(json!({"text": "two"}));
+    host.gate.set("op_1", State::Succeeded);
+    assert_eq!(next_of_any_kind(&mut stream).await, output("1.2", json!({"text": "two"})));
+    assert_eq!(next(&mut stream).await.unwrap().0, "2.2");
+    assert_eq!(next(&mut stream).await, None);
+
+    let mut again = connection.begin(from("1.1")).await.unwrap().into_body();
+    assert_eq!(next_of_any_kind(&mut again).await, output("1.2", json!({"text": "two"})), "what was missed");
+    host.gate.forget_output();
+    let mut late = connection.begin(from("0")).await.unwrap().into_body();
+    assert_eq!(next_of_any_kind(&mut late).await, output("0.2", json!({"missing": 2})), "said, not hidden");
 }
 
 #[tokio::test]

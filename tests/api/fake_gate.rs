@@ -9,7 +9,7 @@ use reeve::gate::protocol::{
     Answer, Ask, Call, Decision, Envelope, MAX_ASK, NetworkEvent, Problem, ProblemKind, Reply, State, Status,
 };
 use reeve::principal::PrincipalName;
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::io::{AsyncWriteExt, BufReader};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::watch;
@@ -26,6 +26,10 @@ pub(crate) struct FakeGate {
 struct Shared {
     asked: Mutex<Vec<Ask>>,
     operations: Mutex<HashMap<String, Envelope>>,
+    /// What the tools of every operation printed, as the gate's own numbering has it.
+    printed: Mutex<Vec<Value>>,
+    /// How many of those are not kept any more.
+    forgotten: Mutex<usize>,
     changed: watch::Sender<u64>,
     script: Mutex<Script>,
     held: watch::Sender<bool>,
@@ -37,6 +41,8 @@ impl FakeGate {
         let shared = Arc::new(Shared {
             asked: Mutex::default(),
             operations: Mutex::default(),
+            printed: Mutex::default(),
+            forgotten: Mutex::default(),
             changed: watch::Sender::new(0),
             script: Mutex::new(Box::new(|_| None)),
             held: watch::Sender::new(false),
@@ -91,6 +97,17 @@ impl FakeGate {
         notes.collect()
     }
 
+    /// A tool prints something that its caller may see.
+    pub(crate) fn print(&self, entry: Value) {
+        self.shared.printed.lock().unwrap().push(entry);
+        self.shared.changed.send_modify(|changes| *changes += 1);
+    }
+
+    /// Keeps only what is printed from now on.
+    pub(crate) fn forget_output(&self) {
+        *self.shared.forgotten.lock().unwrap() = self.shared.printed.lock().unwrap().len();
+    }
+
     /// Puts an operation into a state, with the next version.
     pub(crate) fn set(&self, id: &str, state: State) {
         let mut operations = self.shared.operations.lock().unwrap();
@@ -98,6 +115,14 @@ impl FakeGate {
         operations.insert(id.to_owned(), envelope(id, state, before + 1));
         drop(operations);
         self.shared.changed.send_modify(|changes| *changes += 1);
+    }
+}
+
+impl Shared {
+    fn printed(&self, seen: u64) -> (Vec<Value>, u64) {
+        let printed = self.printed.lock().unwrap();
+        let from = usize::try_from(seen).unwrap().max(*self.forgotten.lock().unwrap());
+        (printed.iter().skip(from).cloned().collect(), printed.len() as u64)
     }
 }
 
@@ -168,6 +193,7 @@ async fn answer(shared: &Shared, ask: Ask) -> Result<Answer, Problem> {
         }
         Call::Evaluate { tool, .. } => Ok(Answer::Verdict { verdict: "allow".to_owned(), reason: tool }),
         Call::Get { op, wait_ms, seen } => get(shared, &op, wait_ms, seen).await,
+        Call::Follow { op, wait_ms, seen, output } => follow(shared, &op, wait_ms, (seen, output)).await,
         Call::Cancel { op } => get(shared, &op, 0, 0).await,
         Call::List { .. } => Ok(Answer::Operations {
             operations: vec![envelope("op_2", State::Pending, 1)],
@@ -195,8 +221,9 @@ async fn answer(shared: &Shared, ask: Ask) -> Result<Answer, Problem> {
 async fn get(shared: &Shared, op: &str, wait_ms: u64, seen: u64) -> Result<Answer, Problem> {
     let mut changed = shared.changed.subscribe();
     let current = || shared.operations.lock().unwrap().get(op).cloned();
+    let printed = shared.printed(0).1;
     let waited = tokio::time::timeout(std::time::Duration::from_millis(wait_ms), async {
-        while current().is_some_and(|envelope| envelope.version <= seen) {
+        while current().is_some_and(|envelope| envelope.version <= seen) && shared.printed(0).1 == printed {
             changed.changed().await.unwrap();
         }
     });
@@ -205,4 +232,16 @@ async fn get(shared: &Shared, op: &str, wait_ms: u64, seen: u64) -> Result<Answe
         Some(envelope) => Ok(Answer::Operation(Box::new(envelope))),
         None => Err(Problem::new(ProblemKind::NotFound, "there is no such operation")),
     }
+}
+
+async fn follow(
+    shared: &Shared,
+    op: &str,
+    wait_ms: u64,
+    (seen, output): (u64, u64),
+) -> Result<Answer, Problem> {
+    let wait_ms = if shared.printed(output).0.is_empty() { wait_ms } else { 0 };
+    let Answer::Operation(envelope) = get(shared, op, wait_ms, seen).await? else { unreachable!() };
+    let (output, count) = shared.printed(output);
+    Ok(Answer::Followed { envelope, output, count })
 }

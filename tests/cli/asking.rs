@@ -238,7 +238,7 @@ async fn watch_tells_each_state_and_ends_with_the_last() {
             while !gate
                 .asked()
                 .iter()
-                .any(|call| matches!(call, Call::Get { seen: told, .. } if *told == seen))
+                .any(|call| matches!(call, Call::Follow { seen: told, .. } if *told == seen))
             {
                 tokio::time::sleep(std::time::Duration::from_millis(10)).await;
             }

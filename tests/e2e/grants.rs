@@ -36,6 +36,7 @@ pub fn grant(argv: &[&str]) -> Grant {
         wrapper: WrapperName::Zfs,
         program: "/usr/sbin/zfs".to_owned(),
         argv: argv.iter().map(|&arg| arg.to_owned()).collect(),
+        directory: None,
         run_as: RunAs::Root,
         host: host::machine_id().unwrap(),
         boot: host::boot_id().unwrap(),
@@ -135,7 +136,7 @@ fn a_grant_altered_by_a_bit_cut_short_or_with_a_byte_more_is_refused() {
     let message = &good[..good.len() - 64];
     is_refused(&sign_bytes(&[message, b"\0"].concat()), "bytes after its end");
     let mut for_another = message.to_vec();
-    let wrapper = "reeve grant v1\n".len() + 2 + OPERATION.len() + 2;
+    let wrapper = "reeve grant v2\n".len() + 2 + OPERATION.len() + 2;
     assert_eq!(for_another[wrapper], WrapperName::Zfs.code());
     for_another[wrapper] = 200;
     is_refused(&sign_bytes(&for_another), "not a grant");

@@ -33,7 +33,7 @@ impl Host for Old {
 }
 
 fn names(model: &Model, params: serde_json::Value) -> Vec<String> {
-    let answer = adapter::read(&operation("list", "tank/a", params), model).unwrap();
+    let answer = adapter::of(&operation("list", "tank/a", params)).read(model).unwrap();
     answer.result["items"]
         .as_array()
         .unwrap()
@@ -57,7 +57,7 @@ fn guids_above_two_to_the_63rd_come_through_whole() {
     let model = Model::after(START);
     for (name, guid) in model.everything() {
         let answer =
-            adapter::read(&operation("get", &name, json!({"properties": ["guid"]})), &model).unwrap();
+            adapter::of(&operation("get", &name, json!({"properties": ["guid"]}))).read(&model).unwrap();
         assert_eq!(answer.result["properties"]["guid"]["value"], json!(guid));
     }
 }
@@ -72,8 +72,8 @@ fn properties_come_with_their_sources_from_new_and_old_tools_alike() {
         "compression": {"value": "zstd", "source": "inherited from tank/a"},
         "com.x:y": {"value": "1", "source": "local"},
     }});
-    assert_eq!(adapter::read(&get, &old.0).unwrap().result, expected);
-    assert_eq!(adapter::read(&get, &old).unwrap().result, expected);
+    assert_eq!(adapter::of(&get).read(&old.0).unwrap().result, expected);
+    assert_eq!(adapter::of(&get).read(&old).unwrap().result, expected);
     assert_eq!(old.1.get(), Some(&ListingForm::Columns));
 }
 
@@ -81,7 +81,7 @@ fn properties_come_with_their_sources_from_new_and_old_tools_alike() {
 fn what_openzfs_does_not_know_or_have_is_refused() {
     let model = Model::after(START);
     let rule = |op, resource, params| {
-        adapter::read(&operation(op, resource, params), &model).unwrap_err().rule.as_str()
+        adapter::of(&operation(op, resource, params)).read(&model).unwrap_err().rule.as_str()
     };
     assert_eq!(rule("get", "tank/a", json!({"properties": ["nosuch"]})), "zfs-property");
     assert_eq!(rule("get", "tank/no", json!({})), "zfs-not-found");
@@ -103,26 +103,26 @@ fn a_value_with_line_ends_forges_no_other_property() {
         }
     }
     let get = operation("get", "tank/a", json!({"properties": ["com.x:y", "quota"]}));
-    assert_eq!(adapter::read(&get, &Forged).unwrap_err().rule.as_str(), "host-unreadable");
+    assert_eq!(adapter::of(&get).read(&Forged).unwrap_err().rule.as_str(), "host-unreadable");
 }
 
 #[test]
 fn the_state_of_a_pool_is_read_from_new_and_old_tools() {
     let status = operation("pool-status", "tank", json!({}));
     let model = Model::after(START);
-    let answer = adapter::read(&status, &model).unwrap().result;
+    let answer = adapter::of(&status).read(&model).unwrap().result;
     assert_eq!(
         (&answer["pool"], &answer["state"], &answer["errors"]),
         (&json!("tank"), &json!("ONLINE"), &json!(0))
     );
     assert_eq!(answer["devices"][0]["devices"][0]["name"], json!("/var/tmp/v0"));
     let old = Old(model, OnceLock::new());
-    let answer = adapter::read(&status, &old).unwrap().result;
+    let answer = adapter::of(&status).read(&old).unwrap().result;
     assert_eq!((&answer["state"], &answer["errors"]), (&json!("ONLINE"), &json!("No known data errors")));
     let scrub = operation("scrub", "tank", json!({}));
-    let plan = adapter::plan(&scrub, &old).unwrap();
+    let plan = adapter::of(&scrub).plan(&old).unwrap();
     old.0.act(&plan).unwrap();
-    assert!(adapter::verify(&scrub, &plan, &old).verified);
+    assert!(adapter::of(&scrub).verify(&plan, &old).verified);
 }
 
 #[test]
@@ -130,10 +130,10 @@ fn differences_go_by_grant_and_are_read_from_what_the_step_printed() {
     let model = Model::after(START);
     model.must("zfs fake-write tank/a 10 report.txt");
     let diff = operation("diff", "tank/a@s", json!({}));
-    assert!(!adapter::is_plain_read(&diff));
-    let plan = adapter::plan(&diff, &model).unwrap();
+    assert!(!adapter::of(&diff).is_plain_read());
+    let plan = adapter::of(&diff).plan(&model).unwrap();
     let output = model.step(&plan.steps[0].argv);
-    let changes = adapter::interpret(&diff, &output.stdout).unwrap();
+    let changes = adapter::of(&diff).interpret(&output.stdout).unwrap();
     assert_eq!(changes["changes"][0]["path"], json!("/tank/a/report.txt"));
     assert_eq!(changes["changes"][0]["change"], json!("created"));
 }

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::fmt::Write;
 
-use reeve::adapter::{self, plan};
+use reeve::adapter::{self};
 use reeve::operation::{Operation, catalogue};
 use serde_json::{Value, json};
 
@@ -80,15 +80,15 @@ fn commands(model: &Model, op: &Operation) -> String {
             writeln!(text, "{what}  {argv}").unwrap();
         }
     };
-    if adapter::is_plain_read(op) {
-        adapter::read(op, model).unwrap();
+    if adapter::of(op).is_plain_read() {
+        adapter::of(op).read(model).unwrap();
         model.reads().iter().for_each(|argv| line(&mut text, "read", argv.to_string()));
         return text;
     }
-    let plan = plan(op, model).unwrap_or_else(|refusal| panic!("{op:?}: {refusal:?}"));
+    let plan = adapter::of(op).plan(model).unwrap_or_else(|refusal| panic!("{op:?}: {refusal:?}"));
     model.reads().iter().for_each(|argv| line(&mut text, "read", argv.to_string()));
     plan.steps.iter().for_each(|step| line(&mut text, "step", step.argv.to_string()));
-    adapter::verify(op, &plan, model);
+    adapter::of(op).verify(&plan, model);
     model.reads().iter().for_each(|argv| line(&mut text, "look", argv.to_string()));
     let guid = plan.effects.objects.first().and_then(|object| object.guid.clone());
     match guid {
@@ -121,7 +121,7 @@ fn every_command_that_can_run_is_in_the_golden_list() {
 fn every_operation_of_the_catalogue_is_in_the_golden_list() {
     let covered: BTreeSet<&str> = operations().iter().map(Operation::name).collect();
     let offered: BTreeSet<&str> =
-        catalogue().iter().filter(|entry| entry.kind == "zfs").map(|entry| entry.op).collect();
+        catalogue().filter(|entry| entry.kind == "zfs").map(|entry| entry.op).collect();
     assert_eq!(covered, offered);
 }
 

@@ -1,12 +1,12 @@
 //! Destroying, quarantine and rollback.
 
-use reeve::adapter::{Action, Basis, Plan, PlanRefusal, Rule, plan};
+use reeve::adapter::{self, Action, Basis, Plan, PlanRefusal, Rule};
 use serde_json::json;
 
 use crate::model::{Model, operation, steps};
 
 fn destroy(model: &Model, what: &str, params: serde_json::Value) -> Result<Plan, PlanRefusal> {
-    plan(&operation("destroy", what, params), model)
+    adapter::of(&operation("destroy", what, params)).plan(model)
 }
 
 fn refused(result: Result<Plan, PlanRefusal>, rule: Rule, reason: &str) -> PlanRefusal {
@@ -174,7 +174,7 @@ fn quarantine_moves_a_dataset_and_rename_brings_it_back_mounted() {
     let undo = plan_in.undo.unwrap();
     assert_eq!(undo.operation, operation("rename", &resting, json!({"to": "tank/a"})));
     assert_eq!(undo.until.unwrap().as_secs(), 7 * 86_400);
-    let plan_out = plan(&undo.operation, &model).unwrap();
+    let plan_out = adapter::of(&undo.operation).plan(&model).unwrap();
     let expected = [
         format!("zfs rename {resting} tank/a"),
         "zfs mount tank/a".to_owned(),
@@ -195,7 +195,7 @@ fn a_second_quarantine_uses_the_first_ones_place_and_what_rests_there_is_purged(
     assert_eq!(second.steps.len(), 1);
     let resting = model.everything().into_iter().find(|(name, _)| name.contains("/a-")).unwrap().0;
     refused(destroy(&model, &resting, json!({"quarantine": true})), Rule::ZfsExists, "purge");
-    let purge = plan(&operation("purge", &resting, json!({})), &model).unwrap();
+    let purge = adapter::of(&operation("purge", &resting, json!({}))).plan(&model).unwrap();
     assert_eq!(steps(&purge), [format!("zfs destroy {resting}")]);
     assert!(!purge.effects.reversible);
 }
@@ -217,12 +217,14 @@ fn rollback_refuses_younger_ones_by_name_and_offers_a_clone() {
     let model = Model::after(TREE);
     model.must("zfs bookmark tank/a@s2 tank/a#mark");
     let refusal = refused(
-        plan(&operation("rollback", "tank/a@s1", json!({})), &model),
+        adapter::of(&operation("rollback", "tank/a@s1", json!({}))).plan(&model),
         Rule::ZfsNewer,
         "tank/a@s2, tank/a#mark",
     );
     assert_eq!(refusal.alternatives, [operation("clone", "tank/a@s1", json!({"target": "tank/a-s1"}))]);
-    let plan = plan(&operation("rollback", "tank/a@s1", json!({"destroy_newer": true})), &model).unwrap();
+    let plan = adapter::of(&operation("rollback", "tank/a@s1", json!({"destroy_newer": true})))
+        .plan(&model)
+        .unwrap();
     assert_eq!(steps(&plan), ["zfs destroy tank/a@s2", "zfs destroy tank/a#mark", "zfs rollback tank/a@s1"]);
     assert_eq!(plan.effects.bytes_freed, Some(1_000_000));
     model.act(&plan).unwrap();
@@ -233,9 +235,9 @@ fn rollback_over_a_cloned_or_held_snapshot_is_refused() {
     let model = Model::after(TREE);
     model.must("zfs hold keep tank/a@s2");
     let back = operation("rollback", "tank/a@s1", json!({"destroy_newer": true}));
-    refused(plan(&back, &model), Rule::ZfsHold, "tank/a@s2 is held by keep");
+    refused(adapter::of(&back).plan(&model), Rule::ZfsHold, "tank/a@s2 is held by keep");
     model.must("zfs clone tank/a@s2 tank/c");
-    refused(plan(&back, &model), Rule::ZfsClones, "tank/c");
+    refused(adapter::of(&back).plan(&model), Rule::ZfsClones, "tank/c");
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::io;
 use std::time::Duration;
 
-use reeve::adapter::{self, Argv, Happened, Host, HostError, Program, Rule, ToolOutput, plan};
+use reeve::adapter::{self, Adapter, Argv, Happened, Host, HostError, Program, Rule, ToolOutput};
 use reeve::operation::Operation;
 use serde_json::json;
 
@@ -65,7 +65,7 @@ fn operations() -> Vec<Operation> {
 fn a_host_that_cannot_be_read_refuses_every_plan_for_that_reason() {
     for (what, broken) in BROKEN {
         for op in operations() {
-            let refusal = plan(&op, &Always(*broken)).unwrap_err();
+            let refusal = adapter::of(&op).plan(&Always(*broken)).unwrap_err();
             assert_eq!(refusal.rule, Rule::HostUnreadable, "{what}: {op:?}: {refusal:?}");
         }
     }
@@ -76,7 +76,7 @@ fn a_host_that_cannot_be_read_answers_no_read() {
     for (what, broken) in BROKEN {
         for op in [operation("get", "tank/a", json!({})), operation("pool-status", "tank", json!({}))] {
             assert_eq!(
-                adapter::read(&op, &Always(*broken)).unwrap_err().rule,
+                adapter::of(&op).read(&Always(*broken)).unwrap_err().rule,
                 Rule::HostUnreadable,
                 "{what}"
             );
@@ -84,7 +84,7 @@ fn a_host_that_cannot_be_read_answers_no_read() {
     }
     // A listing of one type may well be empty.
     let list = operation("list", "tank/a", json!({"types": ["snapshot"]}));
-    let answer = adapter::read(&list, &Always(|| output(0, "", ""))).unwrap();
+    let answer = adapter::of(&list).read(&Always(|| output(0, "", ""))).unwrap();
     assert_eq!(answer.result, json!({"items": []}));
 }
 
@@ -99,10 +99,10 @@ fn a_host_that_cannot_be_read_again_verifies_nothing() {
         ("scrub", "tank", json!({})),
     ] {
         let op = operation(op, resource, params);
-        let plan = plan(&op, &model).unwrap();
+        let plan = adapter::of(&op).plan(&model).unwrap();
         for (what, broken) in BROKEN {
-            for look in [adapter::verify, adapter::reconcile] {
-                let seen = look(&op, &plan, &Always(*broken));
+            for look in [<dyn Adapter>::verify, <dyn Adapter>::reconcile] {
+                let seen = look(adapter::of(&op), &plan, &Always(*broken));
                 assert_eq!((seen.verified, seen.happened), (false, Happened::CannotTell), "{what} {op:?}");
             }
         }
@@ -113,9 +113,9 @@ fn a_host_that_cannot_be_read_again_verifies_nothing() {
 fn what_is_gone_with_its_pool_is_not_destroyed() {
     let model = Model::after(&["zfs create tank/a", "zfs snapshot tank/a@s"]);
     let op = operation("destroy", "tank/a@s", json!({}));
-    let plan = plan(&op, &model).unwrap();
+    let plan = adapter::of(&op).plan(&model).unwrap();
     model.must("zpool export tank");
-    assert_eq!(adapter::verify(&op, &plan, &model).happened, Happened::CannotTell);
+    assert_eq!(adapter::of(&op).verify(&plan, &model).happened, Happened::CannotTell);
     model.must("zpool import tank");
-    assert_eq!(adapter::verify(&op, &plan, &model).happened, Happened::NotAtAll);
+    assert_eq!(adapter::of(&op).verify(&plan, &model).happened, Happened::NotAtAll);
 }

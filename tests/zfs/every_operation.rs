@@ -1,6 +1,6 @@
 //! Every operation from plan to verification, with nothing but the tools.
 
-use reeve::adapter::{self, Argv, FailureReason, Happened, Host, plan};
+use reeve::adapter::{self, Adapter, Argv, FailureReason, Happened, Host};
 use reeve::operation::Operation;
 use serde_json::{Value, json};
 
@@ -16,13 +16,14 @@ fn through(tools: &Tools, op: &str, resource: &str, params: Value) -> Option<Ope
 }
 
 fn run(tools: &Tools, op: &Operation) -> Option<Operation> {
-    let plan = plan(op, tools).unwrap_or_else(|refusal| panic!("{}: {refusal:?}", op.command_line()));
+    let plan =
+        adapter::of(op).plan(tools).unwrap_or_else(|refusal| panic!("{}: {refusal:?}", op.command_line()));
     assert!(!plan.settled, "{}", op.command_line());
-    let before = adapter::reconcile(op, &plan, tools);
+    let before = adapter::of(op).reconcile(&plan, tools);
     assert_ne!(before.happened, Happened::Wholly, "{} before: {before:?}", op.command_line());
     tools.act(&plan);
-    for look in [adapter::verify, adapter::reconcile] {
-        let after = look(op, &plan, tools);
+    for look in [<dyn Adapter>::verify, <dyn Adapter>::reconcile] {
+        let after = look(adapter::of(op), &plan, tools);
         assert!(after.verified, "{} after: {after:?}", op.command_line());
     }
     plan.undo.map(|offer| offer.operation)
@@ -35,7 +36,7 @@ fn there_and_back(tools: &Tools, op: &str, resource: &str, params: Value) {
 }
 
 fn rule(tools: &Tools, op: &str, resource: &str, params: Value) -> &'static str {
-    plan(&operation(op, resource, params), tools).unwrap_err().rule.as_str()
+    adapter::of(&operation(op, resource, params)).plan(tools).unwrap_err().rule.as_str()
 }
 
 #[test]
@@ -103,7 +104,7 @@ fn every_property_that_reeve_sets_reads_back_as_it_was_set() {
     ] {
         through(&tools, "set", "tank/pr", json!({"property": property, "value": value}));
         let again = operation("set", "tank/pr", json!({"property": property, "value": value}));
-        assert!(plan(&again, &tools).unwrap().settled, "{property}={value} is not seen as set");
+        assert!(adapter::of(&again).plan(&tools).unwrap().settled, "{property}={value} is not seen as set");
     }
     through(&tools, "set", "tank/prvol", json!({"property": "volsize", "value": "32M"}));
     through(&tools, "destroy", "tank/pr", json!({}));
@@ -166,7 +167,9 @@ fn rollback_loses_what_was_shown_and_nothing_else() {
     tools.write("tank/ro", "g");
     through(&tools, "rollback", "tank/ro@new", json!({}));
     assert_eq!(rule(&tools, "rollback", "tank/ro@old", json!({})), "zfs-newer");
-    let shown = plan(&operation("rollback", "tank/ro@old", json!({"destroy_newer": true})), &tools).unwrap();
+    let shown = adapter::of(&operation("rollback", "tank/ro@old", json!({"destroy_newer": true})))
+        .plan(&tools)
+        .unwrap();
     assert!(shown.effects.bytes_freed > Some(150_000), "{:?}", shown.effects);
     through(&tools, "rollback", "tank/ro@old", json!({"destroy_newer": true}));
     through(&tools, "destroy", "tank/ro", json!({"recursive": true}));
@@ -187,7 +190,8 @@ fn reads_are_answered_without_privilege() {
     tools.must("zfs create tank/re");
     tools.must("zfs snapshot tank/re@s");
     tools.write("tank/re", "report");
-    let read = |op, resource, params| adapter::read(&operation(op, resource, params), &tools).unwrap().result;
+    let read =
+        |op, resource, params| adapter::of(&operation(op, resource, params)).read(&tools).unwrap().result;
     let listed = read("list", "tank/re", json!({"types": ["filesystem", "snapshot"]}));
     assert_eq!(listed["items"][0]["name"], json!("tank/re"));
     assert_eq!(listed["items"][1]["type"], json!("snapshot"));
@@ -199,8 +203,8 @@ fn reads_are_answered_without_privilege() {
     );
     assert_eq!(read("pool-status", "tank", json!({}))["state"], json!("ONLINE"));
     let diff = operation("diff", "tank/re@s", json!({}));
-    let printed = tools.act(&plan(&diff, &tools).unwrap());
-    let changes = adapter::interpret(&diff, &printed).unwrap();
+    let printed = tools.act(&adapter::of(&diff).plan(&tools).unwrap());
+    let changes = adapter::of(&diff).interpret(&printed).unwrap();
     assert!(changes.to_string().contains("/tank/re/report"), "{changes}");
     through(&tools, "destroy", "tank/re", json!({"recursive": true}));
 }
@@ -246,7 +250,7 @@ fn why_a_step_fails_is_understood_from_the_tools_own_words() {
         let output = tools.line(line, as_root);
         assert!(!output.status.success(), "{line}");
         let op = operation("destroy", "tank/ex", json!({}));
-        let explained = adapter::explain(&op, output.status.code().unwrap(), &output.stderr);
+        let explained = adapter::of(&op).explain(output.status.code().unwrap(), &output.stderr);
         assert_eq!(explained, reason, "{line}: {}", String::from_utf8_lossy(&output.stderr));
     }
     tools.must("zfs release keep tank/ex@s");

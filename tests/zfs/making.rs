@@ -1,12 +1,12 @@
 //! Making, setting, renaming, keeping, scrubbing.
 
-use reeve::adapter::{Plan, PlanRefusal, Rule, plan};
+use reeve::adapter::{self, Plan, PlanRefusal, Rule};
 use serde_json::{Value, json};
 
 use crate::model::{Model, operation, steps};
 
 fn planned(model: &Model, op: &str, resource: &str, params: Value) -> Result<Plan, PlanRefusal> {
-    plan(&operation(op, resource, params), model)
+    adapter::of(&operation(op, resource, params)).plan(model)
 }
 
 fn rule(result: Result<Plan, PlanRefusal>) -> Rule {
@@ -150,7 +150,7 @@ fn undo_of_what_was_made_puts_the_host_back() {
         let made = planned(&model, op, resource, params).unwrap();
         model.act(&made).unwrap();
         assert!(made.effects.undo.is_some());
-        let undo = plan(&made.undo.unwrap().operation, &model).unwrap();
+        let undo = adapter::of(&made.undo.unwrap().operation).plan(&model).unwrap();
         model.act(&undo).unwrap();
         assert_eq!(model.everything(), before, "{op}");
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use proptest::prelude::*;
-use reeve::adapter::{Action, Plan, plan};
+use reeve::adapter::{self, Action, Plan};
 use reeve::operation::Operation;
 use serde_json::{Value, json};
 
@@ -86,12 +86,12 @@ proptest! {
         acting in prop::collection::vec(addition(), 0..6),
     ) {
         let model = host(&before);
-        let Ok(shown) = plan(&op, &model) else { return Ok(()) };
+        let Ok(shown) = adapter::of(&op).plan(&model) else { return Ok(()) };
         for command in &waiting {
             model.root(command);
         }
         // Just before acting the gate plans again; another digest is asked about anew.
-        let Ok(now) = plan(&op, &model) else { return Ok(()) };
+        let Ok(now) = adapter::of(&op).plan(&model) else { return Ok(()) };
         if now.effects.effects_digest() != shown.effects.effects_digest() {
             return Ok(());
         }
@@ -117,12 +117,12 @@ proptest! {
         op in destructive(),
     ) {
         let model = host(&before);
-        let Ok(plan) = plan(&op, &model) else { return Ok(()) };
+        let Ok(plan) = adapter::of(&op).plan(&model) else { return Ok(()) };
         let there = identities(&model);
         prop_assert_eq!(model.act(&plan), Ok(()));
         let gone: BTreeSet<_> = there.difference(&identities(&model)).cloned().collect();
         prop_assert_eq!(gone, approved(&plan));
-        let seen = reeve::adapter::verify(&op, &plan, &model);
+        let seen = adapter::of(&op).verify(&plan, &model);
         prop_assert!(seen.verified, "{:?}", seen);
     }
 }
@@ -132,7 +132,8 @@ fn the_property_is_put_to_the_test() {
     // Without this, a generator whose every plan is refused would prove nothing.
     let model =
         host(&["zfs create tank/a", "zfs create tank/a/b", "zfs snapshot -r tank/a@s1"].map(str::to_owned));
-    let plan =
-        plan(&operation("destroy", "tank/a", Value::from_iter([("recursive", true)])), &model).unwrap();
+    let plan = adapter::of(&operation("destroy", "tank/a", Value::from_iter([("recursive", true)])))
+        .plan(&model)
+        .unwrap();
     assert_eq!(approved(&plan).len(), 4);
 }

@@ -1,6 +1,6 @@
 //! What verification and reconciliation say of every operation: before it, half way, and after.
 
-use reeve::adapter::{self, Happened, plan};
+use reeve::adapter::{self, Adapter, Happened};
 use serde_json::{Value, json};
 
 use crate::model::{Model, operation};
@@ -45,14 +45,14 @@ fn every_operation_is_seen_to_have_happened_only_after_it() {
     for (op, resource, params) in every_operation() {
         let model = Model::after(START);
         let op = operation(op, resource, params);
-        let plan = plan(&op, &model).unwrap();
-        let before = adapter::reconcile(&op, &plan, &model);
+        let plan = adapter::of(&op).plan(&model).unwrap();
+        let before = adapter::of(&op).reconcile(&plan, &model);
         let expected = if op.name() == "rollback" { Happened::CannotTell } else { Happened::NotAtAll };
         assert_eq!(before.happened, expected, "before {op:?}: {before:?}");
         assert!(before.reason.is_some());
         model.act(&plan).unwrap();
-        for look in [adapter::verify, adapter::reconcile] {
-            let after = look(&op, &plan, &model);
+        for look in [<dyn Adapter>::verify, <dyn Adapter>::reconcile] {
+            let after = look(adapter::of(&op), &plan, &model);
             assert_eq!(after.happened, Happened::Wholly, "after {op:?}: {after:?}");
             assert!(after.verified && after.reason.is_none());
         }
@@ -64,9 +64,9 @@ fn half_of_a_destruction_is_partly() {
     let model = Model::after(START);
     model.must("zfs release keep tank/a@s2");
     let op = operation("destroy", "tank/a", json!({"recursive": true}));
-    let plan = plan(&op, &model).unwrap();
+    let plan = adapter::of(&op).plan(&model).unwrap();
     model.must("zfs destroy tank/a/b@s1");
-    let seen = adapter::reconcile(&op, &plan, &model);
+    let seen = adapter::of(&op).reconcile(&plan, &model);
     assert_eq!(seen.happened, Happened::Partly);
     assert!(seen.reason.unwrap().starts_with("1 of 6 are as planned"));
     assert_eq!(
@@ -80,16 +80,16 @@ fn half_of_a_destruction_is_partly() {
 fn a_thing_of_the_same_name_with_another_guid_is_not_the_one_that_was_there() {
     let model = Model::after(START);
     let op = operation("destroy", "tank/a@s1", json!({}));
-    let destroyed = plan(&op, &model).unwrap();
+    let destroyed = adapter::of(&op).plan(&model).unwrap();
     model.act(&destroyed).unwrap();
     model.must("zfs snapshot tank/a@s1");
-    assert!(adapter::verify(&op, &destroyed, &model).verified);
+    assert!(adapter::of(&op).verify(&destroyed, &model).verified);
 
     let op = operation("rename", "tank/q", json!({"to": "tank/r"}));
-    let renamed = plan(&op, &model).unwrap();
+    let renamed = adapter::of(&op).plan(&model).unwrap();
     model.must("zfs destroy -r tank/q");
     model.must("zfs create tank/r");
-    assert_eq!(adapter::reconcile(&op, &renamed, &model).happened, Happened::CannotTell);
+    assert_eq!(adapter::of(&op).reconcile(&renamed, &model).happened, Happened::CannotTell);
 }
 
 #[test]
@@ -100,8 +100,8 @@ fn success_that_the_host_does_not_show_is_not_verified() {
             continue;
         }
         let model = Model::after(START);
-        let plan = plan(&op, &model).unwrap();
-        assert!(!adapter::verify(&op, &plan, &model).verified, "{op:?}");
+        let plan = adapter::of(&op).plan(&model).unwrap();
+        assert!(!adapter::of(&op).verify(&plan, &model).verified, "{op:?}");
     }
 }
 
@@ -109,10 +109,10 @@ fn success_that_the_host_does_not_show_is_not_verified() {
 fn a_rollback_over_which_someone_took_a_snapshot_is_not_verified() {
     let model = Model::after(START);
     let op = operation("rollback", "tank/q@s", json!({}));
-    let plan = plan(&op, &model).unwrap();
+    let plan = adapter::of(&op).plan(&model).unwrap();
     model.act(&plan).unwrap();
     model.must("zfs snapshot tank/q@late");
-    assert!(!adapter::verify(&op, &plan, &model).verified);
+    assert!(!adapter::of(&op).verify(&plan, &model).verified);
 }
 
 #[test]
@@ -122,10 +122,10 @@ fn a_tree_of_many_is_looked_at_in_few_reads() {
         model.must(&format!("zfs snapshot tank/a@s{number}"));
     }
     let op = operation("destroy", "tank/a", json!({"recursive": true}));
-    let plan = plan(&op, &model).unwrap();
+    let plan = adapter::of(&op).plan(&model).unwrap();
     model.act(&plan).unwrap();
     model.reads();
-    assert!(adapter::verify(&op, &plan, &model).verified);
+    assert!(adapter::of(&op).verify(&plan, &model).verified);
     assert!(model.reads().len() <= 2);
 }
 
@@ -133,7 +133,7 @@ fn a_tree_of_many_is_looked_at_in_few_reads() {
 fn a_stored_plan_is_read_back_the_same() {
     let model = Model::after(START);
     for (op, resource, params) in every_operation() {
-        let plan = plan(&operation(op, resource, params), &model).unwrap();
+        let plan = adapter::of(&operation(op, resource, params)).plan(&model).unwrap();
         let stored = serde_json::to_string(&plan).unwrap();
         assert_eq!(serde_json::from_str::<adapter::Plan>(&stored).unwrap(), plan);
     }

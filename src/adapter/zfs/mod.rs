@@ -22,112 +22,128 @@ mod set;
 
 use serde_json::Value;
 
-use super::{Effects, Garbled, Host, Plan, PlanRefusal, ReadAnswer, Step, Verification};
+use super::{
+    Adapter, Effects, FailureReason, Garbled, Host, Plan, PlanRefusal, ReadAnswer, Step, Verification,
+};
 use crate::operation::zfs::ZfsOperation;
 
-pub(super) use explain::explain;
-pub(super) use observe::{reconcile, verify};
-
-/// Only what destroys for good is done when its object is gone; a rollback or a move into quarantine is not.
-pub(super) fn is_gone(op: &ZfsOperation, refusal: &PlanRefusal) -> bool {
-    let removes = matches!(op, ZfsOperation::Destroy { quarantine: false, .. } | ZfsOperation::Purge { .. });
-    removes && refusal.rule == super::Rule::ZfsNotFound
-}
-
-/// Whether the gate answers it by its own reading.
-pub(super) fn is_plain_read(op: &ZfsOperation) -> bool {
-    match op {
-        ZfsOperation::List { .. } | ZfsOperation::Get { .. } | ZfsOperation::PoolStatus { .. } => true,
-        ZfsOperation::Diff { .. }
-        | ZfsOperation::Snapshot { .. }
-        | ZfsOperation::Create { .. }
-        | ZfsOperation::Clone { .. }
-        | ZfsOperation::Set { .. }
-        | ZfsOperation::Rename { .. }
-        | ZfsOperation::RenameSnapshot { .. }
-        | ZfsOperation::Hold { .. }
-        | ZfsOperation::Release { .. }
-        | ZfsOperation::Bookmark { .. }
-        | ZfsOperation::Scrub { .. }
-        | ZfsOperation::Rollback { .. }
-        | ZfsOperation::Destroy { .. }
-        | ZfsOperation::Purge { .. } => false,
+impl Adapter for ZfsOperation {
+    /// Only what destroys for good is done when its object is gone; a rollback or a move into quarantine is not.
+    fn is_gone(&self, refusal: &PlanRefusal) -> bool {
+        let removes =
+            matches!(self, ZfsOperation::Destroy { quarantine: false, .. } | ZfsOperation::Purge { .. });
+        removes && refusal.rule == super::Rule::ZfsNotFound
     }
-}
 
-/// See [`super::plan`].
-pub(super) fn plan(op: &ZfsOperation, host: &dyn Host) -> Result<Plan, PlanRefusal> {
-    match op {
-        ZfsOperation::List { .. } | ZfsOperation::Get { .. } | ZfsOperation::PoolStatus { .. } => {
-            Ok(Plan { effects: Effects::none(), steps: Vec::<Step>::new(), undo: None, settled: false })
+    fn is_plain_read(&self) -> bool {
+        match self {
+            ZfsOperation::List { .. } | ZfsOperation::Get { .. } | ZfsOperation::PoolStatus { .. } => true,
+            ZfsOperation::Diff { .. }
+            | ZfsOperation::Snapshot { .. }
+            | ZfsOperation::Create { .. }
+            | ZfsOperation::Clone { .. }
+            | ZfsOperation::Set { .. }
+            | ZfsOperation::Rename { .. }
+            | ZfsOperation::RenameSnapshot { .. }
+            | ZfsOperation::Hold { .. }
+            | ZfsOperation::Release { .. }
+            | ZfsOperation::Bookmark { .. }
+            | ZfsOperation::Scrub { .. }
+            | ZfsOperation::Rollback { .. }
+            | ZfsOperation::Destroy { .. }
+            | ZfsOperation::Purge { .. } => false,
         }
-        ZfsOperation::Diff { from, to } => diff::plan(host, from, to.as_ref()),
-        ZfsOperation::Snapshot { dataset, name, recursive } => {
-            make::snapshot(host, dataset, name, *recursive)
-        }
-        ZfsOperation::Create { dataset, size, properties } => make::create(host, dataset, *size, properties),
-        ZfsOperation::Clone { snapshot, target, properties } => {
-            make::clone(host, snapshot, target, properties)
-        }
-        ZfsOperation::Set { dataset, setting } => set::plan(host, dataset, setting),
-        ZfsOperation::Rename { dataset, to } => rename::dataset(host, dataset, to),
-        ZfsOperation::RenameSnapshot { snapshot, to } => rename::snapshot(host, snapshot, to),
-        ZfsOperation::Hold { snapshot, tag } => kept::hold(host, snapshot, tag),
-        ZfsOperation::Release { snapshot, tag } => kept::release(host, snapshot, tag),
-        ZfsOperation::Bookmark { snapshot, name } => kept::bookmark(host, snapshot, name),
-        ZfsOperation::Scrub { pool, action } => pool::scrub(host, pool, *action),
-        ZfsOperation::Rollback { snapshot, destroy_newer } => rollback::plan(host, snapshot, *destroy_newer),
-        ZfsOperation::Destroy { target, recursive, clones, quarantine } => match quarantine {
-            true => quarantine::plan(host, target),
-            false => destroy::plan(host, target, destroy::Reach { below: *recursive, clones: *clones }),
-        },
-        ZfsOperation::Purge { dataset } => destroy::purge(host, dataset),
     }
-}
 
-/// See [`super::read`].
-pub(super) fn read(op: &ZfsOperation, host: &dyn Host) -> Result<ReadAnswer, PlanRefusal> {
-    match op {
-        ZfsOperation::List { dataset, recursive, types } => answer::list(host, dataset, *recursive, types),
-        ZfsOperation::Get { target, properties } => answer::get(host, target, properties),
-        ZfsOperation::PoolStatus { pool } => pool::answer(host, pool),
-        ZfsOperation::Diff { .. }
-        | ZfsOperation::Snapshot { .. }
-        | ZfsOperation::Create { .. }
-        | ZfsOperation::Clone { .. }
-        | ZfsOperation::Set { .. }
-        | ZfsOperation::Rename { .. }
-        | ZfsOperation::RenameSnapshot { .. }
-        | ZfsOperation::Hold { .. }
-        | ZfsOperation::Release { .. }
-        | ZfsOperation::Bookmark { .. }
-        | ZfsOperation::Scrub { .. }
-        | ZfsOperation::Rollback { .. }
-        | ZfsOperation::Destroy { .. }
-        | ZfsOperation::Purge { .. } => Err(reader::unreadable("this operation needs a grant")),
+    fn plan(&self, host: &dyn Host) -> Result<Plan, PlanRefusal> {
+        match self {
+            ZfsOperation::List { .. } | ZfsOperation::Get { .. } | ZfsOperation::PoolStatus { .. } => {
+                Ok(Plan { effects: Effects::none(), steps: Vec::<Step>::new(), undo: None, settled: false })
+            }
+            ZfsOperation::Diff { from, to } => diff::plan(host, from, to.as_ref()),
+            ZfsOperation::Snapshot { dataset, name, recursive } => {
+                make::snapshot(host, dataset, name, *recursive)
+            }
+            ZfsOperation::Create { dataset, size, properties } => {
+                make::create(host, dataset, *size, properties)
+            }
+            ZfsOperation::Clone { snapshot, target, properties } => {
+                make::clone(host, snapshot, target, properties)
+            }
+            ZfsOperation::Set { dataset, setting } => set::plan(host, dataset, setting),
+            ZfsOperation::Rename { dataset, to } => rename::dataset(host, dataset, to),
+            ZfsOperation::RenameSnapshot { snapshot, to } => rename::snapshot(host, snapshot, to),
+            ZfsOperation::Hold { snapshot, tag } => kept::hold(host, snapshot, tag),
+            ZfsOperation::Release { snapshot, tag } => kept::release(host, snapshot, tag),
+            ZfsOperation::Bookmark { snapshot, name } => kept::bookmark(host, snapshot, name),
+            ZfsOperation::Scrub { pool, action } => pool::scrub(host, pool, *action),
+            ZfsOperation::Rollback { snapshot, destroy_newer } => {
+                rollback::plan(host, snapshot, *destroy_newer)
+            }
+            ZfsOperation::Destroy { target, recursive, clones, quarantine } => match quarantine {
+                true => quarantine::plan(host, target),
+                false => destroy::plan(host, target, destroy::Reach { below: *recursive, clones: *clones }),
+            },
+            ZfsOperation::Purge { dataset } => destroy::purge(host, dataset),
+        }
     }
-}
 
-/// See [`super::interpret`].
-pub(super) fn interpret(op: &ZfsOperation, stdout: &[u8]) -> Result<Value, Garbled> {
-    match op {
-        ZfsOperation::Diff { .. } => diff::interpret(stdout),
-        ZfsOperation::List { .. }
-        | ZfsOperation::Get { .. }
-        | ZfsOperation::PoolStatus { .. }
-        | ZfsOperation::Snapshot { .. }
-        | ZfsOperation::Create { .. }
-        | ZfsOperation::Clone { .. }
-        | ZfsOperation::Set { .. }
-        | ZfsOperation::Rename { .. }
-        | ZfsOperation::RenameSnapshot { .. }
-        | ZfsOperation::Hold { .. }
-        | ZfsOperation::Release { .. }
-        | ZfsOperation::Bookmark { .. }
-        | ZfsOperation::Scrub { .. }
-        | ZfsOperation::Rollback { .. }
-        | ZfsOperation::Destroy { .. }
-        | ZfsOperation::Purge { .. } => Ok(Value::Null),
+    fn read(&self, host: &dyn Host) -> Result<ReadAnswer, PlanRefusal> {
+        match self {
+            ZfsOperation::List { dataset, recursive, types } => {
+                answer::list(host, dataset, *recursive, types)
+            }
+            ZfsOperation::Get { target, properties } => answer::get(host, target, properties),
+            ZfsOperation::PoolStatus { pool } => pool::answer(host, pool),
+            ZfsOperation::Diff { .. }
+            | ZfsOperation::Snapshot { .. }
+            | ZfsOperation::Create { .. }
+            | ZfsOperation::Clone { .. }
+            | ZfsOperation::Set { .. }
+            | ZfsOperation::Rename { .. }
+            | ZfsOperation::RenameSnapshot { .. }
+            | ZfsOperation::Hold { .. }
+            | ZfsOperation::Release { .. }
+            | ZfsOperation::Bookmark { .. }
+            | ZfsOperation::Scrub { .. }
+            | ZfsOperation::Rollback { .. }
+            | ZfsOperation::Destroy { .. }
+            | ZfsOperation::Purge { .. } => Err(reader::unreadable("this operation needs a grant")),
+        }
+    }
+
+    fn interpret(&self, stdout: &[u8]) -> Result<Value, Garbled> {
+        match self {
+            ZfsOperation::Diff { .. } => diff::interpret(stdout),
+            ZfsOperation::List { .. }
+            | ZfsOperation::Get { .. }
+            | ZfsOperation::PoolStatus { .. }
+            | ZfsOperation::Snapshot { .. }
+            | ZfsOperation::Create { .. }
+            | ZfsOperation::Clone { .. }
+            | ZfsOperation::Set { .. }
+            | ZfsOperation::Rename { .. }
+            | ZfsOperation::RenameSnapshot { .. }
+            | ZfsOperation::Hold { .. }
+            | ZfsOperation::Release { .. }
+            | ZfsOperation::Bookmark { .. }
+            | ZfsOperation::Scrub { .. }
+            | ZfsOperation::Rollback { .. }
+            | ZfsOperation::Destroy { .. }
+            | ZfsOperation::Purge { .. } => Ok(Value::Null),
+        }
+    }
+
+    fn verify(&self, plan: &Plan, host: &dyn Host) -> Verification {
+        observe::verify(self, plan, host)
+    }
+
+    fn reconcile(&self, plan: &Plan, host: &dyn Host) -> Verification {
+        observe::reconcile(self, plan, host)
+    }
+
+    fn explain(&self, exit_code: i32, stderr: &[u8]) -> FailureReason {
+        explain::explain(exit_code, stderr)
     }
 }
 

@@ -45,7 +45,7 @@ fn name(entry: &Entry) -> String {
 
 /// Any of the catalogue's operations, or the positional form.
 fn operation() -> Value {
-    let named = catalogue().iter().map(|entry| reference(&name(entry)));
+    let named = catalogue().map(|entry| reference(&name(entry)));
     let all: Vec<Value> = named.chain([reference("Positional")]).collect();
     json!({"oneOf": all})
 }
@@ -69,7 +69,7 @@ fn of_entry(entry: &Entry) -> Value {
 }
 
 fn positional() -> Value {
-    let kinds: std::collections::BTreeSet<&str> = catalogue().iter().map(|entry| entry.kind).collect();
+    let kinds: std::collections::BTreeSet<&str> = catalogue().map(|entry| entry.kind).collect();
     let args = json!({
         "type": "array", "minItems": 1,
         "description": "the operation's name, and its parameters in the catalogue's order",

@@ -3,7 +3,6 @@
 use clap::Args;
 use serde_json::Value;
 
-use super::parameters::placeholder;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::remote::{Client, ConnectionArgs};
 use crate::cli::screen::{Screen, Tone, harmless, paint};
@@ -101,7 +100,7 @@ fn one(screen: Screen, entry: &Value) -> Result<Exit, Failure> {
 
 /// What a value looks like, where this program knows the parameter too.
 fn example(kind: &str, op: &str, name: &str) -> String {
-    let entry = catalogue().iter().find(|entry| entry.kind == kind && entry.op == op);
+    let entry = catalogue().find(|entry| entry.kind == kind && entry.op == op);
     let field = entry.and_then(|entry| entry.fields.iter().find(|field| field.name == name));
-    field.map_or_else(|| "VALUE".to_owned(), |field| placeholder(field.shape))
+    field.map_or_else(|| "VALUE".to_owned(), |field| field.shape.placeholder())
 }

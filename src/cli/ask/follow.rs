@@ -21,8 +21,8 @@ const BETWEEN: Duration = Duration::from_secs(2);
 /// Follow an operation until it is over
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Each change of state is a line, and the outcome comes last. With --json each is an envelope on a
-line of its own. Leaving with Ctrl-C changes nothing about the operation.
+Each change of state is a line, what its tools print comes in between, and the outcome comes last.
+With --json each is a document on a line of its own. Leaving with Ctrl-C changes nothing about the operation.
 
 Example:
   reeve watch op_01JD3VKQ2T9F6M8R4B7WXY5ZAC")]
@@ -112,6 +112,10 @@ pub(super) async fn watch(args: &WatchArgs, screen: Screen) -> Result<Exit, Fail
             let document: Value = serde_json::from_str(&event.data)
                 .map_err(|error| crate::cli::remote::not_understood(&error))?;
             last_id = event.id.or(last_id);
+            if event.name.as_deref() == Some("output") {
+                show::output(screen, &document)?;
+                continue;
+            }
             if let Some(exit) = show::event(screen, &document)? {
                 return Ok(exit);
             }

@@ -15,7 +15,7 @@ pub(super) use follow::WatchArgs;
 pub(super) use look::{CancelArgs, HealthArgs, ListArgs, PendingArgs, StatusArgs};
 pub(super) use parameters::operation;
 pub(super) use show::approvals;
-pub(super) use submit::{OpArgs, PlanArgs};
+pub(super) use submit::{OpArgs, PlanArgs, UndoArgs};
 
 use std::sync::Arc;
 
@@ -28,6 +28,7 @@ use crate::sys::clock::Clock;
 pub(super) enum Question<'a> {
     Op(&'a OpArgs),
     Plan(&'a PlanArgs),
+    Undo(&'a UndoArgs),
     Ops(&'a OpsArgs),
     Status(&'a StatusArgs),
     Watch(&'a WatchArgs),
@@ -47,6 +48,7 @@ pub(super) fn run(question: &Question<'_>, screen: Screen, clock: Arc<dyn Clock>
         match question {
             Question::Op(args) => submit::op(args, screen, clock.as_ref()).await,
             Question::Plan(args) => submit::plan(args, screen).await,
+            Question::Undo(args) => submit::undo(args, screen, clock.as_ref()).await,
             Question::Ops(args) => catalogue::ops(args, screen).await,
             Question::Status(args) => look::status(args, screen).await,
             Question::Watch(args) => follow::watch(args, screen).await,

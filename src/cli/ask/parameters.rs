@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use crate::cli::exit::{Exit, Failure};
 use crate::config::did_you_mean;
-use crate::operation::{Entry, Field, Invalid, Operation, Shape, catalogue};
+use crate::operation::{Entry, Field, Form, Invalid, Operation, catalogue};
 
 /// The operation that the words on the command line stand for.
 pub(in crate::cli) fn operation(
@@ -21,9 +21,9 @@ pub(in crate::cli) fn operation(
 
 fn entry(kind: &str, op: &str) -> Result<&'static Entry, Failure> {
     let usage = |message: String| Failure::new(Exit::Usage, message).hint("`reeve ops` lists what there is");
-    let of_kind: Vec<&Entry> = catalogue().iter().filter(|entry| entry.kind == kind).collect();
+    let of_kind: Vec<&Entry> = catalogue().filter(|entry| entry.kind == kind).collect();
     if of_kind.is_empty() {
-        let known = catalogue().iter().map(|entry| entry.kind);
+        let known = catalogue().map(|entry| entry.kind);
         return Err(usage(format!("there is no kind {kind:?}{}", did_you_mean(kind, known))));
     }
     of_kind.iter().find(|entry| entry.op == op).copied().ok_or_else(|| {
@@ -47,29 +47,10 @@ fn wrong(entry: &Entry, invalid: &Invalid) -> Failure {
 fn usage_of(entry: &Entry) -> String {
     let mut line = format!("reeve op {} {} RESOURCE", entry.kind, entry.op);
     for field in entry.fields {
-        let given = format!("--param {}={}", field.name, placeholder(field.shape));
+        let given = format!("--param {}={}", field.name, field.shape.placeholder());
         line.push_str(&if field.required { format!(" {given}") } else { format!(" [{given}]") });
     }
     line
-}
-
-/// What stands for a value of this shape in help.
-pub(super) fn placeholder(shape: Shape) -> String {
-    match shape {
-        Shape::Pool => "POOL".to_owned(),
-        Shape::Dataset | Shape::DatasetOrSnapshot | Shape::Quarantined => "DATASET".to_owned(),
-        Shape::Snapshot => "DATASET@NAME".to_owned(),
-        Shape::Target | Shape::Short | Shape::NewName => "NAME".to_owned(),
-        Shape::Tag => "TAG".to_owned(),
-        Shape::Switch => "true".to_owned(),
-        Shape::Size => "10G".to_owned(),
-        Shape::Words(words) => words.join("|"),
-        Shape::ListOf(words) => words.join(","),
-        Shape::PropertyNames => "NAME,NAME".to_owned(),
-        Shape::Settings => "'{\"NAME\":\"VALUE\"}'".to_owned(),
-        Shape::Property => "NAME".to_owned(),
-        Shape::Value => "VALUE".to_owned(),
-    }
 }
 
 fn typed(entry: &Entry, params: &[String]) -> Result<Map<String, Value>, Failure> {
@@ -94,7 +75,7 @@ fn typed(entry: &Entry, params: &[String]) -> Result<Map<String, Value>, Failure
         match member {
             Some(member) => {
                 let object = map.entry(name).or_insert_with(|| json!({}));
-                let object = object.as_object_mut().filter(|_| field.shape == Shape::Settings);
+                let object = object.as_object_mut().filter(|_| field.shape.form() == Form::Object);
                 let object = object.ok_or_else(|| mistyped(field, text))?;
                 if object.insert(member.to_owned(), json!(text)).is_some() {
                     return Err(repeated());
@@ -102,7 +83,7 @@ fn typed(entry: &Entry, params: &[String]) -> Result<Map<String, Value>, Failure
             }
             None if map.contains_key(name) => return Err(repeated()),
             None => {
-                let value = value(field.shape, text).ok_or_else(|| mistyped(field, text))?;
+                let value = value(field.shape.form(), text).ok_or_else(|| mistyped(field, text))?;
                 map.insert(name.to_owned(), value);
             }
         }
@@ -115,52 +96,30 @@ fn param_name(name: &str, member: Option<&str>) -> String {
 }
 
 fn mistyped(field: &Field, text: &str) -> Failure {
-    let want = match field.shape {
-        Shape::Switch => "true or false",
-        Shape::Size => "bytes, as 1073741824 or 10G",
-        Shape::ListOf(_) | Shape::PropertyNames => "words with commas between",
-        Shape::Settings => "an object as {\"quota\":\"10G\"}, or --param NAME.PROPERTY=VALUE for each",
-        Shape::Pool
-        | Shape::Dataset
-        | Shape::Snapshot
-        | Shape::Target
-        | Shape::DatasetOrSnapshot
-        | Shape::Quarantined
-        | Shape::Short
-        | Shape::NewName
-        | Shape::Tag
-        | Shape::Words(_)
-        | Shape::Property
-        | Shape::Value => "text",
+    let want = match field.shape.form() {
+        Form::Text => "text",
+        Form::Switch => "true or false",
+        Form::Number => "a number",
+        Form::Size => "bytes, as 1073741824 or 10G",
+        Form::List => "words with commas between",
+        Form::Object => "an object as {\"quota\":\"10G\"}, or --param NAME.PROPERTY=VALUE for each",
     };
     Failure::new(Exit::Usage, format!("--param {}={text:?} is not right: want {want}", field.name))
 }
 
-fn value(shape: Shape, text: &str) -> Option<Value> {
-    match shape {
-        Shape::Switch => match text {
+fn value(form: Form, text: &str) -> Option<Value> {
+    match form {
+        Form::Text => Some(json!(text)),
+        Form::Switch => match text {
             "true" => Some(json!(true)),
             "false" => Some(json!(false)),
             _other => None,
         },
-        Shape::Size => size(text).map(|bytes| json!(bytes)),
-        Shape::ListOf(_) | Shape::PropertyNames if text.starts_with('[') => {
-            serde_json::from_str(text).ok().filter(Value::is_array)
-        }
-        Shape::ListOf(_) | Shape::PropertyNames => Some(text.split(',').map(str::trim).collect()),
-        Shape::Settings => serde_json::from_str(text).ok().filter(Value::is_object),
-        Shape::Pool
-        | Shape::Dataset
-        | Shape::Snapshot
-        | Shape::Target
-        | Shape::DatasetOrSnapshot
-        | Shape::Quarantined
-        | Shape::Short
-        | Shape::NewName
-        | Shape::Tag
-        | Shape::Words(_)
-        | Shape::Property
-        | Shape::Value => Some(json!(text)),
+        Form::Number => text.parse::<u64>().ok().map(|number| json!(number)),
+        Form::Size => size(text).map(|bytes| json!(bytes)),
+        Form::List if text.starts_with('[') => serde_json::from_str(text).ok().filter(Value::is_array),
+        Form::List => Some(text.split(',').map(str::trim).collect()),
+        Form::Object => serde_json::from_str(text).ok().filter(Value::is_object),
     }
 }
 

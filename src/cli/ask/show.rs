@@ -204,6 +204,19 @@ pub(super) fn waiting(screen: Screen, envelope: &Envelope) -> Result<(), Failure
     Ok(())
 }
 
+/// One entry of what an operation's tools print: its text, or all of it where it has none.
+pub(super) fn output(screen: Screen, entry: &Value) -> Result<(), Failure> {
+    if screen.is_json() {
+        return screen.compact(entry);
+    }
+    let line = match (entry.get("text"), entry.get("missing")) {
+        (Some(Value::String(text)), _) => harmless(text),
+        (_, Some(missing)) => paint(&format!("… {missing} entries are not kept any more"), Tone::Faint),
+        (_, None) => harmless(&entry.to_string()),
+    };
+    screen.line(&format!("  {line}"))
+}
+
 /// Prints a change of state; the exit code when nothing follows.
 pub(super) fn event(screen: Screen, document: &Value) -> Result<Option<Exit>, Failure> {
     let state = read(document)?;

@@ -1,4 +1,4 @@
-//! `reeve op` and `reeve plan`: the same words, done or only looked at.
+//! `reeve op`, `reeve plan` and `reeve undo`: the same words, done, only looked at, or taken back.
 
 use clap::Args;
 use http::{HeaderMap, HeaderValue};
@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::{follow, parameters, show};
 use crate::cli::exit::{Exit, Failure};
-use crate::cli::remote::{Client, ConnectionArgs};
+use crate::cli::remote::{Client, ConnectionArgs, Reply, Target};
 use crate::cli::screen::Screen;
 use crate::gate::protocol::Envelope;
 use crate::sys::clock::Clock;
@@ -37,6 +37,27 @@ pub(in crate::cli) struct OpArgs {
     connection: ConnectionArgs,
 }
 
+/// Take back what an operation did, as its outcome says how
+#[derive(Debug, Args)]
+#[command(after_help = "\
+It asks for the operation that the outcome names under `undo`; rules and people decide on it as on
+any other.
+
+Example:
+  reeve undo op_01JD3VKQ2T9F6M8R4B7WXY5ZAC --wait")]
+pub(in crate::cli) struct UndoArgs {
+    /// The id of the operation that is to be taken back
+    id: String,
+    /// Why, for the people who are asked and for the audit log
+    #[arg(long, value_name = "TEXT")]
+    reason: Option<String>,
+    /// Wait until it is over, or for that many seconds
+    #[arg(long, value_name = "SECONDS", num_args = 0..=1, require_equals = true)]
+    wait: Option<Option<u64>>,
+    #[command(flatten)]
+    connection: ConnectionArgs,
+}
+
 /// Say what would be decided and what would happen; nothing runs and nobody is asked
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -54,7 +75,7 @@ pub(in crate::cli) struct PlanArgs {
 
 #[derive(Debug, Args)]
 struct WhatArgs {
-    /// What kind of thing: zfs
+    /// What kind of thing: zfs, systemd, pct, git, ansible
     kind: String,
     /// What to do: list, snapshot, destroy, … (`reeve ops` lists them)
     op: String,
@@ -105,14 +126,45 @@ pub(super) async fn op(args: &OpArgs, screen: Screen, clock: &dyn Clock) -> Resu
     let target = args.connection.target()?;
     let mut client = Client::connect(&target).await?;
     let reply = client.post("/host/op", &body, headers).await?;
+    outcome((client, &target), &reply, args.wait, (screen, clock)).await
+}
+
+/// Asks for what takes an operation back, as its outcome says.
+pub(super) async fn undo(args: &UndoArgs, screen: Screen, clock: &dyn Clock) -> Result<Exit, Failure> {
+    let target = args.connection.target()?;
+    let mut client = Client::connect(&target).await?;
+    let done: Envelope = client.get(&format!("/host/op/{}", args.id)).await?.read()?;
+    let Some(undo) = done.undo else {
+        let why = match done.is_final {
+            true => "nothing takes it back",
+            false => "it is not over yet, so there is nothing to take back",
+        };
+        return Err(Failure::new(Exit::Failed, format!("{} is {}: {why}", args.id, done.state.as_str())));
+    };
+    let mut body = undo.op;
+    if let Some(map) = body.as_object_mut() {
+        let reason = args.reason.clone().unwrap_or_else(|| format!("takes {} back", args.id));
+        map.insert("reason".to_owned(), json!(reason));
+    }
+    let reply = client.post("/host/op", &body, HeaderMap::new()).await?;
+    outcome((client, &target), &reply, args.wait, (screen, clock)).await
+}
+
+/// Shows what was answered, after the end when that is waited for.
+async fn outcome(
+    (client, target): (Client, &Target),
+    reply: &Reply,
+    wait: Option<Option<u64>>,
+    (screen, clock): (Screen, &dyn Clock),
+) -> Result<Exit, Failure> {
     let envelope: Envelope = reply.read()?;
     let mut document = reply.json()?;
-    if let Some(limit) = args.wait
+    if let Some(limit) = wait
         && !envelope.is_final
     {
         show::waiting(screen, &envelope)?;
         document =
-            follow::until_final(client, &target, &envelope.id, follow::Patience::new(limit, clock)).await?;
+            follow::until_final(client, target, &envelope.id, follow::Patience::new(limit, clock)).await?;
     }
     show::answer(screen, &document)
 }

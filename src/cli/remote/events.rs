@@ -1,4 +1,4 @@
-//! Server-sent events, as far as hosts send them: `id` and `data`, with comments between.
+//! Server-sent events, as far as hosts send them: `id`, `event` and `data`, with comments between.
 
 /// The longest event; an envelope with a long listing is shorter by far.
 const LONGEST: usize = 8 << 20;
@@ -8,6 +8,8 @@ const LONGEST: usize = 8 << 20;
 pub(in crate::cli) struct Event {
     /// What `Last-Event-ID` is to be when the stream is taken up again.
     pub(in crate::cli) id: Option<String>,
+    /// What kind of event it is.
+    pub(in crate::cli) name: Option<String>,
     /// What happened.
     pub(in crate::cli) data: String,
 }
@@ -50,6 +52,7 @@ impl Parser {
         let value = value.strip_prefix(' ').unwrap_or(value);
         match field {
             "id" => self.event.id = Some(value.to_owned()),
+            "event" => self.event.name = Some(value.to_owned()),
             "data" if self.event.data.is_empty() => self.event.data = value.to_owned(),
             "data" => self.event.data.extend(["\n", value]),
             // Comments, and fields that say nothing to us.
@@ -68,8 +71,8 @@ mod tests {
         let stream =
             b": still here\n\nid: 3\nevent: state\ndata: {\"a\":1}\n\r\ndata: x\ndata: y\n\nid: 4\ndata: cut";
         let wanted = [
-            Event { id: Some("3".to_owned()), data: "{\"a\":1}".to_owned() },
-            Event { id: None, data: "x\ny".to_owned() },
+            Event { id: Some("3".to_owned()), name: Some("state".to_owned()), data: "{\"a\":1}".to_owned() },
+            Event { id: None, name: None, data: "x\ny".to_owned() },
         ];
         for size in 1..stream.len() {
             let mut parser = Parser::default();

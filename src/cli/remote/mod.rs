@@ -7,5 +7,5 @@ mod profile;
 mod tls;
 mod trouble;
 
-pub(super) use client::{Client, not_understood};
+pub(super) use client::{Client, Reply, not_understood};
 pub(super) use profile::{ConnectionArgs, Target};

@@ -1,14 +1,14 @@
 //! The operations on ZFS.
 
+mod catalogue;
 mod names;
 mod parse;
 mod property;
 mod show;
 
+pub(super) use catalogue::CATALOGUE;
 pub use names::{BookmarkName, DatasetName, HoldTag, PoolName, QUARANTINE, ShortName, SnapshotName, Target};
 pub use property::{PropertyName, Setting, settable};
-
-use super::Effect;
 
 /// What can be done to ZFS, with everything that it needs.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -164,50 +164,6 @@ pub enum ScrubAction {
     Pause,
     /// Stop for good.
     Stop,
-}
-
-impl ZfsOperation {
-    /// The name in requests, rules and the catalogue.
-    pub fn name(&self) -> &'static str {
-        match self {
-            Self::List { .. } => "list",
-            Self::Get { .. } => "get",
-            Self::Diff { .. } => "diff",
-            Self::PoolStatus { .. } => "pool-status",
-            Self::Snapshot { .. } => "snapshot",
-            Self::Create { .. } => "create",
-            Self::Clone { .. } => "clone",
-            Self::Set { .. } => "set",
-            Self::Rename { .. } | Self::RenameSnapshot { .. } => "rename",
-            Self::Hold { .. } => "hold",
-            Self::Release { .. } => "release",
-            Self::Bookmark { .. } => "bookmark",
-            Self::Scrub { .. } => "scrub",
-            Self::Rollback { .. } => "rollback",
-            Self::Destroy { .. } => "destroy",
-            Self::Purge { .. } => "purge",
-        }
-    }
-
-    /// What it can do to the host.
-    pub fn effect(&self) -> Effect {
-        match self {
-            Self::List { .. } | Self::Get { .. } | Self::Diff { .. } | Self::PoolStatus { .. } => {
-                Effect::Read
-            }
-            Self::Snapshot { .. }
-            | Self::Create { .. }
-            | Self::Clone { .. }
-            | Self::Set { .. }
-            | Self::Rename { .. }
-            | Self::RenameSnapshot { .. }
-            | Self::Hold { .. }
-            | Self::Release { .. }
-            | Self::Bookmark { .. }
-            | Self::Scrub { .. } => Effect::Change,
-            Self::Rollback { .. } | Self::Destroy { .. } | Self::Purge { .. } => Effect::Destroy,
-        }
-    }
 }
 
 impl ListedType {

@@ -1,6 +1,6 @@
 //! A ZFS operation from its JSON: every field typed, none left over.
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::{DatasetName, ListedType, PropertyName, QUARANTINE, ScrubAction, Setting, Target, ZfsOperation};
 use crate::operation::{Invalid, fields::Fields};
@@ -15,15 +15,8 @@ impl ZfsOperation {
     pub(in crate::operation) fn from_parts(
         op: &str,
         resource: &str,
-        params: Map<String, Value>,
+        params: &mut Fields,
     ) -> Result<Self, Invalid> {
-        let mut params = Fields::within("/params", params);
-        let operation = Self::with_params(op, resource, &mut params)?;
-        params.finish()?;
-        Ok(operation)
-    }
-
-    fn with_params(op: &str, resource: &str, params: &mut Fields) -> Result<Self, Invalid> {
         Ok(match op {
             "list" => Self::List {
                 dataset: named(resource)?,

@@ -3,10 +3,54 @@
 use serde_json::{Map, Value, json};
 
 use super::{Setting, ZfsOperation};
+use crate::operation::{Effect, Realm, Touched, Typed, given};
 
-impl ZfsOperation {
-    /// What it acts on.
-    pub fn resource(&self) -> String {
+impl Typed for ZfsOperation {
+    fn kind(&self) -> &'static str {
+        "zfs"
+    }
+
+    fn name(&self) -> &'static str {
+        match self {
+            Self::List { .. } => "list",
+            Self::Get { .. } => "get",
+            Self::Diff { .. } => "diff",
+            Self::PoolStatus { .. } => "pool-status",
+            Self::Snapshot { .. } => "snapshot",
+            Self::Create { .. } => "create",
+            Self::Clone { .. } => "clone",
+            Self::Set { .. } => "set",
+            Self::Rename { .. } | Self::RenameSnapshot { .. } => "rename",
+            Self::Hold { .. } => "hold",
+            Self::Release { .. } => "release",
+            Self::Bookmark { .. } => "bookmark",
+            Self::Scrub { .. } => "scrub",
+            Self::Rollback { .. } => "rollback",
+            Self::Destroy { .. } => "destroy",
+            Self::Purge { .. } => "purge",
+        }
+    }
+
+    fn effect(&self) -> Effect {
+        match self {
+            Self::List { .. } | Self::Get { .. } | Self::Diff { .. } | Self::PoolStatus { .. } => {
+                Effect::Read
+            }
+            Self::Snapshot { .. }
+            | Self::Create { .. }
+            | Self::Clone { .. }
+            | Self::Set { .. }
+            | Self::Rename { .. }
+            | Self::RenameSnapshot { .. }
+            | Self::Hold { .. }
+            | Self::Release { .. }
+            | Self::Bookmark { .. }
+            | Self::Scrub { .. } => Effect::Change,
+            Self::Rollback { .. } | Self::Destroy { .. } | Self::Purge { .. } => Effect::Destroy,
+        }
+    }
+
+    fn resource(&self) -> String {
         match self {
             Self::List { dataset, .. }
             | Self::Snapshot { dataset, .. }
@@ -27,16 +71,17 @@ impl ZfsOperation {
     }
 
     /// The resource, and the second dataset of operations that have one.
-    pub fn touched(&self) -> Vec<String> {
-        let mut names = vec![self.resource()];
+    fn touched(&self) -> Vec<Touched> {
+        let on_pool = matches!(self, Self::PoolStatus { .. } | Self::Scrub { .. });
+        let realm = if on_pool { Realm::Pool } else { Realm::Dataset };
+        let mut names = vec![Touched::new(realm, self.resource())];
         if let Self::Clone { target: second, .. } | Self::Rename { to: second, .. } = self {
-            names.push(second.to_string());
+            names.push(Touched::new(Realm::Dataset, second.as_str()));
         }
         names
     }
 
-    /// The parameters that differ from their defaults, as `parse` reads them.
-    pub fn params(&self) -> Map<String, Value> {
+    fn params(&self) -> Map<String, Value> {
         let pairs: Vec<(&str, Value)> = match self {
             Self::List { recursive, types, .. } => {
                 let types: Vec<_> = types.iter().map(|listed| listed.as_str()).collect();
@@ -69,30 +114,13 @@ impl ZfsOperation {
                 ("quarantine", json!(quarantine)),
             ],
         };
-        pairs
-            .into_iter()
-            .filter(|(_, value)| !is_default(value))
-            .map(|(name, value)| (name.to_owned(), value))
-            .collect()
+        given(pairs)
     }
 
-    /// One line to read, with the parameters in words: `zfs destroy tank/vm (recursive)`.
-    pub fn command_line(&self) -> String {
-        let mut line = format!("zfs {} {}", self.name(), self.resource());
-        let mut switches = Vec::new();
-        for (name, value) in self.params() {
-            match value {
-                Value::Bool(_) => switches.push(name),
-                Value::String(text) => line.push_str(&format!(" {name}={text}")),
-                other @ (Value::Null | Value::Number(_) | Value::Array(_) | Value::Object(_)) => {
-                    line.push_str(&format!(" {name}={other}"));
-                }
-            }
-        }
-        if !switches.is_empty() {
-            line.push_str(&format!(" ({})", switches.join(", ")));
-        }
-        line
+    /// Its pool.
+    fn place(&self) -> String {
+        let resource = self.resource();
+        format!("zfs {}", resource.split(['/', '@', '#']).next().unwrap_or_default())
     }
 }
 
@@ -102,13 +130,4 @@ fn settings(properties: &[Setting]) -> Value {
         .map(|setting| (setting.name().to_owned(), json!(setting.value())))
         .collect::<Map<_, _>>()
         .into()
-}
-
-fn is_default(value: &Value) -> bool {
-    match value {
-        Value::Null | Value::Bool(false) => true,
-        Value::Array(items) => items.is_empty(),
-        Value::Object(map) => map.is_empty(),
-        Value::Bool(true) | Value::Number(_) | Value::String(_) => false,
-    }
 }

@@ -2,8 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::operation::Operation;
-use crate::operation::zfs::{DatasetName, PoolName, Target, ZfsOperation};
+use crate::operation::{Granted, Operation, Touched};
 use crate::policy::Verdict;
 
 use super::Refusal;
@@ -12,8 +11,7 @@ use super::Refusal;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Entry {
     pub(super) operations: BTreeSet<String>,
-    pub(super) datasets: Vec<DatasetName>,
-    pub(super) pools: Vec<PoolName>,
+    pub(super) granted: Vec<Granted>,
     pub(super) recursive: bool,
     pub(super) max_objects: Option<u64>,
     pub(super) max_bytes: Option<u64>,
@@ -28,27 +26,17 @@ impl Entry {
 
     /// Whether every name in the operation lies inside.
     pub(super) fn reaches(&self, operation: &Operation) -> bool {
-        let is_inside = match operation {
-            Operation::Zfs(ZfsOperation::PoolStatus { .. } | ZfsOperation::Scrub { .. }) => Self::has_pool,
-            Operation::Zfs(_) => Self::has_dataset_of,
-        };
-        operation.touched().iter().all(|name| is_inside(self, name))
+        operation.touched().iter().all(|touched| self.grants(touched))
+    }
+
+    fn grants(&self, touched: &Touched) -> bool {
+        self.granted.iter().any(|granted| granted.realm() == touched.realm && granted.covers(&touched.name))
     }
 
     /// Whether the entry goes as far as the operation's parameters.
     pub(super) fn bounds(&self, operation: &Operation) -> bool {
         let wants_recursion = operation.params().get("recursive").is_some_and(|value| value == true);
         self.recursive || !wants_recursion
-    }
-
-    fn has_pool(&self, name: &str) -> bool {
-        self.pools.iter().any(|pool| pool.as_str() == name)
-    }
-
-    fn has_dataset_of(&self, name: &str) -> bool {
-        let Ok(target) = Target::try_from(name.to_owned()) else { return false };
-        let dataset = target.dataset();
-        self.datasets.iter().any(|granted| dataset.is_within(granted))
     }
 }
 
@@ -127,7 +115,7 @@ impl ContractGrant {
     /// Names the first that does not.
     pub fn check_names<'a>(&self, names: impl IntoIterator<Item = &'a str>) -> Result<(), Refusal> {
         let outside = names.into_iter().find(|name| {
-            !self.entries.iter().any(|entry| entry.has_dataset_of(name) || entry.has_pool(name))
+            !self.entries.iter().any(|entry| entry.granted.iter().any(|granted| granted.covers(name)))
         });
         match outside {
             None => Ok(()),

@@ -81,7 +81,9 @@ impl Contract {
         let with_resource: Vec<&Entry> =
             with_operation.into_iter().filter(|entry| entry.reaches(operation)).collect();
         if with_resource.is_empty() {
-            let names = operation.touched().join(" and ");
+            let touched = operation.touched();
+            let names: Vec<&str> = touched.iter().map(|touched| touched.name.as_str()).collect();
+            let names = names.join(" and ");
             return Err(self.refuse("contract-resource", &format!("does not have {tool} on {names}")));
         }
         let covering: Vec<&Entry> =

@@ -8,7 +8,7 @@ use toml::Spanned;
 
 use super::{Contract, Entry};
 use crate::config::{self, ConfigError};
-use crate::operation::{Effect, Shape, catalogue};
+use crate::operation::{Effect, Granted, Realm, catalogue};
 use crate::policy::Verdict;
 use crate::principal::{PrincipalName, Role};
 
@@ -35,6 +35,15 @@ struct WrittenEntry {
     max_bytes: Option<Spanned<String>>,
     run_as_user: Option<Spanned<bool>>,
     at_least: Option<AtLeast>,
+}
+
+impl WrittenEntry {
+    fn names(&self, realm: Realm) -> &[Spanned<String>] {
+        match realm {
+            Realm::Dataset => &self.datasets,
+            Realm::Pool => &self.pools,
+        }
+    }
 }
 
 /// An entry of a contract grants; it cannot deny.
@@ -92,16 +101,18 @@ impl Page<'_> {
             entry.operations.iter().map(|name| self.operation(name)).collect::<Result<Vec<_>, _>>()?;
         self.check_reach(&entry, &operations, span)?;
         self.check_bounds(&entry, &operations)?;
-        let as_user = entry.run_as_user.filter(|on| *on.get_ref());
-        if let Some(key) = as_user.as_ref().filter(|_| !has_user) {
+        let as_user = entry.run_as_user.as_ref().filter(|on| *on.get_ref());
+        if let Some(key) = as_user.filter(|_| !has_user) {
             return Err(self.wrong(key, "run_as_user needs the contract's run_as"));
         }
-        let datasets = entry.datasets.into_iter().map(|name| self.name(name)).collect::<Result<_, _>>()?;
-        let pools = entry.pools.into_iter().map(|name| self.name(name)).collect::<Result<_, _>>()?;
+        let granted = Realm::ALL
+            .into_iter()
+            .flat_map(|realm| entry.names(realm).iter().map(move |name| (realm, name)))
+            .map(|(realm, name)| self.granted(realm, name))
+            .collect::<Result<_, _>>()?;
         Ok(Entry {
             operations: entry.operations.into_iter().map(Spanned::into_inner).collect(),
-            datasets,
-            pools,
+            granted,
             recursive: entry.recursive.is_none_or(Spanned::into_inner),
             max_objects: entry.max_objects.map(Spanned::into_inner),
             max_bytes: entry.max_bytes.map(|size| self.size(size)).transpose()?,
@@ -115,8 +126,8 @@ impl Page<'_> {
 
     fn operation(&self, name: &Spanned<String>) -> Result<&'static crate::operation::Entry, ConfigError> {
         let written = name.get_ref();
-        catalogue().iter().find(|known| tool(known) == *written).ok_or_else(|| {
-            let known: Vec<String> = catalogue().iter().map(tool).collect();
+        catalogue().find(|known| tool(known) == *written).ok_or_else(|| {
+            let known: Vec<String> = catalogue().map(tool).collect();
             let nearest = config::did_you_mean(written, known.iter().map(String::as_str));
             self.wrong(name, format!("there is no operation `{written}`{nearest}"))
         })
@@ -129,21 +140,19 @@ impl Page<'_> {
         operations: &[&crate::operation::Entry],
         span: Range<usize>,
     ) -> Result<(), ConfigError> {
-        let on_pools = operations.iter().any(|operation| operation.resource == Shape::Pool);
-        let on_datasets = operations.iter().any(|operation| operation.resource != Shape::Pool);
         if operations.is_empty() {
             return Err(self.wrong_at(span, "the entry grants nothing: operations is empty"));
         }
-        if on_datasets && entry.datasets.is_empty() {
-            return Err(self.wrong_at(span, "the entry has operations on datasets and no datasets"));
+        let is_used = |realm: Realm| operations.iter().any(|operation| operation.realm == realm);
+        for realm in Realm::ALL.into_iter().filter(|realm| is_used(*realm)) {
+            if entry.names(realm).is_empty() {
+                let problem = format!("the entry has operations on {0} and no {0}", realm.key());
+                return Err(self.wrong_at(span, problem));
+            }
         }
-        if on_pools && entry.pools.is_empty() {
-            return Err(self.wrong_at(span, "the entry has operations on pools and no pools"));
-        }
-        let superfluous = [(&entry.datasets, on_datasets, "datasets"), (&entry.pools, on_pools, "pools")];
-        for (names, is_used, what) in superfluous {
-            if let Some(name) = names.first().filter(|_| !is_used) {
-                return Err(self.wrong(name, format!("no operation of this entry acts on {what}")));
+        for realm in Realm::ALL.into_iter().filter(|realm| !is_used(*realm)) {
+            if let Some(name) = entry.names(realm).first() {
+                return Err(self.wrong(name, format!("no operation of this entry acts on {}", realm.key())));
             }
         }
         Ok(())
@@ -172,14 +181,11 @@ impl Page<'_> {
         Ok(())
     }
 
-    fn name<T>(&self, name: Spanned<String>) -> Result<T, ConfigError>
-    where
-        T: TryFrom<String, Error = crate::operation::Invalid>,
-    {
-        let span = name.span();
-        let written = name.into_inner();
-        T::try_from(written.clone())
-            .map_err(|invalid| self.wrong_at(span, format!("`{written}` {}", invalid.problem)))
+    fn granted(&self, realm: Realm, name: &Spanned<String>) -> Result<Granted, ConfigError> {
+        let written = name.get_ref();
+        realm
+            .grant(written.clone())
+            .map_err(|invalid| self.wrong(name, format!("`{written}` {}", invalid.problem)))
     }
 
     /// `10G`: a number with K, M, G, T or P, each 1024 times the one before, or plain bytes.

@@ -12,6 +12,7 @@ mod worker;
 use std::ffi::OsString;
 use std::fmt;
 use std::io;
+use std::os::fd::BorrowedFd;
 use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
 use std::process::ExitStatus;
@@ -133,6 +134,15 @@ pub struct Ended {
     pub timed_out: bool,
 }
 
+/// Asked, while a process runs, whether it shall end before its time.
+pub trait Interrupt {
+    /// What becomes readable when there is something to ask about.
+    fn source(&self) -> BorrowedFd<'_>;
+
+    /// Whether that means "end it". When it does, or when it is None (nothing will come any more), it is not asked again.
+    fn heard(&mut self) -> Option<bool>;
+}
+
 /// How a process ended and what it wrote.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finished {
@@ -179,7 +189,20 @@ pub fn run_streaming(
     command: &Command,
     on_output: &mut dyn FnMut(Stream, &[u8]),
 ) -> Result<Ended, ProcessError> {
-    tree::Tree::start(command)?.run(command, on_output)
+    tree::Tree::start(command)?.run(command, on_output, None)
+}
+
+/// As [`run_streaming`], until somebody says "enough": then nobody reads the process's output any more, which ends a
+/// supervised program with all its children, and after a while its group is killed.
+///
+/// # Errors
+/// When it could not be started, or could not be ended.
+pub fn run_until(
+    command: &Command,
+    interrupt: &mut dyn Interrupt,
+    on_output: &mut dyn FnMut(Stream, &[u8]),
+) -> Result<Ended, ProcessError> {
+    tree::Tree::start(command)?.run(command, on_output, Some(interrupt))
 }
 
 /// A process could not be started, watched or ended.

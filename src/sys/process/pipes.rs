@@ -26,6 +26,20 @@ pub(super) struct Pipes<'a> {
     pub(super) truncated: bool,
 }
 
+/// What else is waited for.
+pub(super) struct Also<'a> {
+    /// Readable when the process has ended.
+    pub(super) exit: Option<BorrowedFd<'a>>,
+    /// Readable when somebody may want it to end.
+    pub(super) interrupt: Option<BorrowedFd<'a>>,
+}
+
+/// What else happened.
+pub(super) struct Seen {
+    pub(super) exited: bool,
+    pub(super) interrupted: bool,
+}
+
 /// One output: the pipe while it is open, and how many bytes may still be kept.
 struct Output {
     stream: Stream,
@@ -59,14 +73,21 @@ impl<'a> Pipes<'a> {
         self.stdout.pipe.is_none() && self.stderr.pipe.is_none()
     }
 
-    /// Waits for something to happen, deals with it, and says whether the process has ended.
+    /// Lets go of the process's outputs: whoever writes to them learns that nobody reads.
+    pub(super) fn close(&mut self) {
+        self.stdin = None;
+        self.stdout.pipe = None;
+        self.stderr.pipe = None;
+    }
+
+    /// Waits for something to happen, deals with what comes through the pipes, and says what else happened.
     pub(super) fn step(
         &mut self,
-        exit: Option<BorrowedFd<'_>>,
+        also: &Also<'_>,
         until: Instant,
         on_output: &mut dyn FnMut(Stream, &[u8]),
-    ) -> io::Result<bool> {
-        let [stdin, stdout, stderr, exited] = self.ready(exit, until)?;
+    ) -> io::Result<Seen> {
+        let [stdin, stdout, stderr, exited, interrupted] = self.ready(also, until)?;
         if stdin {
             self.feed()?;
         }
@@ -76,15 +97,16 @@ impl<'a> Pipes<'a> {
         if stderr {
             self.truncated |= self.stderr.forward(&mut self.buffer, on_output)?;
         }
-        Ok(exited)
+        Ok(Seen { exited, interrupted })
     }
 
-    fn ready(&self, exit: Option<BorrowedFd<'_>>, until: Instant) -> io::Result<[bool; 4]> {
+    fn ready(&self, also: &Also<'_>, until: Instant) -> io::Result<[bool; 5]> {
         let sources = [
             (self.stdin.as_ref().map(AsFd::as_fd), PollFlags::POLLOUT),
             (self.stdout.pipe.as_ref().map(AsFd::as_fd), PollFlags::POLLIN),
             (self.stderr.pipe.as_ref().map(AsFd::as_fd), PollFlags::POLLIN),
-            (exit, PollFlags::POLLIN),
+            (also.exit, PollFlags::POLLIN),
+            (also.interrupt, PollFlags::POLLIN),
         ];
         let mut fds: Vec<PollFd<'_>> =
             sources.iter().filter_map(|(fd, wanted)| fd.map(|fd| PollFd::new(fd, *wanted))).collect();

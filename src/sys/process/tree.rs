@@ -1,7 +1,7 @@
 //! A running process and its group, from its start to the moment when nothing of the group is left.
 
 use std::io;
-use std::os::fd::{AsFd, FromRawFd, OwnedFd};
+use std::os::fd::AsFd;
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
@@ -9,12 +9,16 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 
-use super::pipes::Pipes;
-use super::{Command, Ended, Exit, ProcessError, Stream};
+use super::pipes::{Also, Pipes, Seen};
+use super::{Command, Ended, Exit, Interrupt, ProcessError, Stream};
+use crate::sys::pidfd::pidfd;
 
 /// How long output is waited for once the process itself has ended: what it left in its pipes is there at once, and
 /// more can only come from somebody it left behind.
 const DRAIN_GRACE: Duration = Duration::from_millis(200);
+
+/// How long a supervised program may take to end once nobody reads its output: longer than its supervisor gives it.
+const SUPERVISOR_GRACE: Duration = Duration::from_secs(8);
 
 /// How long a killed process may take to die.
 const KILL_GRACE: Duration = Duration::from_secs(2);
@@ -57,9 +61,10 @@ impl Tree {
         mut self,
         command: &Command,
         on_output: &mut dyn FnMut(Stream, &[u8]),
+        interrupt: Option<&mut dyn Interrupt>,
     ) -> Result<Ended, ProcessError> {
         let lost = |source| ProcessError::Watch { program: command.program.clone(), source };
-        let (end, truncated) = self.watch(command, on_output).map_err(lost)?;
+        let (end, truncated) = self.watch(command, on_output, interrupt).map_err(lost)?;
         let timed_out = match end {
             End::InTime => false,
             End::Killed => true,
@@ -78,17 +83,32 @@ impl Tree {
         &mut self,
         command: &Command,
         on_output: &mut dyn FnMut(Stream, &[u8]),
+        mut interrupt: Option<&mut dyn Interrupt>,
     ) -> io::Result<(End, bool)> {
         let mut pipes = Pipes::take(&mut self.child, command)?;
-        let exit = pidfd(&self.child)?;
+        let exit = pidfd(self.pid()?)?;
         let mut phase = Phase::Running;
         let mut timed_out = false;
         let mut until = after(command.deadline);
         loop {
-            let exited = pipes.step((phase != Phase::Exited).then(|| exit.as_fd()), until, on_output)?;
+            let also = Also {
+                exit: (phase != Phase::Exited).then(|| exit.as_fd()),
+                interrupt: interrupt.as_ref().map(|interrupt| interrupt.source()),
+            };
+            let Seen { exited, interrupted } = pipes.step(&also, until, on_output)?;
             if exited {
                 phase = Phase::Exited;
                 until = after(DRAIN_GRACE);
+            }
+            if interrupted {
+                let heard = interrupt.as_mut().and_then(|interrupt| interrupt.heard());
+                if heard != Some(false) {
+                    interrupt = None;
+                }
+                if heard == Some(true) && phase == Phase::Running {
+                    pipes.close();
+                    until = after(SUPERVISOR_GRACE);
+                }
             }
             let over = now() >= until;
             match phase {
@@ -118,11 +138,15 @@ impl Tree {
 
     /// Kills the group. Failure shows: the process does not end, and [`End::Unkillable`] follows.
     pub(super) fn kill(&mut self) {
-        if let Ok(pid) = i32::try_from(self.child.id())
+        if let Ok(pid) = self.pid()
             && !self.reaped
         {
-            let _ = killpg(Pid::from_raw(pid), Signal::SIGKILL);
+            let _ = killpg(pid, Signal::SIGKILL);
         }
+    }
+
+    fn pid(&self) -> io::Result<Pid> {
+        i32::try_from(self.child.id()).map(Pid::from_raw).map_err(io::Error::other)
     }
 
     pub(super) fn id(&self) -> u32 {
@@ -167,17 +191,6 @@ pub(super) fn builder(command: &Command) -> std::process::Command {
     builder.args(&command.args).env_clear().envs(command.env.iter().map(|(name, value)| (name, value)));
     builder.process_group(0);
     builder
-}
-
-fn pidfd(child: &Child) -> io::Result<OwnedFd> {
-    // SAFETY: two integers. The child has not been reaped, so the number is its own and nobody else's.
-    let fd = unsafe { libc::syscall(libc::SYS_pidfd_open, child.id(), 0) };
-    match i32::try_from(fd) {
-        // SAFETY: the kernel has just made this descriptor (with CLOEXEC, as it always does for a pidfd) and nothing
-        // else owns it.
-        Ok(fd) if fd >= 0 => Ok(unsafe { OwnedFd::from_raw_fd(fd) }),
-        Ok(_) | Err(_) => Err(io::Error::last_os_error()),
-    }
 }
 
 #[allow(

@@ -1,0 +1,15 @@
+//! What root's configuration says about the adapters: a section of `gate.toml` for each kind that has one.
+
+/// What the sections mean.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Settings {}
+
+/// A value in one of the sections makes no sense.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{key}: {problem}")]
+pub struct SettingsError {
+    /// Which.
+    pub key: String,
+    /// What is wrong, and what would be right.
+    pub problem: String,
+}

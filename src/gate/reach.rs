@@ -1,0 +1,109 @@
+//! How far one operation reaches into the host: what the gate may read itself it reads itself, and for the rest each
+//! reading command gets a grant of its own, for the user that the caller's contract says.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::json;
+use tokio::runtime::Handle;
+
+use super::Gate;
+use super::launch::{Launch, reading_limit};
+use crate::adapter::{Argv, Host, HostError, ListingForm, Reads, Settings, SystemHost, ToolOutput};
+use crate::audit::{Event, EventKind};
+use crate::grant::{RunAs, WrapperName};
+use crate::job::Job;
+use crate::launcher::client::Cancellation;
+use crate::principal::PrincipalName;
+use crate::sys::process::Exit;
+use crate::wrapper::REFUSED;
+
+/// The host as one operation's adapter sees it. To be used from a thread that may block.
+pub(super) struct Reach {
+    gate: Arc<Gate>,
+    host: Arc<SystemHost>,
+    operation: String,
+    principal: PrincipalName,
+    run_as: RunAs,
+    runtime: Handle,
+}
+
+impl Gate {
+    /// The host as this operation's adapter sees it.
+    pub(super) fn reach(self: &Arc<Self>, job: &Job) -> Reach {
+        let run_as = self.rules.load().run_as(&job.principal, &job.submission);
+        // An operation that is looked into after its contract has gone still belongs to the user that it ran as.
+        let run_as = run_as.or_else(|| job.run_as.clone().map(RunAs::User)).unwrap_or(RunAs::Root);
+        Reach {
+            gate: Arc::clone(self),
+            host: self.host.load_full(),
+            operation: job.id.clone(),
+            principal: job.principal.clone(),
+            run_as,
+            runtime: Handle::current(),
+        }
+    }
+}
+
+impl Reach {
+    fn granted(&self, argv: &Argv, wrapper: WrapperName) -> Result<ToolOutput, HostError> {
+        let program = argv.program;
+        let not_run = |why: &str| HostError::NotRun { program, source: why.into() };
+        let limit = reading_limit(argv);
+        let launch = Launch { wrapper, argv, run_as: &self.run_as, limit };
+        let signed =
+            self.gate.sign(&self.operation, 0, &launch).map_err(|problem| not_run(&problem.detail))?;
+        let digest: String = signed.digest().iter().map(|byte| format!("{byte:02x}")).collect();
+        let event = Event::new(EventKind::GrantSigned)
+            .principal(self.principal.as_str())
+            .operation(&self.operation)
+            .with("read", json!(true))
+            .with("argv", argv.to_string())
+            .with("grant", format!("sha256:{digest}"));
+        self.runtime
+            .block_on(self.gate.record(event))
+            .map_err(|_unrecorded| not_run("the audit log takes no record"))?;
+        let request = self.gate.request(&launch, signed);
+        let socket = &self.gate.launcher.settings.socket;
+        let never = Cancellation::default();
+        let finished = crate::launcher::client::run(socket, &request, &never, &mut |_stream, _bytes| {})
+            .map_err(|error| HostError::NotRun { program, source: Box::new(error) })?;
+        if finished.truncated {
+            return Err(HostError::TooMuchOutput { program, bytes: request.max_output });
+        }
+        match finished.status {
+            Exit::Code(code) if code == i32::from(REFUSED) => {
+                tracing::error!(
+                    operation = self.operation,
+                    said = %String::from_utf8_lossy(&finished.stderr),
+                    "a wrapper refused to read"
+                );
+                Err(not_run("the wrapper refused the grant"))
+            }
+            Exit::Code(exit_code) => {
+                Ok(ToolOutput { exit_code, stdout: finished.stdout, stderr: finished.stderr })
+            }
+            Exit::Signal(signal) if signal == nix::libc::SIGALRM || finished.timed_out => {
+                Err(HostError::TimedOut { program, after: Duration::from_secs(limit.into()) })
+            }
+            Exit::Signal(signal) => Err(HostError::Killed { program, signal }),
+        }
+    }
+}
+
+impl Host for Reach {
+    fn read(&self, argv: &Argv) -> Result<ToolOutput, HostError> {
+        match argv.program.reads() {
+            Reads::Directly => self.host.read(argv),
+            Reads::ByWrapper(wrapper) => self.granted(argv, wrapper),
+        }
+    }
+
+    fn settings(&self) -> &Settings {
+        self.host.settings()
+    }
+
+    fn listing_form(&self) -> Option<&std::sync::OnceLock<ListingForm>> {
+        self.host.listing_form()
+    }
+}

@@ -1,0 +1,85 @@
+//! What contracts grant by name: one list for each realm, and the rules by which a name lies inside of what was granted.
+
+use serde::{Deserialize, Serialize};
+
+use super::Invalid;
+use super::zfs::{DatasetName, PoolName, Target};
+
+/// A realm of names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Realm {
+    /// ZFS datasets, with what lies below them.
+    Dataset,
+    /// ZFS pools.
+    Pool,
+}
+
+impl Realm {
+    /// Every one of them.
+    pub const ALL: [Self; 2] = [Self::Dataset, Self::Pool];
+
+    /// The key in contracts.
+    pub fn key(self) -> &'static str {
+        match self {
+            Self::Dataset => "datasets",
+            Self::Pool => "pools",
+        }
+    }
+
+    /// Reads what a contract grants.
+    ///
+    /// # Errors
+    /// When it is no name of this realm.
+    pub fn grant(self, written: String) -> Result<Granted, Invalid> {
+        match self {
+            Self::Dataset => DatasetName::try_from(written).map(Granted::Dataset),
+            Self::Pool => PoolName::try_from(written).map(Granted::Pool),
+        }
+    }
+}
+
+/// A name in an operation that a contract must grant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Touched {
+    /// Where it lies.
+    pub realm: Realm,
+    /// The name.
+    pub name: String,
+}
+
+impl Touched {
+    /// A name in a realm.
+    pub fn new(realm: Realm, name: impl Into<String>) -> Self {
+        Self { realm, name: name.into() }
+    }
+}
+
+/// What a contract grants: a name of a realm.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Granted {
+    /// A dataset, its snapshots and bookmarks, and all that lies below.
+    Dataset(DatasetName),
+    /// A pool.
+    Pool(PoolName),
+}
+
+impl Granted {
+    /// Whether a name lies inside.
+    pub fn covers(&self, name: &str) -> bool {
+        match self {
+            Self::Dataset(granted) => {
+                Target::try_from(name.to_owned()).is_ok_and(|target| target.dataset().is_within(granted))
+            }
+            Self::Pool(granted) => granted.as_str() == name,
+        }
+    }
+
+    /// The realm that it is of.
+    pub fn realm(&self) -> Realm {
+        match self {
+            Self::Dataset(_) => Realm::Dataset,
+            Self::Pool(_) => Realm::Pool,
+        }
+    }
+}

@@ -1,0 +1,169 @@
+//! What the values of parameters and resources look like, for agents (JSON Schema) and for people (help).
+
+use serde_json::{Value, json};
+
+/// What a value looks like.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shape {
+    /// `tank`.
+    Pool,
+    /// `tank/media`.
+    Dataset,
+    /// `tank/media@daily`.
+    Snapshot,
+    /// Any of a dataset, snapshot or bookmark.
+    Target,
+    /// A dataset or a snapshot.
+    DatasetOrSnapshot,
+    /// A dataset in quarantine.
+    Quarantined,
+    /// What stands behind `@` or `#`.
+    Short,
+    /// A new name: a dataset's whole name, a snapshot's short one.
+    NewName,
+    /// A hold's tag.
+    Tag,
+    /// true or false, false when absent.
+    Switch,
+    /// An integer from the first to the second.
+    Number(u64, u64),
+    /// Text of at most so many characters.
+    Text(u32),
+    /// Bytes of a volume.
+    Size,
+    /// One of these words.
+    Words(&'static [&'static str]),
+    /// A list of these words.
+    ListOf(&'static [&'static str]),
+    /// A list of property names.
+    PropertyNames,
+    /// An object from property to value.
+    Settings,
+    /// A property's name.
+    Property,
+    /// A property's value.
+    Value,
+}
+
+const PART: &str = "[A-Za-z0-9_.:][A-Za-z0-9_.:-]*";
+
+/// How a value is written on a command line and in JSON.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// A string.
+    Text,
+    /// true or false.
+    Switch,
+    /// An integer.
+    Number,
+    /// An integer that people write as `10G`.
+    Size,
+    /// An array of strings.
+    List,
+    /// An object from string to string.
+    Object,
+}
+
+impl Shape {
+    /// How it is written.
+    pub fn form(self) -> Form {
+        match self {
+            Self::Switch => Form::Switch,
+            Self::Number(..) => Form::Number,
+            Self::Size => Form::Size,
+            Self::ListOf(_) | Self::PropertyNames => Form::List,
+            Self::Settings => Form::Object,
+            Self::Pool
+            | Self::Dataset
+            | Self::Snapshot
+            | Self::Target
+            | Self::DatasetOrSnapshot
+            | Self::Quarantined
+            | Self::Short
+            | Self::NewName
+            | Self::Tag
+            | Self::Words(_)
+            | Self::Property
+            | Self::Value
+            | Self::Text(_) => Form::Text,
+        }
+    }
+
+    /// What stands for a value of this shape in help.
+    pub fn placeholder(self) -> String {
+        match self {
+            Self::Pool => "POOL".to_owned(),
+            Self::Dataset | Self::DatasetOrSnapshot | Self::Quarantined => "DATASET".to_owned(),
+            Self::Snapshot => "DATASET@NAME".to_owned(),
+            Self::Target | Self::Short | Self::NewName | Self::Property => "NAME".to_owned(),
+            Self::Tag => "TAG".to_owned(),
+            Self::Switch => "true".to_owned(),
+            Self::Number(..) => "NUMBER".to_owned(),
+            Self::Size => "10G".to_owned(),
+            Self::Words(words) => words.join("|"),
+            Self::ListOf(words) => words.join(","),
+            Self::PropertyNames => "NAME,NAME".to_owned(),
+            Self::Settings => "'{\"NAME\":\"VALUE\"}'".to_owned(),
+            Self::Value => "VALUE".to_owned(),
+            Self::Text(_) => "TEXT".to_owned(),
+        }
+    }
+
+    /// A value of it, for tests that go through the catalogue.
+    #[cfg(test)]
+    pub(super) fn sample(self) -> Value {
+        match self {
+            Self::Pool => json!("tank"),
+            Self::Dataset => json!("tank/a"),
+            Self::Snapshot => json!("tank/a@s"),
+            Self::Target | Self::DatasetOrSnapshot => json!("tank/a@s"),
+            Self::Quarantined => json!("tank/reeve-quarantine/a"),
+            Self::Short | Self::Tag | Self::NewName => json!("keep"),
+            Self::Switch => json!(true),
+            Self::Number(_, most) => json!(most),
+            Self::Size => json!(1 << 30),
+            Self::Words(words) => json!(words[words.len() - 1]),
+            Self::ListOf(words) => json!(words),
+            Self::PropertyNames => json!(["used"]),
+            Self::Settings => json!({"quota": "10M"}),
+            Self::Property => json!("quota"),
+            Self::Value => json!("1G"),
+            Self::Text(_) => json!("text"),
+        }
+    }
+
+    /// Its JSON Schema (draft 2020-12).
+    pub(super) fn schema(self) -> Value {
+        let dataset = format!("[A-Za-z][A-Za-z0-9_.:-]*(/{PART})*");
+        match self {
+            Self::Pool => name_like("^[A-Za-z][A-Za-z0-9_.:-]*$"),
+            Self::Dataset => name_like(&format!("^{dataset}$")),
+            Self::Snapshot => name_like(&format!("^{dataset}@{PART}$")),
+            Self::Target => name_like(&format!("^{dataset}([@#]{PART})?$")),
+            Self::DatasetOrSnapshot => name_like(&format!("^{dataset}(@{PART})?$")),
+            Self::Quarantined => {
+                name_like(&format!("^[A-Za-z][A-Za-z0-9_.:-]*/{}(/{PART})+$", super::zfs::QUARANTINE))
+            }
+            Self::Short | Self::Tag => name_like(&format!("^{PART}$")),
+            Self::NewName => name_like(&format!("^({dataset}|{PART})$")),
+            Self::Switch => json!({"type": "boolean", "default": false}),
+            Self::Number(least, most) => json!({"type": "integer", "minimum": least, "maximum": most}),
+            Self::Text(most) => json!({"type": "string", "maxLength": most}),
+            Self::Size => json!({"type": "integer", "minimum": 1u64 << 20, "maximum": 1u64 << 50}),
+            Self::Words(words) => json!({"type": "string", "enum": words}),
+            Self::ListOf(words) => {
+                json!({"type": "array", "maxItems": 32, "items": {"type": "string", "enum": words}})
+            }
+            Self::PropertyNames => json!({"type": "array", "maxItems": 32, "items": {"type": "string"}}),
+            Self::Settings => {
+                json!({"type": "object", "maxProperties": 32, "additionalProperties": {"type": "string"}})
+            }
+            Self::Property => json!({"type": "string", "maxLength": 255}),
+            Self::Value => json!({"type": "string", "maxLength": 1024}),
+        }
+    }
+}
+
+fn name_like(pattern: &str) -> Value {
+    json!({"type": "string", "maxLength": 255, "pattern": pattern})
+}
