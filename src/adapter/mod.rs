@@ -65,6 +65,16 @@ pub trait Adapter {
     /// Says why a step failed, without the tool's own words.
     fn explain(&self, exit_code: i32, stderr: &[u8]) -> FailureReason;
 
+    /// The same as far as it goes, done so that it can be taken back: into quarantine instead of away.
+    fn undoable(&self) -> Option<Operation> {
+        None
+    }
+
+    /// What destroys for good what this operation, once planned, puts aside.
+    fn purge(&self, _plan: &Plan) -> Option<Operation> {
+        None
+    }
+
     /// What the caller may see of one line that a step prints, while it runs; most tools say nothing that is for callers.
     fn progress(&self, _line: &[u8]) -> Option<Value> {
         None

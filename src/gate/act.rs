@@ -14,13 +14,13 @@ use super::live::Cell;
 use super::permit::{Cleared, Permit, binding};
 use super::protocol::{Problem, ProblemKind};
 use super::record::Unrecorded;
-use super::{Gate, millis};
+use super::{Gate, millis, undoable};
 use crate::adapter::{self, Effects, Plan};
 use crate::approval::prompt::Outcome as Told;
 use crate::audit::{EventKind, Receipt};
 use crate::job::{BootTime, Job, State};
 use crate::operation::Effect;
-use crate::policy::Verdict;
+use crate::policy::{KeepFor, Verdict};
 
 /// How long to wait between attempts to record an outcome, at first and at most: what has happened is not forgotten
 /// because the log is full.
@@ -193,7 +193,11 @@ impl Gate {
         let mut end = End::verified(verification);
         if let Some(offer) = &plan.undo {
             end.outcome.undo = Some(offer.operation.to_value());
-            end.outcome.undo_until = offer.until.map(|until| millis(self.clock.now() + until));
+            let until = offer.until.map(|until| job.keep.map_or(until, KeepFor::time));
+            end.outcome.undo_until = until.map(|until| millis(self.clock.now() + until));
+        }
+        if end.outcome.verified == Some(true) {
+            end.outcome.purge = undoable::purge(job, plan, self.now_ms());
         }
         end
     }
@@ -248,7 +252,8 @@ impl Gate {
         // Nobody else takes a superseded job on, so the lock need not be held while host and policy are asked.
         let decided = self.decide(&mut anew).await;
         let mut job = cell.job.lock().await;
-        (job.decision, job.plan) = (anew.decision, anew.plan);
+        (job.submission, job.asked, job.keep) = (anew.submission, anew.asked, anew.keep);
+        (job.decision, job.plan, job.run_as) = (anew.decision, anew.plan, anew.run_as);
         drop(job);
         self.go_on_after(cell, decided).await
     }

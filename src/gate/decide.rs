@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use super::Gate;
 use super::permit::Permit;
 use super::protocol::{Answer, Decision, Problem, ProblemKind};
 use super::record::Unrecorded;
 use super::rules::{Question, Rules};
+use super::{Gate, undoable};
 use crate::adapter::{self, Plan, PlanRefusal};
 use crate::audit::EventKind;
 use crate::grant::RunAs;
@@ -30,7 +30,7 @@ impl Gate {
     pub(super) async fn decide(self: &Arc<Self>, job: &mut Job) -> Result<Decided, Problem> {
         let rules = self.rules.load_full();
         // The contract comes first: what it does not grant is not even read.
-        let by_contract = rules.by_contract(&self.question(&job.principal, &job.submission, None));
+        let by_contract = rules.by_contract(&self.asked_by(job, None));
         if by_contract.verdict == Verdict::Deny {
             return Err(self.deny(job, by_contract).await);
         }
@@ -39,12 +39,16 @@ impl Gate {
             Ok(plan) => plan,
             Err(refusal) => return Err(self.refuse_plan(job, refusal, &rules).await),
         };
-        let decision =
-            rules.decide(&self.question(&job.principal, &job.submission, Some(&plan)), &self.recent).await;
+        let decision = rules.decide(&self.asked_by(job, Some(&plan)), &self.recent).await;
         if decision.verdict == Verdict::Deny {
             job.plan = Some(plan);
             return Err(self.deny(job, decision).await);
         }
+        let (decision, plan) = match undoable::first(job, decision, plan) {
+            undoable::First::AsItIs(decision, plan) => (decision, *plan),
+            // It has another operation now, of which all this is asked anew; it can be taken back, so this is the end.
+            undoable::First::Anew => return Box::pin(self.decide(job)).await,
+        };
         self.count_decision(job, decision.verdict);
         let settled = plan.settled;
         let permit = Permit::by_rules(&decision, &job.submission.operation, &plan);
@@ -86,18 +90,24 @@ impl Gate {
     ) -> Result<Answer, Problem> {
         self.known(&caller)?;
         let rules = self.rules.load_full();
-        let job = Job::new(self.new_id("op")?, caller, submission, self.now_ms());
-        let by_contract = rules.by_contract(&self.question(&job.principal, &job.submission, None));
-        if by_contract.verdict == Verdict::Deny {
-            return self.previewed(&job, by_contract, None).await;
+        let mut job = Job::new(self.new_id("op")?, caller, submission, self.now_ms());
+        loop {
+            let by_contract = rules.by_contract(&self.asked_by(&job, None));
+            if by_contract.verdict == Verdict::Deny {
+                return self.previewed(&job, by_contract, None).await;
+            }
+            let plan = match self.plan_for(&job).await? {
+                Ok(plan) => plan,
+                Err(refusal) => return Err(plan_problem(&refusal, Vec::new())),
+            };
+            let decision = rules.decide(&self.asked_by(&job, Some(&plan)), &self.recent).await;
+            if decision.verdict == Verdict::Deny {
+                return self.previewed(&job, decision, None).await;
+            }
+            if let undoable::First::AsItIs(decision, plan) = undoable::first(&mut job, decision, plan) {
+                return self.previewed(&job, decision, Some(&plan)).await;
+            }
         }
-        let plan = match self.plan_for(&job).await? {
-            Ok(plan) => plan,
-            Err(refusal) => return Err(plan_problem(&refusal, Vec::new())),
-        };
-        let question = self.question(&job.principal, &job.submission, Some(&plan));
-        let decision = rules.decide(&question, &self.recent).await;
-        self.previewed(&job, decision, Some(&plan)).await
     }
 
     async fn previewed(
@@ -112,18 +122,23 @@ impl Gate {
             .with("verdict", decision.verdict.as_str())
             .with("rule", decision.rule.as_str());
         self.record(event).await?;
-        let shown_plan = plan.filter(|_| decision.verdict != Verdict::Deny);
-        let effects = shown_plan.and_then(|plan| serde_json::to_value(&plan.effects).ok());
+        let effects = plan.and_then(|plan| serde_json::to_value(&plan.effects).ok());
         Ok(Answer::Plan { decision: shown(&decision), effects })
     }
 
-    pub(super) fn question<'a>(
+    /// What the rules are asked about a job.
+    pub(super) fn asked_by<'a>(&'a self, job: &'a Job, plan: Option<&'a Plan>) -> Question<'a> {
+        Question { scheduled: job.purges.is_some(), ..self.question(&job.principal, &job.submission, plan) }
+    }
+
+    fn question<'a>(
         &'a self,
         caller: &'a PrincipalName,
         submission: &'a Submission,
         plan: Option<&'a Plan>,
     ) -> Question<'a> {
-        Question { caller, submission, plan, host: &self.identity.name, now_ms: self.now_ms() }
+        let host = &self.identity.name;
+        Question { caller, submission, plan, scheduled: false, host, now_ms: self.now_ms() }
     }
 
     /// Records a refusal and words it. An audit log that takes nothing does not turn a no into anything else.

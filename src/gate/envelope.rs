@@ -7,6 +7,7 @@ use super::decide::shown;
 use super::protocol::{ApprovalView, AuditRef, Envelope, Undo, WaitingApproval};
 use super::{Gate, from_millis};
 use crate::job::{Approval, Job, State};
+use crate::operation::Operation;
 
 /// In how many seconds to ask again about an operation that runs.
 const RUNNING: u64 = 1;
@@ -23,6 +24,7 @@ impl Gate {
             is_final: job.state.is_final(),
             version: job.version(),
             operation: job.submission.operation.to_value(),
+            asked: job.asked.as_ref().map(Operation::to_value),
             created_at: rfc3339(job.created_at()),
             decision: job.decision.as_ref().map(shown),
             effects: job.effects().and_then(|effects| serde_json::to_value(effects).ok()),

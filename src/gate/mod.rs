@@ -32,6 +32,7 @@ mod start;
 mod step;
 mod submit;
 mod tell;
+mod undoable;
 mod vote;
 
 use std::sync::Arc;

@@ -208,6 +208,9 @@ pub struct Envelope {
     pub version: u64,
     /// The operation in its canonical form.
     pub operation: Value,
+    /// What the caller asked for, where the rules had it done in a way that can be taken back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asked: Option<Value>,
     /// RFC 3339.
     pub created_at: String,
     /// What was decided, and by which rule.

@@ -29,8 +29,7 @@ impl Gate {
         }
         let mut job = Job::new(self.new_id("op")?, caller, submission, self.now_ms());
         let rules = self.rules.load_full();
-        let decision =
-            rules.decide(&self.question(&job.principal, &job.submission, None), &self.recent).await;
+        let decision = rules.decide(&self.asked_by(&job, None), &self.recent).await;
         match decision.verdict {
             Verdict::Deny => return Err(self.deny(&mut job, decision).await),
             Verdict::Review => return self.granted_read(job.principal, job.submission).await,

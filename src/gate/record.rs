@@ -143,6 +143,14 @@ impl Gate {
             .with("on_behalf_of", json!(job.submission.on_behalf_of))
             .with("run_id", json!(job.submission.run_id))
             .with("decision", json!(decision));
+        let event = match &job.asked {
+            Some(asked) => event.with("asked", asked.to_value()),
+            None => event,
+        };
+        let event = match &job.purges {
+            Some(of) => event.with("purges", of.as_str()),
+            None => event,
+        };
         match job.effects() {
             Some(effects) => event
                 .with("effects", effects.bound())

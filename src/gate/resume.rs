@@ -22,6 +22,8 @@ const TICK: Duration = Duration::from_millis(500);
 const PAUSE_TICKS: u64 = 20;
 /// How often operations with an unknown end are looked into again, and old ones forgotten, in ticks.
 const LOOK_TICKS: u64 = 120;
+/// How often it is looked whether something was kept for its time, in ticks: each ten seconds.
+const DUE_TICKS: u64 = 20;
 const FORGET_TICKS: u64 = 172_800;
 /// How long ended operations and idempotency keys are kept, in milliseconds: 90 days.
 const KEPT_MS: u64 = 90 * 24 * 3_600_000;
@@ -133,6 +135,9 @@ impl Gate {
                         self.reconcile_beside(&cell, Some(turn));
                     }
                 }
+            }
+            if tick.is_multiple_of(DUE_TICKS) && !self.draining.load(Ordering::Acquire) {
+                self.purge_what_is_due().await;
             }
             if tick.is_multiple_of(FORGET_TICKS) {
                 self.forget().await;

@@ -25,6 +25,8 @@ pub(super) struct Question<'a> {
     pub(super) caller: &'a PrincipalName,
     pub(super) submission: &'a Submission,
     pub(super) plan: Option<&'a Plan>,
+    /// The gate itself asks, since what was put aside has been kept for its time.
+    pub(super) scheduled: bool,
     pub(super) host: &'a str,
     pub(super) now_ms: u64,
 }
@@ -73,6 +75,7 @@ impl Rules {
             rule: "contract".to_owned(),
             reason: "the caller's contract".to_owned(),
             terms: None,
+            keep: None,
             revision: self.revision.clone(),
         }
     }
@@ -97,6 +100,7 @@ impl Rules {
             ("agent_id", json!(caller)),
             ("roles", json!(roles)),
             ("host", json!(host)),
+            ("scheduled", json!(false)),
             ("now", json!(now_ms / 1000)),
             ("recent", recent.counts(caller, now_ms)),
             ("effect", json!("unknown")),
@@ -118,6 +122,7 @@ impl Rules {
             "roles": roles.unwrap_or_default(),
             "on_behalf_of": question.submission.on_behalf_of,
             "host": question.host,
+            "scheduled": question.scheduled,
             "effect": operation.effect(),
             "reversible": effects.map_or(operation.effect() == Effect::Read, |effects| effects.reversible),
             "effects": effects,

@@ -163,7 +163,8 @@ impl Gate {
     }
 
     fn key_entry(&self, job: &Job, key: String) -> (String, KeyEntry) {
-        let operation = job.submission.operation.digest().as_str().to_owned();
+        let asked = job.asked.as_ref().unwrap_or(&job.submission.operation);
+        let operation = asked.digest().as_str().to_owned();
         (key, KeyEntry { operation, id: job.id.clone(), at: self.now_ms() })
     }
 

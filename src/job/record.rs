@@ -7,8 +7,8 @@ use super::State;
 use crate::adapter::{Effects, Plan};
 use crate::approval::token::TokenHash;
 use crate::approval::vote::SentPrompt;
-use crate::operation::{Digest, Submission};
-use crate::policy::{PolicyDecision, ReviewTerms};
+use crate::operation::{Digest, Operation, Submission};
+use crate::policy::{KeepFor, PolicyDecision, ReviewTerms};
 use crate::principal::PrincipalName;
 
 /// One operation from its submission to its end. Times are milliseconds since 1970.
@@ -20,6 +20,15 @@ pub struct Job {
     pub principal: PrincipalName,
     /// What was submitted.
     pub submission: Submission,
+    /// What the caller asked for, where the rules had it done in a way that can be taken back.
+    #[serde(default)]
+    pub asked: Option<Operation>,
+    /// How long what it puts aside is kept.
+    #[serde(default)]
+    pub keep: Option<KeepFor>,
+    /// The gate submitted it itself, to destroy for good what was put aside by the operation of this id.
+    #[serde(default)]
+    pub purges: Option<String>,
     /// Where it is.
     pub state: State,
     /// Every change of state, the first included.
@@ -76,6 +85,18 @@ pub struct Outcome {
     pub undo: Option<Value>,
     /// Until when it can be taken back.
     pub undo_until: Option<u64>,
+    /// What destroys for good what was put aside, and when it is asked for.
+    #[serde(default)]
+    pub purge: Option<Purge>,
+}
+
+/// What destroys for good what an operation put aside.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Purge {
+    /// The operation.
+    pub operation: Operation,
+    /// When it is asked for.
+    pub at: u64,
 }
 
 /// What people are asked. The token itself is nowhere but in their phones.
@@ -114,6 +135,9 @@ impl Job {
             history: vec![Change { state: State::Proposed, at }],
             decision: None,
             run_as: None,
+            asked: None,
+            keep: None,
+            purges: None,
             plan: None,
             approval: None,
             approved_at: None,

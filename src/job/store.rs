@@ -10,6 +10,8 @@ use super::{Job, State, new_id};
 use crate::principal::PrincipalName;
 
 const JOBS: TableDefinition<&str, &[u8]> = TableDefinition::new("jobs-1");
+/// When what a job put aside is due, by the job's id.
+const PURGES: TableDefinition<&str, u64> = TableDefinition::new("purges-1");
 const KEYS: TableDefinition<&str, &[u8]> = TableDefinition::new("idempotency-keys-1");
 
 /// The store of the gate.
@@ -92,6 +94,7 @@ impl Store {
         let write = database.begin_write().map_err(storage)?;
         write.open_table(JOBS).map_err(storage)?;
         write.open_table(KEYS).map_err(storage)?;
+        write.open_table(PURGES).map_err(storage)?;
         write.commit().map_err(storage)?;
         Ok(Self { database })
     }
@@ -110,6 +113,9 @@ impl Store {
             .map_err(storage)?
             .insert(job.id.as_str(), bytes.as_slice())
             .map_err(storage)?;
+        if let Some(purge) = &job.outcome.purge {
+            write.open_table(PURGES).map_err(storage)?.insert(job.id.as_str(), purge.at).map_err(storage)?;
+        }
         if let Some((key, entry)) = key {
             let bytes = encode(key, entry)?;
             let name = key_name(&job.principal, key);
@@ -127,6 +133,30 @@ impl Store {
         let read = self.database.begin_read().map_err(storage)?;
         let table = read.open_table(JOBS).map_err(storage)?;
         table.get(id).map_err(storage)?.map(|bytes| decode(id, bytes.value())).transpose()
+    }
+
+    /// The jobs that put something aside which has been kept for its time.
+    pub fn due(&self, now: u64) -> Result<Vec<Job>, StoreError> {
+        let read = self.database.begin_read().map_err(storage)?;
+        let (purges, table) =
+            (read.open_table(PURGES).map_err(storage)?, read.open_table(JOBS).map_err(storage)?);
+        let mut jobs = Vec::new();
+        for entry in purges.iter().map_err(storage)? {
+            let (id, at) = entry.map_err(storage)?;
+            if at.value() <= now
+                && let Some(bytes) = table.get(id.value()).map_err(storage)?
+            {
+                jobs.push(decode(id.value(), bytes.value())?);
+            }
+        }
+        Ok(jobs)
+    }
+
+    /// What this job put aside is not due any more.
+    pub fn purged(&self, id: &str) -> Result<(), StoreError> {
+        let write = self.database.begin_write().map_err(storage)?;
+        write.open_table(PURGES).map_err(storage)?.remove(id).map_err(storage)?;
+        write.commit().map_err(storage)
     }
 
     /// What a caller's idempotency key stands for.
@@ -207,7 +237,8 @@ impl Store {
             for entry in jobs.iter().map_err(storage)? {
                 let (id, bytes) = entry.map_err(storage)?;
                 let job: Job = decode(id.value(), bytes.value())?;
-                if job.state.is_final() && job.changed_at() < before {
+                let is_over = job.outcome.purge.as_ref().is_none_or(|purge| purge.at < before);
+                if job.state.is_final() && job.changed_at() < before && is_over {
                     old.push(id.value().to_owned());
                 }
             }

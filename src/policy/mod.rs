@@ -13,5 +13,5 @@ pub use contract::{Contract, ContractGrant, Contracts, Refusal};
 pub use engine::{Observer, PolicyEngine, PolicyError, PolicyInput, WorkerProgram};
 pub use problem::{Place, Problem};
 pub use source::{PolicySource, SourceFile};
-pub use verdict::{PolicyDecision, ReviewTerms, TermsError, Verdict};
+pub use verdict::{KeepFor, PolicyDecision, ReviewTerms, TermsError, Verdict};
 pub use wire::WorkerReport;

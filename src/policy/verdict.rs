@@ -71,6 +71,9 @@ pub enum TermsError {
     /// Too short or too long.
     #[error("ttl is from 1m to 24h")]
     Ttl,
+    /// Kept too short or too long.
+    #[error("keep is from 1h to 366 days")]
+    Keep,
 }
 
 impl ReviewTerms {
@@ -166,20 +169,57 @@ pub struct PolicyDecision {
     pub reason: String,
     /// Who has to say yes. With a review that has none, [`ReviewTerms::default`] is meant.
     pub terms: Option<ReviewTerms>,
+    /// That what could not be taken back is to be done so that it can, and for how many seconds it is kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub keep: Option<KeepFor>,
     /// The digest of the rules that decided.
     pub revision: Digest,
+}
+
+/// How long what an operation put aside is kept before it is destroyed for good: from one hour to one year.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "u64", into = "u64")]
+pub struct KeepFor(Duration);
+
+impl KeepFor {
+    const BOUNDS: std::ops::RangeInclusive<u64> = 3_600..=366 * 24 * 3_600;
+
+    /// The time.
+    #[must_use]
+    pub fn time(self) -> Duration {
+        self.0
+    }
+}
+
+impl TryFrom<u64> for KeepFor {
+    type Error = TermsError;
+
+    fn try_from(seconds: u64) -> Result<Self, TermsError> {
+        let in_bounds = Self::BOUNDS.contains(&seconds);
+        in_bounds.then(|| Self(Duration::from_secs(seconds))).ok_or(TermsError::Keep)
+    }
+}
+
+impl From<KeepFor> for u64 {
+    fn from(keep: KeepFor) -> Self {
+        keep.0.as_secs()
+    }
 }
 
 impl PolicyDecision {
     /// A refusal.
     #[must_use]
     pub fn deny(rule: impl Into<String>, reason: impl Into<String>, revision: Digest) -> Self {
-        Self { verdict: Verdict::Deny, rule: rule.into(), reason: reason.into(), terms: None, revision }
+        let (rule, reason) = (rule.into(), reason.into());
+        Self { verdict: Verdict::Deny, rule, reason, terms: None, keep: None, revision }
     }
 
-    /// The stricter of two decisions. Of two reviews, the terms of both hold, and if those cannot hold together it is a refusal.
+    /// The stricter of two decisions. Of two reviews, the terms of both hold, and if those cannot hold together it is a
+    /// refusal. What either wants kept is kept, for the longer time.
     #[must_use]
-    pub fn strictest(self, other: Self) -> Self {
+    pub fn strictest(mut self, mut other: Self) -> Self {
+        let keep = self.keep.max(other.keep);
+        (self.keep, other.keep) = (keep, keep);
         if self.verdict != other.verdict {
             return if self.verdict > other.verdict { self } else { other };
         }
@@ -212,6 +252,7 @@ mod tests {
             rule: rule.to_owned(),
             reason: String::new(),
             terms,
+            keep: None,
             revision: Digest::of_bytes(b"x"),
         }
     }

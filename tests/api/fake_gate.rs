@@ -134,6 +134,7 @@ pub(crate) fn envelope(id: &str, state: State, version: u64) -> Envelope {
         is_final: state.is_final(),
         version,
         operation: json!({"kind": "zfs", "op": "list", "resource": "tank", "params": {}}),
+        asked: None,
         created_at: "2026-11-20T10:00:00Z".to_owned(),
         decision: Some(decision("allow")),
         effects: None,

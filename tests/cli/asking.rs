@@ -18,6 +18,7 @@ fn answered(envelope: Envelope) -> Option<Result<Answer, Problem>> {
 fn destroyed() -> Envelope {
     Envelope {
         operation: json!({"kind": "zfs", "op": "destroy", "resource": "tank/vm", "params": {"quarantine": true}}),
+        asked: None,
         effects: Some(json!({
             "objects": [
                 {"action": "rename", "kind": "filesystem", "name": "tank/vm"},
@@ -38,6 +39,7 @@ fn destroyed() -> Envelope {
 fn pending() -> Envelope {
     Envelope {
         operation: json!({"kind": "zfs", "op": "destroy", "resource": "tank/vm", "params": {}}),
+        asked: None,
         decision: Some(decision("review")),
         approval: Some(ApprovalView {
             id: "ap_1".to_owned(),

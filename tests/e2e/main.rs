@@ -23,6 +23,7 @@ mod main_line;
 mod repeats;
 mod requests;
 mod rules;
+mod undoable;
 mod users;
 mod whole_suite;
 

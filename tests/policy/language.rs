@@ -53,9 +53,44 @@ async fn each_form_of_a_verdict_is_understood() {
             rule: rule.to_owned(),
             reason: reason.to_owned(),
             terms,
+            keep: None,
             revision: engine.revision(),
         };
         assert_eq!(ask(&engine, "x").await, expected, "{expression}");
+    }
+}
+
+#[tokio::test]
+async fn reversible_first_keeps_the_verdict_and_says_for_how_long() {
+    let (day, week) = (24 * 3600, 7 * 24 * 3600);
+    for (expression, verdict, reason, keep) in [
+        ("reversible_first(allow(\"a\"))", Verdict::Allow, "a", week),
+        ("reversible_first(\"allow\", keep = \"1day\")", Verdict::Allow, "", day),
+        ("reversible_first(review(\"r\", ttl = \"5m\"), keep = \"1h\")", Verdict::Review, "r", 3600),
+        ("{\"verdict\": \"allow\", \"keep\": \"2days\"}", Verdict::Allow, "", 2 * day),
+        ("[reversible_first(allow(\"a\")), review(\"r\")]", Verdict::Review, "r", week),
+        (
+            "[reversible_first(\"allow\", keep = \"1h\"), reversible_first(\"allow\", keep = \"2h\")]",
+            Verdict::Allow,
+            "",
+            7200,
+        ),
+    ] {
+        let ruled = ask(&returning(expression).await, "x").await;
+        assert_eq!((ruled.verdict, ruled.reason.as_str()), (verdict, reason), "{expression}");
+        assert_eq!(ruled.keep.map(u64::from), Some(keep), "{expression}");
+    }
+    for wrong in [
+        "reversible_first(deny(\"x\"))",
+        "reversible_first(1)",
+        "reversible_first(\"allow\", keep = \"59m\")",
+        "reversible_first(\"allow\", keep = \"2years\")",
+        "reversible_first(\"allow\", keep = \"soon\")",
+        "{\"verdict\": \"deny\", \"keep\": \"7d\"}",
+        "{\"verdict\": \"allow\", \"keep\": 7}",
+    ] {
+        let ruled = ask(&returning(wrong).await, "x").await;
+        assert_eq!((ruled.verdict, ruled.rule.as_str()), (Verdict::Deny, "policy-error"), "{wrong}");
     }
 }
 

@@ -25,7 +25,8 @@ use serde_json::Value;
 use super::{
     Adapter, Effects, FailureReason, Garbled, Host, Plan, PlanRefusal, ReadAnswer, Step, Verification,
 };
-use crate::operation::zfs::ZfsOperation;
+use crate::operation::Operation;
+use crate::operation::zfs::{Target, ZfsOperation};
 
 impl Adapter for ZfsOperation {
     /// Only what destroys for good is done when its object is gone; a rollback or a move into quarantine is not.
@@ -140,6 +141,26 @@ impl Adapter for ZfsOperation {
 
     fn reconcile(&self, plan: &Plan, host: &dyn Host) -> Verification {
         observe::reconcile(self, plan, host)
+    }
+
+    /// A dataset goes into quarantine with all that is below.
+    fn undoable(&self) -> Option<Operation> {
+        if let ZfsOperation::Destroy { target, quarantine: false, clones: false, .. } = self
+            && let Target::Dataset(_) = target
+        {
+            let (target, recursive, clones) = (target.clone(), false, false);
+            return Some(Operation::Zfs(ZfsOperation::Destroy {
+                target,
+                recursive,
+                clones,
+                quarantine: true,
+            }));
+        }
+        None
+    }
+
+    fn purge(&self, plan: &Plan) -> Option<Operation> {
+        quarantine::purge(plan)
     }
 
     fn explain(&self, exit_code: i32, stderr: &[u8]) -> FailureReason {

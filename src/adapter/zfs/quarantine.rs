@@ -49,6 +49,14 @@ pub(super) fn plan(host: &dyn Host, target: &Target) -> Result<Plan, PlanRefusal
     })
 }
 
+/// What destroys for good what a plan puts into quarantine.
+pub(super) fn purge(plan: &Plan) -> Option<Operation> {
+    let Operation::Zfs(ZfsOperation::Rename { dataset, .. }) = &plan.undo.as_ref()?.operation else {
+        return None;
+    };
+    is_quarantined(dataset).then(|| Operation::Zfs(ZfsOperation::Purge { dataset: dataset.clone() }))
+}
+
 /// The last part of the name and the guid, so that two datasets of one name can rest side by side.
 fn resting_place(container: &str, from: &DatasetName, guid: &str) -> Result<DatasetName, PlanRefusal> {
     let last = from.as_str().rsplit('/').next().unwrap_or_default();

@@ -12,6 +12,7 @@ fn envelope(state: State) -> Envelope {
         is_final: state.is_final(),
         version: 2,
         operation: json!({}),
+        asked: None,
         created_at: "2026-11-20T10:00:00Z".to_owned(),
         decision: Some(Decision {
             verdict: "deny".to_owned(),

@@ -5,7 +5,7 @@ use std::cell::RefCell;
 use starlark::environment::{Globals, GlobalsBuilder, LibraryExtension};
 use starlark::eval::Evaluator;
 use starlark::starlark_module;
-use starlark::values::dict::AllocDict;
+use starlark::values::dict::{AllocDict, DictRef};
 use starlark::values::none::{NoneOr, NoneType};
 use starlark::values::{Heap, Value};
 
@@ -71,6 +71,24 @@ fn natives(builder: &mut GlobalsBuilder) {
             ("group", text(heap, group)),
             ("ttl", text(heap, ttl)),
         ])))
+    }
+
+    /// As this verdict; but what could not be taken back is done so that it can, where there is such a way, and what
+    /// was put aside is destroyed for good after a time, if the rules then allow it. Where there is none, people decide.
+    fn reversible_first<'v>(
+        verdict: Value<'v>,
+        #[starlark(require = named, default = "7d")] keep: &str,
+        heap: Heap<'v>,
+    ) -> starlark::Result<Value<'v>> {
+        ruling::keep_for(keep).map_err(misuse)?;
+        let mut entries: Vec<(Value<'v>, Value<'v>)> =
+            match (verdict.unpack_str(), DictRef::from_value(verdict)) {
+                (Some(word), _) => vec![(heap.alloc("verdict"), heap.alloc(word))],
+                (None, Some(dict)) => dict.iter().collect(),
+                (None, None) => return Err(misuse("reversible_first takes a verdict")),
+            };
+        entries.push((heap.alloc("keep"), heap.alloc(keep)));
+        Ok(heap.alloc(AllocDict(entries)))
     }
 
     /// Whether a resource is a dataset, lies below it, or is a snapshot or bookmark there, by whole components.

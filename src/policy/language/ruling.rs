@@ -9,12 +9,12 @@ use starlark::values::list::ListRef;
 
 use crate::operation::Digest;
 use crate::policy::problem::Problem;
-use crate::policy::{PolicyDecision, ReviewTerms, Verdict};
+use crate::policy::{KeepFor, PolicyDecision, ReviewTerms, Verdict};
 
 /// Longer reasons are cut, since people have to read them on a telephone.
 const MAX_REASON: usize = 500;
 const MAX_RULE: usize = 64;
-const KEYS: [&str; 6] = ["verdict", "reason", "rule", "approvals", "group", "ttl"];
+const KEYS: [&str; 7] = ["verdict", "reason", "rule", "approvals", "group", "ttl", "keep"];
 
 /// A decision before it is known under which revision it was made.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -24,20 +24,22 @@ pub(crate) struct Ruling {
     pub(crate) rule: String,
     pub(crate) reason: String,
     pub(crate) terms: Option<ReviewTerms>,
+    #[serde(default)]
+    pub(crate) keep: Option<KeepFor>,
 }
 
 impl Ruling {
     /// The decision under a revision.
     pub(crate) fn under(self, revision: Digest) -> PolicyDecision {
-        let Self { verdict, rule, reason, terms } = self;
-        PolicyDecision { verdict, rule, reason, terms, revision }
+        let Self { verdict, rule, reason, terms, keep } = self;
+        PolicyDecision { verdict, rule, reason, terms, keep, revision }
     }
 
     /// Callers read this, so it says where the policy failed and nothing of what stands there.
     pub(super) fn error(problem: &Problem) -> Self {
         let place = problem.place.as_ref().map(|place| format!(" (line {})", place.line)).unwrap_or_default();
         let reason = format!("the policy failed on this{place}");
-        Self { verdict: Verdict::Deny, rule: "policy-error".to_owned(), reason, terms: None }
+        Self { verdict: Verdict::Deny, rule: "policy-error".to_owned(), reason, terms: None, keep: None }
     }
 }
 
@@ -47,16 +49,16 @@ pub(super) fn read(value: Value<'_>) -> Result<Ruling, String> {
     let mut rulings = list.iter().map(read_one).collect::<Result<Vec<_>, _>>()?.into_iter();
     let Some(first) = rulings.next() else {
         let (rule, reason) = ("no-rule".to_owned(), "no rule matched".to_owned());
-        return Ok(Ruling { verdict: Verdict::Deny, rule, reason, terms: None });
+        return Ok(Ruling { verdict: Verdict::Deny, rule, reason, terms: None, keep: None });
     };
     Ok(rulings.fold(first, strictest))
 }
 
 fn strictest(one: Ruling, other: Ruling) -> Ruling {
     let nowhere = Digest::of_bytes(b"");
-    let PolicyDecision { verdict, rule, reason, terms, revision: _ } =
+    let PolicyDecision { verdict, rule, reason, terms, keep, revision: _ } =
         one.under(nowhere.clone()).strictest(other.under(nowhere));
-    Ruling { verdict, rule, reason, terms }
+    Ruling { verdict, rule, reason, terms, keep }
 }
 
 fn read_one(value: Value<'_>) -> Result<Ruling, String> {
@@ -77,7 +79,11 @@ fn read_one(value: Value<'_>) -> Result<Ruling, String> {
         }
         Verdict::Allow | Verdict::Deny => no_terms(&dict)?,
     };
-    ruling(verdict, text(&dict, "reason")?, text(&dict, "rule")?, terms)
+    let keep = text(&dict, "keep")?.map(keep_for).transpose()?;
+    if keep.is_some() && verdict == Verdict::Deny {
+        return Err("keep does not go with deny: nothing is done".to_owned());
+    }
+    Ok(Ruling { keep, ..ruling(verdict, text(&dict, "reason")?, text(&dict, "rule")?, terms)? })
 }
 
 fn verdict(word: &str) -> Result<Verdict, String> {
@@ -99,7 +105,7 @@ fn ruling(
         None => Some(slug(&reason)).filter(|slug| !slug.is_empty()).unwrap_or("policy".to_owned()),
     };
     let terms = terms.or_else(|| (verdict == Verdict::Review).then(ReviewTerms::default));
-    Ok(Ruling { verdict, rule, reason, terms })
+    Ok(Ruling { verdict, rule, reason, terms, keep: None })
 }
 
 /// Terms from what a policy wrote; what it left out has its default.
@@ -118,6 +124,13 @@ pub(super) fn terms(
 fn duration(text: &str) -> Result<Duration, String> {
     humantime::parse_duration(text)
         .map_err(|_unread| format!("ttl is a time such as \"30m\" or \"4h\", not {text:?}"))
+}
+
+/// How long to keep, as a policy writes it: `7d`.
+pub(super) fn keep_for(text: &str) -> Result<KeepFor, String> {
+    let time = humantime::parse_duration(text)
+        .map_err(|_unread| format!("keep is a time such as \"7d\", not {text:?}"))?;
+    KeepFor::try_from(time.as_secs()).map_err(|error| error.to_string())
 }
 
 /// Terms that nobody would look at are a mistake: was a review meant?

@@ -1,0 +1,111 @@
+//! Reversible first: where the rules want it, what could not be taken back is done so that it can, and what that puts
+//! aside is destroyed for good after its time. The gate asks for that itself, and the rules decide on it as on anything.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::Gate;
+use super::protocol::{Problem, ProblemKind};
+use crate::adapter::{self, Plan};
+use crate::job::{Job, Purge};
+use crate::operation::Submission;
+use crate::policy::{KeepFor, PolicyDecision, Verdict};
+
+/// What the rules' wish comes to.
+pub(super) enum First {
+    /// The operation stays as it is.
+    AsItIs(PolicyDecision, Box<Plan>),
+    /// The job has another operation now.
+    Anew,
+}
+
+/// Puts the operation that can be taken back in the place of the one that cannot. Where there is none, people decide.
+pub(super) fn first(job: &mut Job, mut decision: PolicyDecision, mut plan: Plan) -> First {
+    let Some(keep) = decision.keep.or(job.keep) else { return First::AsItIs(decision, Box::new(plan)) };
+    job.keep = Some(keep);
+    if plan.effects.reversible || plan.settled {
+        kept_for(&mut plan, keep);
+        return First::AsItIs(decision, Box::new(plan));
+    }
+    match adapter::of(&job.submission.operation).undoable().filter(|_| job.asked.is_none()) {
+        Some(undoable) => {
+            job.asked = Some(std::mem::replace(&mut job.submission.operation, undoable));
+            First::Anew
+        }
+        None => {
+            decision.verdict = decision.verdict.max(Verdict::Review);
+            First::AsItIs(decision, Box::new(plan))
+        }
+    }
+}
+
+/// What is put aside for a time stays as long as the rules say, and people read so.
+fn kept_for(plan: &mut Plan, keep: KeepFor) {
+    let Some(offer) = plan.undo.as_mut().filter(|offer| offer.until.is_some()) else { return };
+    offer.until = Some(keep.time());
+    let time = humantime::format_duration(keep.time());
+    plan.effects.undo = Some(format!("{} within {time}", offer.operation.command_line()));
+}
+
+/// What destroys for good what the operation put aside, when the rules set a time for that.
+pub(super) fn purge(job: &Job, plan: &Plan, now_ms: u64) -> Option<Purge> {
+    let keep = u64::try_from(job.keep?.time().as_millis()).ok()?;
+    let operation = adapter::of(&job.submission.operation).purge(plan)?;
+    Some(Purge { operation, at: now_ms.saturating_add(keep) })
+}
+
+impl Gate {
+    /// Asks for what is due: what was put aside and has been kept for its time.
+    pub(super) async fn purge_what_is_due(self: &Arc<Self>) {
+        let now = self.now_ms();
+        let due = match self.stored(move |store| store.due(now)).await {
+            Ok(due) => due,
+            Err(problem) => {
+                tracing::error!(problem = problem.detail, "the store could not say what is due");
+                return;
+            }
+        };
+        for job in due {
+            let Some(purge) = job.outcome.purge.clone() else { continue };
+            let id = job.id.clone();
+            match self.purge(job, purge).await {
+                // Whatever the rules said of it, it was asked; what they refused stays where it is until somebody asks again.
+                Ok(()) => drop(self.stored(move |store| store.purged(&id)).await),
+                Err(problem) => {
+                    tracing::warn!(problem = problem.detail, operation = id, "a purge is tried again later")
+                }
+            }
+        }
+    }
+
+    /// An error is one that may pass.
+    async fn purge(self: &Arc<Self>, of: Job, purge: Purge) -> Result<(), Problem> {
+        let kept = humantime::format_duration(of.keep.map_or(Duration::ZERO, KeepFor::time));
+        let submission = Submission {
+            operation: purge.operation,
+            reason: Some(format!("kept for {kept} since {}", of.id)),
+            run_id: of.submission.run_id,
+            on_behalf_of: of.submission.on_behalf_of,
+        };
+        let order = self.live.order_of(&of.principal).lock_owned().await;
+        let mut job = Job::new(self.new_id("op")?, of.principal, submission, self.now_ms());
+        job.purges = Some(of.id);
+        match self.change(job, None, order).await {
+            Ok(_) => Ok(()),
+            Err(problem) => match problem.kind {
+                ProblemKind::Denied
+                | ProblemKind::Forbidden
+                | ProblemKind::PlanRefused
+                | ProblemKind::NotFound
+                | ProblemKind::Invalid
+                | ProblemKind::IdempotencyConflict
+                | ProblemKind::TooLate => Ok(()),
+                ProblemKind::CoolDown
+                | ProblemKind::Busy
+                | ProblemKind::NoChannel
+                | ProblemKind::AuditUnavailable
+                | ProblemKind::Unavailable => Err(problem),
+            },
+        }
+    }
+}
