@@ -240,8 +240,25 @@ fn approvers_are_listed_as_the_gate_knows_them() {
 
 #[test]
 fn the_sudo_rule_is_the_one_that_is_installed() {
-    let ran = reeve(&["sudoers"], &[]);
+    let ran = reeve(&["sudoers", "--all"], &[]);
     assert_eq!(ran.out, include_str!("../../sudoers/reeve"));
+}
+
+#[test]
+fn the_sudo_rule_of_a_host_has_the_wrappers_that_its_contracts_use() {
+    let directory = tempfile::tempdir().unwrap();
+    let (policy, contracts) = rules(directory.path());
+    let gate = directory.path().join("gate.toml");
+    std::fs::write(&gate, format!("policy = \"{policy}\"\ncontracts = \"{contracts}\"\n")).unwrap();
+    let ran = reeve(&["sudoers", "--gate", text(&gate)], &[]);
+    let wrappers: Vec<&str> = ran.out.lines().filter(|line| line.contains("NOPASSWD")).collect();
+    assert_eq!(
+        wrappers,
+        ["reeve-run ALL = (root:root) NOPASSWD: /usr/local/libexec/reeve/reeve-zfs \"\""],
+        "{ran:?}"
+    );
+    let missing = reeve(&["sudoers", "--gate", "/nowhere/gate.toml"], &[]);
+    assert!(missing.exit == 1 && missing.out.is_empty() && missing.err.contains("--all"), "{missing:?}");
 }
 
 #[test]
