@@ -35,7 +35,8 @@ build() {
   cargo bench --locked --no-run --message-format=json-render-diagnostics |
     jq -r 'select(.reason == "compiler-artifact" and .target.kind == ["bench"]) | [.target.name, .executable] | @tsv' \
       >"$built"
-  cargo build --locked --release --bins
+  # Not --bins: the wrappers of this build would be linked for nothing, a minute each.
+  cargo build --locked --release --bin reeve --bin reeved --bin reeve-gate --bin reeve-fake-zfs --bin reeve-signal-stand-in
   # What runs as root is built by its own call, as in the Makefile.
   cargo build --locked --release --no-default-features --bins --target-dir "$target/root"
 }
