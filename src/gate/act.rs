@@ -10,7 +10,7 @@ use tokio::sync::OwnedMutexGuard;
 
 use super::decide::Decided;
 use super::end::{End, end_event};
-use super::live::Cell;
+use super::live::{Cell, Changes};
 use super::permit::{Cleared, Permit, binding};
 use super::protocol::{Problem, ProblemKind};
 use super::record::Unrecorded;
@@ -58,8 +58,8 @@ pub(super) fn run(
     permit: Permit,
 ) -> Pin<Box<dyn Future<Output = ()> + Send>> {
     Box::pin(async move {
-        let turn = gate.turn(&cell).await;
-        let acted = gate.act(&cell, permit).await;
+        let mut turn = gate.turn(&cell).await;
+        let acted = gate.act(&cell, permit, &mut turn).await;
         // People may take their time; the place is free for others meanwhile.
         drop(turn);
         let gone_on = match acted {
@@ -79,18 +79,23 @@ pub(super) fn run(
 
 impl Gate {
     /// Waits until nothing else changes the place that the operation changes.
-    pub(super) async fn turn(&self, cell: &Cell) -> OwnedMutexGuard<()> {
+    pub(super) async fn turn(&self, cell: &Cell) -> OwnedMutexGuard<Changes> {
         let place = cell.job.lock().await.submission.operation.place();
         self.live.turn_of(&place).lock_owned().await
     }
 
     /// The same, when nothing does.
-    pub(super) async fn turn_if_free(&self, cell: &Cell) -> Option<OwnedMutexGuard<()>> {
+    pub(super) async fn turn_if_free(&self, cell: &Cell) -> Option<OwnedMutexGuard<Changes>> {
         let place = cell.job.lock().await.submission.operation.place();
         self.live.turn_of(&place).try_lock_owned().ok()
     }
 
-    async fn act(self: &Arc<Self>, cell: &Arc<Cell>, permit: Permit) -> Result<Next, Problem> {
+    async fn act(
+        self: &Arc<Self>,
+        cell: &Arc<Cell>,
+        permit: Permit,
+        turn: &mut Changes,
+    ) -> Result<Next, Problem> {
         let job = cell.job.lock().await.clone();
         // What has not begun when the gate goes down begins with the next start.
         if job.state != State::Approved || self.draining.load(Ordering::Acquire) {
@@ -104,8 +109,9 @@ impl Gate {
             return Ok(Next::Nothing);
         }
         let began = self.clock.boot();
-        match self.ready(&job, permit).await? {
+        match self.ready(&job, permit, *turn).await? {
             Ready::Go(plan, cleared) => {
+                turn.begin();
                 let end = self.carry_out(cell, &job, &plan, cleared).await;
                 self.finish(cell, end, EventKind::Outcome).await;
                 let operation = &job.submission.operation;
@@ -130,8 +136,14 @@ impl Gate {
         by_wall || by_boot
     }
 
-    async fn ready(self: &Arc<Self>, job: &Job, permit: Permit) -> Result<Ready, Problem> {
-        let plan = match self.plan(job).await? {
+    async fn ready(self: &Arc<Self>, job: &Job, permit: Permit, changes: Changes) -> Result<Ready, Problem> {
+        let of_this_moment =
+            job.plan.clone().filter(|_| permit.is_of_this_moment(self.clock.boot(), changes));
+        let planned = match of_this_moment {
+            Some(plan) => Ok(plan),
+            None => self.plan(job).await?,
+        };
+        let plan = match planned {
             Ok(plan) => plan,
             Err(refusal) if adapter::of(&job.submission.operation).is_gone(&refusal) => {
                 return Ok(Ready::Nothing);

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::permit::Permit;
+use super::permit::{Made, Permit};
 use super::protocol::{Answer, Decision, Problem, ProblemKind};
 use super::record::Unrecorded;
 use super::rules::{Question, Rules};
@@ -35,6 +35,7 @@ impl Gate {
             return Err(self.deny(job, by_contract).await);
         }
         job.run_as = rules.run_as(&job.principal, &job.submission).and_then(user_of);
+        let made = self.moment(job);
         let plan = match self.plan_for(job).await? {
             Ok(plan) => plan,
             Err(refusal) => return Err(self.refuse_plan(job, refusal, &rules).await),
@@ -52,6 +53,7 @@ impl Gate {
         self.count_decision(job, decision.verdict);
         let settled = plan.settled;
         let permit = Permit::by_rules(&decision, &job.submission.operation, &plan);
+        let permit = permit.map(|permit| permit.made(made));
         job.plan = Some(plan);
         job.decision = Some(decision);
         let receipt = self.record(self.decision_event(job)).await?;
@@ -61,6 +63,13 @@ impl Gate {
             (false, Some(permit)) => Decided::Allowed(permit),
             (false, None) => Decided::Review,
         })
+    }
+
+    /// When a plan that is made now will have been made; nothing while its place is being changed.
+    fn moment(&self, job: &Job) -> Option<Made> {
+        let turn = self.live.turn_of(&job.submission.operation.place());
+        let changes = turn.try_lock().ok().map(|changes| *changes)?;
+        Some(Made { at: self.clock.boot(), changes })
     }
 
     /// The same for a caller, who has only a few places at once.

@@ -52,10 +52,22 @@ const READING_EACH: usize = 4;
 /// How many calls of one caller are in hand at once.
 const CALLS_EACH: usize = 128;
 
+/// How many operations have begun to change a place since the gate's start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Changes(u64);
+
+impl Changes {
+    /// One more begins.
+    pub(super) fn begin(&mut self) {
+        self.0 += 1;
+    }
+}
+
 /// Every operation in hand.
 pub(super) struct Live {
     cells: Mutex<Cells>,
-    orders: Mutex<HashMap<String, Arc<tokio::sync::Mutex<()>>>>,
+    orders: Mutex<HashMap<PrincipalName, Arc<tokio::sync::Mutex<()>>>>,
+    turns: Mutex<HashMap<String, Arc<tokio::sync::Mutex<Changes>>>>,
     reading: Arc<Semaphore>,
     reading_each: Mutex<HashMap<PrincipalName, Arc<Semaphore>>>,
     calls_each: Mutex<HashMap<PrincipalName, Arc<Semaphore>>>,
@@ -66,6 +78,7 @@ impl Default for Live {
         Self {
             cells: Mutex::default(),
             orders: Mutex::default(),
+            turns: Mutex::default(),
             reading: Arc::new(Semaphore::new(READING)),
             reading_each: Mutex::default(),
             calls_each: Mutex::default(),
@@ -147,17 +160,13 @@ impl Live {
 
     /// What keeps a caller's submissions from being decided side by side: two of the same would be two intents.
     pub(super) fn order_of(&self, caller: &PrincipalName) -> Arc<tokio::sync::Mutex<()>> {
-        self.order(format!("caller {caller}"))
+        Arc::clone(lock(&self.orders).entry(caller.clone()).or_default())
     }
 
-    /// What keeps two changes of the same pool from running side by side.
-    pub(super) fn turn_of(&self, place: &str) -> Arc<tokio::sync::Mutex<()>> {
-        self.order(format!("place {place}"))
-    }
-
-    /// Names come from contracts and approved operations, so the table does not grow without bound.
-    fn order(&self, name: String) -> Arc<tokio::sync::Mutex<()>> {
-        Arc::clone(lock(&self.orders).entry(name).or_default())
+    /// What keeps two changes of the same place from running side by side, and counts them. Places come from operations
+    /// that contracts grant, so the table does not grow without bound.
+    pub(super) fn turn_of(&self, place: &str) -> Arc<tokio::sync::Mutex<Changes>> {
+        Arc::clone(lock(&self.turns).entry(place.to_owned()).or_default())
     }
 }
 

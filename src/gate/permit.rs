@@ -1,15 +1,20 @@
 //! The proof that a plan may be carried out: made by rules or by people, spent by one execution.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use serde_json::json;
 
+use super::live::Changes;
 use crate::adapter::Plan;
 use crate::approval::people::People;
 use crate::grant::RunAs;
 use crate::job::{Approval, Job};
 use crate::operation::{Digest, Operation};
 use crate::policy::{PolicyDecision, Verdict};
+
+/// How old a plan may be that is carried out without being made again: about as long as making it takes.
+const MOMENT: Duration = Duration::from_millis(250);
 
 /// What a decision or an approval is about: operation, effects and the rules that decided, in one digest.
 pub(super) fn binding(operation: &Operation, plan: &Plan, rules: &Digest) -> Digest {
@@ -25,6 +30,16 @@ pub(super) fn binding(operation: &Operation, plan: &Plan, rules: &Digest) -> Dig
 #[derive(Debug)]
 pub(super) struct Permit {
     binds: Digest,
+    made: Option<Made>,
+}
+
+/// When and on what state of its place a plan was made, so that one of a moment ago need not be made again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Made {
+    /// By the boot clock, before the host was read.
+    pub(super) at: Duration,
+    /// How many operations had begun to change the place.
+    pub(super) changes: Changes,
 }
 
 /// Leave that has been held against the plan that is about to run, with the user that the same rules say.
@@ -38,7 +53,7 @@ impl Permit {
     /// The rules allowed it outright.
     pub(super) fn by_rules(decision: &PolicyDecision, operation: &Operation, plan: &Plan) -> Option<Self> {
         let binds = binding(operation, plan, &decision.revision);
-        (decision.verdict == Verdict::Allow).then_some(Self { binds })
+        (decision.verdict == Verdict::Allow).then_some(Self { binds, made: None })
     }
 
     /// Enough people confirmed who may still vote, and nobody refused.
@@ -46,7 +61,19 @@ impl Permit {
         let approval = job.approval.as_ref()?;
         let given = still_counting(approval, people, excluded).len();
         let enough = u32::try_from(given).is_ok_and(|given| given >= approval.terms.approvals());
-        (enough && given > 0 && approval.denied_by.is_none()).then(|| Self { binds: approval.binds.clone() })
+        (enough && given > 0 && approval.denied_by.is_none())
+            .then(|| Self { binds: approval.binds.clone(), made: None })
+    }
+
+    /// The same, of a plan that was made then.
+    pub(super) fn made(self, made: Option<Made>) -> Self {
+        Self { made, ..self }
+    }
+
+    /// Whether its plan was made a moment ago, with nothing of ours begun in that place since.
+    pub(super) fn is_of_this_moment(&self, now: Duration, changes: Changes) -> bool {
+        let is_of = |made: Made| made.changes == changes && now.saturating_sub(made.at) <= MOMENT;
+        self.made.is_some_and(is_of)
     }
 
     /// Spends the permit on what it was given for; on anything else it is void.
@@ -67,4 +94,26 @@ pub(super) fn still_counting(approval: &Approval, people: &People, excluded: &[S
     let may_vote: BTreeSet<&str> =
         people.eligible(approval.terms.group(), excluded).map(|person| person.name.as_str()).collect();
     approval.confirmed_by.iter().filter(|name| may_vote.contains(name.as_str())).cloned().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn permit(made: Option<Made>) -> Permit {
+        Permit { binds: Digest::of_bytes(b"x"), made }
+    }
+
+    #[test]
+    fn a_plan_is_of_this_moment_for_a_quarter_of_a_second_in_a_place_that_nobody_changed() {
+        let at = Duration::from_secs(100);
+        let (before, mut after) = (Changes::default(), Changes::default());
+        after.begin();
+        let made = permit(Some(Made { at, changes: before }));
+        assert!(made.is_of_this_moment(at, before));
+        assert!(made.is_of_this_moment(at + MOMENT, before));
+        assert!(!made.is_of_this_moment(at + MOMENT + Duration::from_nanos(1), before));
+        assert!(!made.is_of_this_moment(at, after), "something of ours began in between");
+        assert!(!permit(None).is_of_this_moment(at, before), "what people approved is planned again");
+    }
 }

@@ -10,7 +10,7 @@ use super::Gate;
 use super::act;
 use super::ask::excluded;
 use super::end::End;
-use super::live::Cell;
+use super::live::{Cell, Changes};
 use super::permit::Permit;
 use crate::approval::prompt::Outcome;
 use crate::audit::EventKind;
@@ -75,7 +75,7 @@ impl Gate {
 
     /// Looks, beside everything else, into an operation that was running when the gate ended: the host is read,
     /// nothing is run, and nothing else changes the same place meanwhile.
-    fn reconcile_beside(self: &Arc<Self>, cell: &Arc<Cell>, turn: Option<OwnedMutexGuard<()>>) {
+    fn reconcile_beside(self: &Arc<Self>, cell: &Arc<Cell>, turn: Option<OwnedMutexGuard<Changes>>) {
         let (gate, cell) = (Arc::clone(self), Arc::clone(cell));
         tokio::spawn(async move {
             let turn = match turn {

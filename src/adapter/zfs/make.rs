@@ -17,7 +17,7 @@ pub(super) fn snapshot(
     let items = reader::present_list(host, dataset.as_str(), scope)?;
     let taken = format!("{dataset}@{name}");
     if !recursive {
-        reader::absent(host, &taken)?;
+        reader::free(host, &taken)?;
     }
     let clashing: Vec<&str> = items
         .iter()

@@ -100,13 +100,15 @@ pub(super) fn present_list(host: &dyn Host, name: &str, scope: Scope) -> Result<
 
 /// That there is nothing of that name, in a pool that is there.
 pub(super) fn absent(host: &dyn Host, name: &str) -> Result<(), PlanRefusal> {
-    match find(host, name)? {
-        Some(item) => {
-            let reason = format!("{} {name} exists already (guid {})", item.kind.as_str(), item.guid);
-            Err(PlanRefusal::new(Rule::ZfsExists, reason))
-        }
-        None => pool_of(host, name),
-    }
+    free(host, name)?;
+    pool_of(host, name)
+}
+
+/// That there is nothing of that name, in a pool that has been seen.
+pub(super) fn free(host: &dyn Host, name: &str) -> Result<(), PlanRefusal> {
+    let Some(item) = find(host, name)? else { return Ok(()) };
+    let reason = format!("{} {name} exists already (guid {})", item.kind.as_str(), item.guid);
+    Err(PlanRefusal::new(Rule::ZfsExists, reason))
 }
 
 /// That the pool in which `name` would lie is imported.
