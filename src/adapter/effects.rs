@@ -42,7 +42,7 @@ pub enum Basis {
 pub struct Object {
     /// What happens to it.
     pub action: Action,
-    /// `filesystem`, `volume`, `snapshot`, `bookmark` or `pool`.
+    /// `filesystem`, `volume`, `snapshot`, `bookmark`, `pool`, `playbook`, `file` or `task`.
     pub kind: String,
     /// Its name now, or the name that it gets when it is made.
     pub name: String,
@@ -82,6 +82,12 @@ pub enum Action {
     Bookmark,
     /// Its blocks are checked, or no longer.
     Scrub,
+    /// A playbook is run.
+    Play,
+    /// A playbook's task changes it.
+    Task,
+    /// A playbook's task does what a dry run does not show.
+    Unforeseen,
 }
 
 impl Effects {

@@ -8,6 +8,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::Settings;
+use super::ansible::{FolderError, PinnedFile, read_folder};
 use crate::grant::WrapperName;
 use crate::sys::host::prefixed;
 
@@ -19,6 +20,8 @@ pub enum Program {
     Zfs,
     /// `zpool`
     Zpool,
+    /// `ansible-playbook`
+    AnsiblePlaybook,
 }
 
 impl Program {
@@ -27,6 +30,7 @@ impl Program {
         match self {
             Self::Zfs => "/usr/sbin/zfs",
             Self::Zpool => "/usr/sbin/zpool",
+            Self::AnsiblePlaybook => "/usr/bin/ansible-playbook",
         }
     }
 
@@ -39,6 +43,7 @@ impl Program {
     pub fn reads(self) -> Reads {
         match self {
             Self::Zfs | Self::Zpool => Reads::Directly,
+            Self::AnsiblePlaybook => Reads::ByWrapper(WrapperName::Ansible),
         }
     }
 
@@ -46,6 +51,7 @@ impl Program {
     pub fn is_supervised(self) -> bool {
         match self {
             Self::Zfs | Self::Zpool => false,
+            Self::AnsiblePlaybook => true,
         }
     }
 
@@ -54,6 +60,7 @@ impl Program {
         match self {
             Self::Zfs => "zfs",
             Self::Zpool => "zpool",
+            Self::AnsiblePlaybook => "ansible-playbook",
         }
     }
 }
@@ -139,6 +146,14 @@ pub trait Host: Send + Sync {
     fn settings(&self) -> &Settings {
         static NONE: LazyLock<Settings> = LazyLock::new(Settings::default);
         &NONE
+    }
+
+    /// Every file below a directory, as far as only root, or the gate's own user, can have written it.
+    ///
+    /// # Errors
+    /// When it cannot be read, or is not to be trusted.
+    fn folder(&self, path: &str) -> Result<Vec<PinnedFile>, FolderError> {
+        read_folder(&prefixed(path))
     }
 
     /// Where what was learned about the tools' listing form is kept; without it, it is found out for each operation.

@@ -3,6 +3,7 @@
 //! Nothing here changes a host: adapters read it through [`Host`], say what would happen ([`Effects`]), and list the steps;
 //! the gate grants and runs them. A listing that failed is never taken for an empty one.
 
+mod ansible;
 mod effects;
 mod host;
 mod plan;
@@ -13,6 +14,7 @@ mod verify;
 mod zfs;
 
 pub use crate::grant::WrapperName;
+pub use ansible::{AnsibleAsWritten, AnsibleSettings, FolderError, PinnedFile, read_folder};
 pub use effects::{Action, Basis, Effects, Object};
 pub use host::{Argv, Host, HostError, ListingForm, Program, Reads, ToolOutput};
 pub use plan::{Plan, Step, UndoOffer};
@@ -84,6 +86,7 @@ pub trait Adapter {
 /// The adapter of an operation.
 pub fn of(operation: &Operation) -> &dyn Adapter {
     match operation {
+        Operation::Ansible(ansible) => ansible,
         Operation::Zfs(zfs) => zfs,
     }
 }

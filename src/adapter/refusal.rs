@@ -57,6 +57,18 @@ pub enum Rule {
     ZfsTooMany,
     /// The pool is busy with something else, or not busy with what should stop.
     ZfsBusy,
+    /// Root's configuration has no such playbook.
+    AnsibleNotFound,
+    /// A playbook's variables are not as its schema says.
+    AnsibleVars,
+    /// A playbook is not the one that root's configuration pins.
+    AnsibleAltered,
+    /// A playbook would act in a dry run, or reaches beyond this host or its folder.
+    AnsibleForbidden,
+    /// A dry run cannot foresee what a task does.
+    AnsibleUnforeseen,
+    /// A dry run failed.
+    AnsibleFailed,
 }
 
 impl Rule {
@@ -75,6 +87,12 @@ impl Rule {
             Self::ZfsProperty => "zfs-property",
             Self::ZfsTooMany => "zfs-too-many",
             Self::ZfsBusy => "zfs-busy",
+            Self::AnsibleNotFound => "ansible-not-found",
+            Self::AnsibleVars => "ansible-vars",
+            Self::AnsibleAltered => "ansible-altered",
+            Self::AnsibleForbidden => "ansible-forbidden",
+            Self::AnsibleUnforeseen => "ansible-unforeseen",
+            Self::AnsibleFailed => "ansible-failed",
         }
     }
 }
@@ -117,6 +135,10 @@ pub enum FailureReason {
     PermissionDenied,
     /// Encryption forbids it: a key is missing, or a dataset would leave its encryption root.
     Encryption,
+    /// A task of a playbook failed.
+    TaskFailed,
+    /// The playbook asks for what no playbook may do.
+    PlaybookRefused,
     /// Reeve does not know what the tool said.
     Unrecognised,
 }
@@ -142,6 +164,8 @@ impl FailureReason {
             Self::NoScrub => "no-scrub",
             Self::PermissionDenied => "permission-denied",
             Self::Encryption => "encryption",
+            Self::TaskFailed => "task-failed",
+            Self::PlaybookRefused => "playbook-refused",
             Self::Unrecognised => "unrecognised",
         }
     }

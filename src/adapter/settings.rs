@@ -1,8 +1,13 @@
 //! What root's configuration says about the adapters: a section of `gate.toml` for each kind that has one.
 
+use super::ansible::AnsibleSettings;
+
 /// What the sections mean.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Settings {}
+pub struct Settings {
+    /// `[ansible]`: the playbooks.
+    pub ansible: AnsibleSettings,
+}
 
 /// A value in one of the sections makes no sense.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use crate::adapter::{Settings, SettingsError};
+use crate::adapter::{AnsibleAsWritten, Settings, SettingsError};
 use crate::approval::people::{ApproverAsWritten, People, PeopleError};
 use crate::config::{self, ConfigError};
 
@@ -136,6 +136,8 @@ struct AsWritten {
     approvals: ApprovalsAsWritten,
     signal: Option<SignalAsWritten>,
     #[serde(default)]
+    ansible: AnsibleAsWritten,
+    #[serde(default)]
     approver: Vec<ApproverAsWritten>,
 }
 
@@ -263,7 +265,7 @@ impl AsWritten {
             },
             approvals,
             signal: self.signal.map(SignalAsWritten::meant).transpose()?,
-            adapters: Settings {},
+            adapters: Settings { ansible: self.ansible.meant()? },
             people: People::from_written(self.approver)?,
             log: self.log,
         })

@@ -202,7 +202,13 @@ fn plan_problem(refusal: &PlanRefusal, alternatives: Vec<serde_json::Value>) -> 
         | adapter::Rule::ZfsKind
         | adapter::Rule::ZfsTooMany
         | adapter::Rule::ZfsProperty
-        | adapter::Rule::ZfsBusy => ProblemKind::PlanRefused,
+        | adapter::Rule::ZfsBusy
+        | adapter::Rule::AnsibleNotFound
+        | adapter::Rule::AnsibleVars
+        | adapter::Rule::AnsibleAltered
+        | adapter::Rule::AnsibleForbidden
+        | adapter::Rule::AnsibleUnforeseen
+        | adapter::Rule::AnsibleFailed => ProblemKind::PlanRefused,
     };
     let decision = Decision {
         verdict: "deny".to_owned(),

@@ -9,7 +9,7 @@ use tokio::runtime::Handle;
 
 use super::Gate;
 use super::launch::{Launch, reading_limit};
-use crate::adapter::{Argv, Host, HostError, ListingForm, Reads, Settings, SystemHost, ToolOutput};
+use crate::adapter::{Argv, FolderError, Host, HostError, ListingForm, PinnedFile, Reads, Settings, SystemHost, ToolOutput};
 use crate::audit::{Event, EventKind};
 use crate::grant::{RunAs, WrapperName};
 use crate::job::Job;
@@ -101,6 +101,10 @@ impl Host for Reach {
 
     fn settings(&self) -> &Settings {
         self.host.settings()
+    }
+
+    fn folder(&self, path: &str) -> Result<Vec<PinnedFile>, FolderError> {
+        self.host.folder(path)
     }
 
     fn listing_form(&self) -> Option<&std::sync::OnceLock<ListingForm>> {

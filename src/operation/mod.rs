@@ -1,5 +1,6 @@
 //! What may be asked: a closed enum of typed operations. Nothing here reads a host, and nothing here is shell text.
 
+pub mod ansible;
 mod catalogue;
 mod digest;
 mod fields;
@@ -46,6 +47,8 @@ impl Effect {
 /// One thing that Reeve can do to a host.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Operation {
+    /// Something done with Ansible.
+    Ansible(ansible::AnsibleOperation),
     /// Something done to ZFS.
     Zfs(zfs::ZfsOperation),
 }
@@ -120,6 +123,7 @@ impl Operation {
         let (op, params) = Self::op_and_params(&kind, fields)?;
         let mut params = Fields::within("/params", params);
         let operation = match kind.as_str() {
+            "ansible" => ansible::AnsibleOperation::from_parts(&op, &resource, &mut params).map(Self::Ansible)?,
             "zfs" => zfs::ZfsOperation::from_parts(&op, &resource, &mut params).map(Self::Zfs)?,
             _not_in_catalogue => return Err(Invalid::at("/kind", "is not known")),
         };
@@ -143,6 +147,7 @@ impl Operation {
 
     fn typed(&self) -> &dyn Typed {
         match self {
+            Self::Ansible(operation) => operation,
             Self::Zfs(operation) => operation,
         }
     }

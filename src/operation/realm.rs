@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::Invalid;
+use super::ansible::PlaybookName;
 use super::zfs::{DatasetName, PoolName, Target};
 
 /// A realm of names.
@@ -13,17 +14,20 @@ pub enum Realm {
     Dataset,
     /// ZFS pools.
     Pool,
+    /// Playbooks, by their names in root's configuration.
+    Playbook,
 }
 
 impl Realm {
     /// Every one of them.
-    pub const ALL: [Self; 2] = [Self::Dataset, Self::Pool];
+    pub const ALL: [Self; 3] = [Self::Dataset, Self::Pool, Self::Playbook];
 
     /// The key in contracts.
     pub fn key(self) -> &'static str {
         match self {
             Self::Dataset => "datasets",
             Self::Pool => "pools",
+            Self::Playbook => "playbooks",
         }
     }
 
@@ -35,6 +39,7 @@ impl Realm {
         match self {
             Self::Dataset => DatasetName::try_from(written).map(Granted::Dataset),
             Self::Pool => PoolName::try_from(written).map(Granted::Pool),
+            Self::Playbook => PlaybookName::try_from(written).map(Granted::Playbook),
         }
     }
 }
@@ -62,6 +67,8 @@ pub enum Granted {
     Dataset(DatasetName),
     /// A pool.
     Pool(PoolName),
+    /// A playbook.
+    Playbook(PlaybookName),
 }
 
 impl Granted {
@@ -72,6 +79,7 @@ impl Granted {
                 Target::try_from(name.to_owned()).is_ok_and(|target| target.dataset().is_within(granted))
             }
             Self::Pool(granted) => granted.as_str() == name,
+            Self::Playbook(granted) => granted.as_str() == name,
         }
     }
 
@@ -80,6 +88,7 @@ impl Granted {
         match self {
             Self::Dataset(_) => Realm::Dataset,
             Self::Pool(_) => Realm::Pool,
+            Self::Playbook(_) => Realm::Playbook,
         }
     }
 }

@@ -39,6 +39,10 @@ pub enum Shape {
     PropertyNames,
     /// An object from property to value.
     Settings,
+    /// `motd`: a playbook by its name in root's configuration.
+    Playbook,
+    /// A playbook's variables: an object from name to value.
+    Vars,
     /// A property's name.
     Property,
     /// A property's value.
@@ -62,6 +66,8 @@ pub enum Form {
     List,
     /// An object from string to string.
     Object,
+    /// Any object.
+    Json,
 }
 
 impl Shape {
@@ -73,6 +79,7 @@ impl Shape {
             Self::Size => Form::Size,
             Self::ListOf(_) | Self::PropertyNames => Form::List,
             Self::Settings => Form::Object,
+            Self::Vars => Form::Json,
             Self::Pool
             | Self::Dataset
             | Self::Snapshot
@@ -83,6 +90,7 @@ impl Shape {
             | Self::NewName
             | Self::Tag
             | Self::Words(_)
+            | Self::Playbook
             | Self::Property
             | Self::Value
             | Self::Text(_) => Form::Text,
@@ -104,6 +112,8 @@ impl Shape {
             Self::ListOf(words) => words.join(","),
             Self::PropertyNames => "NAME,NAME".to_owned(),
             Self::Settings => "'{\"NAME\":\"VALUE\"}'".to_owned(),
+            Self::Playbook => "PLAYBOOK".to_owned(),
+            Self::Vars => "'{\"NAME\":VALUE}'".to_owned(),
             Self::Value => "VALUE".to_owned(),
             Self::Text(_) => "TEXT".to_owned(),
         }
@@ -126,6 +136,8 @@ impl Shape {
             Self::ListOf(words) => json!(words),
             Self::PropertyNames => json!(["used"]),
             Self::Settings => json!({"quota": "10M"}),
+            Self::Playbook => json!("motd"),
+            Self::Vars => json!({"greeting": "hello"}),
             Self::Property => json!("quota"),
             Self::Value => json!("1G"),
             Self::Text(_) => json!("text"),
@@ -158,6 +170,10 @@ impl Shape {
             Self::Settings => {
                 json!({"type": "object", "maxProperties": 32, "additionalProperties": {"type": "string"}})
             }
+            Self::Playbook => {
+                json!({"type": "string", "maxLength": 64, "pattern": "^[A-Za-z0-9][A-Za-z0-9_.-]*$"})
+            }
+            Self::Vars => json!({"type": "object"}),
             Self::Property => json!({"type": "string", "maxLength": 255}),
             Self::Value => json!({"type": "string", "maxLength": 1024}),
         }

@@ -53,6 +53,8 @@ fn try_replace(
     argv.extend(args.iter().map(|arg| CString::new(arg.as_str())).collect::<Result<Vec<_>, NulError>>()?);
     let environment: Vec<CString> = ENVIRONMENT
         .iter()
+        // Of two of one name a program sees the first: what the table says counts.
+        .filter(|(name, _)| environment.iter().all(|(own, _)| own != name))
         .chain(environment)
         .map(|(name, value)| CString::new(format!("{name}={value}")))
         .collect::<Result<_, NulError>>()?;

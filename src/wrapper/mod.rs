@@ -8,6 +8,7 @@
 //! It starts as root even for a program that will run as somebody else, since the ledger is root's
 //! (`docs/adr/0002-wrappers-start-as-root-and-drop.md`).
 
+pub mod ansible;
 pub mod form;
 mod table;
 

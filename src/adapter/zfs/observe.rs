@@ -119,6 +119,7 @@ impl Looking<'_> {
             }
             Action::Rollback => (self.rolled_back()?, here),
             Action::Scrub => (self.scrubbed(object)?, object.guid.clone()),
+            Action::Play | Action::Task | Action::Unforeseen => (Seen::Unclear, None),
         })
     }
 

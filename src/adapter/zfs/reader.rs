@@ -71,6 +71,7 @@ fn is_absent(program: Program, name: &str, stderr: &str) -> bool {
     let words: &[&str] = match program {
         Program::Zfs => &["dataset does not exist", "no such pool or dataset"],
         Program::Zpool => &["no such pool"],
+        Program::AnsiblePlaybook => &[],
     };
     words.iter().any(|words| stderr == format!("cannot open '{name}': {words}\n"))
 }

@@ -103,6 +103,7 @@ fn mistyped(field: &Field, text: &str) -> Failure {
         Form::Size => "bytes, as 1073741824 or 10G",
         Form::List => "words with commas between",
         Form::Object => "an object as {\"quota\":\"10G\"}, or --param NAME.PROPERTY=VALUE for each",
+        Form::Json => "an object as {\"greeting\":\"hello\",\"port\":80}",
     };
     Failure::new(Exit::Usage, format!("--param {}={text:?} is not right: want {want}", field.name))
 }
@@ -119,7 +120,7 @@ fn value(form: Form, text: &str) -> Option<Value> {
         Form::Size => size(text).map(|bytes| json!(bytes)),
         Form::List if text.starts_with('[') => serde_json::from_str(text).ok().filter(Value::is_array),
         Form::List => Some(text.split(',').map(str::trim).collect()),
-        Form::Object => serde_json::from_str(text).ok().filter(Value::is_object),
+        Form::Object | Form::Json => serde_json::from_str(text).ok().filter(Value::is_object),
     }
 }
 

@@ -30,6 +30,8 @@ struct WrittenEntry {
     datasets: Vec<Spanned<String>>,
     #[serde(default)]
     pools: Vec<Spanned<String>>,
+    #[serde(default)]
+    playbooks: Vec<Spanned<String>>,
     recursive: Option<Spanned<bool>>,
     max_objects: Option<Spanned<u64>>,
     max_bytes: Option<Spanned<String>>,
@@ -42,6 +44,7 @@ impl WrittenEntry {
         match realm {
             Realm::Dataset => &self.datasets,
             Realm::Pool => &self.pools,
+            Realm::Playbook => &self.playbooks,
         }
     }
 }
