@@ -24,6 +24,8 @@ dry_run=no systemctl=yes uninstall=no purge=no
 readonly programs=(reeve reeved reeve-gate) root_programs=(reeve-launcher)
 readonly wrappers=(reeve-zfs reeve-systemd reeve-pct reeve-git reeve-ansible)
 readonly units=(reeve-launcher.socket reeve-launcher.service reeve-gate.service reeved.service)
+# What ansible-playbook goes by when reeve-ansible starts it.
+readonly ansible_parts=(ansible.cfg reeve_events.py)
 readonly bin=/usr/local/bin libexec=/usr/local/libexec/reeve unit_dir=/etc/systemd/system
 readonly sudoers=/etc/sudoers.d/reeve grant_pub=/etc/reeve/grant.pub tmpfiles=/etc/tmpfiles.d/reeve.conf
 
@@ -57,6 +59,7 @@ install_all() {
   for name in "${programs[@]}"; do file "$bin_dir/$name" "$bin/$name" root:root 0755; done
   for name in "${root_programs[@]}"; do file "$root_bin_dir/$name" "$bin/$name" root:root 0755; done
   for name in "${wrappers[@]}"; do file "$root_bin_dir/$name" "$libexec/$name" root:root 0755; done
+  for name in "${ansible_parts[@]}"; do file "$source_dir/wrappers/ansible/$name" "$libexec/ansible/$name" root:root 0644; done
   configuration_modes
   grant_key
   install_sudoers
@@ -90,13 +93,17 @@ users() {
 directories() {
   directory /etc/reeve root:root 0755
   directory /etc/reeve/contracts root:reeve-gate 0750
+  # The gate reads playbooks to see that they are the pinned ones; root alone can write them.
+  directory /etc/reeve/playbooks root:reeve-gate 0750
   directory /etc/reeve/tls root:reeve 0750
   directory /var/lib/reeve reeve-gate:reeve-gate 0700
   # Root's ledger lies in a directory that only root can write, so that no service user can put a link in its way.
   directory /var/lib/reeve-root root:root 0755
   directory /var/lib/reeve-root/spent root:root 0700
+  directory /var/lib/reeve-root/ansible root:root 0700
   directory /var/log/reeve reeve-gate:reeve-gate 0750
   directory "$libexec" root:root 0755
+  directory "$libexec/ansible" root:root 0755
   file "$source_dir/systemd/reeve.tmpfiles" "$tmpfiles" root:root 0644
   # The sockets' directory: the gate and the launcher each make their own in it, and sticky keeps the launcher's
   # hands off the gate's.

@@ -44,12 +44,14 @@ while read -r path owner mode; do
 done <<'TABLE'
 /etc/reeve root:root 755
 /etc/reeve/contracts root:reeve-gate 750
+/etc/reeve/playbooks root:reeve-gate 750
 /etc/reeve/tls root:reeve 750
 /etc/reeve/grant.pub root:root 644
 /etc/sudoers.d/reeve root:root 440
 /var/lib/reeve reeve-gate:reeve-gate 700
 /var/lib/reeve-root root:root 755
 /var/lib/reeve-root/spent root:root 700
+/var/lib/reeve-root/ansible root:root 700
 /var/log/reeve reeve-gate:reeve-gate 750
 /run/reeve reeve-gate:reeve-run 1775
 /usr/local/bin/reeve root:root 755
@@ -62,6 +64,9 @@ done <<'TABLE'
 /usr/local/libexec/reeve/reeve-pct root:root 755
 /usr/local/libexec/reeve/reeve-git root:root 755
 /usr/local/libexec/reeve/reeve-ansible root:root 755
+/usr/local/libexec/reeve/ansible root:root 755
+/usr/local/libexec/reeve/ansible/ansible.cfg root:root 644
+/usr/local/libexec/reeve/ansible/reeve_events.py root:root 644
 TABLE
 
 it "the grant key's public half is what the gate's user printed" same "$(printf '%064d' 7)" "$(cat /etc/reeve/grant.pub)"

@@ -26,7 +26,7 @@ for name in reeve reeved reeve-gate reeve-signal-stand-in; do take "$bin/$name" 
 for name in reeve-launcher reeve-zfs reeve-systemd reeve-pct reeve-git reeve-ansible; do take "$root_bin/$name" root-bin; done
 [ "$demo" = yes ] || take "$("$here/build-e2e.sh")" . e2e
 [ "$demo" = yes ] || take "$("$here/build-e2e.sh" zfs_conformance)" . zfs_conformance
-cp -r "$top/install.sh" "$top/sudoers" "$top/systemd" "$top/demo" "$payload"
+cp -r "$top/install.sh" "$top/sudoers" "$top/systemd" "$top/demo" "$top/wrappers" "$payload"
 mkdir "$payload/tests"
 cp "$here"/*.sh "$payload/tests"
 printf '%q ' "$@" >"$payload/arguments"

@@ -4,7 +4,9 @@
 use std::process::ExitCode;
 
 use reeve::grant::WrapperName;
-use reeve::wrapper::{Arguments::Plain, Directory, Lifetime, Operands::TrustedFile, Opt::*, Program, RunsAs, Table, ansible};
+use reeve::wrapper::{
+    Arguments::Plain, Directory, Lifetime, Operands::TrustedFile, Opt::*, Program, RunsAs, Table, ansible,
+};
 
 static TABLE: Table = Table {
     wrapper: WrapperName::Ansible,

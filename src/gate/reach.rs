@@ -9,7 +9,9 @@ use tokio::runtime::Handle;
 
 use super::Gate;
 use super::launch::{Launch, reading_limit};
-use crate::adapter::{Argv, FolderError, Host, HostError, ListingForm, PinnedFile, Reads, Settings, SystemHost, ToolOutput};
+use crate::adapter::{
+    Argv, FolderError, Host, HostError, ListingForm, PinnedFile, Reads, Settings, SystemHost, ToolOutput,
+};
 use crate::audit::{Event, EventKind};
 use crate::grant::{RunAs, WrapperName};
 use crate::job::Job;

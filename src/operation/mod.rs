@@ -123,7 +123,9 @@ impl Operation {
         let (op, params) = Self::op_and_params(&kind, fields)?;
         let mut params = Fields::within("/params", params);
         let operation = match kind.as_str() {
-            "ansible" => ansible::AnsibleOperation::from_parts(&op, &resource, &mut params).map(Self::Ansible)?,
+            "ansible" => {
+                ansible::AnsibleOperation::from_parts(&op, &resource, &mut params).map(Self::Ansible)?
+            }
             "zfs" => zfs::ZfsOperation::from_parts(&op, &resource, &mut params).map(Self::Zfs)?,
             _not_in_catalogue => return Err(Invalid::at("/kind", "is not known")),
         };

@@ -30,7 +30,8 @@ const MAX_DIGITS: usize = 20;
 #[must_use]
 pub fn is_playbook(path: &str) -> bool {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'-');
-    let is_part = |part: &str| part.starts_with(|first: char| first.is_ascii_alphanumeric()) && part.bytes().all(plain);
+    let is_part =
+        |part: &str| part.starts_with(|first: char| first.is_ascii_alphanumeric()) && part.bytes().all(plain);
     let Some((folder, file)) = path.strip_prefix(PLAYBOOKS).and_then(|rest| rest.rsplit_once('/')) else {
         return false;
     };
@@ -145,11 +146,21 @@ mod tests {
             assert!(is_playbook(path), "{path}");
         }
         for path in [
-            "/etc/reeve/playbooks/site.yml", "/etc/reeve/playbooks//site.yml", "/etc/reeve/playbooks/a/.yml",
-            "/etc/reeve/playbooks/../site.yml", "/etc/reeve/playbooks/a/../site.yml", "/etc/reeve/playbooks/.a/site.yml",
-            "/etc/reeve/playbooks/-a/site.yml", "/etc/reeve/playbooks/a/site", "/etc/reeve/playbooks/a/site.yml/",
-            "/etc/reeve/playbooks/a/site.yml\n", "/etc/reeve/playbooks/a b/site.yml", "etc/reeve/playbooks/a/site.yml",
-            "/home/x/site.yml", "a.b.c", "",
+            "/etc/reeve/playbooks/site.yml",
+            "/etc/reeve/playbooks//site.yml",
+            "/etc/reeve/playbooks/a/.yml",
+            "/etc/reeve/playbooks/../site.yml",
+            "/etc/reeve/playbooks/a/../site.yml",
+            "/etc/reeve/playbooks/.a/site.yml",
+            "/etc/reeve/playbooks/-a/site.yml",
+            "/etc/reeve/playbooks/a/site",
+            "/etc/reeve/playbooks/a/site.yml/",
+            "/etc/reeve/playbooks/a/site.yml\n",
+            "/etc/reeve/playbooks/a b/site.yml",
+            "etc/reeve/playbooks/a/site.yml",
+            "/home/x/site.yml",
+            "a.b.c",
+            "",
         ] {
             assert!(!is_playbook(path), "{path}");
         }
@@ -192,7 +203,17 @@ mod tests {
 
     #[test]
     fn names_that_belong_to_ansible_do_not_pass() {
-        for name in ["ansible_connection", "ansible_", "__ansible_vault", "__ansible_unsafe", "_a", "1", "", "a-b", "a b"] {
+        for name in [
+            "ansible_connection",
+            "ansible_",
+            "__ansible_vault",
+            "__ansible_unsafe",
+            "_a",
+            "1",
+            "",
+            "a-b",
+            "a b",
+        ] {
             assert!(!is_vars(&format!(r#"{{"{name}":1}}"#)), "{name}");
             assert!(!is_vars(&format!(r#"{{"a":{{"{name}":1}}}}"#)), "{name}");
         }
@@ -202,10 +223,34 @@ mod tests {
     #[test]
     fn what_is_not_exactly_one_object_does_not_pass() {
         for text in [
-            "", "@/etc/shadow", "a=b", "[]", "1", "{", "}", "{}{}", "{} ", " {}", r#"{"a"}"#, r#"{"a":}"#, r#"{"a":1,}"#,
-            r#"{"a":1 }"#, r#"{"a":01}"#, r#"{"a":1.5}"#, r#"{"a":1e9}"#, r#"{"a":-}"#, r#"{"a":+1}"#, r#"{"a":NaN}"#,
-            r#"{"a":tru}"#, r#"{a: 1}"#, r#"{a: !!python/object x}"#, r#"{"a":[1}"#, r#"{"a":"x}"#, r#"{"a":'x'}"#,
-            r#"{"a":[,]}"#, r#"{"a":111111111111111111111}"#,
+            "",
+            "@/etc/shadow",
+            "a=b",
+            "[]",
+            "1",
+            "{",
+            "}",
+            "{}{}",
+            "{} ",
+            " {}",
+            r#"{"a"}"#,
+            r#"{"a":}"#,
+            r#"{"a":1,}"#,
+            r#"{"a":1 }"#,
+            r#"{"a":01}"#,
+            r#"{"a":1.5}"#,
+            r#"{"a":1e9}"#,
+            r#"{"a":-}"#,
+            r#"{"a":+1}"#,
+            r#"{"a":NaN}"#,
+            r#"{"a":tru}"#,
+            r#"{a: 1}"#,
+            r#"{a: !!python/object x}"#,
+            r#"{"a":[1}"#,
+            r#"{"a":"x}"#,
+            r#"{"a":'x'}"#,
+            r#"{"a":[,]}"#,
+            r#"{"a":111111111111111111111}"#,
         ] {
             assert!(!is_vars(text), "{text}");
         }

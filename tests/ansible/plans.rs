@@ -5,8 +5,7 @@ use serde_json::{Value, json};
 
 use crate::stage::{Stage, operation, play};
 
-const SCHEMA: &str =
-    "vars = {type = \"object\", additionalProperties = false, properties.greeting = {type = \"string\", maxLength = 40}}";
+const SCHEMA: &str = "vars = {type = \"object\", additionalProperties = false, properties.greeting = {type = \"string\", maxLength = 40}}";
 
 fn motd() -> Stage {
     let tasks = "- {name: the message, template: {src: motd.j2, dest: OUT/motd, mode: \"0644\"}}\n\
@@ -143,10 +142,27 @@ fn each_task_is_told_as_it_comes_and_no_contents_are() {
     let told: Vec<Value> =
         printed.split(|byte| *byte == b'\n').filter_map(|line| adapter::of(&run).progress(line)).collect();
     let events: Vec<&str> = told.iter().map(|event| event["event"].as_str().unwrap()).collect();
+    assert_eq!(events, ["start", "play", "task", "result", "task", "result", "task", "result", "stats"]);
     assert_eq!(
-        events,
-        ["start", "play", "task", "result", "task", "result", "task", "result", "stats"]
+        told[3],
+        json!({"event": "result", "task": "the message", "at": "site.yml:4", "status": "changed"})
     );
-    assert_eq!(told[3], json!({"event": "result", "task": "the message", "at": "site.yml:4", "status": "changed"}));
     assert!(!told.iter().any(|event| event.to_string().contains("Hello")));
+}
+
+#[test]
+fn a_playbook_has_two_commands_and_its_own_limits() {
+    let stage = Stage::new(
+        &[("site.yml", &play("- {copy: {content: x, dest: OUT/x}}"))],
+        "check_limit = \"77s\"\nrun_limit = \"3h\"",
+    );
+    let of = |op: &str| {
+        let plan = adapter::of(&operation(op, json!({}))).plan(&stage).unwrap();
+        let [step] = &plan.steps[..] else { panic!("{plan:?}") };
+        (step.argv.to_string(), step.argv.limit.unwrap().as_secs())
+    };
+    let this_host = "ansible-playbook -i localhost, -c local --limit localhost";
+    let given = "--diff --extra-vars {} /etc/reeve/playbooks/p/site.yml";
+    assert_eq!(of("check"), (format!("{this_host} --check {given}"), 77));
+    assert_eq!(of("run"), (format!("{this_host} {given}"), 10_800));
 }

@@ -47,23 +47,27 @@ fn a_lookup_that_acts_is_refused_wherever_it_hides() {
     for task in [
         "- {debug: {msg: \"{{ lookup('pipe', 'touch OUT/ACTED') }}\"}}",
         "- {debug: {msg: \"{{ query('ansible.builtin.lines', 'touch OUT/ACTED') }}\"}}",
-        "- {debug: {msg: \"{{ item }}\"}, with_lines: [touch OUT/ACTED]}",
         "- import_tasks: \"{{ lookup('pipe', 'touch OUT/ACTED; echo x.yml') }}\"",
     ] {
         refused(&Stage::of_tasks(task), "ansible-forbidden", "may act in a dry run");
     }
     let site = "- import_playbook: \"{{ lookup('pipe', 'touch OUT/ACTED; echo x.yml') }}\"\n";
     refused(&Stage::new(&[("site.yml", site)], ""), "ansible-forbidden", "may act in a dry run");
-    let template = [("site.yml", play("- {template: {src: x.j2, dest: OUT/x}}")), ("x.j2", "{{ lookup('pipe', 'touch OUT/ACTED') }}".to_owned())];
+    let template = [
+        ("site.yml", play("- {template: {src: x.j2, dest: OUT/x}}")),
+        ("x.j2", "{{ lookup('pipe', 'touch OUT/ACTED') }}".to_owned()),
+    ];
     let files: Vec<(&str, &str)> = template.iter().map(|(name, text)| (*name, text.as_str())).collect();
     refused(&Stage::new(&files, ""), "ansible-forbidden", "x.j2:1");
     // What no line shows the plugin sees: the name comes from elsewhere, or the call is put together.
     for task in [
+        "- {debug: {msg: \"{{ item }}\"}, with_lines: [touch OUT/ACTED]}",
         "- {debug: {msg: \"{{ ['touch OUT/ACTED'] | map('community.general.lookup') }}\"}}",
         "- vars: {do: \"{{ lookup\\n ('pi' ~ 'pe', 'touch OUT/ACTED') }}\"}\n  debug: {msg: \"{{ do }}\"}",
     ] {
-        let (_rule, reason) = Stage::of_tasks(task).refusal();
-        assert!(!reason.is_empty());
+        let stage = Stage::of_tasks(task);
+        let (rule, reason) = stage.refusal();
+        assert_eq!((rule, stage.found("ACTED")), ("ansible-failed", None), "{reason}");
     }
 }
 
@@ -143,7 +147,9 @@ fn a_playbook_that_is_not_the_pinned_one_is_refused_unread() {
 fn variables_outside_of_the_schema_are_refused() {
     let schema = "vars = {type = \"object\", additionalProperties = false, properties.n = {type = \"integer\", maximum = 9}}";
     let stage = Stage::new(&[("site.yml", &play("- {copy: {content: \"{{ n }}\", dest: OUT/x}}"))], schema);
-    for (vars, place) in [(json!({"n": 10}), "vars/n"), (json!({"n": "1"}), "vars/n"), (json!({"m": 1}), "vars/m")] {
+    for (vars, place) in
+        [(json!({"n": 10}), "vars/n"), (json!({"n": "1"}), "vars/n"), (json!({"m": 1}), "vars/m")]
+    {
         let refusal = stage.plan(vars).unwrap_err();
         assert_eq!(refusal.rule.as_str(), "ansible-vars");
         assert!(refusal.reason.starts_with(place), "{}", refusal.reason);
@@ -154,7 +160,10 @@ fn variables_outside_of_the_schema_are_refused() {
 #[test]
 fn a_dry_run_that_fails_says_where() {
     let (rule, reason) = Stage::of_tasks("- {name: stop here, fail: {msg: \"not\\ntoday\"}}").refusal();
-    assert_eq!((rule, reason.as_str()), ("ansible-failed", "the dry run failed at site.yml:4, stop here: not today"));
+    assert_eq!(
+        (rule, reason.as_str()),
+        ("ansible-failed", "the dry run failed at site.yml:4, stop here: not today")
+    );
     let (rule, _reason) = Stage::of_tasks("- {nosuchmodule: {}}").refusal();
     assert_eq!(rule, "host-unreadable");
 }

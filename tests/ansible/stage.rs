@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use reeve::adapter::{
-    self, AnsibleAsWritten, Argv, FolderError, Host, HostError, PinnedFile, Plan, PlanRefusal, Settings, ToolOutput,
-    read_folder,
+    self, AnsibleAsWritten, Argv, FolderError, Host, HostError, PinnedFile, Plan, PlanRefusal, Settings,
+    ToolOutput, read_folder,
 };
 use reeve::operation::Operation;
 use reeve::wrapper::ansible::ENVIRONMENT;
@@ -69,7 +69,8 @@ impl Stage {
             .output()
             .unwrap();
         let sha256 = String::from_utf8(made.stdout).unwrap().split(' ').next().unwrap().to_owned();
-        let text = format!("[playbook.p]\npath = \"{PLAYBOOKS}/p/site.yml\"\nsha256 = \"{sha256}\"\n{more}\n");
+        let text =
+            format!("[playbook.p]\npath = \"{PLAYBOOKS}/p/site.yml\"\nsha256 = \"{sha256}\"\n{more}\n");
         let written: AnsibleAsWritten = toml::from_str(&text).unwrap();
         self.settings = Settings { ansible: written.meant().unwrap(), ..Settings::default() };
     }
@@ -95,7 +96,8 @@ impl Stage {
 
     /// Runs a command line of an adapter.
     pub fn run(&self, argv: &Argv) -> Output {
-        let here = |text: &str| text.replace(PLAYBOOKS, self.folder.path().join("playbooks").to_str().unwrap());
+        let here =
+            |text: &str| text.replace(PLAYBOOKS, self.folder.path().join("playbooks").to_str().unwrap());
         let parts = self.folder.path().join("parts");
         let environment: BTreeMap<&str, String> = [("PATH", "/usr/sbin:/usr/bin:/sbin:/bin".to_owned())]
             .into_iter()
@@ -138,7 +140,8 @@ impl Stage {
 
 /// An operation on the playbook.
 pub fn operation(op: &str, vars: Value) -> Operation {
-    Operation::from_value(json!({"kind": "ansible", "op": op, "resource": "p", "params": {"vars": vars}})).unwrap()
+    Operation::from_value(json!({"kind": "ansible", "op": op, "resource": "p", "params": {"vars": vars}}))
+        .unwrap()
 }
 
 /// A play of these tasks for this host.
@@ -154,7 +157,11 @@ fn open(path: &Path) {
 impl Host for Stage {
     fn read(&self, argv: &Argv) -> Result<ToolOutput, HostError> {
         let output = self.run(argv);
-        Ok(ToolOutput { exit_code: output.status.code().unwrap(), stdout: output.stdout, stderr: output.stderr })
+        Ok(ToolOutput {
+            exit_code: output.status.code().unwrap(),
+            stdout: output.stdout,
+            stderr: output.stderr,
+        })
     }
 
     fn settings(&self) -> &Settings {

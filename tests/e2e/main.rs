@@ -11,6 +11,7 @@
     reason = "tests, which act as the host's users"
 )]
 
+mod ansible;
 mod certificates;
 mod command_line;
 mod crashes;

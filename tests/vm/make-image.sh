@@ -15,7 +15,7 @@ readonly script cache image suite=trixie
 
 packages=(systemd systemd-sysv dbus libpam-systemd polkitd udev kmod initramfs-tools
   linux-image-cloud-amd64 linux-headers-cloud-amd64 dkms build-essential
-  sudo openssl ca-certificates curl jq procps psmisc iproute2 python3 git bubblewrap)
+  sudo openssl ca-certificates curl jq procps psmisc iproute2 python3 git bubblewrap ansible-core)
 
 main() {
   [ "$(id -u)" = 0 ] || die "must be root: it makes a file system"

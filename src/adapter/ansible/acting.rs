@@ -9,20 +9,40 @@ use super::folder::PinnedFile;
 /// Lookups that read and do nothing else, as in `reeve_events.py`, which lets a dry run have no others. Some are made
 /// before that plugin is there, so what can be seen of them is looked for here.
 const LOOKUPS: [&str; 20] = [
-    "config", "csvfile", "dict", "env", "file", "fileglob", "first_found", "indexed_items", "ini",
-    "inventory_hostnames", "items", "list", "nested", "sequence", "subelements", "template", "together", "unvault",
-    "varnames", "vars",
+    "config",
+    "csvfile",
+    "dict",
+    "env",
+    "file",
+    "fileglob",
+    "first_found",
+    "indexed_items",
+    "ini",
+    "inventory_hostnames",
+    "items",
+    "list",
+    "nested",
+    "sequence",
+    "subelements",
+    "template",
+    "together",
+    "unvault",
+    "varnames",
+    "vars",
 ];
 
 /// Words by which a playbook does something else in a dry run than in a run, or reaches another host.
-const WORDS: [&str; 4] = ["ansible_check_mode", "ansible_connection", "ansible_diff_mode", "ansible_become_password"];
+const WORDS: [&str; 4] =
+    ["ansible_check_mode", "ansible_connection", "ansible_diff_mode", "ansible_become_password"];
 
 /// The first line of the folder by which a dry run would act, or would show something else than a run does.
 pub(super) fn find(files: &[PinnedFile]) -> Option<String> {
-    files.iter().filter_map(|file| Some((file, std::str::from_utf8(&file.contents).ok()?))).find_map(|(file, text)| {
-        let found = text.lines().enumerate().find_map(|(number, line)| Some((number + 1, acts(line)?)));
-        found.map(|(number, why)| format!("{}:{number}: {why}", file.path))
-    })
+    files.iter().filter_map(|file| Some((file, std::str::from_utf8(&file.contents).ok()?))).find_map(
+        |(file, text)| {
+            let found = text.lines().enumerate().find_map(|(number, line)| Some((number + 1, acts(line)?)));
+            found.map(|(number, why)| format!("{}:{number}: {why}", file.path))
+        },
+    )
 }
 
 fn acts(line: &str) -> Option<String> {
@@ -32,16 +52,11 @@ fn acts(line: &str) -> Option<String> {
     if let Some(word) = WORDS.into_iter().find(|word| has_word(line, word)) {
         return Some(format!("{word} makes a dry run differ from a run"));
     }
-    let called = calls(line).find(|name| !name.as_deref().is_some_and(is_reading));
-    if let Some(name) = called {
-        return Some(match name {
-            Some(name) => format!("the lookup {name:?} may act in a dry run, too"),
-            None => "a lookup does not name what it looks up".to_owned(),
-        });
-    }
-    let key = line.trim_start().trim_start_matches("- ").split(':').next()?.trim_matches(['"', '\'', ' ']);
-    let with = key.strip_prefix("with_").filter(|name| line.contains(':') && !is_reading(name))?;
-    Some(format!("the loop with_{with} may act in a dry run, too"))
+    let called = calls(line).find(|name| !name.as_deref().is_some_and(is_reading))?;
+    Some(match called {
+        Some(name) => format!("the lookup {name:?} may act in a dry run, too"),
+        None => "a lookup does not name what it looks up".to_owned(),
+    })
 }
 
 /// The first argument of each call of `lookup`, `query` or `q` in a line; `None` for one that is no text.
@@ -61,7 +76,8 @@ fn calls(line: &str) -> impl Iterator<Item = Option<String>> + '_ {
 }
 
 fn is_reading(name: &str) -> bool {
-    let short = name.strip_prefix("ansible.builtin.").or(name.strip_prefix("ansible.legacy.")).unwrap_or(name);
+    let short =
+        name.strip_prefix("ansible.builtin.").or(name.strip_prefix("ansible.legacy.")).unwrap_or(name);
     LOOKUPS.contains(&short)
 }
 
@@ -93,13 +109,13 @@ mod tests {
             "x: {{ query('lines', 'id') }}",
             "x: {{ q ('url', 'http://x') }}",
             "x: {{ lookup(name) }}",
-            "    with_lines: id",
-            "  - with_pipe: id",
-            "  \"with_community.general.x\": id",
             "when: not ansible_check_mode",
             "ansible_connection: ssh",
         ] {
-            assert!(find(&file(&format!("---\n{line}\n"))).is_some_and(|why| why.starts_with("site.yml:2: ")), "{line}");
+            assert!(
+                find(&file(&format!("---\n{line}\n"))).is_some_and(|why| why.starts_with("site.yml:2: ")),
+                "{line}"
+            );
         }
     }
 
@@ -109,7 +125,6 @@ mod tests {
             "x: {{ lookup('file', 'x') }}",
             "x: {{ lookup('ansible.builtin.template', 'x') }}",
             "x: {{ query(\"fileglob\", '*') }}",
-            "with_items: [a]",
             "my_lookup('pipe')",
             "# a query (or two), and lookup('pipe')",
             "name: pipe and lines",

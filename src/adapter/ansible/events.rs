@@ -150,10 +150,8 @@ pub(super) fn read(stdout: &[u8], mode: Mode) -> Result<Vec<Event>, Garbled> {
         Some(Event::Start { form: FORM, mode: found, .. }) if *found == mode => {}
         _other => return Err(Garbled("it does not begin as Reeve's own plugin does".to_owned())),
     }
-    let is_whole = matches!(
-        events.last(),
-        Some(Event::Stats(_) | Event::Refused { .. } | Event::Broken { .. })
-    );
+    let is_whole =
+        matches!(events.last(), Some(Event::Stats(_) | Event::Refused { .. } | Event::Broken { .. }));
     if is_whole { Ok(events) } else { Err(Garbled("it ends before its end".to_owned())) }
 }
 
@@ -169,7 +167,8 @@ fn one(number: usize, line: &[u8]) -> Result<Event, Garbled> {
     if line.len() > MAX_LINE {
         return Err(Garbled(format!("line {} is too long", number + 1)));
     }
-    serde_json::from_slice(line).map_err(|_error| Garbled(format!("line {} is not one of its events", number + 1)))
+    serde_json::from_slice(line)
+        .map_err(|_error| Garbled(format!("line {} is not one of its events", number + 1)))
 }
 
 /// What a caller sees of one line while it comes: what happens, and how it ended; no contents.
@@ -185,7 +184,9 @@ pub(super) fn progress(line: &[u8]) -> Option<Value> {
         Event::Refused { at, why } => json!({"event": "refused", "at": at, "why": why}),
         Event::Broken { why } => json!({"event": "broken", "why": why}),
         Event::Play { play } => json!({"event": "play", "play": play}),
-        Event::Task { task, action, at, .. } => json!({"event": "task", "task": task, "action": action, "at": at}),
+        Event::Task { task, action, at, .. } => {
+            json!({"event": "task", "task": task, "action": action, "at": at})
+        }
         Event::Result(result) => result.told(),
         Event::Stats(stats) => json!({"event": "stats", "stats": stats}),
     })
@@ -228,14 +229,24 @@ mod tests {
     fn what_begins_and_ends_as_it_should_is_read() {
         assert_eq!(of(&[START, STATS]).unwrap().len(), 2);
         let refused = r#"{"at":"site.yml:3","event":"refused","why":"no"}"#;
-        assert!(matches!(&of(&[START, refused]).unwrap()[..], [_, Event::Refused { at, .. }] if at == "site.yml:3"));
+        assert!(
+            matches!(&of(&[START, refused]).unwrap()[..], [_, Event::Refused { at, .. }] if at == "site.yml:3")
+        );
     }
 
     #[test]
     fn what_is_cut_short_or_of_another_mode_or_form_is_not_understood() {
         let run = START.replace("check", "run");
         let newer = START.replace("\"form\":1", "\"form\":2");
-        for lines in [&[][..], &[START], &[STATS], &[&run, STATS], &[&newer, STATS], &[START, "hello", STATS], &[START, "{}", STATS]] {
+        for lines in [
+            &[][..],
+            &[START],
+            &[STATS],
+            &[&run, STATS],
+            &[&newer, STATS],
+            &[START, "hello", STATS],
+            &[START, "{}", STATS],
+        ] {
             assert!(of(lines).is_err(), "{lines:?}");
         }
         let extra = STATS.replace("\"ok\":1", "\"ok\":1,\"more\":1");
@@ -248,7 +259,10 @@ mod tests {
     fn progress_tells_how_a_task_ended_and_no_contents() {
         let line = r#"{"action":"copy","at":"a.yml:2","changes":[{"becomes":"sha256:1","lines":["+secret"],"name":"/x","was":"nothing"}],"does":"sha256:2","event":"result","item":"a","status":"changed","task":"t"}"#;
         let told = progress(line.as_bytes()).unwrap();
-        assert_eq!(told, json!({"event": "result", "task": "t", "at": "a.yml:2", "status": "changed", "item": "a"}));
+        assert_eq!(
+            told,
+            json!({"event": "result", "task": "t", "at": "a.yml:2", "status": "changed", "item": "a"})
+        );
         assert_eq!(progress(b"anything else"), None);
     }
 }

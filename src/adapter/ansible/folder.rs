@@ -59,14 +59,17 @@ pub fn read(folder: &Path) -> Result<Vec<PinnedFile>, FolderError> {
         for entry in std::fs::read_dir(&path).map_err(unlisted)? {
             let entry = entry.map_err(unlisted)?;
             let stranger = || FolderError::Stranger(entry.path());
-            let name = entry.file_name().into_string().ok().filter(|name| is_plain(name)).ok_or_else(stranger)?;
+            let name =
+                entry.file_name().into_string().ok().filter(|name| is_plain(name)).ok_or_else(stranger)?;
             let name = format!("{within}{name}");
             let kind = entry.file_type().map_err(unlisted)?;
             if kind.is_dir() && depth < MAX_DEPTH {
                 folders.push((entry.path(), format!("{name}/"), depth + 1));
             } else if kind.is_file() {
                 let contents = trusted_file::read(&entry.path(), MAX_BYTES)?;
-                left = left.checked_sub(contents.len()).ok_or_else(|| FolderError::TooMuch(folder.to_owned()))?;
+                left = left
+                    .checked_sub(contents.len())
+                    .ok_or_else(|| FolderError::TooMuch(folder.to_owned()))?;
                 files.push(PinnedFile { path: name, contents });
             } else {
                 return Err(stranger());
@@ -87,7 +90,8 @@ fn is_plain(name: &str) -> bool {
 pub(super) fn digest(files: &[PinnedFile]) -> String {
     let mut files: Vec<&PinnedFile> = files.iter().collect();
     files.sort_by(|one, other| one.path.as_bytes().cmp(other.path.as_bytes()));
-    let listing: String = files.iter().map(|file| format!("{}  {}\n", hex(&file.contents), file.path)).collect();
+    let listing: String =
+        files.iter().map(|file| format!("{}  {}\n", hex(&file.contents), file.path)).collect();
     hex(listing.as_bytes())
 }
 

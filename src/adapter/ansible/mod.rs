@@ -12,12 +12,11 @@ mod settings;
 pub use folder::{FolderError, PinnedFile, read as read_folder};
 pub use settings::{AnsibleAsWritten, AnsibleSettings};
 
-
 use serde_json::{Value, json};
 
 use super::{
-    Adapter, Argv, Effects, FailureReason, Garbled, Happened, Host, Plan, PlanRefusal, Program, ReadAnswer, Rule,
-    Step, Verification, WrapperName,
+    Adapter, Argv, Effects, FailureReason, Garbled, Happened, Host, Plan, PlanRefusal, Program, ReadAnswer,
+    Rule, Step, Verification, WrapperName,
 };
 use crate::operation::ansible::{AnsibleOperation, Vars};
 use events::Mode;
@@ -51,7 +50,8 @@ impl Adapter for AnsibleOperation {
             Self::Run { vars, .. } => {
                 let seen = look(playbook, vars, host)?;
                 if let (false, Some(task)) = (playbook.allow_unforeseen, seen.unforeseen().next()) {
-                    let reason = format!("{}, {}: a dry run cannot foresee what it does", task.at, task.name());
+                    let reason =
+                        format!("{}, {}: a dry run cannot foresee what it does", task.at, task.name());
                     return Err(PlanRefusal::new(Rule::AnsibleUnforeseen, reason));
                 }
                 let effects = seen.effects(self.playbook(), &playbook.sha256);
@@ -123,11 +123,22 @@ fn pinned<'a>(operation: &AnsibleOperation, host: &'a dyn Host) -> Result<&'a Pl
     let vars = Value::Object(operation.vars().as_map().clone());
     playbook.vars.check(&vars).map_err(|problem| PlanRefusal::new(Rule::AnsibleVars, problem))?;
     let files = host.folder(playbook.folder()).map_err(|error| {
-        tracing::error!(error = &error as &dyn std::error::Error, playbook = name.as_str(), "a playbook is not read");
-        PlanRefusal::new(Rule::AnsibleAltered, format!("the folder of {name} cannot be read, or others may write it"))
+        tracing::error!(
+            error = &error as &dyn std::error::Error,
+            playbook = name.as_str(),
+            "a playbook is not read"
+        );
+        PlanRefusal::new(
+            Rule::AnsibleAltered,
+            format!("the folder of {name} cannot be read, or others may write it"),
+        )
     })?;
     if folder::digest(&files) != playbook.sha256 || !files.iter().any(|file| file.path == playbook.file()) {
-        tracing::error!(playbook = name.as_str(), found = folder::digest(&files), "a playbook is not the pinned one");
+        tracing::error!(
+            playbook = name.as_str(),
+            found = folder::digest(&files),
+            "a playbook is not the pinned one"
+        );
         let reason = format!("the folder of {name} is not what root's configuration pins");
         return Err(PlanRefusal::new(Rule::AnsibleAltered, reason));
     }
@@ -153,7 +164,8 @@ fn step(argv: Argv) -> Step {
 
 /// A dry run, and what it shows.
 fn look(playbook: &Playbook, vars: &Vars, host: &dyn Host) -> Result<Seen, PlanRefusal> {
-    let output = host.read(&argv(Mode::Check, vars, playbook)).map_err(|error| unreadable(error.to_string()))?;
+    let output =
+        host.read(&argv(Mode::Check, vars, playbook)).map_err(|error| unreadable(error.to_string()))?;
     match Seen::of(&output.stdout) {
         Ok(Ok(seen)) if output.exit_code == 0 => Ok(seen),
         Ok(Ok(_)) => Err(unreadable(format!("ansible-playbook ended with status {}", output.exit_code))),
@@ -178,7 +190,11 @@ fn verdict(seen: &Seen) -> Verification {
             1 => String::new(),
             count => format!(" and {} more", count - 1),
         };
-        return Verification::new(Happened::Partly, seen.left(), Some(format!("a run would still change: {first}{more}")));
+        return Verification::new(
+            Happened::Partly,
+            seen.left(),
+            Some(format!("a run would still change: {first}{more}")),
+        );
     }
     if let Some(task) = seen.unforeseen().next() {
         let reason = format!("a dry run does not show what {} did", task.name());

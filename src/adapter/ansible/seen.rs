@@ -35,7 +35,8 @@ impl Seen {
     }
 
     fn without_failures(self) -> Result<Self, PlanRefusal> {
-        let failed = self.results.iter().find(|result| matches!(result.status, Status::Failed | Status::Unreachable));
+        let failed =
+            self.results.iter().find(|result| matches!(result.status, Status::Failed | Status::Unreachable));
         // A rescued failure is a part of the playbook.
         if self.stats.failures == 0 && self.stats.unreachable == 0 {
             return Ok(self);
@@ -75,7 +76,9 @@ impl Seen {
 
     /// What is left to do, by task.
     pub(super) fn left(&self) -> Value {
-        let names = |results: &mut dyn Iterator<Item = &TaskResult>| results.map(TaskResult::name).collect::<Vec<_>>();
+        let names = |results: &mut dyn Iterator<Item = &TaskResult>| {
+            results.map(TaskResult::name).collect::<Vec<_>>()
+        };
         json!({
             "changed": self.stats.changed, "would_change": names(&mut self.changed()),
             "unforeseen": names(&mut self.unforeseen()),
@@ -103,7 +106,11 @@ fn objects_of(result: &TaskResult) -> Vec<Object> {
         return Vec::new();
     }
     if result.changes.is_empty() {
-        let note = if result.hidden { format!("{}; its result is not shown (no_log)", at(result)) } else { at(result) };
+        let note = if result.hidden {
+            format!("{}; its result is not shown (no_log)", at(result))
+        } else {
+            at(result)
+        };
         return vec![whole(Action::Task).becomes(does(result)).note(note)];
     }
     result.changes.iter().map(|change| object(result, change)).collect()

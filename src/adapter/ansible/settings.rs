@@ -93,7 +93,8 @@ impl AnsibleAsWritten {
             let playbook = written
                 .meant()
                 .map_err(|(field, problem)| SettingsError { key: format!("{key}.{field}"), problem })?;
-            let first = folders.entry(playbook.folder().to_owned()).or_insert_with(|| playbook.sha256.clone());
+            let first =
+                folders.entry(playbook.folder().to_owned()).or_insert_with(|| playbook.sha256.clone());
             if *first != playbook.sha256 {
                 let problem = "another playbook of the same folder has another sha256".to_owned();
                 return Err(SettingsError { key: format!("{key}.sha256"), problem });
@@ -124,7 +125,11 @@ impl PlaybookAsWritten {
             path: self.path,
             sha256: self.sha256,
             vars: vars.unwrap_or_else(Schema::none),
-            check_limit: limit("check_limit", self.check_limit.as_deref().unwrap_or(CHECK_LIMIT), check_most)?,
+            check_limit: limit(
+                "check_limit",
+                self.check_limit.as_deref().unwrap_or(CHECK_LIMIT),
+                check_most,
+            )?,
             run_limit: limit("run_limit", self.run_limit.as_deref().unwrap_or(RUN_LIMIT), run_most)?,
             allow_unforeseen: self.allow_unforeseen,
         })
@@ -160,8 +165,7 @@ mod tests {
 
     fn one(text: &str) -> Result<Playbook, SettingsError> {
         let whole = format!("[playbook.motd]\n{text}");
-        let written: AnsibleAsWritten =
-            toml::from_str(&whole)
+        let written: AnsibleAsWritten = toml::from_str(&whole)
             .map_err(|error| SettingsError { key: "toml".to_owned(), problem: error.to_string() })?;
         let name = PlaybookName::try_from("motd".to_owned()).unwrap();
         Ok(written.meant()?.playbook(&name).unwrap().clone())
@@ -195,12 +199,19 @@ mod tests {
         ] {
             assert_eq!(settings(more).unwrap_err().key, key, "{more}");
         }
-        for path in ["site.yml", "/etc/site.yml", "/etc/reeve/playbooks/site.yml", "/etc/reeve/playbooks/../x/site.yml", "/etc/reeve/playbooks/a/b"] {
+        for path in [
+            "site.yml",
+            "/etc/site.yml",
+            "/etc/reeve/playbooks/site.yml",
+            "/etc/reeve/playbooks/../x/site.yml",
+            "/etc/reeve/playbooks/a/b",
+        ] {
             let refused = one(&format!("path = \"{path}\"\nsha256 = \"{DIGEST}\"")).unwrap_err();
             assert_eq!(refused.key, "ansible.playbook.motd.path", "{path}");
         }
         for digest in ["", "abc", &DIGEST.to_uppercase()] {
-            let refused = one(&format!("path = \"{PLAYBOOKS}motd/site.yml\"\nsha256 = \"{digest}\"")).unwrap_err();
+            let refused =
+                one(&format!("path = \"{PLAYBOOKS}motd/site.yml\"\nsha256 = \"{digest}\"")).unwrap_err();
             assert_eq!(refused.key, "ansible.playbook.motd.sha256", "{digest}");
         }
     }

@@ -3,8 +3,7 @@
 use crate::operation::catalogue::{Entry, Field, optional};
 use crate::operation::{Effect, Realm, Shape};
 
-const VARS: Field =
-    optional("vars", Shape::Vars, "the playbook's variables, as its own schema has them");
+const VARS: Field = optional("vars", Shape::Vars, "the playbook's variables, as its own schema has them");
 
 /// Every operation of this kind.
 pub(in crate::operation) static CATALOGUE: &[Entry] = &[

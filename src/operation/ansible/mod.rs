@@ -42,9 +42,11 @@ impl AnsibleOperation {
                 format!("ansible has no operation {op:?}; GET /host/ops lists them"),
             ));
         }
-        let playbook = PlaybookName::try_from(resource.to_owned()).map_err(|invalid| invalid.under("/resource"))?;
+        let playbook =
+            PlaybookName::try_from(resource.to_owned()).map_err(|invalid| invalid.under("/resource"))?;
         let place = params.pointer("vars");
-        let vars = Vars::new(params.object("vars")?.unwrap_or_default()).map_err(|invalid| invalid.under(&place))?;
+        let vars =
+            Vars::new(params.object("vars")?.unwrap_or_default()).map_err(|invalid| invalid.under(&place))?;
         Ok(match op {
             "check" => Self::Check { playbook, vars },
             _run => Self::Run { playbook, vars },
@@ -128,7 +130,9 @@ mod tests {
         let operation = read(whole.clone()).unwrap();
         assert_eq!(operation.to_value(), whole);
         assert_eq!(operation.command_line(), r#"ansible run motd vars={"a":"x y","b":[1]}"#);
-        let bare = read(json!({"kind": "ansible", "op": "check", "resource": "motd", "params": {"vars": {}}})).unwrap();
+        let bare =
+            read(json!({"kind": "ansible", "op": "check", "resource": "motd", "params": {"vars": {}}}))
+                .unwrap();
         assert_eq!(bare.command_line(), "ansible check motd");
         assert_eq!(bare.to_value()["params"], json!({}));
     }
@@ -142,12 +146,20 @@ mod tests {
 
     #[test]
     fn nothing_else_of_ansible_can_be_asked_for() {
-        for params in [json!({"tags": "x"}), json!({"extra_vars": {}}), json!({"inventory": "x,"}), json!({"vars": "a=b"})] {
+        for params in [
+            json!({"tags": "x"}),
+            json!({"extra_vars": {}}),
+            json!({"inventory": "x,"}),
+            json!({"vars": "a=b"}),
+        ] {
             let asked = json!({"kind": "ansible", "op": "run", "resource": "motd", "params": params});
             assert!(read(asked.clone()).is_err(), "{asked}");
         }
         for (op, resource) in [("adhoc", "motd"), ("run", "/etc/x.yml"), ("run", "../x"), ("run", "")] {
-            assert!(read(json!({"kind": "ansible", "op": op, "resource": resource})).is_err(), "{op} {resource}");
+            assert!(
+                read(json!({"kind": "ansible", "op": op, "resource": resource})).is_err(),
+                "{op} {resource}"
+            );
         }
     }
 }

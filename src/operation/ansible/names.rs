@@ -27,7 +27,9 @@ impl TryFrom<String> for PlaybookName {
             return Err(Invalid::here("is from 1 to 64 characters"));
         }
         if !name.bytes().all(plain) || !name.starts_with(|first: char| first.is_ascii_alphanumeric()) {
-            return Err(Invalid::here("is made of letters, digits, _ . and -, and begins with none of the signs"));
+            return Err(Invalid::here(
+                "is made of letters, digits, _ . and -, and begins with none of the signs",
+            ));
         }
         Ok(Self(name))
     }

@@ -94,13 +94,17 @@ fn check_name(name: &str) -> Result<(), Invalid> {
 }
 
 fn check_text(text: &str) -> Result<(), Invalid> {
-    if let Some(stranger) = text.chars().find(|character| !matches!(character, ' '..='~') || "\\\"{}".contains(*character)) {
+    if let Some(stranger) =
+        text.chars().find(|character| !matches!(character, ' '..='~') || "\\\"{}".contains(*character))
+    {
         return Err(Invalid::here(format!(
             "has {stranger:?}: a variable's text is printable ASCII without braces, backslash and quotation mark, so that no template is in it"
         )));
     }
     if text.trim_start().starts_with('[') || matches!(text.trim(), "True" | "False") {
-        return Err(Invalid::here("is text that Ansible takes for a list or for true and false; give the value itself"));
+        return Err(Invalid::here(
+            "is text that Ansible takes for a list or for true and false; give the value itself",
+        ));
     }
     Ok(())
 }
@@ -124,22 +128,41 @@ mod tests {
 
     #[test]
     fn plain_values_of_every_kind_are_taken_and_written_in_one_form() {
-        let taken = vars(json!({"name": "it's 50% off #1", "b": [1, -2, true, null], "a": {"Deep_er": {"x": []}}})).unwrap();
-        assert_eq!(taken.argument(), r#"{"a":{"Deep_er":{"x":[]}},"b":[1,-2,true,null],"name":"it's 50% off #1"}"#);
+        let taken =
+            vars(json!({"name": "it's 50% off #1", "b": [1, -2, true, null], "a": {"Deep_er": {"x": []}}}))
+                .unwrap();
+        assert_eq!(
+            taken.argument(),
+            r#"{"a":{"Deep_er":{"x":[]}},"b":[1,-2,true,null],"name":"it's 50% off #1"}"#
+        );
         assert!(Vars::default().is_empty());
         assert_eq!(Vars::default().argument(), "{}");
     }
 
     #[test]
     fn text_of_which_ansible_would_make_something_else_is_refused_with_its_place() {
-        for text in ["{{ x }}", "{% if %}", "{# x #}", "{", "}", "a\\u007b", "a\nb", "a\"b", "ä", "\u{7f}", "[1]", " [1]", "True"] {
+        for text in [
+            "{{ x }}", "{% if %}", "{# x #}", "{", "}", "a\\u007b", "a\nb", "a\"b", "ä", "\u{7f}", "[1]",
+            " [1]", "True",
+        ] {
             assert_eq!(place_of(json!({"a": [{"b": text}]})), "/a/0/b", "{text:?}");
         }
     }
 
     #[test]
     fn names_that_belong_to_ansible_are_refused() {
-        for name in ["ansible_connection", "ansible_check_mode", "__ansible_vault", "_x", "1x", "a-b", "a.b", "", "hostvars", "ä"] {
+        for name in [
+            "ansible_connection",
+            "ansible_check_mode",
+            "__ansible_vault",
+            "_x",
+            "1x",
+            "a-b",
+            "a.b",
+            "",
+            "hostvars",
+            "ä",
+        ] {
             assert_eq!(place_of(json!({name: 1})), format!("/{name}"));
             assert_eq!(place_of(json!({"a": {name: 1}})), format!("/a/{name}"));
         }
