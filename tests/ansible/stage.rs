@@ -72,7 +72,7 @@ impl Stage {
         let text =
             format!("[playbook.p]\npath = \"{PLAYBOOKS}/p/site.yml\"\nsha256 = \"{sha256}\"\n{more}\n");
         let written: AnsibleAsWritten = toml::from_str(&text).unwrap();
-        self.settings = Settings { ansible: written.meant().unwrap(), ..Settings::default() };
+        self.settings.ansible = written.meant().unwrap();
     }
 
     /// The directory that the playbook may change.

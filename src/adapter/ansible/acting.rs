@@ -39,16 +39,17 @@ const WORDS: [&str; 4] =
 pub(super) fn find(files: &[PinnedFile]) -> Option<String> {
     files.iter().filter_map(|file| Some((file, std::str::from_utf8(&file.contents).ok()?))).find_map(
         |(file, text)| {
-            let found = text.lines().enumerate().find_map(|(number, line)| Some((number + 1, acts(line)?)));
+            // In a template, what begins so is no comment.
+            let is_yaml = file.path.ends_with(".yml") || file.path.ends_with(".yaml");
+            let is_comment = |line: &str| is_yaml && line.trim_start().starts_with('#');
+            let mut lines = text.lines().enumerate().filter(|(_, line)| !is_comment(line));
+            let found = lines.find_map(|(number, line)| Some((number + 1, acts(line)?)));
             found.map(|(number, why)| format!("{}:{number}: {why}", file.path))
         },
     )
 }
 
 fn acts(line: &str) -> Option<String> {
-    if line.trim_start().starts_with('#') {
-        return None;
-    }
     if let Some(word) = WORDS.into_iter().find(|word| has_word(line, word)) {
         return Some(format!("{word} makes a dry run differ from a run"));
     }
@@ -117,6 +118,12 @@ mod tests {
                 "{line}"
             );
         }
+    }
+
+    #[test]
+    fn a_comment_of_a_template_is_none() {
+        let [file] = file("# {{ lookup('pipe', 'id') }}");
+        assert!(find(&[PinnedFile { path: "x.j2".to_owned(), ..file }]).is_some());
     }
 
     #[test]

@@ -116,10 +116,7 @@ mod tests {
     use super::*;
 
     fn vars(value: Value) -> Result<Vars, Invalid> {
-        match value {
-            Value::Object(map) => Vars::new(map),
-            other => panic!("{other} is no object"),
-        }
+        Vars::new(value.as_object().unwrap().clone())
     }
 
     fn place_of(value: Value) -> String {
