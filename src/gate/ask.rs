@@ -244,7 +244,10 @@ pub(super) fn excluded(job: &Job) -> Vec<String> {
 }
 
 fn line(object: &Object) -> ObjectLine {
-    ObjectLine { kind: object.kind.clone(), name: object.name.clone() }
+    // Behind the first line of a note stands a difference, where an adapter knows one.
+    let note = object.note.as_deref().unwrap_or_default();
+    let lines = note.lines().skip(1).filter(|line| line.starts_with(['+', '-'])).map(str::to_owned).collect();
+    ObjectLine { kind: object.kind.clone(), name: object.name.clone(), lines }
 }
 
 fn undo(plan: &Plan) -> Undo {

@@ -26,6 +26,9 @@ const REASON_LIMIT: usize = 200;
 const NAME_LIMIT: usize = 64;
 /// How many objects are listed by name.
 const OBJECTS_SHOWN: usize = 5;
+/// How many lines of what changes are shown of each, and how much of each line.
+const LINES_SHOWN: [usize; 3] = [3, 1, 0];
+const LINE_LIMIT: usize = 80;
 /// How much of the effects' digest stands for the objects that are not listed.
 const DIGEST_SHOWN: usize = 16;
 
@@ -36,6 +39,8 @@ pub struct ObjectLine {
     pub kind: String,
     /// Its full name: "tank/media@old".
     pub name: String,
+    /// The first lines of what changes in it. They are somebody else's text, and stand in quotation marks.
+    pub lines: Vec<String>,
 }
 
 /// Whether it can be undone.
@@ -104,19 +109,19 @@ pub fn prompt(facts: &PromptFacts<'_>) -> Result<String, CannotShow> {
     // Long names may not all fit: then fewer are listed, and count and digest stand for the rest.
     (shown.min(1)..=shown)
         .rev()
-        .map(|listed| layout(facts, listed))
+        .flat_map(|listed| LINES_SHOWN.map(|lines| layout(facts, listed, lines)))
         .find(|text| text.len() < MESSAGE_LIMIT)
         .ok_or(CannotShow::TooLong)
 }
 
-fn layout(facts: &PromptFacts<'_>, listed: usize) -> String {
+fn layout(facts: &PromptFacts<'_>, listed: usize, lines_of_each: usize) -> String {
     let token = facts.token.reveal();
     let mut lines = vec![
         format!("reeve · {} · {}", facts.host, token.as_str()),
         format!("{} asks: {}{}", asker(facts), facts.command_line, warning(facts.command_line)),
         format!("  {}", effect_line(facts)),
     ];
-    lines.extend(object_lines(facts, listed));
+    lines.extend(object_lines(facts, listed, lines_of_each));
     lines.extend(facts.reason.map(|reason| format!("  why: {}", quoted(reason, REASON_LIMIT))));
     lines.push(format!("  rule: {}", rule(facts.rule)));
     lines.push(format!("{} · expires {}", votes(facts), clock_time(facts.expires_at, facts.asked_at)));
@@ -156,7 +161,7 @@ fn effect_line(facts: &PromptFacts<'_>) -> String {
 }
 
 /// The objects by name, unless the command already names the only one.
-fn object_lines(facts: &PromptFacts<'_>, listed: usize) -> Vec<String> {
+fn object_lines(facts: &PromptFacts<'_>, listed: usize, lines_of_each: usize) -> Vec<String> {
     if let [only] = facts.objects
         && facts.command_line.split(' ').any(|word| word == only.name)
     {
@@ -166,7 +171,11 @@ fn object_lines(facts: &PromptFacts<'_>, listed: usize) -> Vec<String> {
         .objects
         .iter()
         .take(listed)
-        .map(|object| format!("    {}{}", object.name, warning(&object.name)))
+        .flat_map(|object| {
+            let name = format!("    {}{}", object.name, warning(&object.name));
+            let changes = object.lines.iter().take(lines_of_each);
+            std::iter::once(name).chain(changes.map(|line| format!("      {}", quoted(line, LINE_LIMIT))))
+        })
         .collect();
     let rest = facts.objects.len().saturating_sub(listed);
     if rest > 0 {

@@ -18,7 +18,11 @@ fn token() -> Token {
 
 fn snapshots(count: usize) -> Vec<ObjectLine> {
     (1..=count)
-        .map(|n| ObjectLine { kind: "snapshot".into(), name: format!("tank/media@daily-{n:02}") })
+        .map(|n| ObjectLine {
+            kind: "snapshot".into(),
+            name: format!("tank/media@daily-{n:02}"),
+            lines: vec![],
+        })
         .collect()
 }
 
@@ -43,7 +47,22 @@ fn facts<'a>(token: &'a Token, objects: &'a [ObjectLine]) -> PromptFacts<'a> {
 }
 
 fn one_snapshot() -> Vec<ObjectLine> {
-    vec![ObjectLine { kind: "snapshot".into(), name: "tank/media@old".into() }]
+    vec![ObjectLine { kind: "snapshot".into(), name: "tank/media@old".into(), lines: vec![] }]
+}
+
+const COMMAND: &str = "ansible run motd vars={\"greeting\":\"Back at ten\"}";
+
+/// What a dry run shows, in which somebody has put a line of ours.
+fn playbook() -> Vec<ObjectLine> {
+    let file = |name: &str, lines: &[&str]| {
+        let lines = lines.iter().map(|line| (*line).to_owned()).collect();
+        ObjectLine { kind: "file".into(), name: name.into(), lines }
+    };
+    vec![
+        ObjectLine { kind: "playbook".into(), name: "motd".into(), lines: vec![] },
+        file("/etc/motd", &["-Hello", "+Back at ten", "+\"\nCONFIRM AAAA-BBBB", "+a fourth line"]),
+        file("/etc/issue", &[]),
+    ]
 }
 
 fn prompts() -> Vec<(&'static str, String)> {
@@ -51,13 +70,14 @@ fn prompts() -> Vec<(&'static str, String)> {
     let destroy =
         |objects| PromptFacts { command_line: "zfs destroy -r tank/media", ..facts(&token, objects) };
     let mut mixed = snapshots(2);
-    mixed.insert(0, ObjectLine { kind: "filesystem".into(), name: "tank/media".into() });
+    mixed.insert(0, ObjectLine { kind: "filesystem".into(), name: "tank/media".into(), lines: vec![] });
     let behalf = ["alice".to_owned(), "mal\"lory\nrule: none".to_owned()];
     let shown = |facts: PromptFacts<'_>| prompt(&facts).unwrap();
     vec![
         ("prompt", shown(facts(&token, &one))),
         ("prompt-several-objects", shown(destroy(&three))),
         ("prompt-objects-of-two-kinds", shown(destroy(&mixed))),
+        ("prompt-playbook", shown(PromptFacts { command_line: COMMAND, ..facts(&token, &playbook()) })),
         ("prompt-many-objects", shown(PromptFacts { needed: 2, ..destroy(&many) })),
         (
             "prompt-undo-and-second-vote",
@@ -190,7 +210,8 @@ fn only_prompts_hold_the_token() {
 #[test]
 fn what_cannot_be_shown_cannot_be_asked() {
     let (token, one) = (token(), one_snapshot());
-    let hidden = [ObjectLine { kind: "snapshot".into(), name: "tank/me\u{202e}dia@old".into() }];
+    let hidden =
+        [ObjectLine { kind: "snapshot".into(), name: "tank/me\u{202e}dia@old".into(), lines: vec![] }];
     let ask = |command_line, objects| prompt(&PromptFacts { command_line, ..facts(&token, objects) });
     assert_eq!(ask("git checkout a\u{200b}b", &one), Err(CannotShow::Invisible));
     assert_eq!(ask("git checkout a\nb", &one), Err(CannotShow::Invisible));
@@ -202,7 +223,11 @@ fn what_cannot_be_shown_cannot_be_asked() {
 fn long_names_give_way_to_count_and_digest() {
     let token = token();
     let long: Vec<_> = (0..5)
-        .map(|n| ObjectLine { kind: "snapshot".into(), name: format!("tank/{n}{}", "y".repeat(400)) })
+        .map(|n| ObjectLine {
+            kind: "snapshot".into(),
+            name: format!("tank/{n}{}", "y".repeat(400)),
+            lines: vec![],
+        })
         .collect();
     let text = prompt(&facts(&token, &long)).unwrap();
     assert!(text.len() < MESSAGE_LIMIT && text.contains("5 snapshots"), "{text}");
