@@ -203,7 +203,7 @@ fn a_misspelt_key_or_operation_keeps_the_contract_out_and_names_what_was_meant()
     assert_eq!(
         mistake(&LIBRARIAN.replace("recursive = false", "recursiv = false")),
         "contracts/x.toml:13:1: unknown key `recursiv`; did you mean `recursive`?\n  \
-         known: operations, datasets, pools, recursive, max_objects, max_bytes, run_as_user, at_least"
+         known: operations, datasets, pools, playbooks, recursive, max_objects, max_bytes, run_as_user, at_least"
     );
     assert_eq!(
         mistake(&LIBRARIAN.replace("zfs.snapshot", "zfs.snapshots")),
