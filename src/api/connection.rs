@@ -105,7 +105,9 @@ impl Connection {
     async fn run(self: Arc<Self>, stream: TlsStream<TcpStream>, live: &Live) {
         let io = TokioIo::new(Watched::new(stream, Arc::clone(&self.activity)));
         let own = Arc::clone(&self);
-        let service = service_fn(move |request| answer(Arc::clone(&own), request));
+        // Boxed, as what follows: hyper keeps room for an answer in the making for as long as the connection lasts, and this
+        // task room for the larger of two protocols.
+        let service = service_fn(move |request| Box::pin(answer(Arc::clone(&own), request)));
         match self.protocol {
             Protocol::Http1 => {
                 let mut http = hyper::server::conn::http1::Builder::new();
@@ -113,7 +115,7 @@ impl Connection {
                     .max_buf_size(usize::try_from(HEADER_BYTES * 2).unwrap_or(usize::MAX));
                 // The deadlines of heads and of idleness are `Activity`'s.
                 http.timer(TokioTimer::new()).header_read_timeout(None);
-                self.supervise(http.serve_connection(io, service), live).await;
+                Box::pin(self.supervise(http.serve_connection(io, service), live)).await;
             }
             Protocol::Http2 => {
                 let mut http = hyper::server::conn::http2::Builder::new(TokioExecutor::new());
@@ -122,7 +124,7 @@ impl Connection {
                     .max_header_list_size(HEADER_BYTES);
                 http.keep_alive_interval(Duration::from_secs(20)).keep_alive_timeout(Duration::from_secs(10));
                 http.max_pending_accept_reset_streams(16);
-                self.supervise(http.serve_connection(io, service), live).await;
+                Box::pin(self.supervise(http.serve_connection(io, service), live)).await;
             }
         }
     }

@@ -64,9 +64,8 @@ fn run(args: &Args) -> Result<(), Failure> {
                 .with_writer(std::io::stderr)
                 .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()))
                 .init();
-            // Two threads decide; what blocks has its own.
-            let runtime =
-                tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+            // One thread decides, which spares it waking another for each frame; what blocks has its own.
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
             runtime.block_on(serve(args.config.clone(), config, passed))
         }
     }
