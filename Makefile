@@ -12,7 +12,7 @@ ROOT      := --locked --no-default-features --target-dir $(REEVE_TARGET)/root
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test test-real bench build release check lint unit e2e scripts install-deps clean
+.PHONY: help demo test test-real bench build release check lint unit e2e live-systemd scripts install-deps clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -20,7 +20,7 @@ help: ## this list
 demo: ## the whole thing once, narrated, on this machine
 	demo/run.sh
 
-test: install-deps lint unit scripts e2e ## everything that needs no virtual machine (root; installs what is missing)
+test: install-deps lint unit scripts e2e live-systemd ## everything that needs no virtual machine (root; installs what is missing)
 
 test-real: ## on real components: signal-cli, and the end-to-end suite on OpenZFS in a virtual machine
 	tests/install-packages.sh real
@@ -44,7 +44,7 @@ check: ## quick: does it compile
 
 lint: ## formatting, clippy, shellcheck
 	$(CARGO) fmt --all --check
-	$(CARGO) clippy --locked --all-targets --test e2e -- -D warnings
+	$(CARGO) clippy --locked --all-targets --test e2e --test systemd -- -D warnings
 	$(CARGO) clippy $(ROOT) --lib --bins -- -D warnings
 	shellcheck .ci/run $$(find . -name target -prune -o -name '*.sh' -print)
 
@@ -60,6 +60,9 @@ scripts: build ## the test host itself, the installer, sudo's rule and the units
 
 e2e: build ## the end-to-end suite with real users and sudo, on the ZFS fake
 	tests/e2e.sh --zfs fake
+
+live-systemd: build ## systemd's operations, and the whole chain, on a running systemd of their own (systemd-nspawn)
+	tests/systemd.sh
 
 install-deps: ## the Debian packages that the tests call
 	tests/install-packages.sh test

@@ -7,9 +7,10 @@ set -euo pipefail
 # What each suite calls, and the package that has it.
 test_needs=(cc:gcc make:make shellcheck:shellcheck sudo:sudo visudo:sudo useradd:passwd unshare:util-linux
   runuser:util-linux setpriv:util-linux mount:mount hostname:hostname systemd-analyze:systemd jq:jq curl:curl
-  openssl:openssl ps:procps python3:python3 ip:iproute2 promtool:prometheus ansible-playbook:ansible-core)
-real_needs=(qemu-system-x86_64:qemu-system-x86 debootstrap:debootstrap mke2fs:e2fsprogs tar:tar strip:binutils
-  npm:npm pip3:python3-pip)
+  systemd-nspawn:systemd-container debootstrap:debootstrap nsenter:util-linux openssl:openssl ps:procps pgrep:procps
+  python3:python3 ip:iproute2 promtool:prometheus ansible-playbook:ansible-core)
+real_needs=(qemu-system-x86_64:qemu-system-x86 mke2fs:e2fsprogs tar:tar strip:binutils npm:npm
+  pip3:python3-pip)
 bench_needs=("${test_needs[@]}" taskset:util-linux nginx:nginx-light sshd:openssh-server ssh:openssh-client
   eatmydata:eatmydata)
 

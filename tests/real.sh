@@ -26,9 +26,10 @@ for name in reeve reeved reeve-gate reeve-signal-stand-in; do take "$bin/$name" 
 for name in reeve-launcher reeve-zfs reeve-systemd reeve-pct reeve-git reeve-ansible; do take "$root_bin/$name" root-bin; done
 [ "$demo" = yes ] || take "$("$here/build-e2e.sh")" . e2e
 [ "$demo" = yes ] || take "$("$here/build-e2e.sh" zfs_conformance)" . zfs_conformance
+[ "$demo" = yes ] || take "$("$here/build-e2e.sh" systemd)" . systemd-suite
 cp -r "$top/install.sh" "$top/sudoers" "$top/systemd" "$top/demo" "$top/wrappers" "$payload"
 mkdir "$payload/tests"
-cp "$here"/*.sh "$payload/tests"
+cp -r "$here"/*.sh "$here/systemd" "$payload/tests"
 printf '%q ' "$@" >"$payload/arguments"
 echo "$demo" >"$payload/demo-only"
 
@@ -40,7 +41,7 @@ eval "set -- $(cat arguments)"
 if [ "$(cat demo-only)" = yes ]; then
   REEVE_BIN=$PWD/bin REEVE_ROOT_BIN=$PWD/root-bin exec tests/testbed.sh --zfs real demo/scene.sh
 fi
-export REEVE_BIN=$PWD/bin REEVE_ROOT_BIN=$PWD/root-bin E2E=$PWD/e2e REEVE_HOST_SCRIPT=$PWD/demo/host.sh
+export REEVE_BIN=$PWD/bin REEVE_ROOT_BIN=$PWD/root-bin E2E=$PWD/e2e SYSTEMD_SUITE=$PWD/systemd-suite REEVE_HOST_SCRIPT=$PWD/demo/host.sh
 failed=()
 suite() {
   local from=$SECONDS
@@ -55,6 +56,7 @@ suite tests/conformance.sh "$PWD/zfs_conformance"
 suite tests/sudoers.sh
 suite tests/units.sh
 suite tests/units-live.sh
+suite tests/systemd.sh
 suite tests/e2e.sh --zfs real
 [ ${#failed[@]} = 0 ] || { echo "guest: FAILED: ${failed[*]}"; exit 1; }
 GUEST

@@ -62,9 +62,17 @@ cp "$wrapper" "$wrapper.built"
 printf '#!/bin/sh\nset -e\n/usr/sbin/zfs create live/made\n/usr/sbin/zfs snapshot live/made@s\n/usr/sbin/zfs destroy live/made@s\n' >"$wrapper"
 it "root in the launcher's unit can create, snapshot and destroy" exits 0 inside reeve-launcher /usr/bin/sudo -n "$wrapper"
 it "what it mounts is the host's" mountpoint -q /live/made
+printf '[Service]\nExecStart=/usr/bin/sleep 1000\n' >/run/systemd/system/probe-unit.service
+systemctl daemon-reload
+printf '#!/bin/sh\nset -e\n/usr/bin/systemctl --no-ask-password --no-pager -- start probe-unit.service\n/usr/bin/journalctl --quiet --lines=1\n' >"$wrapper"
+it "root in the launcher's unit can start a unit and read the journal" exits 0 inside reeve-launcher /usr/bin/sudo -n "$wrapper"
+it "what it starts is the host's" exits 0 systemctl is-active --quiet probe-unit.service
+systemctl stop probe-unit.service
 mv "$wrapper.built" "$wrapper"
 
 it "the gate's unit lets it read ZFS" exits 0 inside reeve-gate /usr/sbin/zfs list -Hp
+it "the gate's unit lets it read units" exits 0 inside reeve-gate /usr/bin/systemctl --no-pager show --property Id -- dbus.service
+it "and change none" fails inside reeve-gate /usr/bin/systemctl --no-ask-password --no-pager -- stop systemd-logind.service
 it "the gate's unit ends sudo" fails inside reeve-gate /usr/bin/sudo -n /usr/bin/true
 it "the gate cannot reach root's ledger" fails inside reeve-gate /usr/bin/ls /var/lib/reeve-root
 it "the gate can write its state" exits 0 inside reeve-gate /usr/bin/touch /var/lib/reeve/probe

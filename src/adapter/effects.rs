@@ -88,6 +88,24 @@ pub enum Action {
     Task,
     /// A playbook's task does what a dry run does not show.
     Unforeseen,
+    /// A unit runs afterwards.
+    Start,
+    /// A unit does not run afterwards.
+    Stop,
+    /// A unit is stopped and started.
+    Restart,
+    /// A unit reads its configuration again.
+    Reload,
+    /// A unit is started at boot.
+    Enable,
+    /// A unit is no longer started at boot.
+    Disable,
+    /// A unit cannot be started.
+    Mask,
+    /// A unit can be started again.
+    Unmask,
+    /// It is forgotten that a unit failed.
+    ResetFailed,
 }
 
 impl Effects {

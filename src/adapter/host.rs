@@ -22,6 +22,10 @@ pub enum Program {
     Zpool,
     /// `ansible-playbook`
     AnsiblePlaybook,
+    /// `systemctl`
+    Systemctl,
+    /// `journalctl`
+    Journalctl,
 }
 
 impl Program {
@@ -31,6 +35,8 @@ impl Program {
             Self::Zfs => "/usr/sbin/zfs",
             Self::Zpool => "/usr/sbin/zpool",
             Self::AnsiblePlaybook => "/usr/bin/ansible-playbook",
+            Self::Systemctl => "/usr/bin/systemctl",
+            Self::Journalctl => "/usr/bin/journalctl",
         }
     }
 
@@ -42,8 +48,10 @@ impl Program {
     /// How it reads the host.
     pub fn reads(self) -> Reads {
         match self {
-            Self::Zfs | Self::Zpool => Reads::Directly,
             Self::AnsiblePlaybook => Reads::ByWrapper(WrapperName::Ansible),
+            Self::Zfs | Self::Zpool | Self::Systemctl => Reads::Directly,
+            // The journal of the whole host is not for every user.
+            Self::Journalctl => Reads::ByWrapper(WrapperName::Systemd),
         }
     }
 
@@ -52,6 +60,7 @@ impl Program {
         match self {
             Self::Zfs | Self::Zpool => false,
             Self::AnsiblePlaybook => true,
+            Self::Systemctl | Self::Journalctl => true,
         }
     }
 
@@ -61,6 +70,8 @@ impl Program {
             Self::Zfs => "zfs",
             Self::Zpool => "zpool",
             Self::AnsiblePlaybook => "ansible-playbook",
+            Self::Systemctl => "systemctl",
+            Self::Journalctl => "journalctl",
         }
     }
 }
@@ -99,6 +110,16 @@ impl Argv {
     /// `zfs` with arguments.
     pub fn zfs(args: impl IntoIterator<Item = impl Into<String>>) -> Self {
         Self::new(Program::Zfs, args)
+    }
+
+    /// `systemctl` with arguments.
+    pub fn systemctl(args: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        Self::new(Program::Systemctl, args)
+    }
+
+    /// `journalctl` with arguments.
+    pub fn journalctl(args: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        Self::new(Program::Journalctl, args)
     }
 
     /// `zpool` with arguments.
@@ -154,6 +175,11 @@ pub trait Host: Send + Sync {
     /// When it cannot be read, or is not to be trusted.
     fn folder(&self, path: &str) -> Result<Vec<PinnedFile>, FolderError> {
         read_folder(&prefixed(path))
+    }
+
+    /// Lets time go by, to see whether a state lasts.
+    fn pause(&self, time: Duration) {
+        std::thread::sleep(time);
     }
 
     /// Where what was learned about the tools' listing form is kept; without it, it is found out for each operation.

@@ -10,6 +10,7 @@ mod plan;
 mod refusal;
 mod settings;
 mod system;
+mod systemd;
 mod verify;
 mod zfs;
 
@@ -21,6 +22,7 @@ pub use plan::{Plan, Step, UndoOffer};
 pub use refusal::{FailureReason, PlanRefusal, Rule};
 pub use settings::{Settings, SettingsError};
 pub use system::SystemHost;
+pub use systemd::{SystemdAsWritten, SystemdSettings};
 pub use verify::{Happened, ReadAnswer, Verification};
 
 use serde_json::Value;
@@ -88,5 +90,6 @@ pub fn of(operation: &Operation) -> &dyn Adapter {
     match operation {
         Operation::Ansible(ansible) => ansible,
         Operation::Zfs(zfs) => zfs,
+        Operation::Systemd(systemd) => systemd,
     }
 }

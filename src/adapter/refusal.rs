@@ -69,6 +69,26 @@ pub enum Rule {
     AnsibleUnforeseen,
     /// A dry run failed.
     AnsibleFailed,
+    /// There is no such unit.
+    SystemdNotFound,
+    /// systemd does not understand the unit's file.
+    SystemdBroken,
+    /// Reeve, the way into the host, or the host itself stands on the unit.
+    SystemdProtected,
+    /// The unit is masked.
+    SystemdMasked,
+    /// The unit is being started or stopped right now.
+    SystemdBusy,
+    /// The unit's files are newer than what systemd has read.
+    SystemdStale,
+    /// The unit is not made for it.
+    SystemdCannot,
+    /// The unit does not run.
+    SystemdNotRunning,
+    /// What the unit's files are, or where they lie, does not allow it.
+    SystemdFile,
+    /// Too many units for one operation.
+    SystemdTooMany,
 }
 
 impl Rule {
@@ -93,6 +113,16 @@ impl Rule {
             Self::AnsibleForbidden => "ansible-forbidden",
             Self::AnsibleUnforeseen => "ansible-unforeseen",
             Self::AnsibleFailed => "ansible-failed",
+            Self::SystemdNotFound => "systemd-not-found",
+            Self::SystemdBroken => "systemd-broken",
+            Self::SystemdProtected => "systemd-protected",
+            Self::SystemdMasked => "systemd-masked",
+            Self::SystemdBusy => "systemd-busy",
+            Self::SystemdStale => "systemd-stale",
+            Self::SystemdCannot => "systemd-cannot",
+            Self::SystemdNotRunning => "systemd-not-running",
+            Self::SystemdFile => "systemd-file",
+            Self::SystemdTooMany => "systemd-too-many",
         }
     }
 }
@@ -139,6 +169,20 @@ pub enum FailureReason {
     TaskFailed,
     /// The playbook asks for what no playbook may do.
     PlaybookRefused,
+    /// The unit did not start, or ended with an error.
+    UnitFailed,
+    /// The unit took longer than its own file allows.
+    UnitTimedOut,
+    /// A unit that it needs did not start.
+    DependencyFailed,
+    /// The unit was started too often in too short a time.
+    StartedTooOften,
+    /// Another start or stop took its place.
+    JobCancelled,
+    /// The unit is masked.
+    UnitMasked,
+    /// The unit cannot do that.
+    NotApplicable,
     /// Reeve does not know what the tool said.
     Unrecognised,
 }
@@ -166,6 +210,13 @@ impl FailureReason {
             Self::Encryption => "encryption",
             Self::TaskFailed => "task-failed",
             Self::PlaybookRefused => "playbook-refused",
+            Self::UnitFailed => "unit-failed",
+            Self::UnitTimedOut => "unit-timed-out",
+            Self::DependencyFailed => "dependency-failed",
+            Self::StartedTooOften => "started-too-often",
+            Self::JobCancelled => "job-cancelled",
+            Self::UnitMasked => "unit-masked",
+            Self::NotApplicable => "not-applicable",
             Self::Unrecognised => "unrecognised",
         }
     }

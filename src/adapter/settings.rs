@@ -1,12 +1,15 @@
 //! What root's configuration says about the adapters: a section of `gate.toml` for each kind that has one.
 
 use super::ansible::AnsibleSettings;
+use super::systemd::SystemdSettings;
 
 /// What the sections mean.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Settings {
     /// `[ansible]`: the playbooks.
     pub ansible: AnsibleSettings,
+    /// `[systemd]`
+    pub systemd: SystemdSettings,
 }
 
 /// A value in one of the sections makes no sense.

@@ -37,10 +37,17 @@ pub struct Verification {
     pub result: Value,
     /// Why it is not verified; empty when it is.
     pub reason: Option<String>,
+    /// What programs on the host wrote about it: for the caller, and never for the audit log.
+    pub output: Option<Value>,
 }
 
 impl Verification {
     pub(super) fn new(happened: Happened, result: Value, reason: Option<String>) -> Self {
-        Self { verified: happened == Happened::Wholly, happened, result, reason }
+        Self { verified: happened == Happened::Wholly, happened, result, reason, output: None }
+    }
+
+    /// The same, with what programs on the host wrote about it.
+    pub(super) fn with_output(self, output: Value) -> Self {
+        Self { output: Some(output), ..self }
     }
 }

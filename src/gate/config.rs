@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use crate::adapter::{AnsibleAsWritten, Settings, SettingsError};
+use crate::adapter::{AnsibleAsWritten, Settings, SettingsError, SystemdAsWritten};
 use crate::approval::people::{ApproverAsWritten, People, PeopleError};
 use crate::config::{self, ConfigError};
 
@@ -138,6 +138,8 @@ struct AsWritten {
     #[serde(default)]
     ansible: AnsibleAsWritten,
     #[serde(default)]
+    systemd: SystemdAsWritten,
+    #[serde(default)]
     approver: Vec<ApproverAsWritten>,
 }
 
@@ -265,7 +267,7 @@ impl AsWritten {
             },
             approvals,
             signal: self.signal.map(SignalAsWritten::meant).transpose()?,
-            adapters: Settings { ansible: self.ansible.meant()? },
+            adapters: Settings { ansible: self.ansible.meant()?, systemd: self.systemd.meant()? },
             people: People::from_written(self.approver)?,
             log: self.log,
         })

@@ -208,7 +208,17 @@ fn plan_problem(refusal: &PlanRefusal, alternatives: Vec<serde_json::Value>) -> 
         | adapter::Rule::AnsibleAltered
         | adapter::Rule::AnsibleForbidden
         | adapter::Rule::AnsibleUnforeseen
-        | adapter::Rule::AnsibleFailed => ProblemKind::PlanRefused,
+        | adapter::Rule::AnsibleFailed
+        | adapter::Rule::SystemdNotFound
+        | adapter::Rule::SystemdBroken
+        | adapter::Rule::SystemdProtected
+        | adapter::Rule::SystemdMasked
+        | adapter::Rule::SystemdBusy
+        | adapter::Rule::SystemdStale
+        | adapter::Rule::SystemdCannot
+        | adapter::Rule::SystemdNotRunning
+        | adapter::Rule::SystemdFile
+        | adapter::Rule::SystemdTooMany => ProblemKind::PlanRefused,
     };
     let decision = Decision {
         verdict: "deny".to_owned(),

@@ -31,7 +31,7 @@ impl End {
     /// Every step ended well; the host says whether that is so.
     pub(super) fn verified(verification: Verification) -> Self {
         let outcome = Outcome {
-            result: Some(verification.result.clone()),
+            result: Some(shown(&verification)),
             exit_code: Some(0),
             verified: Some(verification.verified),
             error: verification.reason,
@@ -48,12 +48,12 @@ impl End {
             Happened::NotAtAll => (State::Failed, Told::Failed { exit_code: None }),
             Happened::Partly | Happened::CannotTell => (State::Unknown, Told::Unknown),
         };
-        let error = (state != State::Succeeded).then(|| match verification.reason {
+        let error = (state != State::Succeeded).then(|| match &verification.reason {
             Some(reason) => format!("{why}; {reason}"),
             None => why.to_owned(),
         });
         let outcome = Outcome {
-            result: Some(verification.result.clone()),
+            result: Some(shown(&verification)),
             verified: Some(verification.verified),
             error,
             ..Outcome::default()
@@ -82,6 +82,15 @@ impl End {
         let outcome = Outcome { error: Some(why), exit_code, ..Outcome::default() };
         Self { state: State::Failed, outcome, told: Told::Failed { exit_code }, detail: Value::Null }
     }
+}
+
+/// What was found, with what programs wrote about it, which the caller reads and the audit log never holds.
+fn shown(verification: &Verification) -> Value {
+    let mut result = verification.result.clone();
+    if let (Some(output), Some(found)) = (&verification.output, result.as_object_mut()) {
+        found.insert("output".to_owned(), output.clone());
+    }
+    result
 }
 
 /// Puts an end into its audit record.

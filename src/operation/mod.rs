@@ -8,6 +8,7 @@ mod invalid;
 mod json;
 mod realm;
 mod shape;
+pub mod systemd;
 pub mod zfs;
 
 pub use catalogue::{Entry, Field, catalogue, schema};
@@ -51,6 +52,8 @@ pub enum Operation {
     Ansible(ansible::AnsibleOperation),
     /// Something done to ZFS.
     Zfs(zfs::ZfsOperation),
+    /// Something done to systemd.
+    Systemd(systemd::SystemdOperation),
 }
 
 /// What the operations of each kind say of themselves.
@@ -127,6 +130,9 @@ impl Operation {
                 ansible::AnsibleOperation::from_parts(&op, &resource, &mut params).map(Self::Ansible)?
             }
             "zfs" => zfs::ZfsOperation::from_parts(&op, &resource, &mut params).map(Self::Zfs)?,
+            "systemd" => {
+                systemd::SystemdOperation::from_parts(&op, &resource, &mut params).map(Self::Systemd)?
+            }
             _not_in_catalogue => return Err(Invalid::at("/kind", "is not known")),
         };
         params.finish()?;
@@ -151,6 +157,7 @@ impl Operation {
         match self {
             Self::Ansible(operation) => operation,
             Self::Zfs(operation) => operation,
+            Self::Systemd(operation) => operation,
         }
     }
 

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Invalid;
 use super::ansible::PlaybookName;
+use super::systemd::GrantedUnit;
 use super::zfs::{DatasetName, PoolName, Target};
 
 /// A realm of names.
@@ -16,11 +17,13 @@ pub enum Realm {
     Pool,
     /// Playbooks, by their names in root's configuration.
     Playbook,
+    /// systemd's units, and `system` for what is about no unit alone.
+    Unit,
 }
 
 impl Realm {
     /// Every one of them.
-    pub const ALL: [Self; 3] = [Self::Dataset, Self::Pool, Self::Playbook];
+    pub const ALL: [Self; 4] = [Self::Dataset, Self::Pool, Self::Playbook, Self::Unit];
 
     /// The key in contracts.
     pub fn key(self) -> &'static str {
@@ -28,6 +31,7 @@ impl Realm {
             Self::Dataset => "datasets",
             Self::Pool => "pools",
             Self::Playbook => "playbooks",
+            Self::Unit => "units",
         }
     }
 
@@ -40,6 +44,7 @@ impl Realm {
             Self::Dataset => DatasetName::try_from(written).map(Granted::Dataset),
             Self::Pool => PoolName::try_from(written).map(Granted::Pool),
             Self::Playbook => PlaybookName::try_from(written).map(Granted::Playbook),
+            Self::Unit => GrantedUnit::try_from(written).map(Granted::Unit),
         }
     }
 }
@@ -69,6 +74,8 @@ pub enum Granted {
     Pool(PoolName),
     /// A playbook.
     Playbook(PlaybookName),
+    /// A unit, the instances of a template, or `system`.
+    Unit(GrantedUnit),
 }
 
 impl Granted {
@@ -80,6 +87,7 @@ impl Granted {
             }
             Self::Pool(granted) => granted.as_str() == name,
             Self::Playbook(granted) => granted.as_str() == name,
+            Self::Unit(granted) => granted.covers(name),
         }
     }
 
@@ -89,6 +97,7 @@ impl Granted {
             Self::Dataset(_) => Realm::Dataset,
             Self::Pool(_) => Realm::Pool,
             Self::Playbook(_) => Realm::Playbook,
+            Self::Unit(_) => Realm::Unit,
         }
     }
 }

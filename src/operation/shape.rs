@@ -47,9 +47,23 @@ pub enum Shape {
     Property,
     /// A property's value.
     Value,
+    /// `nginx.service`.
+    Unit,
+    /// A unit, or `system`.
+    UnitOrSystem,
+    /// `system` only.
+    System,
+    /// A list of units.
+    Units,
+    /// A list of properties of units.
+    UnitProperties,
+    /// A moment, or a span of time before now.
+    Since,
 }
 
 const PART: &str = "[A-Za-z0-9_.:][A-Za-z0-9_.:-]*";
+/// A unit's name; not a template's, which ends in `@` before its kind.
+const UNIT: &str = r"([A-Za-z0-9_:]|\\x[0-9a-f]{2})([A-Za-z0-9_.:-]|\\x[0-9a-f]{2})*(@([A-Za-z0-9_.:-]|\\x[0-9a-f]{2})+)?\.(service|socket|target|timer|path|mount|automount|swap|device|slice|scope)";
 
 /// How a value is written on a command line and in JSON.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -77,7 +91,7 @@ impl Shape {
             Self::Switch => Form::Switch,
             Self::Number(..) => Form::Number,
             Self::Size => Form::Size,
-            Self::ListOf(_) | Self::PropertyNames => Form::List,
+            Self::ListOf(_) | Self::PropertyNames | Self::Units | Self::UnitProperties => Form::List,
             Self::Settings => Form::Object,
             Self::Vars => Form::Json,
             Self::Pool
@@ -93,6 +107,10 @@ impl Shape {
             | Self::Playbook
             | Self::Property
             | Self::Value
+            | Self::Unit
+            | Self::UnitOrSystem
+            | Self::System
+            | Self::Since
             | Self::Text(_) => Form::Text,
         }
     }
@@ -116,6 +134,12 @@ impl Shape {
             Self::Vars => "'{\"NAME\":VALUE}'".to_owned(),
             Self::Value => "VALUE".to_owned(),
             Self::Text(_) => "TEXT".to_owned(),
+            Self::Unit => "UNIT".to_owned(),
+            Self::UnitOrSystem => "UNIT|system".to_owned(),
+            Self::System => "system".to_owned(),
+            Self::Units => "UNIT,UNIT".to_owned(),
+            Self::UnitProperties => "NAME,NAME".to_owned(),
+            Self::Since => "TIME|15m".to_owned(),
         }
     }
 
@@ -141,6 +165,11 @@ impl Shape {
             Self::Property => json!("quota"),
             Self::Value => json!("1G"),
             Self::Text(_) => json!("text"),
+            Self::Unit | Self::UnitOrSystem => json!("app@web.service"),
+            Self::System => json!("system"),
+            Self::Units => json!(["nginx.service"]),
+            Self::UnitProperties => json!(["MainPID"]),
+            Self::Since => json!("15m"),
         }
     }
 
@@ -176,6 +205,20 @@ impl Shape {
             Self::Vars => json!({"type": "object"}),
             Self::Property => json!({"type": "string", "maxLength": 255}),
             Self::Value => json!({"type": "string", "maxLength": 1024}),
+            Self::Unit => name_like(&format!("^{UNIT}$")),
+            Self::UnitOrSystem => name_like(&format!("^(system|{UNIT})$")),
+            Self::System => json!({"type": "string", "const": "system"}),
+            Self::Units => {
+                let unit = name_like(&format!("^{UNIT}$"));
+                json!({"type": "array", "maxItems": 31, "uniqueItems": true, "items": unit})
+            }
+            Self::UnitProperties => {
+                let property = json!({"type": "string", "enum": super::systemd::PROPERTIES});
+                json!({"type": "array", "maxItems": 32, "items": property})
+            }
+            Self::Since => {
+                name_like("^([1-9][0-9]*[smhd]|[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z)$")
+            }
         }
     }
 }

@@ -35,3 +35,66 @@ pub(super) fn is_size(text: &str) -> bool {
 pub fn number(text: &str) -> bool {
     (1..=19).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit())
 }
+
+/// A unit of systemd: no pattern, no path, no option.
+#[must_use]
+pub fn unit(text: &str) -> bool {
+    let plain =
+        |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b':' | b'-' | b'@' | b'\\');
+    (3..=255).contains(&text.len())
+        && !text.starts_with(['-', '.', '@'])
+        && text.contains('.')
+        && text.bytes().all(plain)
+}
+
+/// A moment in seconds since 1970 (`@1795183320`), or so many seconds before now (`-900s`).
+#[must_use]
+pub fn moment(text: &str) -> bool {
+    let ago = text.strip_prefix('-').and_then(|rest| rest.strip_suffix('s'));
+    text.strip_prefix('@').or(ago).is_some_and(number)
+}
+
+/// How urgent a message is, as syslog has it.
+#[must_use]
+pub fn priority(text: &str) -> bool {
+    matches!(text, "emerg" | "alert" | "crit" | "err" | "warning" | "notice" | "info" | "debug")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_unit_is_no_option_path_or_pattern() {
+        for name in ["nginx.service", r"app@a\x2db.service", "a.b"] {
+            assert!(unit(name), "{name}");
+        }
+        let too_long = format!("{}.service", "x".repeat(248));
+        for name in [
+            "",
+            "a",
+            "--now",
+            "-.mount",
+            ".x.service",
+            "@a.service",
+            "*.service",
+            "a/b.service",
+            "a b.service",
+            "a?.service",
+            "[a].service",
+            "ä.service",
+            &too_long,
+        ] {
+            assert!(!unit(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_moment_is_one_moment() {
+        assert!(moment("@0") && moment("-900s"));
+        for text in ["", "@", "-s", "900s", "-900", "@-1", "-1s ", "yesterday", "@1s"] {
+            assert!(!moment(text), "{text}");
+        }
+        assert!(priority("err") && !priority("error") && !priority("0..7") && !priority(""));
+    }
+}

@@ -33,8 +33,17 @@ impl Answer {
 
 const PROCESSES: [&str; 4] = ["signal", "launcher", "gate", "front"];
 
-/// Brings the host up, the first time that it is asked for; later, what a test that failed left lying.
+/// Brings the host up with the datasets that tests use, the first time that it is asked for.
 pub fn up() {
+    up_after(|| {
+        for dataset in ["tank/media", "tank/vm", "tank/archive"] {
+            zfs(&["create", dataset]);
+        }
+    });
+}
+
+/// Brings the host up, the first time that it is asked for; later, what a test that failed left lying.
+pub fn up_after(prepare: fn()) {
     static UP: OnceLock<()> = OnceLock::new();
     UP.get_or_init(|| {
         assert_eq!(
@@ -42,9 +51,7 @@ pub fn up() {
             Ok("1"),
             "run it by `make e2e`, inside tests/testbed.sh"
         );
-        for dataset in ["tank/media", "tank/vm", "tank/archive"] {
-            zfs(&["create", dataset]);
-        }
+        prepare();
         script(&["up"]);
         is_well();
     });

@@ -120,6 +120,16 @@ impl Looking<'_> {
             Action::Rollback => (self.rolled_back()?, here),
             Action::Scrub => (self.scrubbed(object)?, object.guid.clone()),
             Action::Play | Action::Task | Action::Unforeseen => (Seen::Unclear, None),
+            // What other adapters do.
+            Action::Start
+            | Action::Stop
+            | Action::Restart
+            | Action::Reload
+            | Action::Enable
+            | Action::Disable
+            | Action::Mask
+            | Action::Unmask
+            | Action::ResetFailed => (Seen::Unclear, None),
         })
     }
 

@@ -72,6 +72,7 @@ fn is_absent(program: Program, name: &str, stderr: &str) -> bool {
         Program::Zfs => &["dataset does not exist", "no such pool or dataset"],
         Program::Zpool => &["no such pool"],
         Program::AnsiblePlaybook => &[],
+        Program::Systemctl | Program::Journalctl => &[],
     };
     words.iter().any(|words| stderr == format!("cannot open '{name}': {words}\n"))
 }

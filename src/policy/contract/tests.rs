@@ -203,7 +203,7 @@ fn a_misspelt_key_or_operation_keeps_the_contract_out_and_names_what_was_meant()
     assert_eq!(
         mistake(&LIBRARIAN.replace("recursive = false", "recursiv = false")),
         "contracts/x.toml:13:1: unknown key `recursiv`; did you mean `recursive`?\n  \
-         known: operations, datasets, pools, playbooks, recursive, max_objects, max_bytes, run_as_user, at_least"
+         known: operations, datasets, pools, playbooks, units, recursive, max_objects, max_bytes, run_as_user, at_least"
     );
     assert_eq!(
         mistake(&LIBRARIAN.replace("zfs.snapshot", "zfs.snapshots")),
@@ -251,6 +251,8 @@ fn a_key_that_could_have_no_effect_keeps_the_contract_out() {
             "operations = [\"zfs.hold\"]\ndatasets = [\"tank\"]\nrun_as_user = true",
             "needs the contract's run_as",
         ),
+        ("operations = [\"systemd.stop\"]\ndatasets = [\"tank\"]", "no units"),
+        ("operations = [\"systemd.stop\"]\nunits = [\"*.service\"]", "letters, digits"),
     ] {
         let found = mistake(&format!("{head}{entry}\n"));
         assert!(found.contains(problem), "{entry}: {found}");
@@ -306,4 +308,25 @@ fn contracts_that_are_missing_or_that_others_may_write_are_not_read() {
     let path = directory.path().join("librarian.toml");
     std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o666)).unwrap();
     assert!(load_error(directory.path()).contains("others may write it"));
+}
+
+#[test]
+fn units_are_granted_by_name_or_by_their_template_and_run_as_root() {
+    let head = "principal = \"a\"\nroles = [\"agent\"]\nrun_as = \"a\"\n[[allow]]\noperations = [\"systemd.stop\", \"systemd.list\"]\n";
+    let contract =
+        Contract::parse("x", &format!("{head}units = [\"web.service\", \"app@.service\"]\n")).unwrap();
+    let asked = |op: &str, unit: &str| {
+        let value = json!({"kind": "systemd", "op": op, "resource": unit});
+        contract.check(&Operation::from_value(value).unwrap()).map_err(|refusal| refusal.rule)
+    };
+    for unit in ["web.service", "app@one.service"] {
+        let grant = asked("stop", unit).unwrap();
+        assert_eq!(grant.check_names(["web.service", "app@two.service"]), Ok(()));
+        assert_eq!(grant.check_names(["db.service"]).unwrap_err().rule, "contract-effects");
+    }
+    for (op, unit) in [("stop", "web2.service"), ("stop", "app@one.socket"), ("list", "system")] {
+        assert_eq!(asked(op, unit).unwrap_err(), "contract-resource", "{unit}");
+    }
+    let as_user = mistake(&format!("{head}units = [\"web.service\"]\nrun_as_user = true\n"));
+    assert!(as_user.contains("not for units"), "{as_user}");
 }

@@ -32,6 +32,8 @@ struct WrittenEntry {
     pools: Vec<Spanned<String>>,
     #[serde(default)]
     playbooks: Vec<Spanned<String>>,
+    #[serde(default)]
+    units: Vec<Spanned<String>>,
     recursive: Option<Spanned<bool>>,
     max_objects: Option<Spanned<u64>>,
     max_bytes: Option<Spanned<String>>,
@@ -45,6 +47,7 @@ impl WrittenEntry {
             Realm::Dataset => &self.datasets,
             Realm::Pool => &self.pools,
             Realm::Playbook => &self.playbooks,
+            Realm::Unit => &self.units,
         }
     }
 }
@@ -107,6 +110,12 @@ impl Page<'_> {
         let as_user = entry.run_as_user.as_ref().filter(|on| *on.get_ref());
         if let Some(key) = as_user.filter(|_| !has_user) {
             return Err(self.wrong(key, "run_as_user needs the contract's run_as"));
+        }
+        // A unit is root's, whoever asks: the wrapper would refuse to change one as a user.
+        if let Some(key) =
+            as_user.filter(|_| operations.iter().any(|operation| operation.realm == Realm::Unit))
+        {
+            return Err(self.wrong(key, "run_as_user is not for units, which only root can change"));
         }
         let granted = Realm::ALL
             .into_iter()
