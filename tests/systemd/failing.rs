@@ -99,27 +99,37 @@ fn a_unit_whose_dependency_fails_says_so() {
 fn a_unit_whose_conditions_are_not_met_does_not_count_as_started() {
     let guest = Guest::new();
     unit("t-cond.service", &format!("[Unit]\nConditionPathExists=/nowhere\n{RUNS}"));
+    systemctl(&["enable", "t-cond.service"]);
     let (_, seen) = guest.does(&operation("start", "t-cond.service"));
     assert_eq!(
         seen.reason.as_deref(),
-        Some("t-cond.service is inactive (dead), and disabled, since its conditions are not met")
+        Some("t-cond.service is inactive (dead), and enabled, since its conditions are not met")
     );
 }
 
 #[test]
 fn what_does_something_once_and_is_over_counts_when_it_ended_well() {
     let guest = Guest::new();
-    unit("t-once.service", "[Service]\nType=oneshot\nExecStart=/usr/bin/touch /run/t-once\n");
+    let once = "[Service]\nType=oneshot\nExecStart=/usr/bin/touch /run/t-once\n[Install]\nWantedBy=multi-user.target\n";
+    unit("t-once.service", once);
+    systemctl(&["enable", "t-once.service"]);
     guest.does_well(&operation("start", "t-once.service"));
     guest.does_well(&operation("start", "t-once.service"));
+    // What nothing refers to is forgotten as soon as it is over, and nobody can tell.
+    systemctl(&["disable", "t-once.service"]);
+    let (_, seen) = guest.does(&operation("start", "t-once.service"));
+    assert_eq!(seen.happened, Happened::CannotTell, "{seen:?}");
+    assert!(seen.reason.unwrap().ends_with("systemd has kept nothing of its last run"));
 }
 
 #[test]
 fn what_would_start_is_what_was_read_or_nothing() {
     let guest = Guest::new();
     service("t-edit.service");
+    // So that systemd keeps it in memory.
+    systemctl(&["enable", "t-edit.service"]);
     let before = guest.plan(&operation("start", "t-edit.service")).unwrap();
-    std::fs::write("/etc/systemd/system/t-edit.service", "[Service]\nExecStart=/bin/sleep 2000\n").unwrap();
+    std::fs::write("/etc/systemd/system/t-edit.service", RUNS.replace("1000", "2000")).unwrap();
     assert_eq!(guest.refuses(&operation("start", "t-edit.service")).0, "systemd-stale");
     systemctl(&["daemon-reload"]);
     let after = guest.plan(&operation("start", "t-edit.service")).unwrap();

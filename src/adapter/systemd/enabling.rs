@@ -5,7 +5,7 @@ use super::protected::Protection;
 use super::reader::{self, Files};
 use super::unit::{FileState, Unit};
 use super::{object, own_name, step};
-use crate::adapter::{Action, Effects, Host, Object, Plan, PlanRefusal, Rule, Step, UndoOffer};
+use crate::adapter::{Action, Argv, Effects, Host, Object, Plan, PlanRefusal, Rule, Step, UndoOffer};
 use crate::operation::Operation;
 use crate::operation::systemd::{SystemdOperation, UnitName, Verb};
 
@@ -56,6 +56,7 @@ fn go(host: &dyn Host, name: &UnitName, way: &Way) -> Result<Plan, PlanRefusal> 
             continue;
         }
         settable(&member)?;
+        not_linked(host, &member)?;
         objects.push(object(way.action, &member, &files).becomes(way.to.as_str()));
     }
     let undo = is_exact.then(|| back_by(way.back, own.clone()));
@@ -172,7 +173,7 @@ fn settable(unit: &Unit) -> Result<(), PlanRefusal> {
         }
         FileState::Static => "is static: its file does not say what would start it",
         FileState::Indirect => "only brings others along; enable those",
-        FileState::Linked => "is linked from somewhere else: disabling it would take the unit itself away",
+        FileState::Linked => return Err(linked(unit)),
         FileState::Alias => "is another unit's name",
         FileState::Generated => "is generated, at boot and with every reload of systemd",
         FileState::Transient => "is transient: it has no file that stays",
@@ -180,6 +181,31 @@ fn settable(unit: &Unit) -> Result<(), PlanRefusal> {
         FileState::Bad => "has a file that systemd does not understand",
     };
     Err(PlanRefusal::new(Rule::SystemdFile, format!("{} {why}", unit.id)))
+}
+
+/// A unit whose file lies elsewhere is there by a link, which `disable` would take away with the others.
+fn not_linked(host: &dyn Host, unit: &Unit) -> Result<(), PlanRefusal> {
+    if unit.file_state != FileState::Enabled {
+        return Ok(());
+    }
+    let argv = Argv::systemctl(["--no-pager", "--full", "is-enabled", "--", &unit.id]);
+    let printed = String::from_utf8(reader::text(host, &argv)?)
+        .map_err(|_no_text| reader::unreadable("systemctl is-enabled printed no text"))?;
+    if !printed.starts_with("enabled\n") {
+        return Err(reader::unreadable(format!("systemctl does not say how {} is enabled", unit.id)));
+    }
+    let template = unit.id.split_once('@').map(|(prefix, _)| format!("{prefix}@.{}", unit.kind()));
+    let is_itself = |link: &str| {
+        let name = link.trim_start().strip_prefix(CONFIGURED).and_then(|rest| rest.strip_prefix('/'));
+        name.is_some_and(|name| name == unit.id || Some(name) == template.as_deref())
+    };
+    if printed.lines().any(is_itself) { Err(linked(unit)) } else { Ok(()) }
+}
+
+fn linked(unit: &Unit) -> PlanRefusal {
+    let reason =
+        format!("{} is linked from somewhere else: disabling it would take the unit itself away", unit.id);
+    PlanRefusal::new(Rule::SystemdFile, reason)
 }
 
 fn until_reboot(unit: &Unit) -> PlanRefusal {

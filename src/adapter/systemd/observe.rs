@@ -157,6 +157,8 @@ fn running(unit: &Unit, has_moved: bool, knowing: Knowing) -> Seen {
             Knowing::StepsSucceeded => is(unit.properties.one("Result") == Some("success")),
             Knowing::Nothing => Seen::Unclear,
         },
+        // systemd forgets what nothing else refers to as soon as it is over.
+        Activity::Inactive if unit.is_over_when_done() && unit.is_forgotten() => Seen::Unclear,
         Activity::Inactive => Seen::No,
     }
 }
@@ -174,13 +176,10 @@ fn words(unit: &Unit) -> String {
     let was_asked = unit.properties.some("ConditionTimestamp").is_some();
     let unmet =
         if was_asked && unit.says_no("ConditionResult") { ", since its conditions are not met" } else { "" };
-    format!(
-        "{} is {} ({}){why}, and {}{unmet}",
-        unit.id,
-        unit.active.as_str(),
-        unit.sub,
-        unit.file_state.as_str()
-    )
+    let is_untold = unit.is_over_when_done() && unit.is_forgotten();
+    let untold = if is_untold { "; systemd has kept nothing of its last run" } else { "" };
+    let (active, files) = (unit.active.as_str(), unit.file_state.as_str());
+    format!("{} is {active} ({}){why}, and {files}{unmet}{untold}", unit.id, unit.sub)
 }
 
 /// The last lines of the journal; without them the verification stands as well.

@@ -40,9 +40,14 @@ impl Properties {
         self.one(name).filter(|value| !value.is_empty())
     }
 
-    /// The names in a property that is a list of units.
+    /// The names in a property that is a list of units. What has an escape in it stands in quotation marks, its
+    /// backslashes doubled: `"system-a\\x2db.slice"`.
     pub(super) fn list(&self, name: &str) -> Vec<String> {
-        self.one(name).unwrap_or_default().split_ascii_whitespace().map(str::to_owned).collect()
+        let unquoted = |word: &str| match word.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')) {
+            Some(inside) => inside.replace(r"\\", r"\"),
+            None => word.to_owned(),
+        };
+        self.one(name).unwrap_or_default().split_ascii_whitespace().map(unquoted).collect()
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = (&str, &[String])> {
@@ -61,6 +66,8 @@ mod tests {
         assert_eq!(blocks.len(), 2);
         assert_eq!(blocks[0].one("Id"), Some("a.service"));
         assert_eq!(blocks[0].list("Requires"), ["b.service", "c.service"]);
+        let escaped = Properties::blocks(b"Requires=\"system-a\\\\x2db.slice\" c.service\n").unwrap();
+        assert_eq!(escaped[0].list("Requires"), [r"system-a\x2db.slice", "c.service"]);
         assert_eq!(blocks[0].one("ExecStart"), None);
         assert_eq!(blocks[0].iter().find(|(name, _)| *name == "ExecStart").unwrap().1.len(), 2);
         assert_eq!(blocks[1].some("Requires"), None);

@@ -24,6 +24,8 @@ struct Fake {
     meanwhile: Option<(&'static str, &'static str, &'static str)>,
     waited: Mutex<Duration>,
     asked: Mutex<Vec<String>>,
+    /// More links by which a unit is enabled.
+    links: &'static str,
     settings: Settings,
 }
 
@@ -91,6 +93,9 @@ impl Host for Fake {
                 "{\"__REALTIME_TIMESTAMP\":\"1\",\"MESSAGE\":\"it broke\"}\n".to_owned()
             }
             (_, ["--no-pager", "list-units" | "list-unit-files", ..]) => "[]\n".to_owned(),
+            (_, ["--no-pager", "--full", "is-enabled", "--", name]) => {
+                format!("enabled\n  /etc/systemd/system/multi-user.target.wants/{name}\n{}", self.links)
+            }
             (_, ["--no-pager", "show", _, "--property", _]) => "SystemState=running\n".to_owned(),
             (_, ["--no-pager", "show", _, "--property", _, "--", names @ ..]) => {
                 names.iter().map(|name| self.shown(name)).collect::<Vec<_>>().join("\n")

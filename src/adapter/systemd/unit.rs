@@ -196,6 +196,11 @@ impl Unit {
         }
     }
 
+    /// Whether systemd knows nothing of it but its files: it has not run since the boot, or nothing refers to it any more.
+    pub(super) fn is_forgotten(&self) -> bool {
+        !self.is_up() && self.properties.some("StateChangeTimestamp").is_none()
+    }
+
     /// A service that does something once and is over.
     pub(super) fn is_over_when_done(&self) -> bool {
         self.properties.one("Type") == Some("oneshot") && self.properties.one("RemainAfterExit") == Some("no")

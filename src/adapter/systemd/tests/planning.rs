@@ -217,3 +217,15 @@ fn a_host_that_answers_about_something_else_is_not_believed() {
     let host = Fake::default().unit("a.service", &[("Names", "b.service"), ("Id", "b.service")]);
     assert_eq!(refused(&host, "stop", "a.service").0, Rule::HostUnreadable);
 }
+
+#[test]
+fn what_is_there_by_a_link_only_is_not_disabled() {
+    let linked = |links| Fake { links, ..Fake::default() }.unit("a.service", &[]).unit("b@x.service", &[]);
+    for (unit, links) in [
+        ("a.service", "  /etc/systemd/system/a.service\n"),
+        ("b@x.service", "  /etc/systemd/system/b@.service\n"),
+    ] {
+        assert_eq!(refused(&linked(links), "disable", unit).0, Rule::SystemdFile, "{links}");
+    }
+    assert!(plan(&linked("  /etc/systemd/system/nice.service\n"), "disable", "a.service").is_ok());
+}
