@@ -33,7 +33,7 @@ impl Guest {
             "run it by tests/systemd.sh"
         );
         let written: SystemdAsWritten = toml::from_str(section).unwrap();
-        Self { settings: Settings { systemd: written.meant().unwrap() } }
+        Self { settings: Settings { systemd: written.meant().unwrap(), ..Settings::default() } }
     }
 
     pub fn plan(&self, op: &Operation) -> Result<Plan, PlanRefusal> {
