@@ -84,12 +84,14 @@ make_configuration() {
   local fill=(sed -e "s|@PREFIX@|$prefix|g" -e "s|@HOST_DIR@|$HOST_DIR|g" -e "s|@PORT@|$port|g" -e "s|@FRONT@|$front|g"
     -e "s|@GATE@|$gate|g" -e "s|@LAUNCHER@|$launcher|g" -e "s|@SIGNAL@|$signal|g" -e "s|@APPROVERS@|$approvers|g"
     -e "s|@APPROVER@|$approver|g")
-  local contract
+  # Without root there is nobody but this user to run as.
+  local contract for_here=(cat)
+  [ "$(id -u)" = 0 ] || for_here=(sed "s|^run_as = .*|run_as = \"$(id -un)\"|")
   "${fill[@]}" "$here/etc/gate.toml.in" | put "$etc/gate.toml" "root:$gate" 0640
   "${fill[@]}" "$here/etc/reeved.toml.in" | put "$etc/reeved.toml" "root:$front" 0640
   put "$etc/policy.star" "root:$gate" 0640 <"$here/etc/policy.star"
   for contract in "$here"/etc/contracts/*.toml; do
-    put "$etc/contracts/${contract##*/}" "root:$gate" 0640 <"$contract"
+    "${for_here[@]}" "$contract" | put "$etc/contracts/${contract##*/}" "root:$gate" 0640
   done
 }
 

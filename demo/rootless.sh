@@ -13,6 +13,8 @@ rm -rf "$prefix"
 mkdir -p "$prefix"/usr/sbin "$prefix"/usr/local/libexec/reeve "$prefix"/etc/reeve "$prefix"/run/fake-zfs "$prefix"/var/tmp
 install -m 0755 "$REEVE_BIN/reeve-fake-zfs" "$prefix/usr/sbin/zfs"
 install -m 0755 "$REEVE_BIN/reeve-fake-zfs" "$prefix/usr/sbin/zpool"
+mkdir -p "$prefix/usr/bin"
+ln -s "$(command -v git || { echo "rootless.sh: the demo needs git" >&2; exit 1; })" "$prefix/usr/bin/git"
 for wrapper in zfs systemd pct git ansible; do
   install -m 0755 "$REEVE_ROOT_BIN/reeve-$wrapper" "$prefix/usr/local/libexec/reeve/reeve-$wrapper"
 done

@@ -24,8 +24,10 @@ agent() {
   "$reeve" "$@" | sed 's/^/  /' || true
 }
 
+shown_as() { if [ "$1" = git_in_app ]; then echo "git ${*:2}"; else echo "${1##*/} ${*:2}"; fi; }
+
 root() {
-  printf '%s# %s%s\n' "$dim" "${1##*/} ${*:2}" "$plain"
+  printf '%s# %s%s\n' "$dim" "$(shown_as "$@")" "$plain"
   "$@" | cut -c 1-160 | sed 's/^/  /'
 }
 
@@ -53,6 +55,46 @@ prepare() {
   "$zfs" snapshot tank/media@old
   empty
 }
+
+# As the agent's own user, who made the repository and works in it.
+by_agent() {
+  local who=()
+  [ "$(id -u)" != 0 ] || who=(setpriv --reuid librarian --regid librarian --init-groups --)
+  "${who[@]}" env -i PATH="$PATH" HOME="$work" GIT_CONFIG_NOSYSTEM=1 GIT_AUTHOR_NAME=Librarian GIT_AUTHOR_EMAIL=librarian@host01 \
+    GIT_COMMITTER_NAME=Librarian GIT_COMMITTER_EMAIL=librarian@host01 "$@"
+}
+
+git_in_app() { by_agent "$prefix/usr/bin/git" -C "$work/app" "$@"; }
+
+# A clone that is one commit behind what is published, with a commit, a change and a file of its own.
+prepare_repository() {
+  work=$prefix/var/lib/work
+  mkdir -p "$work"
+  [ "$(id -u)" != 0 ] || chown librarian: "$work"
+  by_agent "$prefix/usr/bin/git" init --quiet --bare --initial-branch=main "$work/mirror/app.git"
+  by_agent "$prefix/usr/bin/git" init --quiet --initial-branch=main "$work/app"
+  git_in_app remote add origin "file://$work/mirror/app.git"
+  commit "what everybody has" shelf.txt
+  git_in_app push --quiet --set-upstream origin main
+  commit "published meanwhile" shelf.txt
+  git_in_app push --quiet origin main
+  git_in_app reset --quiet --hard HEAD~1
+  git_in_app update-ref refs/remotes/origin/main HEAD
+  commit "half an idea" idea.txt
+  scribble "the other half" idea.txt
+  scribble "not even begun" notes.txt
+}
+
+scribble() { echo "$1" | by_agent tee "$work/app/$2" >/dev/null; }
+
+commit() {
+  scribble "$1" "$2"
+  git_in_app add --all
+  git_in_app commit --quiet --message "$1"
+}
+
+# What the phone shows last.
+newest() { phone | awk '/^┌─/ { message = "" } { message = message "  " $0 "\n" } END { printf "%s", message }'; }
 
 answer_the_prompt() {
   local answer=''
@@ -98,6 +140,7 @@ until_phone_shows() {
 
 chapter "A host with a pool, an agent with a certificate, two people with phones"
 prepare
+prepare_repository
 "$here/host.sh" up
 for tries in $(seq 1 100); do
   if "$reeve" --json health | grep -Eq '"approvals": ?"up"'; then break; fi
@@ -126,6 +169,23 @@ agent watch "$id"
 until_phone_shows "audit:"
 chapter "What alice's phone shows now"
 phone | sed -e '1,/^└─/d' -e 's/^/  /'
+
+chapter "A git repository: the agent looks, and fetches what is published, at once and as its own Unix user"
+agent op git status /var/lib/work/app
+agent op git fetch /var/lib/work/app
+
+chapter "It wants to throw its own work away: a person sees which commits and files would go"
+agent op git reset /var/lib/work/app -p to=origin/main --reason "start over from what is published"
+until_phone_shows "git reset /var/lib/work/app"
+newest
+answer_the_prompt
+id=$("$reeve" --json list | grep -Eo 'op_[0-9A-Z]{26}' | head -n 1)
+agent watch "$id"
+root git_in_app log --oneline --decorate-refs=refs/heads/main
+chapter "Work that is gone can be had back: the outcome said how"
+agent undo "$id"
+root git_in_app log --oneline --decorate-refs=refs/heads/main
+root git_in_app status --short
 
 chapter "What ran, as root's own ledger has it: each grant spent once"
 root ls "$ledger"

@@ -106,6 +106,12 @@ pub enum Action {
     Unmask,
     /// It is forgotten that a unit failed.
     ResetFailed,
+    /// A branch, or what is checked out, is another commit afterwards.
+    Move,
+    /// Its changes are put away, and can be brought back.
+    PutAway,
+    /// What was put away or kept comes back.
+    BringBack,
 }
 
 impl Effects {

@@ -26,6 +26,8 @@ pub enum Program {
     Systemctl,
     /// `journalctl`
     Journalctl,
+    /// `git`
+    Git,
 }
 
 impl Program {
@@ -37,6 +39,7 @@ impl Program {
             Self::AnsiblePlaybook => "/usr/bin/ansible-playbook",
             Self::Systemctl => "/usr/bin/systemctl",
             Self::Journalctl => "/usr/bin/journalctl",
+            Self::Git => "/usr/bin/git",
         }
     }
 
@@ -52,6 +55,7 @@ impl Program {
             Self::Zfs | Self::Zpool | Self::Systemctl => Reads::Directly,
             // The journal of the whole host is not for every user.
             Self::Journalctl => Reads::ByWrapper(WrapperName::Systemd),
+            Self::Git => Reads::ByWrapper(WrapperName::Git),
         }
     }
 
@@ -61,6 +65,7 @@ impl Program {
             Self::Zfs | Self::Zpool => false,
             Self::AnsiblePlaybook => true,
             Self::Systemctl | Self::Journalctl => true,
+            Self::Git => true,
         }
     }
 
@@ -72,6 +77,7 @@ impl Program {
             Self::AnsiblePlaybook => "ansible-playbook",
             Self::Systemctl => "systemctl",
             Self::Journalctl => "journalctl",
+            Self::Git => "git",
         }
     }
 }
@@ -220,6 +226,14 @@ pub enum HostError {
         program: Program,
         /// By which signal.
         signal: i32,
+    },
+    /// Its wrapper did not start it.
+    #[error("the wrapper of {} refused to start it", program.name())]
+    Refused {
+        /// Which.
+        program: Program,
+        /// What the wrapper said, for the adapter; callers see none of it.
+        said: String,
     },
     /// It could not be started or watched.
     #[error("{program:?} could not be run")]

@@ -5,6 +5,7 @@
 
 mod ansible;
 mod effects;
+mod git;
 mod host;
 mod plan;
 mod refusal;
@@ -17,6 +18,7 @@ mod zfs;
 pub use crate::grant::WrapperName;
 pub use ansible::{AnsibleAsWritten, AnsibleSettings, FolderError, PinnedFile, read_folder};
 pub use effects::{Action, Basis, Effects, Object};
+pub use git::{GitSettings, GitSettingsAsWritten};
 pub use host::{Argv, Host, HostError, ListingForm, Program, Reads, ToolOutput};
 pub use plan::{Plan, Step, UndoOffer};
 pub use refusal::{FailureReason, PlanRefusal, Rule};
@@ -91,5 +93,6 @@ pub fn of(operation: &Operation) -> &dyn Adapter {
         Operation::Ansible(ansible) => ansible,
         Operation::Zfs(zfs) => zfs,
         Operation::Systemd(systemd) => systemd,
+        Operation::Git(git) => git,
     }
 }

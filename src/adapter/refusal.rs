@@ -89,6 +89,36 @@ pub enum Rule {
     SystemdFile,
     /// Too many units for one operation.
     SystemdTooMany,
+    /// There is no repository that may be entered.
+    GitRepository,
+    /// The repository's configuration has a key that is not known to be harmless.
+    GitConfig,
+    /// The repository's objects come from elsewhere.
+    GitAlternates,
+    /// There is no such commit, branch, stash or kept state.
+    GitNotFound,
+    /// What would be made is there already.
+    GitExists,
+    /// Changes stand in the way.
+    GitDirty,
+    /// Untracked files stand in the way.
+    GitUntracked,
+    /// git was told not to look at some files.
+    GitHidden,
+    /// Two histories went apart.
+    GitDiverged,
+    /// No branch is checked out, or another one.
+    GitDetached,
+    /// There is no commit yet.
+    GitUnborn,
+    /// Nobody allowed fetching from there.
+    GitRemote,
+    /// The remote did not answer.
+    GitUnreachable,
+    /// A file has a name that Reeve does not take.
+    GitPath,
+    /// Too many objects for one operation.
+    GitTooMany,
 }
 
 impl Rule {
@@ -123,6 +153,21 @@ impl Rule {
             Self::SystemdNotRunning => "systemd-not-running",
             Self::SystemdFile => "systemd-file",
             Self::SystemdTooMany => "systemd-too-many",
+            Self::GitRepository => "git-repository",
+            Self::GitConfig => "git-config",
+            Self::GitAlternates => "git-alternates",
+            Self::GitNotFound => "git-not-found",
+            Self::GitExists => "git-exists",
+            Self::GitDirty => "git-dirty",
+            Self::GitUntracked => "git-untracked",
+            Self::GitHidden => "git-hidden",
+            Self::GitDiverged => "git-diverged",
+            Self::GitDetached => "git-detached",
+            Self::GitUnborn => "git-unborn",
+            Self::GitRemote => "git-remote",
+            Self::GitUnreachable => "git-unreachable",
+            Self::GitPath => "git-path",
+            Self::GitTooMany => "git-too-many",
         }
     }
 }
@@ -183,6 +228,20 @@ pub enum FailureReason {
     UnitMasked,
     /// The unit cannot do that.
     NotApplicable,
+    /// It would write over changes or files.
+    WouldOverwrite,
+    /// Two histories went apart.
+    Diverged,
+    /// Changes do not fit together.
+    Conflict,
+    /// It is not (any more) what it was when it was planned.
+    Moved,
+    /// The remote did not let it in.
+    NotLetIn,
+    /// The remote's key is not one that is known.
+    UnknownHost,
+    /// The remote did not answer.
+    Unreachable,
     /// Reeve does not know what the tool said.
     Unrecognised,
 }
@@ -217,6 +276,13 @@ impl FailureReason {
             Self::JobCancelled => "job-cancelled",
             Self::UnitMasked => "unit-masked",
             Self::NotApplicable => "not-applicable",
+            Self::WouldOverwrite => "would-overwrite",
+            Self::Diverged => "diverged",
+            Self::Conflict => "conflict",
+            Self::Moved => "moved",
+            Self::NotLetIn => "not-let-in",
+            Self::UnknownHost => "unknown-host",
+            Self::Unreachable => "unreachable",
             Self::Unrecognised => "unrecognised",
         }
     }

@@ -1,5 +1,6 @@
 //! What root's configuration says about the adapters: a section of `gate.toml` for each kind that has one.
 
+use super::GitSettings;
 use super::ansible::AnsibleSettings;
 use super::systemd::SystemdSettings;
 
@@ -10,6 +11,8 @@ pub struct Settings {
     pub ansible: AnsibleSettings,
     /// `[systemd]`
     pub systemd: SystemdSettings,
+    /// `[git]`.
+    pub git: GitSettings,
 }
 
 /// A value in one of the sections makes no sense.

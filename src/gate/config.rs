@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use crate::adapter::{AnsibleAsWritten, Settings, SettingsError, SystemdAsWritten};
+use crate::adapter::{AnsibleAsWritten, GitSettingsAsWritten, Settings, SettingsError, SystemdAsWritten};
 use crate::approval::people::{ApproverAsWritten, People, PeopleError};
 use crate::config::{self, ConfigError};
 
@@ -141,6 +141,8 @@ struct AsWritten {
     systemd: SystemdAsWritten,
     #[serde(default)]
     approver: Vec<ApproverAsWritten>,
+    #[serde(default)]
+    git: GitSettingsAsWritten,
 }
 
 #[derive(Deserialize)]
@@ -267,7 +269,11 @@ impl AsWritten {
             },
             approvals,
             signal: self.signal.map(SignalAsWritten::meant).transpose()?,
-            adapters: Settings { ansible: self.ansible.meant()?, systemd: self.systemd.meant()? },
+            adapters: Settings {
+                ansible: self.ansible.meant()?,
+                git: self.git.meant()?,
+                systemd: self.systemd.meant()?,
+            },
             people: People::from_written(self.approver)?,
             log: self.log,
         })

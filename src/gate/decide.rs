@@ -218,7 +218,22 @@ fn plan_problem(refusal: &PlanRefusal, alternatives: Vec<serde_json::Value>) -> 
         | adapter::Rule::SystemdCannot
         | adapter::Rule::SystemdNotRunning
         | adapter::Rule::SystemdFile
-        | adapter::Rule::SystemdTooMany => ProblemKind::PlanRefused,
+        | adapter::Rule::SystemdTooMany
+        | adapter::Rule::GitRepository
+        | adapter::Rule::GitConfig
+        | adapter::Rule::GitAlternates
+        | adapter::Rule::GitNotFound
+        | adapter::Rule::GitExists
+        | adapter::Rule::GitDirty
+        | adapter::Rule::GitUntracked
+        | adapter::Rule::GitHidden
+        | adapter::Rule::GitDiverged
+        | adapter::Rule::GitDetached
+        | adapter::Rule::GitUnborn
+        | adapter::Rule::GitRemote
+        | adapter::Rule::GitUnreachable
+        | adapter::Rule::GitPath
+        | adapter::Rule::GitTooMany => ProblemKind::PlanRefused,
     };
     let decision = Decision {
         verdict: "deny".to_owned(),

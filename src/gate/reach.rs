@@ -75,12 +75,9 @@ impl Reach {
         }
         match finished.status {
             Exit::Code(code) if code == i32::from(REFUSED) => {
-                tracing::error!(
-                    operation = self.operation,
-                    said = %String::from_utf8_lossy(&finished.stderr),
-                    "a wrapper refused to read"
-                );
-                Err(not_run("the wrapper refused the grant"))
+                let said = String::from_utf8_lossy(&finished.stderr).into_owned();
+                tracing::error!(operation = self.operation, said, "a wrapper refused to read");
+                Err(HostError::Refused { program, said })
             }
             Exit::Code(exit_code) => {
                 Ok(ToolOutput { exit_code, stdout: finished.stdout, stderr: finished.stderr })

@@ -4,6 +4,7 @@ pub mod ansible;
 mod catalogue;
 mod digest;
 mod fields;
+pub mod git;
 mod invalid;
 mod json;
 mod realm;
@@ -54,6 +55,8 @@ pub enum Operation {
     Zfs(zfs::ZfsOperation),
     /// Something done to systemd.
     Systemd(systemd::SystemdOperation),
+    /// Something done in a git repository.
+    Git(git::GitOperation),
 }
 
 /// What the operations of each kind say of themselves.
@@ -133,6 +136,7 @@ impl Operation {
             "systemd" => {
                 systemd::SystemdOperation::from_parts(&op, &resource, &mut params).map(Self::Systemd)?
             }
+            "git" => git::GitOperation::from_parts(&op, &resource, &mut params).map(Self::Git)?,
             _not_in_catalogue => return Err(Invalid::at("/kind", "is not known")),
         };
         params.finish()?;
@@ -158,6 +162,7 @@ impl Operation {
             Self::Ansible(operation) => operation,
             Self::Zfs(operation) => operation,
             Self::Systemd(operation) => operation,
+            Self::Git(operation) => operation,
         }
     }
 

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Invalid;
 use super::ansible::PlaybookName;
+use super::git::RepositoryPath;
 use super::systemd::GrantedUnit;
 use super::zfs::{DatasetName, PoolName, Target};
 
@@ -19,11 +20,13 @@ pub enum Realm {
     Playbook,
     /// systemd's units, and `system` for what is about no unit alone.
     Unit,
+    /// Git repositories, at and below a path.
+    Repository,
 }
 
 impl Realm {
     /// Every one of them.
-    pub const ALL: [Self; 4] = [Self::Dataset, Self::Pool, Self::Playbook, Self::Unit];
+    pub const ALL: [Self; 5] = [Self::Dataset, Self::Pool, Self::Playbook, Self::Unit, Self::Repository];
 
     /// The key in contracts.
     pub fn key(self) -> &'static str {
@@ -32,6 +35,7 @@ impl Realm {
             Self::Pool => "pools",
             Self::Playbook => "playbooks",
             Self::Unit => "units",
+            Self::Repository => "repositories",
         }
     }
 
@@ -45,6 +49,7 @@ impl Realm {
             Self::Pool => PoolName::try_from(written).map(Granted::Pool),
             Self::Playbook => PlaybookName::try_from(written).map(Granted::Playbook),
             Self::Unit => GrantedUnit::try_from(written).map(Granted::Unit),
+            Self::Repository => RepositoryPath::try_from(written).map(Granted::Repository),
         }
     }
 }
@@ -76,6 +81,8 @@ pub enum Granted {
     Playbook(PlaybookName),
     /// A unit, the instances of a template, or `system`.
     Unit(GrantedUnit),
+    /// A repository, what is in it, and all repositories below.
+    Repository(RepositoryPath),
 }
 
 impl Granted {
@@ -88,6 +95,11 @@ impl Granted {
             Self::Pool(granted) => granted.as_str() == name,
             Self::Playbook(granted) => granted.as_str() == name,
             Self::Unit(granted) => granted.covers(name),
+            // What is in a repository is called `/srv/app:main`, and no repository has a colon.
+            Self::Repository(granted) => {
+                let path = name.split_once(':').map_or(name, |(path, _)| path);
+                RepositoryPath::try_from(path.to_owned()).is_ok_and(|path| path.is_within(granted))
+            }
         }
     }
 
@@ -98,6 +110,7 @@ impl Granted {
             Self::Pool(_) => Realm::Pool,
             Self::Playbook(_) => Realm::Playbook,
             Self::Unit(_) => Realm::Unit,
+            Self::Repository(_) => Realm::Repository,
         }
     }
 }

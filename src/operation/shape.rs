@@ -59,8 +59,26 @@ pub enum Shape {
     UnitProperties,
     /// A moment, or a span of time before now.
     Since,
+    /// `/srv/app`.
+    Repository,
+    /// `main`.
+    Branch,
+    /// `origin/main~2`.
+    Revision,
+    /// `origin`.
+    Remote,
+    /// `src/main.rs`.
+    FilePath,
+    /// A list of those.
+    FilePaths,
+    /// The name of a stash.
+    StashName,
+    /// The name of what was kept before a reset or a clean.
+    Kept,
 }
 
+/// A part of a branch's name.
+const REF: &str = "[A-Za-z0-9_+@#=][A-Za-z0-9_.+@#=-]*";
 const PART: &str = "[A-Za-z0-9_.:][A-Za-z0-9_.:-]*";
 /// A unit's name; not a template's, which ends in `@` before its kind.
 const UNIT: &str = r"([A-Za-z0-9_:]|\\x[0-9a-f]{2})([A-Za-z0-9_.:-]|\\x[0-9a-f]{2})*(@([A-Za-z0-9_.:-]|\\x[0-9a-f]{2})+)?\.(service|socket|target|timer|path|mount|automount|swap|device|slice|scope)";
@@ -91,7 +109,9 @@ impl Shape {
             Self::Switch => Form::Switch,
             Self::Number(..) => Form::Number,
             Self::Size => Form::Size,
-            Self::ListOf(_) | Self::PropertyNames | Self::Units | Self::UnitProperties => Form::List,
+            Self::ListOf(_) | Self::PropertyNames | Self::Units | Self::UnitProperties | Self::FilePaths => {
+                Form::List
+            }
             Self::Settings => Form::Object,
             Self::Vars => Form::Json,
             Self::Pool
@@ -111,7 +131,14 @@ impl Shape {
             | Self::UnitOrSystem
             | Self::System
             | Self::Since
-            | Self::Text(_) => Form::Text,
+            | Self::Text(_)
+            | Self::Repository
+            | Self::Branch
+            | Self::Revision
+            | Self::Remote
+            | Self::FilePath
+            | Self::StashName
+            | Self::Kept => Form::Text,
         }
     }
 
@@ -140,6 +167,13 @@ impl Shape {
             Self::Units => "UNIT,UNIT".to_owned(),
             Self::UnitProperties => "NAME,NAME".to_owned(),
             Self::Since => "TIME|15m".to_owned(),
+            Self::Repository => "/REPOSITORY".to_owned(),
+            Self::Branch => "BRANCH".to_owned(),
+            Self::Revision => "REVISION".to_owned(),
+            Self::Remote => "REMOTE".to_owned(),
+            Self::FilePath => "PATH".to_owned(),
+            Self::FilePaths => "PATH,PATH".to_owned(),
+            Self::StashName | Self::Kept => "NAME".to_owned(),
         }
     }
 
@@ -170,6 +204,14 @@ impl Shape {
             Self::Units => json!(["nginx.service"]),
             Self::UnitProperties => json!(["MainPID"]),
             Self::Since => json!("15m"),
+            Self::Repository => json!("/srv/app"),
+            Self::Branch => json!("main"),
+            Self::Revision => json!("main~1"),
+            Self::Remote => json!("origin"),
+            Self::FilePath => json!("src/main.rs"),
+            Self::FilePaths => json!(["src/main.rs"]),
+            Self::StashName => json!("wip"),
+            Self::Kept => json!("reset-1a2b3c4d5e6f"),
         }
     }
 
@@ -219,6 +261,19 @@ impl Shape {
             Self::Since => {
                 name_like("^([1-9][0-9]*[smhd]|[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z)$")
             }
+            Self::Repository => {
+                let part = "[A-Za-z0-9_.+@][A-Za-z0-9_.+@-]*";
+                json!({"type": "string", "maxLength": 1024, "pattern": format!("^(/{part})+$")})
+            }
+            Self::Branch => name_like(&format!("^{REF}(/{REF})*$")),
+            Self::Revision => name_like(&format!("^{REF}(/{REF})*([~^][0-9]*)*$")),
+            Self::Remote => name_like(&format!("^{REF}$")),
+            Self::FilePath => json!({"type": "string", "minLength": 1, "maxLength": 1024}),
+            Self::FilePaths => {
+                json!({"type": "array", "maxItems": 64, "items": {"type": "string", "minLength": 1, "maxLength": 1024}})
+            }
+            Self::StashName => name_like("^[A-Za-z0-9_][A-Za-z0-9_.-]*$"),
+            Self::Kept => name_like("^(reset|clean)-[a-z0-9-]+$"),
         }
     }
 }

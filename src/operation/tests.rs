@@ -14,7 +14,7 @@ fn pointer(value: Value) -> String {
 }
 
 fn example(entry: &Entry) -> Value {
-    let fields = entry.fields.iter().filter(|field| field.name != "quarantine");
+    let fields = entry.fields.iter().filter(|field| !matches!(field.name, "quarantine" | "staged"));
     let params: Map<_, _> = fields.map(|field| (field.name.to_owned(), field.shape.sample())).collect();
     json!({"kind": entry.kind, "op": entry.op, "resource": entry.resource.sample(), "params": params})
 }

@@ -1,4 +1,4 @@
-//! The last acts of a wrapper: to go where the program runs, and to become it.
+//! The last act of a wrapper: to become the program it was granted.
 
 use std::ffi::{CString, NulError};
 use std::io;
@@ -6,10 +6,10 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::time::Duration;
 
-use nix::fcntl::{AT_FDCWD, OFlag, OpenHow, ResolveFlag, open, openat2};
+use nix::fcntl::{OFlag, open};
 use nix::sys::signal::{SigHandler, Signal, signal};
 use nix::sys::stat::{Mode, umask};
-use nix::unistd::{alarm, dup2_stdin, execve, fchdir};
+use nix::unistd::{alarm, dup2_stdin, execve};
 
 /// All that a program started by Reeve sees of an environment.
 pub const ENVIRONMENT: [(&str, &str); 2] = [("PATH", "/usr/sbin:/usr/bin:/sbin:/bin"), ("LC_ALL", "C")];
@@ -18,20 +18,6 @@ pub const ENVIRONMENT: [(&str, &str); 2] = [("PATH", "/usr/sbin:/usr/bin:/sbin:/
 pub fn end_after(limit: Duration) {
     let seconds = u32::try_from(limit.as_secs()).unwrap_or(u32::MAX).max(1);
     alarm::set(seconds);
-}
-
-/// Goes into a repository, no component of whose path is a link and which has a `.git` directory of its own: what was
-/// named is where git works, and nothing in there leads it elsewhere.
-///
-/// # Errors
-/// When there is no such directory, or a link stands in the way (`ELOOP`).
-pub fn enter_repository(path: &Path) -> io::Result<()> {
-    let how = OpenHow::new()
-        .flags(OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC)
-        .resolve(ResolveFlag::RESOLVE_NO_SYMLINKS | ResolveFlag::RESOLVE_NO_MAGICLINKS);
-    let directory = openat2(AT_FDCWD, path, how)?;
-    openat2(&directory, ".git", how)?;
-    Ok(fchdir(&directory)?)
 }
 
 /// Becomes the program, with nothing on stdin and only [`ENVIRONMENT`] and these around it. Returns only to say why not.

@@ -27,6 +27,12 @@ pub fn is_root() -> bool {
     geteuid().is_root()
 }
 
+/// Whether this process is that user already.
+#[must_use]
+pub fn is_self(user: &User) -> bool {
+    geteuid().as_raw() == user.uid
+}
+
 /// Looks a user up by name; `None` where there is none.
 ///
 /// # Errors

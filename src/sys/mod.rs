@@ -14,6 +14,7 @@ pub mod peer;
 mod pidfd;
 pub mod process;
 pub mod random;
+pub mod repository;
 #[cfg(test)]
 pub(crate) mod scratch;
 pub mod supervise;

@@ -24,7 +24,7 @@ use crate::grant::{
 };
 use crate::sys::clock::{Clock, SystemClock};
 use crate::sys::ids::User;
-use crate::sys::{exec, harden, host, ids, supervise, trusted_file};
+use crate::sys::{exec, harden, host, ids, repository, supervise, trusted_file};
 
 pub use form::Form;
 pub use table::{
@@ -184,6 +184,10 @@ fn identity(run_as: &RunAs, root: Root) -> Result<Identity, Refusal> {
             if user.uid < FIRST_ORDINARY_UID || user.gid == 0 || user.groups.contains(&0) {
                 return Err(Refusal::UserForbidden);
             }
+            // A demo without root has nobody but itself to be.
+            if root == Root::PlayedBySelf && ids::is_self(&user) {
+                return Ok(Identity::Unchanged);
+            }
             Ok(Identity::User(user))
         }
     }
@@ -219,7 +223,7 @@ fn become_program(cleared: &Cleared) -> Result<Infallible, Refusal> {
     }
     // As the user: what the user may not enter, root does not enter for it.
     if let (Directory::Repository, Some(directory)) = (program.directory, &grant.directory) {
-        exec::enter_repository(&host::prefixed(directory)).map_err(cannot("enter the repository"))?;
+        repository::enter(&host::prefixed(directory)).map_err(cannot("enter the repository"))?;
     }
     Err(cannot("run the program")(exec::replace(
         &host::prefixed(program.path),

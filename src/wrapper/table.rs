@@ -131,6 +131,8 @@ pub enum Operands {
     SettingAndNames(Settings),
     /// One or more of this form.
     Each(Form),
+    /// The same, as many as a grant has room for.
+    Many(Form),
     /// One of each of these forms, in this order.
     Exactly(&'static [Form]),
     /// One of each of the forms, then any number of the last.
@@ -166,9 +168,15 @@ impl Table {
             Arguments::Plain(options, operands) => permits(options, operands, &mut args)?,
             Arguments::Subcommands(subcommands) => {
                 let name = args.next()?;
-                let subcommand = subcommands.iter().find(|subcommand| subcommand.name == name);
-                let Subcommand { options, operands, .. } = subcommand.ok_or(args.refusal())?;
-                permits(options, operands, &mut args)?
+                let mut answer = Err(args.refusal());
+                // One name may stand in several lines; the first that fits is enough.
+                for line in subcommands.iter().filter(|line| line.name == name) {
+                    answer = permits(line.options, &line.operands, &mut args.clone());
+                    if answer.is_ok() {
+                        break;
+                    }
+                }
+                answer?
             }
         };
         Ok(Permitted { program, input })
@@ -244,6 +252,7 @@ impl Operands {
                 args.each(name, is_zfs_name)?;
             }
             Operands::Each(form) => args.each(first, *form)?,
+            Operands::Many(form) => args.many(first, form)?,
             Operands::Exactly(forms) => {
                 args.in_order(first, forms)?;
                 args.end()?;
@@ -287,6 +296,7 @@ impl Settings {
 }
 
 /// The arguments, and the place of the one that was taken last.
+#[derive(Clone)]
 struct Args<'a> {
     rest: std::slice::Iter<'a, String>,
     place: usize,
@@ -300,8 +310,13 @@ impl<'a> Args<'a> {
 
     /// This one and all that are left are of the form, and not too many.
     fn each(&mut self, first: &str, form: impl Fn(&str) -> bool) -> Result<(), Refusal> {
-        self.require(form(first))?;
         self.require(self.rest.len() < MAX_OPERANDS)?;
+        self.many(first, form)
+    }
+
+    /// This one and all that are left are of the form.
+    fn many(&mut self, first: &str, form: impl Fn(&str) -> bool) -> Result<(), Refusal> {
+        self.require(form(first))?;
         while self.rest.len() > 0 {
             let operand = self.next()?;
             self.require(form(operand))?;

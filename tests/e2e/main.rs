@@ -16,6 +16,7 @@ mod certificates;
 mod command_line;
 mod crashes;
 mod edited;
+mod git;
 mod grants;
 mod host;
 mod host_state;

@@ -130,6 +130,7 @@ impl Looking<'_> {
             | Action::Mask
             | Action::Unmask
             | Action::ResetFailed => (Seen::Unclear, None),
+            Action::Move | Action::PutAway | Action::BringBack => (Seen::Unclear, here),
         })
     }
 

@@ -73,6 +73,7 @@ fn is_absent(program: Program, name: &str, stderr: &str) -> bool {
         Program::Zpool => &["no such pool"],
         Program::AnsiblePlaybook => &[],
         Program::Systemctl | Program::Journalctl => &[],
+        Program::Git => &[],
     };
     words.iter().any(|words| stderr == format!("cannot open '{name}': {words}\n"))
 }

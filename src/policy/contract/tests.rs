@@ -203,7 +203,7 @@ fn a_misspelt_key_or_operation_keeps_the_contract_out_and_names_what_was_meant()
     assert_eq!(
         mistake(&LIBRARIAN.replace("recursive = false", "recursiv = false")),
         "contracts/x.toml:13:1: unknown key `recursiv`; did you mean `recursive`?\n  \
-         known: operations, datasets, pools, playbooks, units, recursive, max_objects, max_bytes, run_as_user, at_least"
+         known: operations, datasets, pools, playbooks, units, repositories, recursive, max_objects, max_bytes, run_as_user, at_least"
     );
     assert_eq!(
         mistake(&LIBRARIAN.replace("zfs.snapshot", "zfs.snapshots")),
@@ -329,4 +329,43 @@ fn units_are_granted_by_name_or_by_their_template_and_run_as_root() {
     }
     let as_user = mistake(&format!("{head}units = [\"web.service\"]\nrun_as_user = true\n"));
     assert!(as_user.contains("not for units"), "{as_user}");
+}
+
+fn on_repositories(lines: &str) -> String {
+    format!("principal = \"a\"\nroles = [\"agent\"]\n{lines}\n")
+}
+
+#[test]
+fn git_runs_as_the_contracts_user_in_the_repositories_that_it_names() {
+    let entry = "[[allow]]\noperations = [\"git.status\", \"git.reset\"]\nrepositories = [\"/srv/app\"]";
+    let contract = contract(&on_repositories(&format!("run_as = \"a\"\n{entry}")));
+    let status = |path: &str| {
+        Operation::from_value(json!({"kind": "git", "op": "status", "resource": path, "params": {}})).unwrap()
+    };
+    assert_eq!(contract.check(&status("/srv/app")).unwrap().run_as(), Some("a"));
+    assert_eq!(rule(&contract, &status("/srv/app/vendor/x")), "granted");
+    for outside in ["/srv/app-evil", "/srv", "/srv/other"] {
+        assert_eq!(rule(&contract, &status(outside)), "contract-resource", "{outside}");
+    }
+    let granted = contract.check(&status("/srv/app")).unwrap();
+    assert!(granted.check_names(["/srv/app:main", "/srv/app:src/a b"]).is_ok());
+    assert!(granted.check_names(["/srv/app-evil:main"]).is_err());
+}
+
+#[test]
+fn git_as_root_or_beside_operations_that_run_as_root_is_a_mistake() {
+    let git = "operations = [\"git.status\"]\nrepositories = [\"/srv/app\"]";
+    let no_user = mistake(&on_repositories(&format!("[[allow]]\n{git}")));
+    assert!(no_user.contains("git never runs as root"), "{no_user}");
+    let as_root =
+        mistake(&on_repositories(&format!("run_as = \"a\"\n[[allow]]\n{git}\nrun_as_user = false")));
+    assert!(as_root.contains("always runs as the contract's user"), "{as_root}");
+    let mixed =
+        "operations = [\"git.status\", \"zfs.list\"]\nrepositories = [\"/srv/app\"]\ndatasets = [\"tank\"]";
+    let mixed = mistake(&on_repositories(&format!("run_as = \"a\"\n[[allow]]\n{mixed}")));
+    assert!(mixed.contains("have an entry of their own"), "{mixed}");
+    let upwards = mistake(&on_repositories(
+        "run_as = \"a\"\n[[allow]]\noperations = [\"git.status\"]\nrepositories = [\"/srv/../etc\"]",
+    ));
+    assert!(upwards.contains("`/srv/../etc`"), "{upwards}");
 }

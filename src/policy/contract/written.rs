@@ -34,6 +34,8 @@ struct WrittenEntry {
     playbooks: Vec<Spanned<String>>,
     #[serde(default)]
     units: Vec<Spanned<String>>,
+    #[serde(default)]
+    repositories: Vec<Spanned<String>>,
     recursive: Option<Spanned<bool>>,
     max_objects: Option<Spanned<u64>>,
     max_bytes: Option<Spanned<String>>,
@@ -48,6 +50,7 @@ impl WrittenEntry {
             Realm::Pool => &self.pools,
             Realm::Playbook => &self.playbooks,
             Realm::Unit => &self.units,
+            Realm::Repository => &self.repositories,
         }
     }
 }
@@ -117,6 +120,7 @@ impl Page<'_> {
         {
             return Err(self.wrong(key, "run_as_user is not for units, which only root can change"));
         }
+        let always_as_user = self.check_user(&entry, &operations, has_user)?;
         let granted = Realm::ALL
             .into_iter()
             .flat_map(|realm| entry.names(realm).iter().map(move |name| (realm, name)))
@@ -128,12 +132,35 @@ impl Page<'_> {
             recursive: entry.recursive.is_none_or(Spanned::into_inner),
             max_objects: entry.max_objects.map(Spanned::into_inner),
             max_bytes: entry.max_bytes.map(|size| self.size(size)).transpose()?,
-            run_as_user: as_user.is_some(),
+            run_as_user: as_user.is_some() || always_as_user,
             at_least: match entry.at_least {
                 Some(AtLeast::Review) => Verdict::Review,
                 Some(AtLeast::Allow) | None => Verdict::Allow,
             },
         })
+    }
+
+    /// Whether the entry's operations only ever run as the contract's user, which has to be named then.
+    fn check_user(
+        &self,
+        entry: &WrittenEntry,
+        operations: &[&crate::operation::Entry],
+        has_user: bool,
+    ) -> Result<bool, ConfigError> {
+        let Some(repository) = entry.repositories.first() else { return Ok(false) };
+        if !has_user {
+            return Err(
+                self.wrong(repository, "repositories need the contract's run_as: git never runs as root")
+            );
+        }
+        if let Some(key) = entry.run_as_user.as_ref().filter(|on| !*on.get_ref()) {
+            return Err(self.wrong(key, "git always runs as the contract's user"));
+        }
+        if operations.iter().any(|operation| operation.realm != Realm::Repository) {
+            let problem = "operations on repositories have an entry of their own, since they run as the user";
+            return Err(self.wrong(repository, problem));
+        }
+        Ok(true)
     }
 
     fn operation(&self, name: &Spanned<String>) -> Result<&'static crate::operation::Entry, ConfigError> {
