@@ -30,7 +30,8 @@ getent passwd approver >/dev/null || useradd --no-create-home --groups reeve-app
 cp -r "$top/demo" "$work/demo"
 cp "$here/systemd/contract.toml" "$work/demo/etc/contracts/librarian.toml"
 cp "$here/systemd/policy.star" "$work/demo/etc/policy.star"
-printf '\n[systemd]\nhold = "1s"\nlimit = "4s"\n' >>"$work/demo/etc/gate.toml.in"
+printf '\n[systemd]\nhold = "1s"\nlimit = "10s"\n' >>"$work/demo/etc/gate.toml.in"
 export REEVE_HOST_SCRIPT=$work/demo/host.sh REEVE_BIN=$work REEVE_TESTBED=1
+trap '"$REEVE_HOST_SCRIPT" down' EXIT
 # One systemd, so one test at a time.
 "$work/$(basename "$suite")" --test-threads=1 "$@"
