@@ -15,7 +15,7 @@ use super::permit::{Cleared, Permit, binding};
 use super::protocol::{Problem, ProblemKind};
 use super::record::Unrecorded;
 use super::{Gate, millis, undoable};
-use crate::adapter::{self, Effects, Plan};
+use crate::adapter::{self, Effects, Object, Plan};
 use crate::approval::prompt::Outcome as Told;
 use crate::audit::{EventKind, Receipt};
 use crate::job::{BootTime, Job, State};
@@ -362,21 +362,21 @@ impl Gate {
     }
 }
 
-/// What the new plan has that the old had not (`+`), and the other way around (`-`).
+/// What the new plan has that the old had not (`+`), the other way around (`-`), and what is in another state (`~`).
 fn difference(old: Option<&Plan>, new: &Plan) -> Vec<String> {
-    let lines = |plan: &Plan| -> Vec<String> {
-        plan.effects
-            .objects
-            .iter()
-            .map(|object| {
-                format!("{} {} {}", object.kind, object.name, object.guid.as_deref().unwrap_or(""))
-                    .trim_end()
-                    .to_owned()
-            })
-            .collect()
+    let (old, new) = (old.map(objects).unwrap_or_default(), objects(new));
+    let is_in = |all: &[(String, String)], line: &str| all.iter().any(|(other, _)| other == line);
+    let added = new.iter().filter(|(line, _)| !is_in(&old, line)).map(|(line, _)| format!("+ {line}"));
+    let gone = old.iter().filter(|(line, _)| !is_in(&new, line)).map(|(line, _)| format!("- {line}"));
+    let other = new.iter().filter(|object| is_in(&old, &object.0) && !old.contains(object));
+    added.chain(gone).chain(other.map(|(line, _)| format!("~ {line}, which is not as it was"))).collect()
+}
+
+/// Each object in a line, and its state.
+fn objects(plan: &Plan) -> Vec<(String, String)> {
+    let one = |object: &Object| {
+        let name = format!("{} {} {}", object.kind, object.name, object.guid.as_deref().unwrap_or(""));
+        (name.trim_end().to_owned(), format!("{:?} {:?}", object.was, object.becomes))
     };
-    let (old, new) = (old.map(lines).unwrap_or_default(), lines(new));
-    let added = new.iter().filter(|line| !old.contains(line)).map(|line| format!("+ {line}"));
-    let gone = old.iter().filter(|line| !new.contains(line)).map(|line| format!("- {line}"));
-    added.chain(gone).collect()
+    plan.effects.objects.iter().map(one).collect()
 }

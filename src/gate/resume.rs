@@ -129,7 +129,7 @@ impl Gate {
                 if tick >= not_before && !self.expire(&cell).await {
                     not_before = tick + PAUSE_TICKS;
                 }
-                if tick.is_multiple_of(LOOK_TICKS) && cell.job.lock().await.state == State::Unknown {
+                if tick.is_multiple_of(LOOK_TICKS) && self.is_worth_a_look(&*cell.job.lock().await) {
                     // What runs there now is looked at again when it has ended.
                     if let Some(turn) = self.turn_if_free(&cell).await {
                         self.reconcile_beside(&cell, Some(turn));
@@ -143,6 +143,13 @@ impl Gate {
                 self.forget().await;
             }
         }
+    }
+
+    /// Whether to look into it again: what is still unknown after minutes is looked at ever more seldom, since a look may
+    /// be a whole dry run of a playbook.
+    fn is_worth_a_look(&self, job: &Job) -> bool {
+        let minutes = self.now_ms().saturating_sub(job.changed_at()) / 60_000;
+        job.state == State::Unknown && (minutes <= 1 || minutes.is_power_of_two())
     }
 
     /// Ends an approval whose time is over; false when that could not be recorded.

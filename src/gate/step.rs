@@ -101,7 +101,11 @@ impl Gate {
         number: usize,
         finished: Finished,
     ) -> Result<Finished, End> {
-        let job = &cell.job.lock().await.clone();
+        let mut ended = cell.job.lock().await;
+        // Its end was seen: nothing of it runs any more that its place would have to wait for.
+        ended.may_run_until = None;
+        let job = &ended.clone();
+        drop(ended);
         let event = self
             .event(EventKind::StepFinished, job)
             .with("step", json!(number))

@@ -132,6 +132,7 @@ fn what_was_confirmed_is_void_when_the_host_or_the_playbook_is_another_by_then()
     say("alice", &format!("CONFIRM {first}"));
     assert_eq!(found("motd").unwrap(), "what somebody wrote meanwhile\n");
     let mut second = first.clone();
+    hears("alice", "~ file /var/lib/reeve-e2e/motd, which is not as it was");
     wait_until("alice is asked anew", || {
         second = token(&prompt("alice", &["ansible run motd", "\"one\""]));
         second != first

@@ -26,7 +26,7 @@ pub enum Outcome {
     Unknown,
     /// The host has changed since people were asked: nothing ran, and they are asked anew.
     PlanChanged {
-        /// What differs: lines that begin with `+` or `-`.
+        /// What differs: lines that begin with `+`, `-`, or `~` for what is there as before and in another state.
         difference: Vec<String>,
     },
     /// The host is already as asked.
