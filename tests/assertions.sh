@@ -36,7 +36,7 @@ stand_ins() {
   local dir=$1 name
   mkdir -p "$dir"
   chmod 0755 "$dir"
-  for name in reeve reeved reeve-launcher reeve-fake-zfs; do printf '#!/bin/sh\n' >"$dir/$name"; done
+  for name in reeve reeved reeve-launcher reeve-fake-zfs reeve-fake-pct; do printf '#!/bin/sh\n' >"$dir/$name"; done
   # What it prints is only the shape of a key.
   cat >"$dir/reeve-gate" <<'STUB'
 #!/bin/sh

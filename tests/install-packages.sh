@@ -9,7 +9,8 @@ test_needs=(cc:gcc make:make shellcheck:shellcheck sudo:sudo visudo:sudo useradd
   runuser:util-linux setpriv:util-linux mount:mount hostname:hostname systemd-analyze:systemd jq:jq curl:curl
   systemd-nspawn:systemd-container debootstrap:debootstrap nsenter:util-linux openssl:openssl ps:procps pgrep:procps
   python3:python3 ip:iproute2 promtool:prometheus ansible-playbook:ansible-core
-  /usr/bin/git:git sshd:openssh-server ssh:openssh-client script:bsdutils)
+  /usr/bin/git:git sshd:openssh-server ssh:openssh-client script:bsdutils lxc-start:lxc
+  busybox:busybox-static)
 real_needs=(qemu-system-x86_64:qemu-system-x86 mke2fs:e2fsprogs tar:tar strip:binutils npm:npm
   pip3:python3-pip)
 bench_needs=("${test_needs[@]}" taskset:util-linux nginx:nginx-light sshd:openssh-server ssh:openssh-client

@@ -22,7 +22,7 @@ if [ "${1:-}" = --demo ]; then demo=yes; shift; fi
 take() { mkdir -p "$payload/$2" && strip --strip-debug -o "$payload/$2/$(basename "${3:-$1}")" "$1"; }
 
 # The programs, and the stand-ins for people and for Signal.
-for name in reeve reeved reeve-gate reeve-signal-stand-in; do take "$bin/$name" bin; done
+for name in reeve reeved reeve-gate reeve-signal-stand-in reeve-fake-pct; do take "$bin/$name" bin; done
 for name in reeve-launcher reeve-zfs reeve-systemd reeve-pct reeve-git reeve-ansible; do take "$root_bin/$name" root-bin; done
 [ "$demo" = yes ] || take "$("$here/build-e2e.sh")" . e2e
 [ "$demo" = yes ] || take "$("$here/build-e2e.sh" zfs_conformance)" . zfs_conformance

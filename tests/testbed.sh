@@ -11,7 +11,7 @@
 #   --state DIR    keep what is written in DIR, on a real disk, instead of in memory (for measurements)
 #   --no-install   the namespaces and the demo users only; install.sh is not run
 #
-# Environment: REEVE_BIN (default target/debug) has reeve, reeved, reeve-gate and reeve-fake-zfs; REEVE_ROOT_BIN
+# Environment: REEVE_BIN (default target/debug) has reeve, reeved, reeve-gate, reeve-fake-zfs and reeve-fake-pct; REEVE_ROOT_BIN
 # (default target/root/debug) has reeve-launcher and the wrappers. CMD sees both under paths that every user can reach,
 # REEVE_TESTBED=1, REEVE_E2E=1 and REEVE_ZFS=real|fake. What is missing is an error: nothing is skipped.
 set -euo pipefail
@@ -70,10 +70,12 @@ inside() {
   name_host
   make_users
   [ "$zfs" = real ] || place_fake_zfs
+  place_fake_pct
   if [ "$install" = yes ]; then install_reeve; fi
   export REEVE_TESTBED=1 REEVE_E2E=1 REEVE_ZFS=$zfs
   local status=0
   "$@" || status=$?
+  stop_containers
   exit "$status"
 }
 
@@ -95,7 +97,7 @@ private_run() {
   mkdir "$new"
   mount -t tmpfs -o mode=0755 reeve-run "$new"
   for entry in /run/* /run/.[!.]*; do
-    case $entry in /run/reeve | /run/fake-zfs) continue ;; esac
+    case $entry in /run/reeve | /run/fake-zfs | /run/fake-pct) continue ;; esac
     if [ -L "$entry" ]; then cp -P "$entry" "$new/"
     elif [ -d "$entry" ]; then mkdir "$new/${entry##*/}" && mount --rbind "$entry" "$new/${entry##*/}"
     elif [ -e "$entry" ]; then : >"$new/${entry##*/}" && mount --bind "$entry" "$new/${entry##*/}"
@@ -142,6 +144,30 @@ place_fake_zfs() {
   # The gate reads as reeve-gate and the wrapper writes as root: the fake's state is everyone's.
   mkdir -m 0777 /run/fake-zfs
   chmod 0777 /run/fake-zfs
+}
+
+# Proxmox's own tools are in no Debian, so these are always the stand-in, with real containers where there is LXC.
+place_fake_pct() {
+  local fake=$REEVE_BIN/reeve-fake-pct tool
+  [ -x "$fake" ] || die "no $fake: cargo build --bin reeve-fake-pct"
+  for tool in pct pvesm ha-manager; do
+    rm -f "/usr/sbin/$tool"
+    install -o root -g root -m 0755 "$fake" "/usr/sbin/$tool"
+  done
+  mkdir -p /run/fake-pct/templates /run/fake-pct/backups/pbs /run/fake-pct/ha
+  touch /run/fake-pct/templates/debian-12.tar.zst
+  command -v lxc-start >/dev/null || {
+    echo "testbed: no lxc-start here: containers are only written down" >&2
+    echo pure >/run/fake-pct/backing
+  }
+}
+
+# The processes of containers end with the namespace; their control groups do not.
+stop_containers() {
+  local number state
+  while read -r number state _; do
+    if [ "$state" = running ]; then /usr/sbin/pct stop "$number" || true; fi
+  done < <(/usr/sbin/pct list)
 }
 
 install_reeve() {

@@ -26,7 +26,9 @@ fn main() -> ExitCode {
     let program = Path::new(&name).file_name().and_then(|name| name.to_str()).unwrap_or_default().to_owned();
     let output = match on_machine(&program, &args.collect::<Vec<_>>()) {
         Ok(output) => output,
-        Err(error) => Output { code: 70, stdout: String::new(), stderr: format!("fake {program}: {error}\n") },
+        Err(error) => {
+            Output { code: 70, stdout: String::new(), stderr: format!("fake {program}: {error}\n") }
+        }
     };
     // Nobody reads what a closed pipe swallows.
     let _closed = io::stdout().write_all(output.stdout.as_bytes());
@@ -53,6 +55,7 @@ fn on_machine(program: &str, args: &[String]) -> io::Result<Output> {
 
 /// One call at a time, as the configuration's lock has it; what is started does not inherit it.
 fn lock(path: &Path) -> io::Result<Flock<File>> {
-    let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path)?;
+    let file =
+        OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path)?;
     Flock::lock(file, FlockArg::LockExclusive).map_err(|(_, errno)| errno.into())
 }

@@ -42,7 +42,7 @@ pub enum Basis {
 pub struct Object {
     /// What happens to it.
     pub action: Action,
-    /// `filesystem`, `volume`, `snapshot`, `bookmark`, `pool`, `playbook`, `file` or `task`.
+    /// `filesystem`, `volume`, `snapshot`, `bookmark`, `pool`, `container`, `playbook`, `file` or `task`.
     pub kind: String,
     /// Its name now, or the name that it gets when it is made.
     pub name: String,
@@ -88,11 +88,11 @@ pub enum Action {
     Task,
     /// A playbook's task does what a dry run does not show.
     Unforeseen,
-    /// A unit runs afterwards.
+    /// It runs afterwards.
     Start,
-    /// A unit does not run afterwards.
+    /// It does not run afterwards.
     Stop,
-    /// A unit is stopped and started.
+    /// It is stopped and started.
     Restart,
     /// A unit reads its configuration again.
     Reload,
@@ -112,6 +112,14 @@ pub enum Action {
     PutAway,
     /// What was put away or kept comes back.
     BringBack,
+    /// It is larger afterwards.
+    Resize,
+    /// It is put aside, protected and marked, to be destroyed later.
+    Retire,
+    /// It is as it was before it was put aside.
+    Unretire,
+    /// A lock is taken away.
+    Unlock,
 }
 
 impl Effects {

@@ -28,6 +28,12 @@ pub enum Program {
     Journalctl,
     /// `git`
     Git,
+    /// `pct`, for Proxmox containers
+    Pct,
+    /// `pvesm`, for what lies on Proxmox's storages
+    Pvesm,
+    /// `ha-manager`, for what Proxmox's HA looks after
+    HaManager,
 }
 
 impl Program {
@@ -40,6 +46,9 @@ impl Program {
             Self::Systemctl => "/usr/bin/systemctl",
             Self::Journalctl => "/usr/bin/journalctl",
             Self::Git => "/usr/bin/git",
+            Self::Pct => "/usr/sbin/pct",
+            Self::Pvesm => "/usr/sbin/pvesm",
+            Self::HaManager => "/usr/sbin/ha-manager",
         }
     }
 
@@ -56,6 +65,7 @@ impl Program {
             // The journal of the whole host is not for every user.
             Self::Journalctl => Reads::ByWrapper(WrapperName::Systemd),
             Self::Git => Reads::ByWrapper(WrapperName::Git),
+            Self::Pct | Self::Pvesm | Self::HaManager => Reads::ByWrapper(WrapperName::Pct),
         }
     }
 
@@ -66,6 +76,7 @@ impl Program {
             Self::AnsiblePlaybook => true,
             Self::Systemctl | Self::Journalctl => true,
             Self::Git => true,
+            Self::Pct | Self::Pvesm | Self::HaManager => true,
         }
     }
 
@@ -78,6 +89,9 @@ impl Program {
             Self::Systemctl => "systemctl",
             Self::Journalctl => "journalctl",
             Self::Git => "git",
+            Self::Pct => "pct",
+            Self::Pvesm => "pvesm",
+            Self::HaManager => "ha-manager",
         }
     }
 }

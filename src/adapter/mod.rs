@@ -7,6 +7,7 @@ mod ansible;
 mod effects;
 mod git;
 mod host;
+mod pct;
 mod plan;
 mod refusal;
 mod settings;
@@ -20,6 +21,7 @@ pub use ansible::{AnsibleAsWritten, AnsibleSettings, FolderError, PinnedFile, re
 pub use effects::{Action, Basis, Effects, Object};
 pub use git::{GitSettings, GitSettingsAsWritten};
 pub use host::{Argv, Host, HostError, ListingForm, Program, Reads, ToolOutput};
+pub use pct::settings::{Ha, PctAsWritten, PctSettings};
 pub use plan::{Plan, Step, UndoOffer};
 pub use refusal::{FailureReason, PlanRefusal, Rule};
 pub use settings::{Settings, SettingsError};
@@ -94,5 +96,6 @@ pub fn of(operation: &Operation) -> &dyn Adapter {
         Operation::Zfs(zfs) => zfs,
         Operation::Systemd(systemd) => systemd,
         Operation::Git(git) => git,
+        Operation::Pct(pct) => pct,
     }
 }

@@ -119,6 +119,34 @@ pub enum Rule {
     GitPath,
     /// Too many objects for one operation.
     GitTooMany,
+    /// There is no such container on this node.
+    PctNotFound,
+    /// What it would make is there already.
+    PctExists,
+    /// The container has no such snapshot, or none that is whole.
+    PctNoSnapshot,
+    /// The container has no such volume.
+    PctNoVolume,
+    /// Something works on the container, or left its lock behind.
+    PctLocked,
+    /// The container is protected.
+    PctProtected,
+    /// The container runs, and must not.
+    PctRunning,
+    /// The container does not run, and must.
+    PctStopped,
+    /// The container is a template, or a template's copy cannot be made so.
+    PctTemplate,
+    /// The HA manager looks after the container.
+    PctHa,
+    /// A volume would be made smaller.
+    PctShrink,
+    /// The container is retired.
+    PctRetired,
+    /// The container is not retired.
+    PctNotRetired,
+    /// Root's configuration does not allow it.
+    PctNotAllowed,
 }
 
 impl Rule {
@@ -168,6 +196,20 @@ impl Rule {
             Self::GitUnreachable => "git-unreachable",
             Self::GitPath => "git-path",
             Self::GitTooMany => "git-too-many",
+            Self::PctNotFound => "pct-not-found",
+            Self::PctExists => "pct-exists",
+            Self::PctNoSnapshot => "pct-no-snapshot",
+            Self::PctNoVolume => "pct-no-volume",
+            Self::PctLocked => "pct-locked",
+            Self::PctProtected => "pct-protected",
+            Self::PctRunning => "pct-running",
+            Self::PctStopped => "pct-stopped",
+            Self::PctTemplate => "pct-template",
+            Self::PctHa => "pct-ha",
+            Self::PctShrink => "pct-shrink",
+            Self::PctRetired => "pct-retired",
+            Self::PctNotRetired => "pct-not-retired",
+            Self::PctNotAllowed => "pct-not-allowed",
         }
     }
 }
@@ -242,6 +284,20 @@ pub enum FailureReason {
     UnknownHost,
     /// The remote did not answer.
     Unreachable,
+    /// Something else works on it, or left its lock behind.
+    Locked,
+    /// It is protected.
+    Protected,
+    /// It runs already.
+    AlreadyRunning,
+    /// It does not run.
+    NotRunning,
+    /// It runs, or did not stop in time.
+    StillRunning,
+    /// It did not start.
+    DidNotStart,
+    /// The cluster has no quorum.
+    NoQuorum,
     /// Reeve does not know what the tool said.
     Unrecognised,
 }
@@ -283,6 +339,13 @@ impl FailureReason {
             Self::NotLetIn => "not-let-in",
             Self::UnknownHost => "unknown-host",
             Self::Unreachable => "unreachable",
+            Self::Locked => "locked",
+            Self::Protected => "protected",
+            Self::AlreadyRunning => "already-running",
+            Self::NotRunning => "not-running",
+            Self::StillRunning => "still-running",
+            Self::DidNotStart => "did-not-start",
+            Self::NoQuorum => "no-quorum",
             Self::Unrecognised => "unrecognised",
         }
     }

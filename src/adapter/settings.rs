@@ -2,6 +2,7 @@
 
 use super::GitSettings;
 use super::ansible::AnsibleSettings;
+use super::pct::settings::PctSettings;
 use super::systemd::SystemdSettings;
 
 /// What the sections mean.
@@ -13,6 +14,8 @@ pub struct Settings {
     pub systemd: SystemdSettings,
     /// `[git]`.
     pub git: GitSettings,
+    /// `[pct]`
+    pub pct: PctSettings,
 }
 
 /// A value in one of the sections makes no sense.

@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use crate::adapter::{AnsibleAsWritten, GitSettingsAsWritten, Settings, SettingsError, SystemdAsWritten};
+use crate::adapter::{
+    AnsibleAsWritten, GitSettingsAsWritten, PctAsWritten, Settings, SettingsError, SystemdAsWritten,
+};
 use crate::approval::people::{ApproverAsWritten, People, PeopleError};
 use crate::config::{self, ConfigError};
 
@@ -140,6 +142,8 @@ struct AsWritten {
     #[serde(default)]
     systemd: SystemdAsWritten,
     #[serde(default)]
+    pct: PctAsWritten,
+    #[serde(default)]
     approver: Vec<ApproverAsWritten>,
     #[serde(default)]
     git: GitSettingsAsWritten,
@@ -273,6 +277,7 @@ impl AsWritten {
                 ansible: self.ansible.meant()?,
                 git: self.git.meant()?,
                 systemd: self.systemd.meant()?,
+                pct: self.pct.meant()?,
             },
             people: People::from_written(self.approver)?,
             log: self.log,

@@ -233,7 +233,21 @@ fn plan_problem(refusal: &PlanRefusal, alternatives: Vec<serde_json::Value>) -> 
         | adapter::Rule::GitRemote
         | adapter::Rule::GitUnreachable
         | adapter::Rule::GitPath
-        | adapter::Rule::GitTooMany => ProblemKind::PlanRefused,
+        | adapter::Rule::GitTooMany
+        | adapter::Rule::PctNotFound
+        | adapter::Rule::PctExists
+        | adapter::Rule::PctNoSnapshot
+        | adapter::Rule::PctNoVolume
+        | adapter::Rule::PctLocked
+        | adapter::Rule::PctProtected
+        | adapter::Rule::PctRunning
+        | adapter::Rule::PctStopped
+        | adapter::Rule::PctTemplate
+        | adapter::Rule::PctHa
+        | adapter::Rule::PctShrink
+        | adapter::Rule::PctRetired
+        | adapter::Rule::PctNotRetired
+        | adapter::Rule::PctNotAllowed => ProblemKind::PlanRefused,
     };
     let decision = Decision {
         verdict: "deny".to_owned(),

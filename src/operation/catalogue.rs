@@ -46,9 +46,15 @@ pub(super) const fn optional(name: &'static str, shape: Shape, about: &'static s
 
 /// Every operation, in the order of the documentation.
 pub fn catalogue() -> impl Iterator<Item = &'static Entry> + Clone {
-    [super::zfs::CATALOGUE, super::systemd::CATALOGUE, super::git::CATALOGUE, super::ansible::CATALOGUE]
-        .into_iter()
-        .flatten()
+    [
+        super::zfs::CATALOGUE,
+        super::systemd::CATALOGUE,
+        super::pct::CATALOGUE,
+        super::git::CATALOGUE,
+        super::ansible::CATALOGUE,
+    ]
+    .into_iter()
+    .flatten()
 }
 
 /// The JSON Schema of an operation's `{"resource", "params"}`.

@@ -7,6 +7,7 @@ mod fields;
 pub mod git;
 mod invalid;
 mod json;
+pub mod pct;
 mod realm;
 mod shape;
 pub mod systemd;
@@ -57,6 +58,8 @@ pub enum Operation {
     Systemd(systemd::SystemdOperation),
     /// Something done in a git repository.
     Git(git::GitOperation),
+    /// Something done to a Proxmox container.
+    Pct(pct::PctOperation),
 }
 
 /// What the operations of each kind say of themselves.
@@ -137,6 +140,7 @@ impl Operation {
                 systemd::SystemdOperation::from_parts(&op, &resource, &mut params).map(Self::Systemd)?
             }
             "git" => git::GitOperation::from_parts(&op, &resource, &mut params).map(Self::Git)?,
+            "pct" => pct::PctOperation::from_parts(&op, &resource, &mut params).map(Self::Pct)?,
             _not_in_catalogue => return Err(Invalid::at("/kind", "is not known")),
         };
         params.finish()?;
@@ -163,6 +167,7 @@ impl Operation {
             Self::Zfs(operation) => operation,
             Self::Systemd(operation) => operation,
             Self::Git(operation) => operation,
+            Self::Pct(operation) => operation,
         }
     }
 

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::Invalid;
 use super::ansible::PlaybookName;
 use super::git::RepositoryPath;
+use super::pct::{VmId, VmRange};
 use super::systemd::GrantedUnit;
 use super::zfs::{DatasetName, PoolName, Target};
 
@@ -22,11 +23,14 @@ pub enum Realm {
     Unit,
     /// Git repositories, at and below a path.
     Repository,
+    /// Proxmox containers.
+    Container,
 }
 
 impl Realm {
     /// Every one of them.
-    pub const ALL: [Self; 5] = [Self::Dataset, Self::Pool, Self::Playbook, Self::Unit, Self::Repository];
+    pub const ALL: [Self; 6] =
+        [Self::Dataset, Self::Pool, Self::Playbook, Self::Unit, Self::Repository, Self::Container];
 
     /// The key in contracts.
     pub fn key(self) -> &'static str {
@@ -36,6 +40,7 @@ impl Realm {
             Self::Playbook => "playbooks",
             Self::Unit => "units",
             Self::Repository => "repositories",
+            Self::Container => "containers",
         }
     }
 
@@ -50,6 +55,7 @@ impl Realm {
             Self::Playbook => PlaybookName::try_from(written).map(Granted::Playbook),
             Self::Unit => GrantedUnit::try_from(written).map(Granted::Unit),
             Self::Repository => RepositoryPath::try_from(written).map(Granted::Repository),
+            Self::Container => VmRange::try_from(written).map(Granted::Container),
         }
     }
 }
@@ -83,6 +89,8 @@ pub enum Granted {
     Unit(GrantedUnit),
     /// A repository, what is in it, and all repositories below.
     Repository(RepositoryPath),
+    /// Containers, with their snapshots.
+    Container(VmRange),
 }
 
 impl Granted {
@@ -100,6 +108,7 @@ impl Granted {
                 let path = name.split_once(':').map_or(name, |(path, _)| path);
                 RepositoryPath::try_from(path.to_owned()).is_ok_and(|path| path.is_within(granted))
             }
+            Self::Container(granted) => covers(*granted, name),
         }
     }
 
@@ -111,6 +120,35 @@ impl Granted {
             Self::Playbook(_) => Realm::Playbook,
             Self::Unit(_) => Realm::Unit,
             Self::Repository(_) => Realm::Repository,
+            Self::Container(_) => Realm::Container,
+        }
+    }
+}
+
+/// A container, a snapshot of one (`101@before`), or a range of them.
+fn covers(granted: VmRange, name: &str) -> bool {
+    let named = match name.split_once('@') {
+        Some((_, "")) => return false,
+        Some((vm, _)) => VmId::try_from(vm.to_owned()).map(VmRange::from),
+        None => VmRange::try_from(name.to_owned()),
+    };
+    named.is_ok_and(|named| granted.covers(named))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_range_of_containers_covers_their_snapshots_and_no_number_beside_it() {
+        let granted = Realm::Container.grant("200-299".to_owned()).unwrap();
+        for inside in ["200", "299", "250@before", "210-220", "200-299"] {
+            assert!(granted.covers(inside), "{inside}");
+        }
+        for outside in
+            ["199", "300", "2000", "20", "199-200", "299-300", "300@before", "200@", "0200", "", "tank"]
+        {
+            assert!(!granted.covers(outside), "{outside}");
         }
     }
 }

@@ -75,6 +75,28 @@ pub enum Shape {
     StashName,
     /// The name of what was kept before a reset or a clean.
     Kept,
+    /// A container's number.
+    Container,
+    /// A container's number, or a range of them.
+    Containers,
+    /// The name of a container's snapshot.
+    ContainerSnapshot,
+    /// An object from a container's keys to their values.
+    ContainerSettings,
+    /// A list of a container's keys.
+    ContainerKeys,
+    /// A volume of a container.
+    Disk,
+    /// A template that containers are made of.
+    Template,
+    /// A storage of Proxmox.
+    Storage,
+    /// A host name.
+    Hostname,
+    /// A list of network interfaces.
+    Networks,
+    /// A list of tags.
+    Tags,
 }
 
 /// A part of a branch's name.
@@ -109,11 +131,16 @@ impl Shape {
             Self::Switch => Form::Switch,
             Self::Number(..) => Form::Number,
             Self::Size => Form::Size,
-            Self::ListOf(_) | Self::PropertyNames | Self::Units | Self::UnitProperties | Self::FilePaths => {
-                Form::List
-            }
-            Self::Settings => Form::Object,
             Self::Vars => Form::Json,
+            Self::ListOf(_)
+            | Self::PropertyNames
+            | Self::Units
+            | Self::UnitProperties
+            | Self::FilePaths
+            | Self::ContainerKeys
+            | Self::Networks
+            | Self::Tags => Form::List,
+            Self::Settings | Self::ContainerSettings => Form::Object,
             Self::Pool
             | Self::Dataset
             | Self::Snapshot
@@ -131,6 +158,13 @@ impl Shape {
             | Self::UnitOrSystem
             | Self::System
             | Self::Since
+            | Self::Container
+            | Self::Containers
+            | Self::ContainerSnapshot
+            | Self::Disk
+            | Self::Template
+            | Self::Storage
+            | Self::Hostname
             | Self::Text(_)
             | Self::Repository
             | Self::Branch
@@ -174,6 +208,16 @@ impl Shape {
             Self::FilePath => "PATH".to_owned(),
             Self::FilePaths => "PATH,PATH".to_owned(),
             Self::StashName | Self::Kept => "NAME".to_owned(),
+            Self::Container => "101".to_owned(),
+            Self::Containers => "200-299".to_owned(),
+            Self::ContainerSnapshot | Self::Hostname => "NAME".to_owned(),
+            Self::ContainerSettings => "'{\"memory\":\"1024\"}'".to_owned(),
+            Self::ContainerKeys => "KEY,KEY".to_owned(),
+            Self::Disk => "rootfs".to_owned(),
+            Self::Template => "STORAGE:vztmpl/FILE".to_owned(),
+            Self::Storage => "STORAGE".to_owned(),
+            Self::Networks => "'[\"name=eth0,bridge=vmbr0,ip=dhcp\"]'".to_owned(),
+            Self::Tags => "TAG,TAG".to_owned(),
         }
     }
 
@@ -212,6 +256,17 @@ impl Shape {
             Self::FilePaths => json!(["src/main.rs"]),
             Self::StashName => json!("wip"),
             Self::Kept => json!("reset-1a2b3c4d5e6f"),
+            Self::Container => json!("101"),
+            Self::Containers => json!("200-299"),
+            Self::ContainerSnapshot => json!("before"),
+            Self::ContainerSettings => json!({"memory": "512"}),
+            Self::ContainerKeys => json!(["nameserver"]),
+            Self::Disk => json!("mp0"),
+            Self::Template => json!("local:vztmpl/debian-12.tar.zst"),
+            Self::Storage => json!("local-zfs"),
+            Self::Hostname => json!("web"),
+            Self::Networks => json!(["name=eth0,bridge=vmbr0,ip=dhcp"]),
+            Self::Tags => json!(["team-a"]),
         }
     }
 
@@ -274,6 +329,22 @@ impl Shape {
             }
             Self::StashName => name_like("^[A-Za-z0-9_][A-Za-z0-9_.-]*$"),
             Self::Kept => name_like("^(reset|clean)-[a-z0-9-]+$"),
+            Self::Container => name_like("^[1-9][0-9]{2,8}$"),
+            Self::Containers => name_like("^[1-9][0-9]{2,8}(-[1-9][0-9]{2,8})?$"),
+            Self::ContainerSnapshot => name_like("^[A-Za-z][A-Za-z0-9_-]{1,39}$"),
+            Self::ContainerSettings => {
+                json!({"type": "object", "maxProperties": 16, "additionalProperties": {"type": "string"}})
+            }
+            Self::ContainerKeys => {
+                json!({"type": "array", "maxItems": 16, "items": {"type": "string", "maxLength": 32}})
+            }
+            Self::Disk => name_like("^(rootfs|mp[0-9]{1,3})$"),
+            Self::Template => name_like("^[A-Za-z][A-Za-z0-9_.-]*:vztmpl/[A-Za-z0-9][A-Za-z0-9_.+~-]*$"),
+            Self::Storage => name_like("^[A-Za-z][A-Za-z0-9_.-]*[A-Za-z0-9]$"),
+            Self::Hostname => name_like("^[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?$"),
+            Self::Networks | Self::Tags => {
+                json!({"type": "array", "maxItems": 16, "items": {"type": "string", "maxLength": 255}})
+            }
         }
     }
 }

@@ -14,7 +14,8 @@ fn pointer(value: Value) -> String {
 }
 
 fn example(entry: &Entry) -> Value {
-    let fields = entry.fields.iter().filter(|field| !matches!(field.name, "quarantine" | "staged"));
+    let is_left_out = |name: &str| matches!(name, "quarantine" | "staged" | "retire");
+    let fields = entry.fields.iter().filter(|field| !is_left_out(field.name));
     let params: Map<_, _> = fields.map(|field| (field.name.to_owned(), field.shape.sample())).collect();
     json!({"kind": entry.kind, "op": entry.op, "resource": entry.resource.sample(), "params": params})
 }

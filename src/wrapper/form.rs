@@ -36,6 +36,134 @@ pub fn number(text: &str) -> bool {
     (1..=19).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
+/// `0` or `1`.
+#[must_use]
+pub fn bit(text: &str) -> bool {
+    matches!(text, "0" | "1")
+}
+
+/// A container's number.
+#[must_use]
+pub fn container(text: &str) -> bool {
+    (3..=9).contains(&text.len()) && !text.starts_with('0') && text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// A word of letters, digits, `_`, `-`, `.` and `+` that begins with a letter, a digit or `_`: what names and file names
+/// of Proxmox are made of.
+#[must_use]
+pub fn word(text: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.' | b'+' | b'~');
+    text.len() <= 255
+        && !text.starts_with(['-', '.', '+', '~'])
+        && !text.is_empty()
+        && text.bytes().all(plain)
+}
+
+/// Words between `;`, commas or blanks.
+#[must_use]
+pub fn words(text: &str) -> bool {
+    text.split([';', ',', ' ']).all(word)
+}
+
+/// IP addresses between blanks.
+#[must_use]
+pub fn addresses(text: &str) -> bool {
+    text.split(' ').all(|address| address.parse::<std::net::IpAddr>().is_ok())
+}
+
+/// One line without control characters, and none that could end the line of a file.
+#[must_use]
+pub fn line(text: &str) -> bool {
+    text.len() <= 4096 && !text.chars().any(|c| c.is_control() || matches!(c, '\u{2028}' | '\u{2029}'))
+}
+
+/// `order=1,up=30`: words with numbers.
+#[must_use]
+pub fn counts(text: &str) -> bool {
+    text.split(',').all(|part| part.split_once('=').is_some_and(|(name, count)| word(name) && number(count)))
+}
+
+/// `local:vztmpl/debian.tar.zst`: a template on a storage, never a path of the host.
+#[must_use]
+pub fn template(text: &str) -> bool {
+    text.split_once(":vztmpl/").is_some_and(|(storage, file)| word(storage) && word(file))
+}
+
+/// `local-zfs:8`: a new volume on a storage, never one that is there or a path of the host.
+#[must_use]
+pub fn new_volume(text: &str) -> bool {
+    text.split_once(':').is_some_and(|(storage, size)| word(storage) && number(size))
+}
+
+/// `local-zfs:8,mp=/data,backup=1`: a new volume and where it goes inside the container.
+#[must_use]
+pub fn new_mount(text: &str) -> bool {
+    let mut parts = text.split(',');
+    parts.next().is_some_and(new_volume)
+        && parts.all(|part| match part.split_once('=') {
+            Some(("mp", path)) => path.strip_prefix('/').is_some_and(|rest| rest.split('/').all(word)),
+            Some(("backup" | "ro", value)) => bit(value),
+            Some(_) | None => false,
+        })
+}
+
+/// `name=eth0,bridge=vmbr0,ip=dhcp`: an interface, without anything that names a file or a script.
+#[must_use]
+pub fn network(text: &str) -> bool {
+    let value = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.' | b':' | b'/');
+    text.split(',').all(|part| match part.split_once('=') {
+        Some((
+            "name" | "bridge" | "firewall" | "gw" | "gw6" | "hwaddr" | "ip" | "ip6" | "link_down" | "mtu"
+            | "rate" | "tag" | "type",
+            said,
+        )) => !said.is_empty() && said.bytes().all(value),
+        Some(_) | None => false,
+    })
+}
+
+/// `rootfs` or a mount point.
+#[must_use]
+pub fn disk(text: &str) -> bool {
+    text == "rootfs" || text.strip_prefix("mp").is_some_and(|digits| digits.len() <= 3 && number(digits))
+}
+
+/// `16G`: a whole size, never one that is added.
+#[must_use]
+pub fn gib(text: &str) -> bool {
+    text.strip_suffix('G').is_some_and(number)
+}
+
+/// What a container may do beyond a plain one: no file systems mounted from inside, no devices made.
+#[must_use]
+pub fn container_features(text: &str) -> bool {
+    text.split(',').all(|feature| matches!(feature, "nesting=1" | "keyctl=1"))
+}
+
+/// Keys of a container's configuration that may go back to what they are without being set.
+#[must_use]
+pub fn container_keys(text: &str) -> bool {
+    text.split(',').all(|key| {
+        let numbered = key.strip_prefix("net").or(key.strip_prefix("mp"));
+        numbered.is_some_and(|digits| digits.len() <= 3 && number(digits))
+            || matches!(
+                key,
+                "cores"
+                    | "cpulimit"
+                    | "cpuunits"
+                    | "description"
+                    | "hostname"
+                    | "memory"
+                    | "nameserver"
+                    | "onboot"
+                    | "protection"
+                    | "searchdomain"
+                    | "startup"
+                    | "swap"
+                    | "tags"
+            )
+    })
+}
+
 /// A unit of systemd: no pattern, no path, no option.
 #[must_use]
 pub fn unit(text: &str) -> bool {

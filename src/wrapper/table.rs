@@ -153,6 +153,14 @@ pub(super) struct Permitted<'a> {
 }
 
 impl Table {
+    /// Whether a grant's program and arguments are in the table. That makes no grant good: see [`super::authorise`].
+    ///
+    /// # Errors
+    /// The first argument that is not.
+    pub fn has(&self, grant: &Grant) -> Result<(), Refusal> {
+        self.permits(grant).map(|_permitted| ())
+    }
+
     /// Compares a grant with the table.
     pub(super) fn permits<'a>(&self, grant: &'a Grant) -> Result<Permitted<'a>, Refusal> {
         let program = self.programs.iter().find(|program| program.path == grant.program);

@@ -22,6 +22,7 @@ mod host;
 mod host_state;
 mod log;
 mod main_line;
+mod pct;
 mod repeats;
 mod requests;
 mod rules;

@@ -21,7 +21,12 @@ pub(super) struct Args {
 }
 
 impl Args {
-    pub(super) fn read(words: &[String], command: &str, operands: &[&str], known: &[Opt]) -> Result<Self, Fail> {
+    pub(super) fn read(
+        words: &[String],
+        command: &str,
+        operands: &[&str],
+        known: &[Opt],
+    ) -> Result<Self, Fail> {
         let line: Vec<String> = operands.iter().map(|name| format!("<{name}>")).collect();
         let usage = format!("pct {command} {} [OPTIONS]", line.join(" "));
         let bad = |said: &str| Fail::die(format!("{said}\n{usage}"));
@@ -36,7 +41,8 @@ impl Args {
                 }
                 continue;
             };
-            let (name, joined) = bare.split_once('=').map_or((bare, None), |(name, value)| (name, Some(value)));
+            let (name, joined) =
+                bare.split_once('=').map_or((bare, None), |(name, value)| (name, Some(value)));
             let Some((name, takes)) = known.iter().find_map(|opt| opt.matches(name, known)) else {
                 return Err(bad(&format!("Unknown option: {name}\n400 unable to parse option")));
             };
@@ -50,10 +56,18 @@ impl Args {
                 },
                 (None, Opt::Value(_) | Opt::Numbered(_)) => match words.next() {
                     Some(value) => value.clone(),
-                    None => return Err(bad(&format!("Option {name} requires an argument\n400 unable to parse option"))),
+                    None => {
+                        return Err(bad(&format!(
+                            "Option {name} requires an argument\n400 unable to parse option"
+                        )));
+                    }
                 },
             };
-            let value = if matches!(takes, Opt::Switch(_)) { switch(&value).ok_or_else(|| bad("400 unable to parse boolean option"))? } else { value };
+            let value = if matches!(takes, Opt::Switch(_)) {
+                switch(&value).ok_or_else(|| bad("400 unable to parse boolean option"))?
+            } else {
+                value
+            };
             args.options.push((name, value));
         }
         if args.operands.len() < operands.len() {

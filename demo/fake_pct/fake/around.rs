@@ -2,21 +2,23 @@
 
 use std::fs;
 
+use super::args::{Args, Opt};
 use super::{Done, Fail, Machine};
 
 impl Machine {
     /// `pvesm list STORAGE --content backup --vmid N`: what lies in the folder `backups/STORAGE`.
     pub(super) fn pvesm(&self, args: &[String]) -> Done {
-        let words: Vec<&str> = args.iter().map(String::as_str).collect();
-        let ["list", storage, "--content", "backup", "--vmid", vm] = words.as_slice() else {
-            return Err(Fail::die(format!("fake pvesm does not know: {}", words.join(" "))));
+        let Some(("list", rest)) = args.split_first().map(|(word, rest)| (word.as_str(), rest)) else {
+            return Err(Fail::die(format!("fake pvesm does not know: {}", args.join(" "))));
         };
+        let args = Args::read(rest, "list", &["storage"], &[Opt::Value("content"), Opt::Value("vmid")])?;
+        let (storage, vm) = (args.operand(0), args.value("vmid").unwrap_or_default());
         let folder = self.dir.join("backups").join(storage);
-        if !folder.is_dir() {
+        if args.value("content") != Some("backup") || !folder.is_dir() {
             return Err(Fail::die(format!("storage '{storage}' does not exist")));
         }
         let mut rows: Vec<(String, u64)> = Vec::new();
-        for entry in fs::read_dir(folder)? {
+        for entry in fs::read_dir(&folder)? {
             let entry = entry?;
             let name = entry.file_name().to_string_lossy().into_owned();
             if name.starts_with(&format!("vzdump-lxc-{vm}-")) {
@@ -26,7 +28,8 @@ impl Machine {
         rows.sort();
         let width = rows.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
         let digits = rows.iter().map(|(_, size)| size.to_string().len()).max().unwrap_or(1);
-        let mut text = format!("{:<width$} {:<7} {:<9} {:>digits$} VMID\n", "Volid", "Format", "Type", "Size");
+        let mut text =
+            format!("{:<width$} {:<7} {:<9} {:>digits$} VMID\n", "Volid", "Format", "Type", "Size");
         for (name, size) in rows {
             text.push_str(&format!("{name:<width$} {:<7} {:<9} {size:>digits$} {vm}\n", "tar.zst", "backup"));
         }
@@ -45,8 +48,10 @@ impl Machine {
     pub(super) fn forget_ha(&self, vm: &str) -> Result<(), Fail> {
         let path = self.dir.join("ha/resources.cfg");
         let Ok(text) = fs::read_to_string(&path) else { return Ok(()) };
-        let kept: Vec<&str> =
-            text.split("\n\n").filter(|block| !block.trim_start().starts_with(&format!("ct:{vm}\n"))).collect();
+        let kept: Vec<&str> = text
+            .split("\n\n")
+            .filter(|block| !block.trim_start().starts_with(&format!("ct:{vm}\n")))
+            .collect();
         Ok(fs::write(path, kept.join("\n\n"))?)
     }
 }

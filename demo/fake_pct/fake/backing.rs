@@ -22,7 +22,8 @@ pub(crate) enum Backing {
 }
 
 /// The first process of a container: ends at once when it is asked to shut down.
-const INIT: &str = "#!/bin/busybox sh\ntrap 'exit 0' USR1 PWR TERM\nwhile :; do /bin/busybox sleep 3600 & wait $!; done\n";
+const INIT: &str =
+    "#!/bin/busybox sh\ntrap 'exit 0' USR1 PWR TERM\nwhile :; do /bin/busybox sleep 3600 & wait $!; done\n";
 
 impl Backing {
     /// The first process of a running container, as the host numbers it.
@@ -47,7 +48,11 @@ impl Backing {
         match self {
             Self::Pure => {
                 let number = machine.dir.join("pids");
-                let next = std::fs::read_to_string(&number).ok().and_then(|n| n.trim().parse::<u32>().ok()).unwrap_or(4711) + 1;
+                let next = std::fs::read_to_string(&number)
+                    .ok()
+                    .and_then(|n| n.trim().parse::<u32>().ok())
+                    .unwrap_or(4711)
+                    + 1;
                 std::fs::write(number, next.to_string())?;
                 std::fs::create_dir_all(machine.dir.join("running"))?;
                 Ok(std::fs::write(machine.running(vm), next.to_string())?)
@@ -55,7 +60,8 @@ impl Backing {
             Self::Lxc => {
                 machine.write_lxc_config(vm, config)?;
                 let log = machine.lxc().join(format!("{vm}.log"));
-                let started = machine.lxc_tool("lxc-start", vm, &["-d", "-o", &log.to_string_lossy(), "-l", "WARN"])?;
+                let started =
+                    machine.lxc_tool("lxc-start", vm, &["-d", "-o", &log.to_string_lossy(), "-l", "WARN"])?;
                 if started.status == Exit::Code(0) { Ok(()) } else { Err(Fail::die("lxc-start failed")) }
             }
         }
@@ -82,7 +88,8 @@ impl Backing {
         match self {
             Self::Pure => std::fs::remove_file(machine.running(vm)).map(|()| true).map_err(Fail::from),
             Self::Lxc => {
-                let ended = machine.lxc_tool("lxc-stop", vm, &["--nokill", "--timeout", &timeout.to_string()])?;
+                let ended =
+                    machine.lxc_tool("lxc-stop", vm, &["--nokill", "--timeout", &timeout.to_string()])?;
                 Ok(ended.status == Exit::Code(0))
             }
         }
@@ -103,7 +110,8 @@ impl Machine {
         let path = path.to_string_lossy();
         let mut words = vec!["-P", &path, "-n", vm];
         words.extend(args);
-        let command = Command::new(format!("/usr/bin/{tool}")).args(words).deadline(Duration::from_secs(4000));
+        let command =
+            Command::new(format!("/usr/bin/{tool}")).args(words).deadline(Duration::from_secs(4000));
         run(&command).map_err(|error| Fail { code: 70, said: format!("fake pct: {tool}: {error}") })
     }
 
@@ -118,10 +126,15 @@ impl Machine {
             root.display()
         );
         for (key, volume) in config.volumes(vm) {
-            let inside = config.get(&key).and_then(|value| value.split(',').find_map(|part| part.strip_prefix("mp=/")));
+            let inside = config
+                .get(&key)
+                .and_then(|value| value.split(',').find_map(|part| part.strip_prefix("mp=/")));
             if let Some(inside) = inside {
                 let from = self.volume(&volume);
-                text.push_str(&format!("lxc.mount.entry = {} {inside} none bind,create=dir 0 0\n", from.display()));
+                text.push_str(&format!(
+                    "lxc.mount.entry = {} {inside} none bind,create=dir 0 0\n",
+                    from.display()
+                ));
             }
         }
         let folder = self.lxc().join(vm);
@@ -212,7 +225,9 @@ impl Machine {
         }
         let is_newest_only = volume.split(':').next() == Some(NEWEST_ONLY);
         if is_newest_only && taken.last().is_some_and(|last| last != name) {
-            return Err(Fail::die(format!("can't rollback, '{name}' is not most recent snapshot on '{volume}'")));
+            return Err(Fail::die(format!(
+                "can't rollback, '{name}' is not most recent snapshot on '{volume}'"
+            )));
         }
         Ok(())
     }

@@ -8,11 +8,30 @@ use super::make::interface;
 use super::{Done, Fail, Machine, unlocked};
 
 const SET: &[Opt] = &[
-    Opt::Value("delete"), Opt::Value("revert"), Opt::Value("digest"), Opt::Value("hostname"), Opt::Value("memory"),
-    Opt::Value("swap"), Opt::Value("cores"), Opt::Value("cpulimit"), Opt::Value("cpuunits"), Opt::Switch("onboot"),
-    Opt::Switch("protection"), Opt::Value("tags"), Opt::Value("description"), Opt::Value("nameserver"),
-    Opt::Value("searchdomain"), Opt::Value("startup"), Opt::Value("features"), Opt::Value("lock"), Opt::Value("rootfs"),
-    Opt::Value("hookscript"), Opt::Numbered("net"), Opt::Numbered("mp"), Opt::Numbered("dev"), Opt::Numbered("unused"),
+    Opt::Value("delete"),
+    Opt::Value("revert"),
+    Opt::Value("digest"),
+    Opt::Value("hostname"),
+    Opt::Value("memory"),
+    Opt::Value("swap"),
+    Opt::Value("cores"),
+    Opt::Value("cpulimit"),
+    Opt::Value("cpuunits"),
+    Opt::Switch("onboot"),
+    Opt::Switch("protection"),
+    Opt::Value("tags"),
+    Opt::Value("description"),
+    Opt::Value("nameserver"),
+    Opt::Value("searchdomain"),
+    Opt::Value("startup"),
+    Opt::Value("features"),
+    Opt::Value("lock"),
+    Opt::Value("rootfs"),
+    Opt::Value("hookscript"),
+    Opt::Numbered("net"),
+    Opt::Numbered("mp"),
+    Opt::Numbered("dev"),
+    Opt::Numbered("unused"),
 ];
 
 /// What a running container takes at its next start only.
@@ -22,9 +41,12 @@ impl Machine {
     pub(super) fn change(&self, command: &str, rest: &[String]) -> Done {
         match command {
             "set" => self.set(&Args::read(rest, "set", &["vmid"], SET)?),
-            "resize" => self.resize(&Args::read(rest, "resize", &["vmid", "disk", "size"], &[Opt::Value("digest")])?),
+            "resize" => {
+                self.resize(&Args::read(rest, "resize", &["vmid", "disk", "size"], &[Opt::Value("digest")])?)
+            }
             _destroy => {
-                let options = [Opt::Switch("force"), Opt::Switch("purge"), Opt::Switch("destroy-unreferenced-disks")];
+                let options =
+                    [Opt::Switch("force"), Opt::Switch("purge"), Opt::Switch("destroy-unreferenced-disks")];
                 self.destroy(&Args::read(rest, "destroy", &["vmid"], &options)?)
             }
         }
@@ -58,7 +80,9 @@ impl Machine {
                 Opt::Numbered(name) => key.strip_prefix(name).is_some_and(|rest| rest.parse::<u16>().is_ok()),
             });
             if !is_known {
-                return Err(Fail::die(format!("400 Parameter verification failed.\ndelete: unknown option '{key}'")));
+                return Err(Fail::die(format!(
+                    "400 Parameter verification failed.\ndelete: unknown option '{key}'"
+                )));
             }
             if runs && WAITS.contains(&key) {
                 config.pending.insert("delete".to_owned(), key.to_owned());
@@ -68,14 +92,21 @@ impl Machine {
                 config.set(&free.unwrap_or_default(), volume);
             }
         }
-        for (key, value) in args.options().filter(|(key, _)| !matches!(*key, "delete" | "revert" | "digest")) {
+        for (key, value) in args.options().filter(|(key, _)| !matches!(*key, "delete" | "revert" | "digest"))
+        {
             self.set_one(vm, &mut config, (key, value), runs)?;
         }
         self.save(vm, &config)?;
         Ok(String::new())
     }
 
-    fn set_one(&self, vm: &str, config: &mut Config, (key, value): (&str, &str), runs: bool) -> Result<(), Fail> {
+    fn set_one(
+        &self,
+        vm: &str,
+        config: &mut Config,
+        (key, value): (&str, &str),
+        runs: bool,
+    ) -> Result<(), Fail> {
         let value = match key {
             "description" => format!("{}%0A", encoded(value)),
             key if key.starts_with("net") => interface(vm, key, value),
@@ -97,7 +128,8 @@ impl Machine {
             return Ok(value.to_owned());
         }
         let name = |n: &u16| format!("{place}:subvol-{vm}-disk-{n}");
-        let number = (0_u16..).find(|n| config.now.keys.values().all(|own| !own.starts_with(&name(n)))).unwrap_or(0);
+        let number =
+            (0_u16..).find(|n| config.now.keys.values().all(|own| !own.starts_with(&name(n)))).unwrap_or(0);
         self.make_volume(&name(&number))?;
         Ok(format!("{},{options},size={gib}G", name(&number)))
     }
@@ -118,7 +150,9 @@ impl Machine {
             Some(more) => gib(more).map(|more| old + more),
             None => gib(size),
         };
-        let new = new.ok_or_else(|| Fail::die("400 Parameter verification failed.\nsize: value does not match the regex pattern"))?;
+        let new = new.ok_or_else(|| {
+            Fail::die("400 Parameter verification failed.\nsize: value does not match the regex pattern")
+        })?;
         if new < old {
             return Err(Fail::die("unable to shrink disk size"));
         }
@@ -146,7 +180,9 @@ impl Machine {
         }
         unlocked(&config)?;
         if self.is_ha(vm) && !args.is_on("purge") {
-            return Err(Fail::die(format!("unable to remove CT {vm} - used in HA resources and purge parameter not set.")));
+            return Err(Fail::die(format!(
+                "unable to remove CT {vm} - used in HA resources and purge parameter not set."
+            )));
         }
         self.with_quorum()?;
         let runs = self.backing.pid(self, vm)?.is_some();

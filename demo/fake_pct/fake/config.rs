@@ -99,7 +99,10 @@ impl Section {
     fn written(&self) -> String {
         let mut text = String::new();
         if let Some(description) = self.get("description") {
-            description.trim_end_matches("%0A").split("%0A").for_each(|line| text.push_str(&format!("#{line}\n")));
+            description
+                .trim_end_matches("%0A")
+                .split("%0A")
+                .for_each(|line| text.push_str(&format!("#{line}\n")));
         }
         let others = self.keys.iter().filter(|(key, _)| *key != "description");
         others.for_each(|(key, value)| text.push_str(&format!("{key}: {value}\n")));

@@ -5,16 +5,37 @@ use super::config::{Config, encoded};
 use super::{Done, Fail, Machine, unlocked};
 
 const CREATE: &[Opt] = &[
-    Opt::Value("hostname"), Opt::Value("memory"), Opt::Value("swap"), Opt::Value("cores"), Opt::Value("rootfs"),
-    Opt::Value("storage"), Opt::Value("tags"), Opt::Value("features"), Opt::Value("description"), Opt::Switch("onboot"),
-    Opt::Switch("unprivileged"), Opt::Switch("start"), Opt::Value("ssh-public-keys"), Opt::Value("password"),
-    Opt::Value("ostype"), Opt::Value("arch"), Opt::Value("pool"), Opt::Switch("force"), Opt::Numbered("net"),
+    Opt::Value("hostname"),
+    Opt::Value("memory"),
+    Opt::Value("swap"),
+    Opt::Value("cores"),
+    Opt::Value("rootfs"),
+    Opt::Value("storage"),
+    Opt::Value("tags"),
+    Opt::Value("features"),
+    Opt::Value("description"),
+    Opt::Switch("onboot"),
+    Opt::Switch("unprivileged"),
+    Opt::Switch("start"),
+    Opt::Value("ssh-public-keys"),
+    Opt::Value("password"),
+    Opt::Value("ostype"),
+    Opt::Value("arch"),
+    Opt::Value("pool"),
+    Opt::Switch("force"),
+    Opt::Numbered("net"),
     Opt::Numbered("mp"),
 ];
 
 const CLONE: &[Opt] = &[
-    Opt::Value("hostname"), Opt::Value("snapname"), Opt::Switch("full"), Opt::Value("storage"), Opt::Value("pool"),
-    Opt::Value("target"), Opt::Value("bwlimit"), Opt::Value("description"),
+    Opt::Value("hostname"),
+    Opt::Value("snapname"),
+    Opt::Switch("full"),
+    Opt::Value("storage"),
+    Opt::Value("pool"),
+    Opt::Value("target"),
+    Opt::Value("bwlimit"),
+    Opt::Value("description"),
 ];
 
 /// Storages that hold volumes of containers.
@@ -28,7 +49,9 @@ impl Machine {
                 let vm = args.operand(0);
                 self.is_free(vm)?;
                 let keys = args.value("ssh-public-keys").map(std::fs::read_to_string).transpose();
-                let keys = keys.map_err(|error| Fail::die(format!("400 Parameter verification failed.\nssh-public-keys: {error}")))?;
+                let keys = keys.map_err(|error| {
+                    Fail::die(format!("400 Parameter verification failed.\nssh-public-keys: {error}"))
+                })?;
                 self.with_quorum()?;
                 self.task("vzcreate", vm, |output| self.create(vm, &args, keys.as_deref(), output))
             }
@@ -37,7 +60,9 @@ impl Machine {
                 self.with_quorum()?;
                 self.clone_of(&args)
             }
-            _template => self.template(&Args::read(rest, "template", &["vmid"], &[Opt::Switch("experimental")])?),
+            _template => {
+                self.template(&Args::read(rest, "template", &["vmid"], &[Opt::Switch("experimental")])?)
+            }
         }
     }
 
@@ -62,12 +87,20 @@ impl Machine {
         let root = args.value("rootfs").unwrap_or("local:4").to_owned();
         let (place, gib) = root.split_once(':').unwrap_or((&storage, &root));
         if !DIRECTORIES.contains(&place) {
-            let said = format!("unable to create CT {vm} - storage '{place}' does not support container directories");
+            let said = format!(
+                "unable to create CT {vm} - storage '{place}' does not support container directories"
+            );
             return Err(Fail::die(said));
         }
         let volume = format!("{place}:subvol-{vm}-disk-0");
         let mut config = Config::default();
-        for (key, value) in [("arch", "amd64"), ("memory", "512"), ("swap", "512"), ("ostype", "unmanaged"), ("unprivileged", "1")] {
+        for (key, value) in [
+            ("arch", "amd64"),
+            ("memory", "512"),
+            ("swap", "512"),
+            ("ostype", "unmanaged"),
+            ("unprivileged", "1"),
+        ] {
             config.set(key, value);
         }
         for (name, value) in args.options() {
@@ -100,7 +133,10 @@ impl Machine {
         self.is_free(new).map_err(|fail| Fail::die(format!("unable to create CT {new}: {}", fail.said)))?;
         let snapshot = args.value("snapname");
         let section = match snapshot {
-            Some(name) => config.snapshots.get(name).ok_or_else(|| Fail::die(format!("snapshot '{name}' does not exist")))?,
+            Some(name) => config
+                .snapshots
+                .get(name)
+                .ok_or_else(|| Fail::die(format!("snapshot '{name}' does not exist")))?,
             None => &config.now,
         };
         let is_template = config.get("template") == Some("1");
@@ -109,7 +145,9 @@ impl Machine {
             return Err(Fail::die("Full clone of a running container is only possible from a snapshot"));
         }
         if !is_full && args.value("storage").is_some() {
-            return Err(Fail::die("400 Parameter verification failed.\nstorage: parameter 'storage' not allowed for linked clones"));
+            return Err(Fail::die(
+                "400 Parameter verification failed.\nstorage: parameter 'storage' not allowed for linked clones",
+            ));
         }
         let mut copy = Config { now: section.clone(), ..Config::default() };
         self.task("vzclone", vm, |output| {
@@ -122,8 +160,12 @@ impl Machine {
                 output.push_str(&format!("create {way} {key} ({volume})\n"));
                 let (place, name) = volume.split_once(':').unwrap_or(("local-zfs", &volume));
                 let place = args.value("storage").unwrap_or(place);
-                let to = format!("{place}:{}", name.replace(&format!("-{vm}-"), &format!("-{new}-")).replace("basevol", "subvol"));
-                let from = snapshot.map_or_else(|| self.volume(&volume), |name| self.snapshot_of(&volume, name));
+                let to = format!(
+                    "{place}:{}",
+                    name.replace(&format!("-{vm}-"), &format!("-{new}-")).replace("basevol", "subvol")
+                );
+                let from =
+                    snapshot.map_or_else(|| self.volume(&volume), |name| self.snapshot_of(&volume, name));
                 std::fs::create_dir_all(self.dir.join("volumes").join(place))?;
                 self.copy_volume(&from, &to)?;
                 let value = copy.get(&key).unwrap_or_default().replacen(&volume, &to, 1);

@@ -53,8 +53,25 @@ struct Fail {
 type Done = Result<String, Fail>;
 
 const COMMANDS: &[&str] = &[
-    "clone", "config", "create", "delsnapshot", "destroy", "list", "listsnapshot", "pending", "reboot", "resize",
-    "rollback", "set", "shutdown", "snapshot", "start", "status", "stop", "template", "unlock",
+    "clone",
+    "config",
+    "create",
+    "delsnapshot",
+    "destroy",
+    "list",
+    "listsnapshot",
+    "pending",
+    "reboot",
+    "resize",
+    "rollback",
+    "set",
+    "shutdown",
+    "snapshot",
+    "start",
+    "status",
+    "stop",
+    "template",
+    "unlock",
 ];
 
 impl Machine {
@@ -81,7 +98,8 @@ impl Machine {
         let Some((word, rest)) = args.split_first() else {
             return Err(Fail::die(format!("ERROR: no command specified\n{}", usage())));
         };
-        let fitting: Vec<&&str> = COMMANDS.iter().filter(|command| command.starts_with(word.as_str())).collect();
+        let fitting: Vec<&&str> =
+            COMMANDS.iter().filter(|command| command.starts_with(word.as_str())).collect();
         let exact = COMMANDS.iter().find(|command| **command == word);
         let only = match fitting.as_slice() {
             [only] => Some(*only),
@@ -91,7 +109,9 @@ impl Machine {
             return Err(Fail::die(format!("ERROR: unknown command 'pct {word}'\n{}", usage())));
         };
         // A tool that says all is well and has done nothing.
-        if self.is_faulty("lies") && !matches!(*command, "list" | "config" | "status" | "pending" | "listsnapshot") {
+        if self.is_faulty("lies")
+            && !matches!(*command, "list" | "config" | "status" | "pending" | "listsnapshot")
+        {
             return Ok(String::new());
         }
         match *command {
@@ -112,7 +132,8 @@ impl Machine {
 
     /// Whether a test made this go wrong: a line of the folder's file `faults`.
     fn is_faulty(&self, word: &str) -> bool {
-        std::fs::read_to_string(self.dir.join("faults")).is_ok_and(|text| text.lines().any(|line| line == word))
+        std::fs::read_to_string(self.dir.join("faults"))
+            .is_ok_and(|text| text.lines().any(|line| line == word))
     }
 
     fn with_quorum(&self) -> Result<(), Fail> {

@@ -78,7 +78,9 @@ impl Machine {
         if !self.is_faulty("shutdown-hangs") && self.backing.shut_down(self, vm, timeout)? {
             return Ok(());
         }
-        output.push_str(&format!("command 'lxc-stop -n {vm} --nokill --timeout {timeout}' failed: exit code 1\n"));
+        output.push_str(&format!(
+            "command 'lxc-stop -n {vm} --nokill --timeout {timeout}' failed: exit code 1\n"
+        ));
         if kill { self.backing.stop(self, vm) } else { Err(Fail::die("container did not stop")) }
     }
 

@@ -74,14 +74,17 @@ impl Machine {
         let config = self.load(args.operand(0))?;
         if let Some(name) = args.value("snapshot") {
             let section = config.snapshots.get(name);
-            return section.map(printed).ok_or_else(|| Fail::die(format!("snapshot '{name}' does not exist")));
+            return section
+                .map(printed)
+                .ok_or_else(|| Fail::die(format!("snapshot '{name}' does not exist")));
         }
         Ok(if args.is_on("current") { printed(&config.now) } else { printed(&config.with_pending()) })
     }
 
     pub(super) fn pending(&self, args: &Args) -> Done {
         let config = self.load(args.operand(0))?;
-        let deleted: Vec<&str> = config.pending.get("delete").map(|keys| keys.split(',').collect()).unwrap_or_default();
+        let deleted: Vec<&str> =
+            config.pending.get("delete").map(|keys| keys.split(',').collect()).unwrap_or_default();
         let mut lines: Vec<(String, String)> = Vec::new();
         for (key, value) in &config.now.keys {
             let what = if deleted.contains(&key.as_str()) { "del" } else { "cur" };
@@ -102,8 +105,11 @@ impl Machine {
 
     /// The snapshots below one, by their age, and `current` where it belongs.
     fn branch(&self, config: &Config, parent: Option<&str>, depth: usize, text: &mut String) {
-        let time = |section: &Section| section.get("snaptime").and_then(|t| t.parse::<i64>().ok()).unwrap_or(0);
-        let above = |section: &'_ Section| section.get("parent").filter(|name| config.snapshots.contains_key(*name)).map(str::to_owned);
+        let time =
+            |section: &Section| section.get("snaptime").and_then(|t| t.parse::<i64>().ok()).unwrap_or(0);
+        let above = |section: &'_ Section| {
+            section.get("parent").filter(|name| config.snapshots.contains_key(*name)).map(str::to_owned)
+        };
         let mut below: Vec<(&String, &Section)> =
             config.snapshots.iter().filter(|(_, section)| above(section).as_deref() == parent).collect();
         below.sort_by_key(|(name, section)| (time(section), (*name).clone()));
@@ -135,6 +141,7 @@ fn printed(section: &Section) -> String {
 /// `%F %H:%M:%S`, where the node's clock is on UTC.
 fn moment(seconds: i64) -> String {
     let format = time::macros::format_description!("[year]-[month]-[day] [hour]:[minute]:[second]");
-    let moment = time::OffsetDateTime::from_unix_timestamp(seconds).unwrap_or(time::OffsetDateTime::UNIX_EPOCH);
+    let moment =
+        time::OffsetDateTime::from_unix_timestamp(seconds).unwrap_or(time::OffsetDateTime::UNIX_EPOCH);
     moment.format(format).unwrap_or_default()
 }

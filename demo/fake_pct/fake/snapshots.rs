@@ -44,7 +44,9 @@ impl Machine {
         let mut section = config.now.clone();
         section.keys.remove("description");
         section.keys.insert("snaptime".to_owned(), self.now.to_string());
-        section.keys.extend(description.map(|text| ("description".to_owned(), format!("{}%0A", encoded(text)))));
+        section
+            .keys
+            .extend(description.map(|text| ("description".to_owned(), format!("{}%0A", encoded(text)))));
         for (_, volume) in &volumes {
             self.snapshot_volume(volume, name)?;
         }
@@ -80,7 +82,9 @@ impl Machine {
             return Err(Fail::die(format!("snapshot '{name}' does not exist")));
         };
         if let Some(state) = section.get("snapstate") {
-            return Err(Fail::die(format!("unable to rollback to incomplete snapshot (snapstate = {state})")));
+            return Err(Fail::die(format!(
+                "unable to rollback to incomplete snapshot (snapstate = {state})"
+            )));
         }
         let volumes = Config { now: section.clone(), ..Config::default() }.volumes(vm);
         for (_, volume) in &volumes {

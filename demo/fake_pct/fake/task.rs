@@ -7,7 +7,12 @@ use super::{Done, Fail, Machine};
 
 impl Machine {
     /// Runs work as a task. What fails in it ends with 255, whatever it was; a warning does not fail it.
-    pub(super) fn task(&self, kind: &str, vm: &str, work: impl FnOnce(&mut String) -> Result<(), Fail>) -> Done {
+    pub(super) fn task(
+        &self,
+        kind: &str,
+        vm: &str,
+        work: impl FnOnce(&mut String) -> Result<(), Fail>,
+    ) -> Done {
         let (pid, hex) = (std::process::id(), |number: u64| format!("{number:08X}"));
         let upid = format!("UPID:pve:{pid:08X}:{}:{}:{kind}:{vm}:root@pam:", hex(self.now), hex(self.now));
         let mut output = String::new();
@@ -24,7 +29,9 @@ impl Machine {
         writeln!(index, "{upid} {}", last.trim_start_matches("TASK "))?;
         match ended {
             Ok(()) => Ok(output),
-            Err(fail) => Err(Fail { code: 255, said: format!("{output}\u{0}{}", fail.said.replace('\n', " ")) }),
+            Err(fail) => {
+                Err(Fail { code: 255, said: format!("{output}\u{0}{}", fail.said.replace('\n', " ")) })
+            }
         }
     }
 }

@@ -119,9 +119,11 @@ impl Looking<'_> {
             }
             Action::Rollback => (self.rolled_back()?, here),
             Action::Scrub => (self.scrubbed(object)?, object.guid.clone()),
-            Action::Play | Action::Task | Action::Unforeseen => (Seen::Unclear, None),
             // What other adapters do.
-            Action::Start
+            Action::Play
+            | Action::Task
+            | Action::Unforeseen
+            | Action::Start
             | Action::Stop
             | Action::Restart
             | Action::Reload
@@ -129,7 +131,11 @@ impl Looking<'_> {
             | Action::Disable
             | Action::Mask
             | Action::Unmask
-            | Action::ResetFailed => (Seen::Unclear, None),
+            | Action::ResetFailed
+            | Action::Resize
+            | Action::Retire
+            | Action::Unretire
+            | Action::Unlock => (Seen::Unclear, None),
             Action::Move | Action::PutAway | Action::BringBack => (Seen::Unclear, here),
         })
     }

@@ -71,9 +71,13 @@ fn is_absent(program: Program, name: &str, stderr: &str) -> bool {
     let words: &[&str] = match program {
         Program::Zfs => &["dataset does not exist", "no such pool or dataset"],
         Program::Zpool => &["no such pool"],
-        Program::AnsiblePlaybook => &[],
-        Program::Systemctl | Program::Journalctl => &[],
-        Program::Git => &[],
+        Program::AnsiblePlaybook
+        | Program::Systemctl
+        | Program::Journalctl
+        | Program::Git
+        | Program::Pct
+        | Program::Pvesm
+        | Program::HaManager => &[],
     };
     words.iter().any(|words| stderr == format!("cannot open '{name}': {words}\n"))
 }

@@ -203,7 +203,8 @@ fn a_misspelt_key_or_operation_keeps_the_contract_out_and_names_what_was_meant()
     assert_eq!(
         mistake(&LIBRARIAN.replace("recursive = false", "recursiv = false")),
         "contracts/x.toml:13:1: unknown key `recursiv`; did you mean `recursive`?\n  \
-         known: operations, datasets, pools, playbooks, units, repositories, recursive, max_objects, max_bytes, run_as_user, at_least"
+         known: operations, datasets, pools, playbooks, units, repositories, containers, recursive, max_objects, \
+         max_bytes, run_as_user, at_least"
     );
     assert_eq!(
         mistake(&LIBRARIAN.replace("zfs.snapshot", "zfs.snapshots")),
@@ -253,10 +254,34 @@ fn a_key_that_could_have_no_effect_keeps_the_contract_out() {
         ),
         ("operations = [\"systemd.stop\"]\ndatasets = [\"tank\"]", "no units"),
         ("operations = [\"systemd.stop\"]\nunits = [\"*.service\"]", "letters, digits"),
+        ("operations = [\"pct.stop\"]", "no containers"),
+        ("operations = [\"pct.stop\"]\ncontainers = [\"299-200\"]", "`299-200` runs from a smaller number"),
+        ("operations = [\"pct.stop\"]\ncontainers = [\"tank\"]", "is no container number"),
     ] {
         let found = mistake(&format!("{head}{entry}\n"));
         assert!(found.contains(problem), "{entry}: {found}");
     }
+}
+
+#[test]
+fn containers_are_granted_by_number_and_range_and_to_root_alone() {
+    let text = "principal = \"a\"\nroles = [\"agent\"]\nrun_as = \"ann\"\n[[allow]]\noperations = [\"pct.list\", \"pct.clone\"]\n\
+                containers = [\"101\", \"200-299\"]\n";
+    let contract = contract(text);
+    let pct = |op: &str, resource: &str, params: serde_json::Value| {
+        Operation::from_value(json!({"kind": "pct", "op": op, "resource": resource, "params": params}))
+            .unwrap()
+    };
+    for (op, resource, params, is_granted) in [
+        ("list", "200-299", json!({}), true),
+        ("list", "101-299", json!({}), false),
+        ("clone", "101", json!({"to": "250"}), true),
+        ("clone", "101", json!({"to": "300"}), false),
+        ("clone", "102", json!({"to": "250"}), false),
+    ] {
+        assert_eq!(contract.check(&pct(op, resource, params)).is_ok(), is_granted, "{op} {resource}");
+    }
+    assert!(mistake(&format!("{text}run_as_user = true\n")).contains("containers are root's alone"));
 }
 
 fn write(directory: &Path, name: &str, text: &str) {

@@ -36,6 +36,8 @@ struct WrittenEntry {
     units: Vec<Spanned<String>>,
     #[serde(default)]
     repositories: Vec<Spanned<String>>,
+    #[serde(default)]
+    containers: Vec<Spanned<String>>,
     recursive: Option<Spanned<bool>>,
     max_objects: Option<Spanned<u64>>,
     max_bytes: Option<Spanned<String>>,
@@ -51,6 +53,7 @@ impl WrittenEntry {
             Realm::Playbook => &self.playbooks,
             Realm::Unit => &self.units,
             Realm::Repository => &self.repositories,
+            Realm::Container => &self.containers,
         }
     }
 }
@@ -119,6 +122,10 @@ impl Page<'_> {
             as_user.filter(|_| operations.iter().any(|operation| operation.realm == Realm::Unit))
         {
             return Err(self.wrong(key, "run_as_user is not for units, which only root can change"));
+        }
+        if let Some(key) = as_user.filter(|_| operations.iter().any(|known| known.realm == Realm::Container))
+        {
+            return Err(self.wrong(key, "containers are root's alone"));
         }
         let always_as_user = self.check_user(&entry, &operations, has_user)?;
         let granted = Realm::ALL
