@@ -53,7 +53,7 @@ pub fn open(path: &Path) -> io::Result<OwnedFd> {
 
 fn folder(at: impl AsFd, path: &Path) -> io::Result<OwnedFd> {
     let how = OpenHow::new()
-        .flags(OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC)
+        .flags(OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC)
         .resolve(ResolveFlag::RESOLVE_NO_SYMLINKS | ResolveFlag::RESOLVE_NO_MAGICLINKS);
     let why = match openat2(at, path, how) {
         Ok(folder) => return Ok(folder),
