@@ -57,7 +57,9 @@ suite tests/sudoers.sh
 suite tests/units.sh
 suite tests/units-live.sh
 suite tests/systemd.sh
-suite tests/e2e.sh --zfs real
+# git, playbooks and containers are the same things here as on the fake's host, which has tried them; an emulated
+# machine would take minutes for each dry run.
+suite tests/e2e.sh --zfs real --skip git:: --skip ansible:: --skip pct::
 [ ${#failed[@]} = 0 ] || { echo "guest: FAILED: ${failed[*]}"; exit 1; }
 GUEST
 

@@ -301,8 +301,10 @@ fn documented(language: &str) -> Vec<String> {
 async fn what_the_manual_shows_loads_and_fails_as_it_says() {
     let [contract] = <[String; 1]>::try_from(documented("toml")).unwrap();
     reeve::policy::Contract::parse("librarian.toml", &contract).unwrap();
-    let [policy] = <[String; 1]>::try_from(documented("python")).unwrap();
+    let [policy, reversible] = <[String; 2]>::try_from(documented("python")).unwrap();
     assert_eq!(engine(&policy).await.report().examples, 2);
+    let asked = ask_with(&engine(&reversible).await, json!({}), json!({"effect": "destroy"})).await;
+    assert_eq!((asked.verdict, asked.keep.map(u64::from)), (Verdict::Review, Some(7 * 24 * 3600)));
     let [complaint] = <[String; 1]>::try_from(documented("text")).unwrap();
     assert_eq!(rejection(&policy.replace("\"review\")", "\"allow\")")).await, complaint.trim_end());
 }
