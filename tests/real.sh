@@ -30,14 +30,14 @@ for name in reeve-launcher reeve-zfs reeve-systemd reeve-pct reeve-git reeve-ans
 cp -r "$top/install.sh" "$top/sudoers" "$top/systemd" "$top/demo" "$top/wrappers" "$payload"
 mkdir "$payload/tests"
 cp -r "$here"/*.sh "$here/systemd" "$payload/tests"
-printf '%q ' "$@" >"$payload/arguments"
+[ $# = 0 ] || printf '%q ' "$@" >"$payload/arguments"
 echo "$demo" >"$payload/demo-only"
 
 cat >"$payload/run.sh" <<'GUEST'
 set -euo pipefail
 modprobe zfs
 echo "guest: $(uname -sr), $(zfs version | head -n 1), $(systemctl --version | head -n 1), $(sudo --version | head -n 1)"
-eval "set -- $(cat arguments)"
+if [ -e arguments ]; then eval "set -- $(cat arguments)"; else set --; fi
 if [ "$(cat demo-only)" = yes ]; then
   REEVE_BIN=$PWD/bin REEVE_ROOT_BIN=$PWD/root-bin exec tests/testbed.sh --zfs real demo/scene.sh
 fi
