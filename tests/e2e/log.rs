@@ -160,7 +160,9 @@ fn no_record_holds_output_or_an_environment_and_every_change_was_decided_first()
         let seq_of = |kind: &str| {
             records
                 .iter()
-                .find(|other| other["operation"] == id && other["kind"] == kind)
+                .find(|other| {
+                    other["operation"] == id && other["kind"] == kind && other["detail"]["read"] != true
+                })
                 .map(|other| other["seq"].as_u64().unwrap())
         };
         let (decided, granted) = (seq_of("decision").unwrap(), seq_of("grant_signed").unwrap());
