@@ -18,6 +18,8 @@ if [ ! -d /run/systemd/system ] || [ "$(hostname)" != reeve-guest ]; then
 fi
 
 suite=${SYSTEMD_SUITE:-$REEVE_SYSTEMD_SUITE}
+# Whatever the state is then, and `degraded` is one: while it boots, there is another.
+systemctl is-system-running --wait >/dev/null || true
 # Where every user of the guest can reach them.
 work=/opt/reeve-systemd
 mkdir -p "$work"

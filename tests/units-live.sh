@@ -41,6 +41,16 @@ systemctl start reeve-launcher.socket reeve-launcher.service
 it "the launcher serves on the socket that systemd passed" exits 0 systemctl is-active --quiet reeve-launcher.service
 it "only the gate can connect to it" same "reeve-gate:reeve-gate 600" "$(stat -c '%U:%G %a' /run/reeve/launcher.sock)"
 
+# What another suite on this machine would meet: a socket of systemd's own, and units that do something else.
+leave() {
+  systemctl stop reeve-launcher.socket reeve-launcher.service reeve-gate.service reeved.service || true
+  rm -rf /run/systemd/system/*.service.d/instead.conf /run/systemd/system/probe-unit.service /run/reeve/launcher.sock
+  systemctl daemon-reload
+  zpool destroy -f live
+  rm -f /var/tmp/live.img
+}
+trap leave EXIT
+
 cp "$here/../demo/etc/policy.star" /etc/reeve/
 cp "$here"/../demo/etc/contracts/*.toml /etc/reeve/contracts/
 # Everything in it has a default that suits an installed host.

@@ -96,7 +96,8 @@ in_chroot() {
   rm -f /usr/sbin/policy-rc.d
 }
 
-# The guest does one thing: unpack what is on its second disk, run it, tell the result, power off.
+# The guest does one thing: unpack what is on its second disk, run it, tell the result, power off. Beside it comes up
+# what a host has, as its own boot, which is over while the payload runs: systemd keeps enabled units in memory then.
 guest_service() {
   local root=$1 unit
   cat >"$root/etc/systemd/system/reeve-guest.service" <<'UNIT'
@@ -104,9 +105,10 @@ guest_service() {
 Description=Run the payload on the second disk
 Requires=basic.target
 After=basic.target dbus.socket
+Wants=multi-user.target
 AllowIsolate=yes
 [Service]
-Type=oneshot
+Type=exec
 Environment=HOME=/root
 ExecStart=/usr/local/sbin/reeve-guest
 StandardOutput=file:/dev/ttyS1
@@ -129,7 +131,7 @@ GUEST
   : >"$root/etc/machine-id"
   # First-boot work and timers that would only cost time in a guest that lives for one run.
   for unit in timers.target ldconfig.service systemd-hwdb-update.service systemd-journal-catalog-update.service \
-    systemd-update-done.service systemd-pcrlock.target systemd-firstboot.service; do
+    systemd-update-done.service systemd-pcrlock.target systemd-firstboot.service getty.target; do
     ln -sf /dev/null "$root/etc/systemd/system/$unit"
   done
 }
