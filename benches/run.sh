@@ -2,7 +2,7 @@
 # Builds a release and measures it on this machine, each figure against a baseline in the same run, in turns; prints a
 # table and writes target/figures.json. About ten minutes after the build; as root; on a machine that does nothing else.
 #
-#   benches/run.sh [PART…]     parts: requests operations memory policy audit (default: all)
+#   benches/run.sh [PART…]     parts: requests operations kinds systemd memory policy audit (default: all)
 #
 # Environment: REEVE_BENCH_DIR, a directory on the disk that counts (default /var/tmp: what is measured is a real
 # fdatasync); REEVE_BENCH_CORES, a processor for the servers and one for the load (default "0 1"); CARGO_TARGET_DIR.
@@ -57,7 +57,8 @@ on_a_host() {
 measure() {
   case $1 in
     requests) on_a_host requests taskset --cpu-list "$load_core" ;;
-    operations | memory) on_a_host "$1" ;;
+    operations | kinds | memory) on_a_host "$1" ;;
+    systemd) benches/on-systemd.sh "$host" ;;
     policy | audit) "$(executable "$1")" ;;
     *) die "there is no part $1" ;;
   esac
@@ -66,10 +67,10 @@ measure() {
 table() {
   jq -r '
     def short: if . >= 1000 then round else (. * 100 | round) / 100 end;
-    def met: (.aim | split(" ")) as [$sign, $number, $unit] | (if $unit then .value else .ratio end) as $is
-      | ($number | tonumber) as $aim | if $sign == "<=" then $is <= $aim else $is >= $aim end;
+    def met: if .aim == "none" then true else (.aim | split(" ")) as [$sign, $number, $unit] | (if $unit then .value else .ratio end) as $is
+      | ($number | tonumber) as $aim | if $sign == "<=" then $is <= $aim else $is >= $aim end end;
     ["figure", "value", "", "baseline", "ratio", "aim", "met"],
-    (.[] | [.name, (.value | short), .unit, (.baseline | short), (.ratio | short), .aim, (if met then "yes" else "NO" end)])
+    (.[] | [.name, (.value | short), .unit, (.baseline | short), (.ratio | short), .aim, (if .aim == "none" then "" elif met then "yes" else "NO" end)])
     | @tsv' "$figures" |
     awk -F '\t' '{ printf "%-46s %10s %-7s %10s %8s  %-10s %s\n", $1, $2, $3, $4, $5, $6, $7 }'
 }
@@ -79,7 +80,7 @@ trap 'rm -f "$lines" "$built"' EXIT
 ready
 build
 host=$(executable host)
-[ $# -gt 0 ] || set -- requests operations memory policy audit
+[ $# -gt 0 ] || set -- requests operations kinds systemd memory policy audit
 mkdir -p "$top/target"
 for part in "$@"; do
   echo "measuring: $part" >&2

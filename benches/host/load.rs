@@ -16,6 +16,7 @@ use rustls::client::Resumption;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
+use serde_json::Value;
 use tokio::net::TcpStream;
 use tokio::task::{JoinHandle, LocalSet};
 use tokio_rustls::TlsConnector;
@@ -115,14 +116,33 @@ impl Connection {
         body
     }
 
+    /// Submits an operation; its envelope.
+    pub(crate) async fn submit(&mut self, operation: String) -> Value {
+        self.envelope(Method::POST, "/host/op", operation.into()).await
+    }
+
+    /// The envelope of an operation, once it is final.
+    pub(crate) async fn wait_for(&mut self, id: &str) -> Value {
+        self.envelope(Method::GET, &format!("/host/op/{id}?wait=60"), Bytes::new()).await
+    }
+
+    async fn envelope(&mut self, method: Method, path: &str, body: Bytes) -> Value {
+        let (status, body) = self.send(method, path, body).await.unwrap();
+        assert!(matches!(status.as_u16(), 200 | 202), "{path}: {status} {body:?}");
+        serde_json::from_slice(&body).unwrap()
+    }
+
     async fn try_ask(&mut self, question: &Question) -> hyper::Result<(StatusCode, Bytes)> {
+        self.send(question.method.clone(), question.path, question.body.clone()).await
+    }
+
+    async fn send(&mut self, method: Method, path: &str, body: Bytes) -> hyper::Result<(StatusCode, Bytes)> {
         self.sender.ready().await?;
-        let mut request =
-            Request::builder().method(question.method.clone()).uri(question.path).header("host", "localhost");
-        if !question.body.is_empty() {
+        let mut request = Request::builder().method(method).uri(path).header("host", "localhost");
+        if !body.is_empty() {
             request = request.header("content-type", "application/json");
         }
-        let request = request.body(Full::new(question.body.clone())).unwrap();
+        let request = request.body(Full::new(body)).unwrap();
         let (head, body) = self.sender.send_request(request).await?.into_parts();
         Ok((head.status, body.collect().await?.to_bytes()))
     }

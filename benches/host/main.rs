@@ -10,6 +10,7 @@
 mod bare;
 mod baselines;
 mod figures;
+mod kinds;
 mod load;
 mod memory;
 mod operations;
@@ -33,9 +34,11 @@ fn main() {
         }
         ["requests"] => on_one_thread(requests::measure()),
         ["operations"] => on_one_thread(operations::measure()),
+        ["kinds"] => on_one_thread(kinds::measure()),
+        ["systemd"] => on_one_thread(kinds::measure_systemd()),
         ["memory"] => on_one_thread(memory::measure()),
         _ => {
-            eprintln!("usage: host requests|operations|memory, by benches/run.sh");
+            eprintln!("usage: host requests|operations|kinds|systemd|memory, by benches/run.sh");
             std::process::exit(2);
         }
     }
@@ -45,7 +48,7 @@ fn on_one_thread(measuring: impl Future<Output = ()>) {
     assert_eq!(
         std::env::var("REEVE_TESTBED").as_deref(),
         Ok("1"),
-        "run it by `make bench`, inside tests/testbed.sh"
+        "run it by `make bench`, on a host of its own"
     );
     tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(measuring);
 }

@@ -19,6 +19,9 @@ const REVOKED: u64 = 1000;
 /// What the fake's pool says it is made of.
 const DISK: &str = "/run/bench-tank.img";
 const POLICY: &str = "/etc/reeve/policy.star";
+const CONTRACT: &str = "/etc/reeve/contracts/librarian.toml";
+const GATE: &str = "/etc/reeve/gate.toml";
+const EVERYTHING: &str = "def evaluate(tool, args, context):\n    return allow(\"it is measured\")\n";
 const CONFIGURATION: &str = "/etc/reeve/reeved.toml";
 const LIMITS: &str = "\n[limits]\nconnections = 4096\nconnections_per_principal = 4096\n\
                       requests_per_second = 1000000\nburst = 1000000\nidle_timeout = \"10m\"\n";
@@ -40,6 +43,12 @@ pub(crate) enum Start {
     Direct,
 }
 
+/// What the librarian may do in a measurement, all of it without a person: more of a contract, and of `gate.toml`.
+pub(crate) struct Rules<'a> {
+    pub(crate) contract: &'a str,
+    pub(crate) gate: &'a str,
+}
+
 /// A running host.
 pub(crate) struct Reeve(Place);
 
@@ -58,6 +67,22 @@ impl Reeve {
         for name in ["gate", "front"] {
             reeve.restart(name).await;
         }
+        reeve
+    }
+
+    /// A host whose rules let the librarian do what is measured.
+    pub(crate) async fn up_with(place: Place, rules: &Rules<'_>) -> Self {
+        let reeve = Self(place);
+        reeve.script(&["up"]);
+        edit(CONFIGURATION, |text| text + LIMITS);
+        edit(POLICY, |_| EVERYTHING.to_owned());
+        edit(CONTRACT, |text| format!("{text}\n{}", rules.contract));
+        edit(GATE, |text| format!("{text}\n{}", rules.gate));
+        for name in ["gate", "front"] {
+            reeve.script(&["stop", name]);
+            reeve.script(&["start", name]);
+        }
+        reeve.client().until_right(&health()).await;
         reeve
     }
 
