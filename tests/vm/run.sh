@@ -4,7 +4,7 @@
 #
 #   tests/vm/run.sh PAYLOAD_DIR
 #
-# Environment: VM_TIMEOUT seconds for all (3000), VM_BOOT_TIMEOUT for the boot (300), VM_CPUS (2), VM_MEMORY (2048),
+# Environment: VM_TIMEOUT seconds for all (3600), VM_BOOT_TIMEOUT for the boot (300), VM_CPUS (2), VM_MEMORY (2048),
 # VM_IMAGE a directory to use instead of the one tests/vm/make-image.sh makes. Exit status 124: out of time;
 # 125: the guest ended without a result.
 set -euo pipefail
@@ -25,7 +25,7 @@ truncate -s %512 "$work/payload.tar"
 # Emulated: nested virtualisation is rarely there, and where it is not, -cpu host fails. cx16 off, because with the
 # emulator's cmpxchg16b the guest's allocator panics at boot more often than not.
 guest() {
-  timeout --kill-after=10 "${VM_TIMEOUT:-3000}" qemu-system-x86_64 \
+  timeout --kill-after=10 "${VM_TIMEOUT:-3600}" qemu-system-x86_64 \
     -accel tcg,thread=multi -cpu max,-cx16 -smp "${VM_CPUS:-2}" -m "${VM_MEMORY:-2048}" \
     -nodefaults -display none -no-reboot -pidfile "$work/pid" \
     -kernel "$image/vmlinuz" -initrd "$image/initrd.img" \
