@@ -52,6 +52,7 @@ unit: ## unit and integration tests
 	$(CARGO) test --locked
 
 scripts: build ## the test host itself, the installer, sudo's rule and the units, with real calls
+	tests/alerts.sh
 	tests/isolation.sh
 	tests/install.sh
 	tests/sudoers.sh
