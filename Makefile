@@ -8,7 +8,8 @@ export REEVE_ROOT_BIN   := $(REEVE_TARGET)/root/debug
 
 CARGO     := cargo
 # What runs as root is built by its own call: in one with the rest, features unify and everything links into it.
-ROOT      := --locked --no-default-features --target-dir $(REEVE_TARGET)/root
+ROOT      := --locked --no-default-features
+ROOT_DIR  := --target-dir $(REEVE_TARGET)/root
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
@@ -33,7 +34,7 @@ bench: ## measure against baselines; writes target/figures.json
 
 build: ## debug build: all programs, and root's side on its own
 	$(CARGO) build --locked
-	$(CARGO) build $(ROOT) --bins
+	$(CARGO) build $(ROOT) $(ROOT_DIR) --bins
 
 release: ## release build, as install.sh expects it in target/
 	CARGO_TARGET_DIR=target $(CARGO) build --locked --release --bin reeve --bin reeved --bin reeve-gate
@@ -45,7 +46,7 @@ check: ## quick: does it compile
 lint: ## formatting, clippy, shellcheck
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --locked --all-targets --test e2e --test systemd -- -D warnings
-	$(CARGO) clippy $(ROOT) --lib --bins -- -D warnings
+	$(CARGO) clippy $(ROOT) $(ROOT_DIR) --lib --bins -- -D warnings
 	shellcheck .ci/run $$(find . -name target -prune -o -name '*.sh' -print)
 
 unit: ## unit and integration tests
@@ -57,10 +58,12 @@ scripts: build ## the test host itself, the installer, sudo's rule and the units
 	tests/install.sh
 	tests/sudoers.sh
 	tests/units.sh
+	tests/demo.sh
 	tests/rootless.sh
 
 e2e: build ## the end-to-end suite with real users and sudo, on the ZFS fake
 	tests/e2e.sh --zfs fake
+	REEVE_START=direct tests/e2e.sh --zfs fake main_line:: users::
 
 live-systemd: build ## systemd's operations, and the whole chain, on a running systemd of their own (systemd-nspawn)
 	tests/systemd.sh

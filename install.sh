@@ -138,9 +138,25 @@ grant_key() {
 install_sudoers() {
   visudo -cqf "$source_dir/sudoers/reeve" || die "sudoers/reeve is not valid"
   grep -Eqs '^[#@]includedir[[:space:]]+/etc/sudoers\.d/?$' /etc/sudoers || die "/etc/sudoers does not include /etc/sudoers.d"
+  if narrower_sudoers; then
+    echo "install.sh: $sudoers allows fewer wrappers than there are, and stays so; \`reeve sudoers\` prints what the contracts need" >&2
+    owned "$sudoers" root:root 0440
+    return
+  fi
   file "$source_dir/sudoers/reeve" "$sudoers" root:root 0440
   [ "$dry_run" = yes ] || visudo -cq || { rm -f "$sudoers"; die "sudo's configuration is not valid with ours: taken out again"; }
 }
+
+# Whether the rule in force is ours with wrappers left out, as `reeve sudoers` prints it: that is not widened unasked.
+narrower_sudoers() {
+  [ -f "$sudoers" ] && [ ! -L "$sudoers" ] || return 1
+  local missing
+  # Lines that only one of them has: in the first column what was added to ours, in the second what was left out.
+  missing=$(comm -3 <(sudo_lines "$sudoers") <(sudo_lines "$source_dir/sudoers/reeve"))
+  [ -n "$missing" ] && ! grep -qvE $'^\treeve-run ' <<<"$missing"
+}
+
+sudo_lines() { grep -vE '^[[:space:]]*(#|$)' "$1" | sort; }
 
 directory() {
   local path=$1 owner=$2 mode=$3

@@ -21,11 +21,17 @@ build() { # build TARGET: root's side by its own call, so that features do not u
 }
 
 if [ "$(id -u)" != 0 ]; then
+  [ -z "${REEVE_DEMO:-}" ] || { echo "demo: REEVE_DEMO=$REEVE_DEMO needs root" >&2; exit 2; }
   # The prefix is built in: nothing at run time changes where a wrapper looks for its key, its ledger or its program.
   export REEVE_PREFIX=$cache/demo/root
   build "$cache/demo/target"
   exec "$here/rootless.sh"
 fi
+case ${REEVE_DEMO:-} in
+  '' | vm) ;;
+  *) echo "demo: REEVE_DEMO is vm or nothing, and not $REEVE_DEMO" >&2; exit 2 ;;
+esac
+"$top/tests/install-packages.sh" demo
 build "$target"
 if [ "${REEVE_DEMO:-}" = vm ]; then
   "$top/tests/install-packages.sh" real

@@ -18,10 +18,17 @@ say() { printf '   %s\n' "$*"; }
 export REEVE_URL=https://localhost:18443 REEVE_CA=$HOST_DIR/pki/ca.crt
 export REEVE_CERT=$HOST_DIR/pki/agent/librarian.crt REEVE_KEY=$HOST_DIR/pki/agent/librarian.key
 
-# What the agent types, and what it gets back. Waiting for a person is an exit status of its own.
+# agent STATUS COMMAND…: what the agent types, and what it gets back. Waiting for a person is an exit status of its own (4);
+# any but the one of the story ends the demo, unless it is you who answers.
 agent() {
+  local wanted=$1 status=0
+  shift
   printf '%s$ reeve %s%s\n' "$dim" "$*" "$plain"
-  "$reeve" "$@" | sed 's/^/  /' || true
+  "$reeve" "$@" | sed 's/^/  /' || status=$?
+  [ "$status" = "$wanted" ] || [ "$person" = you ] || {
+    echo "the demo went wrong: reeve $1 ended with $status instead of $wanted" >&2
+    exit 1
+  }
 }
 
 shown_as() { if [ "$1" = git_in_app ]; then echo "git ${*:2}"; else echo "${1##*/} ${*:2}"; fi; }
@@ -152,38 +159,38 @@ if [ "$(id -u)" = 0 ]; then
 fi
 
 chapter "The agent looks: reads are free, and need no root"
-agent op zfs list tank/media -p recursive=true -p 'types=["filesystem","snapshot"]'
+agent 0 op zfs list tank/media -p recursive=true -p 'types=["filesystem","snapshot"]'
 
 chapter "The agent takes a snapshot: a change inside its contract, so it runs at once, verified afterwards"
-agent op zfs snapshot tank/media -p name=daily --reason "before the upgrade"
+agent 0 op zfs snapshot tank/media -p name=daily --reason "before the upgrade"
 
 chapter "The agent wants to destroy: the rules send it to a person"
-agent op zfs destroy tank/media@old --reason "weekly cleanup"
+agent 4 op zfs destroy tank/media@old --reason "weekly cleanup"
 until_phone_shows "zfs destroy tank/media@old"
 chapter "What alice's phone shows"
 phone | sed 's/^/  /'
 answer_the_prompt
 id=$("$reeve" --json list | grep -Eo 'op_[0-9A-Z]{26}' | head -n 1)
 chapter "The agent waits for the end; it never held anything that could approve"
-agent watch "$id"
+agent 0 watch "$id"
 until_phone_shows "audit:"
 chapter "What alice's phone shows now"
 phone | sed -e '1,/^└─/d' -e 's/^/  /'
 
 chapter "A git repository: the agent looks, and fetches what is published, at once and as its own Unix user"
-agent op git status /var/lib/work/app
-agent op git fetch /var/lib/work/app
+agent 0 op git status /var/lib/work/app
+agent 0 op git fetch /var/lib/work/app
 
 chapter "It wants to throw its own work away: a person sees which commits and files would go"
-agent op git reset /var/lib/work/app -p to=origin/main --reason "start over from what is published"
+agent 4 op git reset /var/lib/work/app -p to=origin/main --reason "start over from what is published"
 until_phone_shows "git reset /var/lib/work/app"
 newest
 answer_the_prompt
 id=$("$reeve" --json list | grep -Eo 'op_[0-9A-Z]{26}' | head -n 1)
-agent watch "$id"
+agent 0 watch "$id"
 root git_in_app log --oneline --decorate-refs=refs/heads/main
 chapter "Work that is gone can be had back: the outcome said how"
-agent undo "$id"
+agent 0 undo "$id"
 root git_in_app log --oneline --decorate-refs=refs/heads/main
 root git_in_app status --short
 

@@ -1,15 +1,15 @@
 #!/bin/bash
 # Installs the Debian packages whose commands are missing; does nothing, and needs no network, when all are there.
 #
-#   tests/install-packages.sh test|real|bench
+#   tests/install-packages.sh demo|test|real|bench
 set -euo pipefail
 
 # What each suite calls, and the package that has it.
-test_needs=(cc:gcc make:make shellcheck:shellcheck sudo:sudo visudo:sudo useradd:passwd unshare:util-linux
-  runuser:util-linux setpriv:util-linux mount:mount hostname:hostname systemd-analyze:systemd jq:jq curl:curl
-  systemd-nspawn:systemd-container debootstrap:debootstrap nsenter:util-linux openssl:openssl ps:procps pgrep:procps
-  python3:python3 ip:iproute2 promtool:prometheus ansible-playbook:ansible-core
-  /usr/bin/git:git sshd:openssh-server ssh:openssh-client script:bsdutils lxc-start:lxc
+demo_needs=(cc:gcc make:make sudo:sudo visudo:sudo useradd:passwd unshare:util-linux setpriv:util-linux mount:mount
+  hostname:hostname ps:procps ip:iproute2 python3:python3 /usr/bin/git:git)
+test_needs=("${demo_needs[@]}" shellcheck:shellcheck runuser:util-linux systemd-analyze:systemd jq:jq curl:curl
+  systemd-nspawn:systemd-container debootstrap:debootstrap nsenter:util-linux openssl:openssl pgrep:procps
+  promtool:prometheus ansible-playbook:ansible-core sshd:openssh-server ssh:openssh-client script:bsdutils lxc-start:lxc
   busybox:busybox-static)
 real_needs=(qemu-system-x86_64:qemu-system-x86 mke2fs:e2fsprogs tar:tar strip:binutils npm:npm
   pip3:python3-pip)
@@ -17,10 +17,11 @@ bench_needs=("${test_needs[@]}" taskset:util-linux nginx:nginx-light sshd:openss
   eatmydata:eatmydata)
 
 case ${1:-} in
+  demo) needs=("${demo_needs[@]}") ;;
   test) needs=("${test_needs[@]}") ;;
   real) needs=("${test_needs[@]}" "${real_needs[@]}") ;;
   bench) needs=("${bench_needs[@]}") ;;
-  *) echo "usage: install-packages.sh test|real|bench" >&2; exit 2 ;;
+  *) echo "usage: install-packages.sh demo|test|real|bench" >&2; exit 2 ;;
 esac
 
 export PATH=$PATH:/usr/sbin:/sbin DEBIAN_FRONTEND=noninteractive

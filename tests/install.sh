@@ -97,6 +97,14 @@ it "and is the gate's to read" is /etc/reeve/gate.toml "root:reeve-gate 640"
 it "the TLS key is reeved's to read" is /etc/reeve/tls/server.key "root:reeve 640"
 it "and not the gate's" fails readable_by reeve-gate /etc/reeve/tls/server.key
 
+# What `reeve sudoers` prints for a host with fewer kinds of work, and something that only looks like it.
+sed -i '/reeve-pct\|reeve-git/d' /etc/sudoers.d/reeve
+it "a narrower sudo rule is kept" install
+it "and not widened" fails grep -q 'reeve-pct\|reeve-git' /etc/sudoers.d/reeve
+sed -i 's|^\(reeve-run .*\)/reeve-zfs ""|\1/reeve-zfs|' /etc/sudoers.d/reeve
+it "one that allows something else is replaced" install
+it "by ours" cmp "$here/../sudoers/reeve" /etc/sudoers.d/reeve
+
 # A link where a directory should be, and a sudo configuration that ours would break.
 rm -rf /var/log/reeve && ln -s /etc /var/log/reeve
 it "a link in a directory's place is refused" fails install

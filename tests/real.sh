@@ -28,6 +28,8 @@ for name in reeve-launcher reeve-zfs reeve-systemd reeve-pct reeve-git reeve-ans
 [ "$demo" = yes ] || take "$("$here/build-e2e.sh" zfs_conformance)" . zfs_conformance
 [ "$demo" = yes ] || take "$("$here/build-e2e.sh" systemd)" . systemd-suite
 cp -r "$top/install.sh" "$top/sudoers" "$top/systemd" "$top/demo" "$top/wrappers" "$payload"
+mkdir -p "$payload/docs"
+cp -r "$top/docs/examples" "$payload/docs/examples"
 mkdir "$payload/tests"
 cp -r "$here"/*.sh "$here/systemd" "$payload/tests"
 [ $# = 0 ] || printf '%q ' "$@" >"$payload/arguments"
@@ -60,6 +62,7 @@ suite tests/systemd.sh
 # git, playbooks and containers are the same things here as on the fake's host, which has tried them; an emulated
 # machine would take minutes for each dry run.
 suite tests/e2e.sh --zfs real --skip git:: --skip ansible:: --skip pct::
+suite tests/demo.sh real
 [ ${#failed[@]} = 0 ] || { echo "guest: FAILED: ${failed[*]}"; exit 1; }
 GUEST
 

@@ -78,7 +78,26 @@ printf '#!/bin/sh\nset -e\n/usr/bin/systemctl --no-ask-password --no-pager -- st
 it "root in the launcher's unit can start a unit and read the journal" exits 0 inside reeve-launcher /usr/bin/sudo -n "$wrapper"
 it "what it starts is the host's" exits 0 systemctl is-active --quiet probe-unit.service
 systemctl stop probe-unit.service
+printf '#!/bin/sh\nexec /usr/bin/python3 -c "import socket; socket.create_connection((\"127.0.0.1\", 18999), 5)"\n' >"$wrapper"
+python3 -m http.server --bind 127.0.0.1 18999 >/dev/null 2>&1 &
+server=$!
+until ss -Hltn 'sport = 18999' | grep -q .; do sleep 0.2; done
+it "what the launcher starts reaches a git server over TCP" exits 0 inside reeve-launcher /usr/bin/sudo -n "$wrapper"
+kill "$server"
 mv "$wrapper.built" "$wrapper"
+
+# As root it needs no sudo, and nothing that it starts can become more than it is.
+mkdir -p /run/systemd/system/reeve-launcher.service.d
+rm -f /run/systemd/system/reeve-launcher.service.d/instead.conf
+cp "$here/../docs/examples/systemd/launcher-as-root.conf" /run/systemd/system/reeve-launcher.service.d/
+systemctl daemon-reload
+it "the launcher starts as root with the drop-in of the documentation" systemctl restart reeve-launcher.service
+launcher=$(systemctl show -P MainPID reeve-launcher.service)
+it "it is root" same 0 "$(stat -c %u "/proc/$launcher")"
+it "and nothing it starts can gain privileges" grep -qx 'NoNewPrivs:[[:space:]]*1' "/proc/$launcher/status"
+systemctl stop reeve-launcher.service reeve-launcher.socket
+rm /run/systemd/system/reeve-launcher.service.d/launcher-as-root.conf
+systemctl daemon-reload
 
 it "the gate's unit lets it read ZFS" exits 0 inside reeve-gate /usr/sbin/zfs list -Hp
 it "the gate's unit lets it read units" exits 0 inside reeve-gate /usr/bin/systemctl --no-pager show --property Id -- dbus.service

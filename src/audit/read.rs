@@ -47,6 +47,18 @@ pub enum ReadError {
     },
 }
 
+/// Whether there is a log to read: one that is not there must not look like one that holds nothing.
+///
+/// # Errors
+/// [`ReadError::Io`] when its current file cannot be found.
+pub fn is_there(log: &Path) -> Result<(), ReadError> {
+    let path = current_file(log);
+    match std::fs::metadata(&path) {
+        Ok(_) => Ok(()),
+        Err(source) => Err(ReadError::Io { path, source }),
+    }
+}
+
 /// The last `count` records of the log in this directory, oldest first, and then whatever is appended.
 ///
 /// The iterator returns `None` where the log ends now. Asking again later goes on from there, through rotations.

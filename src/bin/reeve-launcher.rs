@@ -29,10 +29,14 @@ fn serve() -> Result<Infallible, String> {
     let gate = ids::user(&options.gate_user)
         .map_err(told("looking up the gate's user"))?
         .ok_or_else(|| format!("there is no user {:?}", options.gate_user))?;
-    if options.start == Start::Direct && !ids::is_root() {
-        eprintln!(
-            "reeve-launcher: not root and told to start wrappers directly: nothing they start will be root"
-        );
+    if options.start == Start::Direct {
+        // Without sudo nothing below here has to become more than this process is.
+        harden::no_new_privileges().map_err(told("giving up new privileges"))?;
+        if !ids::is_root() {
+            eprintln!(
+                "reeve-launcher: not root and told to start wrappers directly: nothing they start will be root"
+            );
+        }
     }
     let listener = match passed {
         Some(passed) => passed.into_listener().map_err(told("socket from systemd"))?,

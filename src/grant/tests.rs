@@ -132,6 +132,11 @@ fn a_grant_for_another_host_is_refused() {
 }
 
 #[test]
+fn a_grant_for_another_wrapper_is_refused() {
+    assert_eq!(refused(|grant| grant.wrapper = WrapperName::Git), "the grant is for another wrapper");
+}
+
+#[test]
 fn a_grant_from_another_boot_is_refused() {
     assert_eq!(refused(|grant| grant.boot = "another".into()), "the grant is from before the last boot");
 }

@@ -131,6 +131,19 @@ fn the_audit_log_is_read_without_trusting_what_is_in_it() {
     assert!(wrong.exit == 2 && wrong.err.contains("outcome"), "{wrong:?}");
 }
 
+#[test]
+fn a_log_that_is_not_there_does_not_look_like_an_empty_one() {
+    let directory = tempfile::tempdir().unwrap();
+    let nowhere = directory.path().join("nowhere");
+    for command in ["tail", "export", "verify"] {
+        for log in [directory.path(), &nowhere] {
+            let ran = reeve(&["audit", command, "--log", text(log)], &[]);
+            let said = format!("{}{}", ran.out, ran.err);
+            assert!(ran.exit == 1 && said.contains(text(log)), "{command}: {ran:?}");
+        }
+    }
+}
+
 const POLICY: &str = r#"
 def evaluate(tool, args, context):
     if context["effect"] == "destroy":

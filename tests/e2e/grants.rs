@@ -138,6 +138,8 @@ fn a_grant_altered_by_a_bit_cut_short_or_with_a_byte_more_is_refused() {
     let mut for_another = message.to_vec();
     let wrapper = "reeve grant v2\n".len() + 2 + OPERATION.len() + 2;
     assert_eq!(for_another[wrapper], WrapperName::Zfs.code());
+    for_another[wrapper] = WrapperName::Git.code();
+    is_refused(&sign_bytes(&for_another), "the grant is for another wrapper");
     for_another[wrapper] = 200;
     is_refused(&sign_bytes(&for_another), "not a grant");
     assert!(!exists("tank/media@smuggled"));

@@ -24,7 +24,7 @@ pub(in crate::cli) struct StatusArgs {
     connection: ConnectionArgs,
 }
 
-/// Take an operation back before it begins
+/// Take an operation back before it begins, or end its tool where that can be done
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  reeve cancel op_01JD3VKQ2T9F6M8R4B7WXY5ZAC")]
 pub(in crate::cli) struct CancelArgs {

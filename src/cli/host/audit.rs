@@ -133,6 +133,7 @@ fn check(args: &AuditArgs, wanted: &VerifyArgs, screen: Screen) -> Result<Exit, 
 }
 
 fn last(args: &AuditArgs, wanted: &TailArgs, screen: Screen) -> Result<Exit, Failure> {
+    read::is_there(&args.log).map_err(|error| unreadable(&error))?;
     let mut entries = read::tail(&args.log, wanted.lines).map_err(|error| unreadable(&error))?;
     loop {
         for entry in entries.by_ref() {
@@ -193,6 +194,7 @@ fn all(args: &AuditArgs, wanted: &ExportArgs, screen: Screen) -> Result<Exit, Fa
         principal: wanted.principal.clone(),
         kind: wanted.kind,
     };
+    read::is_there(&args.log).map_err(|error| unreadable(&error))?;
     for entry in read::export(&args.log, filter) {
         let entry = entry.map_err(|error| unreadable(&error))?;
         // A pipe gets the bytes; for a terminal, hidden characters in them are shown.
