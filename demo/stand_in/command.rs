@@ -78,7 +78,7 @@ impl World {
         match command {
             Command::Messages { of, count, patience_ms } => {
                 let sent = self.wait_for_messages(&of, count, Duration::from_millis(patience_ms));
-                let shown = |m: &super::world::Sent| json!({"timestamp": m.timestamp, "text": m.text, "quote": m.quote});
+                let shown = |m: &super::world::Sent| json!({"timestamp": m.timestamp, "text": m.text, "quote": m.quote, "edited": m.edited});
                 json!({"messages": sent.iter().map(shown).collect::<Vec<_>>()})
             }
             Command::Say(say) => self.say(&say),

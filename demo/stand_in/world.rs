@@ -26,6 +26,8 @@ pub(crate) struct Sent {
     pub(crate) timestamp: u64,
     pub(crate) text: String,
     pub(crate) quote: Option<u64>,
+    /// What the phone shows in its place since it was edited.
+    pub(crate) edited: Option<String>,
 }
 
 /// What goes wrong until it is set otherwise.
@@ -187,9 +189,15 @@ impl State {
         if !self.newest_key_is_trusted(&person.uuid) {
             return failed(-4, "IDENTITY_FAILURE");
         }
-        if let Some(text) = params.get("message").and_then(Value::as_str) {
+        let text = params.get("message").and_then(Value::as_str);
+        let edits = params.get("editTimestamp").and_then(Value::as_u64);
+        if let (Some(text), Some(edits)) = (text, edits) {
+            let own = self.sent.iter_mut().find(|sent| sent.to == person.name && sent.timestamp == edits);
+            let Some(own) = own else { return failed(-1, "NOT_FOUND") };
+            own.edited = Some(text.to_owned());
+        } else if let Some(text) = text {
             let quote = params.get("quoteTimestamp").and_then(Value::as_u64);
-            self.sent.push(Sent { to: person.name, timestamp, text: text.to_owned(), quote });
+            self.sent.push(Sent { to: person.name, timestamp, text: text.to_owned(), quote, edited: None });
         }
         Ok(json!({"timestamp": timestamp, "results": [{"recipientAddress": address, "type": "SUCCESS"}]}))
     }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Argv, Effects};
+use super::{Action, Argv, Effects, Object};
 use crate::grant::WrapperName;
 use crate::operation::Operation;
 
@@ -51,6 +51,15 @@ impl Step {
 }
 
 impl Plan {
+    /// Whether it destroys what holds data of its own, and nothing brings that back: the worst that can be asked for.
+    pub fn loses_for_good(&self) -> bool {
+        let holds_data = |object: &Object| {
+            object.action == Action::Destroy
+                && matches!(object.kind.as_str(), "filesystem" | "volume" | "pool" | "container")
+        };
+        self.undo.is_none() && !self.effects.reversible && self.effects.objects.iter().any(holds_data)
+    }
+
     /// A plan that leaves the host as it is.
     pub(super) fn settled(effects: Effects) -> Self {
         Self { effects, steps: Vec::new(), undo: None, settled: true }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::identity::{IdentityHeld, IdentityTrouble};
 use super::people::{Approver, People};
 use super::signal::{Link, Quote, SendError, SentMessage};
+use crate::policy::Quorum;
 
 /// How people are reached.
 #[derive(Clone)]
@@ -17,7 +18,7 @@ pub enum Channel {
 
 /// Too few approvers can be reached to decide the request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("no channel: {reachable} of the approvers can be reached, {needed} are needed")]
+#[error("no channel: {reachable} of the approvers who may decide can be reached, {needed} are needed")]
 pub struct NoChannel {
     /// How many can be reached.
     pub reachable: u32,
@@ -35,6 +36,14 @@ impl Channel {
     ) -> Result<SentMessage, SendError> {
         match self {
             Self::Signal(link) => link.send(to, text, quote).await,
+            Self::None => Err(SendError::Down),
+        }
+    }
+
+    /// Puts another text in the place of one that a person was sent. See [`Link::edit`].
+    pub async fn edit(&self, to: &Approver, timestamp: u64, text: &str) -> Result<SentMessage, SendError> {
+        match self {
+            Self::Signal(link) => link.edit(to, timestamp, text).await,
             Self::None => Err(SendError::Down),
         }
     }
@@ -75,11 +84,14 @@ impl Channel {
     pub fn enough_of<'a>(
         &self,
         voters: impl Iterator<Item = &'a Approver>,
-        needed: u32,
+        quorum: &Quorum,
     ) -> Result<Vec<&'a Approver>, NoChannel> {
         let names = self.reachable();
         let voters: Vec<_> = voters.filter(|voter| names.contains(&voter.name)).collect();
-        let reachable = u32::try_from(voters.len()).unwrap_or(u32::MAX);
-        if reachable == 0 || reachable < needed { Err(NoChannel { reachable, needed }) } else { Ok(voters) }
+        let needed = quorum.needed();
+        match quorum.missing(voters.iter().map(|voter| voter.groups.as_slice())) {
+            0 => Ok(voters),
+            missing => Err(NoChannel { reachable: needed.saturating_sub(missing), needed }),
+        }
     }
 }

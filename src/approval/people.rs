@@ -6,6 +6,8 @@ use std::fmt;
 use serde::Deserialize;
 use uuid::Uuid;
 
+use crate::policy::Quorum;
+
 /// One `[[approver]]` of `gate.toml`, as written.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -34,9 +36,9 @@ pub struct Approver {
 }
 
 impl Approver {
-    /// Whether the person may vote on an approval that asks for `group`, or for anybody when there is none.
-    pub fn is_in(&self, group: Option<&str>) -> bool {
-        group.is_none_or(|wanted| self.groups.iter().any(|own| own == wanted))
+    /// Whether the person is one of those whom an approval asks for.
+    pub fn is_asked_by(&self, quorum: &Quorum) -> bool {
+        quorum.admits(&self.groups)
     }
 
     /// Whether the person may not vote because one of `names` asked, or had it asked. Agents write those names, so
@@ -147,13 +149,13 @@ impl People {
         self.iter().find(|approver| approver.unix_user.as_deref() == Some(user))
     }
 
-    /// Those who may vote on an approval: in the rule's group, and neither its requester nor on whose behalf it is.
+    /// Those who may vote on an approval: in a group that it asks for, and neither its requester nor on whose behalf it is.
     pub fn eligible<'a>(
         &'a self,
-        group: Option<&'a str>,
+        quorum: &'a Quorum,
         excluded: &'a [String],
     ) -> impl Iterator<Item = &'a Approver> {
-        self.iter().filter(move |approver| approver.is_in(group) && !approver.is_among(excluded))
+        self.iter().filter(move |approver| approver.is_asked_by(quorum) && !approver.is_among(excluded))
     }
 }
 
@@ -200,6 +202,7 @@ fn refuse_duplicates<K: std::hash::Hash + Eq>(
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
+    use crate::policy::ReviewTerms;
 
     /// alice and bob may approve for storage, carol for nothing in particular.
     pub(in crate::approval) fn people() -> People {
@@ -216,6 +219,12 @@ pub(super) mod tests {
             entry("carol", 'c', &[]),
         ])
         .unwrap()
+    }
+
+    /// So many, of a group or of anybody.
+    pub(in crate::approval) fn quorum(approvals: u32, group: Option<&str>) -> Quorum {
+        let terms = ReviewTerms::new(approvals, group.map(str::to_owned), ReviewTerms::DEFAULT_TTL).unwrap();
+        terms.quorum().clone()
     }
 
     fn read(toml: &str) -> Result<People, PeopleError> {
@@ -241,7 +250,8 @@ pub(super) mod tests {
         assert_eq!(people.with_uuid(alice.uuid), Some(alice));
         assert_eq!(people.with_unix_user("alice"), Some(alice));
         assert_eq!(people.with_unix_user("bob"), None);
-        assert!(alice.is_in(Some("storage")) && alice.is_in(None) && !alice.is_in(Some("network")));
+        let asked = |group: Option<&str>| alice.is_asked_by(&quorum(1, group));
+        assert!(asked(Some("storage")) && asked(None) && !asked(Some("network")));
     }
 
     #[test]
@@ -284,8 +294,8 @@ pub(super) mod tests {
         let people = people();
         for asked_by in ["alice", " Alice", "aaaaaaaa-1111-4111-8111-111111111111"] {
             let excluded = ["librarian".to_owned(), asked_by.to_owned()];
-            let names: Vec<_> =
-                people.eligible(Some("storage"), &excluded).map(|a| a.name.as_str()).collect();
+            let quorum = quorum(1, Some("storage"));
+            let names: Vec<_> = people.eligible(&quorum, &excluded).map(|a| a.name.as_str()).collect();
             assert_eq!(names, ["bob"], "{asked_by}");
         }
     }

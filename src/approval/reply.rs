@@ -3,16 +3,24 @@
 use unicode_normalization::UnicodeNormalization;
 
 use super::foreign::is_invisible;
-use super::token::Token;
+use super::token::{self, Token};
 
 /// A person's text, understood.
 pub enum Reply {
-    /// `confirm`, with the token or (in a quote-reply) without.
-    Confirm(Option<Token>),
-    /// `deny`, with the token or (in a quote-reply) without.
-    Deny(Option<Token>),
+    /// `confirm`.
+    Confirm(Said),
+    /// `deny`.
+    Deny(Said),
     /// It begins like a vote and is none: the person is told why.
     Malformed(Malformed),
+}
+
+/// What stands behind the word.
+pub struct Said {
+    /// The token; in a quote-reply it can be left out.
+    pub token: Option<Token>,
+    /// The name that was repeated.
+    pub name: Option<String>,
 }
 
 /// Why a text that begins like a vote is none.
@@ -28,30 +36,47 @@ pub enum Malformed {
 ///
 /// `is_quote_reply` is whether the message quotes another: only then can the token be left out.
 pub fn parse(text: &str, is_quote_reply: bool) -> Option<Reply> {
-    let clean: String = text.nfkc().filter(|c| c.is_whitespace() || !is_invisible(*c)).collect();
-    let trimmed = clean.trim();
+    let clean = cleaned(text);
+    let trimmed = clean.as_str();
     let end = trimmed.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(trimmed.len());
     let (word, rest) = trimmed.split_at(end);
-    let vote: fn(Option<Token>) -> Reply = match word.to_lowercase().as_str() {
+    let vote: fn(Said) -> Reply = match word.to_lowercase().as_str() {
         "confirm" => Reply::Confirm,
         "deny" => Reply::Deny,
         _ => return None,
     };
-    Some(match token_after_blank(rest) {
-        Ok(None) if !is_quote_reply => Reply::Malformed(Malformed::NoToken),
-        Ok(token) => vote(token),
+    Some(match behind_the_word(rest, is_quote_reply) {
+        Ok(Said { token: None, .. }) if !is_quote_reply => Reply::Malformed(Malformed::NoToken),
+        Ok(said) => vote(said),
         Err(reason) => Reply::Malformed(reason),
     })
 }
 
-fn token_after_blank(rest: &str) -> Result<Option<Token>, Malformed> {
+/// A text as it counts: in one form for each character, without what cannot be seen, and without blanks around it.
+pub(super) fn cleaned(text: &str) -> String {
+    let clean: String = text.nfkc().filter(|c| c.is_whitespace() || !is_invisible(*c)).collect();
+    clean.trim().to_owned()
+}
+
+fn behind_the_word(rest: &str, is_quote_reply: bool) -> Result<Said, Malformed> {
     if rest.is_empty() {
-        return Ok(None);
+        return Ok(Said { token: None, name: None });
     }
     if !rest.starts_with(char::is_whitespace) {
         return Err(Malformed::NotAToken);
     }
-    Token::parse(rest).map(Some).map_err(|_| Malformed::NotAToken)
+    let (token, behind) = token::lead(rest);
+    match (Token::parse(token), behind.trim()) {
+        (Ok(token), "") => Ok(Said { token: Some(token), name: None }),
+        (Ok(token), name) if behind.starts_with(char::is_whitespace) => {
+            Ok(Said { token: Some(token), name: Some(name.to_owned()) })
+        }
+        // A reply to the prompt needs no token, so what stands here can only be the name.
+        (Ok(_) | Err(_), _) if is_quote_reply => {
+            Ok(Said { token: None, name: Some(rest.trim().to_owned()) })
+        }
+        (Ok(_) | Err(_), _) => Err(Malformed::NotAToken),
+    }
 }
 
 #[cfg(test)]
@@ -60,11 +85,14 @@ mod tests {
 
     /// Tokens cannot be printed, so a reply is described by its kind and its token's hash.
     fn described(text: &str, is_quote_reply: bool) -> String {
-        let hash = |token: Option<Token>| token.map_or("none".to_owned(), |t| t.hash().to_string());
+        let said = |Said { token, name }: Said| {
+            let hash = token.map_or("none".to_owned(), |t| t.hash().to_string());
+            name.map_or(hash.clone(), |name| format!("{hash} and {name}"))
+        };
         match parse(text, is_quote_reply) {
             None => "not a vote".to_owned(),
-            Some(Reply::Confirm(token)) => format!("confirm {}", hash(token)),
-            Some(Reply::Deny(token)) => format!("deny {}", hash(token)),
+            Some(Reply::Confirm(behind)) => format!("confirm {}", said(behind)),
+            Some(Reply::Deny(behind)) => format!("deny {}", said(behind)),
             Some(Reply::Malformed(reason)) => format!("{reason:?}"),
         }
     }
@@ -94,16 +122,24 @@ mod tests {
 
     #[test]
     fn a_text_that_only_begins_like_a_vote_is_explained() {
-        for text in [
-            "confirm, go ahead",
-            "confirm K7QF",
-            "confirm!",
-            "deny please",
-            "confirm-K7QF-92M4-0XTR-8B3D",
-            "confirm K7QF-92M4-0XTR-8B3D now",
-        ] {
+        for text in ["confirm, go ahead", "confirm!", "confirm-K7QF-92M4-0XTR-8B3D"] {
             assert_eq!(described(text, true), "NotAToken", "{text}");
         }
+        for text in ["confirm K7QF", "deny please", "confirm tank/vm K7QF-92M4-0XTR-8B3D"] {
+            assert_eq!(described(text, false), "NotAToken", "{text}");
+        }
+    }
+
+    #[test]
+    fn a_name_may_stand_behind_the_token_or_alone_in_a_quote_reply() {
+        let hash = Token::parse("K7QF-92M4-0XTR-8B3D").unwrap_or_else(|_| panic!("a token")).hash();
+        for text in ["CONFIRM K7QF-92M4-0XTR-8B3D tank/vm-101", "confirm k7qf 92m4 oxtr 8b3d   tank/vm-101 "] {
+            assert_eq!(described(text, false), format!("confirm {hash} and tank/vm-101"), "{text}");
+        }
+        assert_eq!(described("confirm tank/vm-101", true), "confirm none and tank/vm-101");
+        assert_eq!(described("confirm Tank/vm-101", true), "confirm none and Tank/vm-101", "case counts");
+        assert_eq!(described("DENY K7QF92M40XTR8B3D tank/vm", false), format!("deny {hash} and tank/vm"));
+        assert_eq!(described("confirm K7QF92M40XTR8B3Dtank/vm", false), "NotAToken");
     }
 
     #[test]

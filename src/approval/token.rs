@@ -83,6 +83,13 @@ impl Token {
     }
 }
 
+/// The part of a text that could be a token, up to its sixteenth symbol, and what follows.
+pub(super) fn lead(text: &str) -> (&str, &str) {
+    let symbols = text.char_indices().filter(|(_, c)| !is_separator(*c));
+    let end = symbols.skip(SYMBOLS - 1).map(|(at, c)| at + c.len_utf8()).next().unwrap_or(text.len());
+    text.split_at(end)
+}
+
 /// Phones turn hyphens into typographic dashes, so those count as dashes too.
 fn is_separator(c: char) -> bool {
     c.is_whitespace() || matches!(c, '-' | '\u{2010}'..='\u{2015}' | '\u{2212}')

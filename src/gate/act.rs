@@ -18,7 +18,7 @@ use super::{Gate, millis, undoable};
 use crate::adapter::{self, Effects, Object, Plan};
 use crate::approval::prompt::Outcome as Told;
 use crate::audit::{EventKind, Receipt};
-use crate::job::{BootTime, Job, State};
+use crate::job::{Job, State};
 use crate::operation::Effect;
 use crate::policy::{KeepFor, Verdict};
 
@@ -123,17 +123,6 @@ impl Gate {
             Ready::Moved(plan) => return self.moved(cell, plan).await,
         }
         Ok(Next::Nothing)
-    }
-
-    /// An approval is not kept for a better moment: what was approved at noon does not run at night.
-    fn too_late(&self, job: &Job) -> bool {
-        let window = u64::try_from(self.approvals.execute_within.as_millis()).unwrap_or(u64::MAX);
-        let by_wall = self.now_ms() > job.changed_at().saturating_add(window);
-        let by_boot = job.approved_at.as_ref().is_some_and(|at| {
-            let until = BootTime { boot_id: at.boot_id.clone(), ms: at.ms.saturating_add(window) };
-            at.boot_id == self.identity.boot_id && self.is_past(&until)
-        });
-        by_wall || by_boot
     }
 
     async fn ready(self: &Arc<Self>, job: &Job, permit: Permit, changes: Changes) -> Result<Ready, Problem> {
@@ -296,6 +285,10 @@ impl Gate {
             Ok(Decided::Review) => Ok(Next::Ask),
             Ok(Decided::Allowed(permit)) => {
                 let event = self.event(EventKind::Plan, &job).with("verdict", Verdict::Allow.as_str());
+                if let Some(approval) = job.approval.as_mut() {
+                    // The rules have it run at once; the time that people were told is over.
+                    approval.runs = None;
+                }
                 self.advance(cell, &mut job, State::Approved, event).await?;
                 Ok(Next::Run(permit))
             }

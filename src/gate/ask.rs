@@ -10,9 +10,8 @@ use super::permit::binding;
 use super::protocol::{Envelope, Problem, ProblemKind};
 use super::record::Unrecorded;
 use super::submit::Order;
-use super::{Gate, from_millis};
-use crate::adapter::{Object, Plan};
-use crate::approval::prompt::{ObjectLine, PromptFacts, Undo, prompt};
+use super::Gate;
+use crate::approval::prompt::Stands;
 use crate::approval::token::Token;
 use crate::approval::vote::SentPrompt;
 use crate::audit::EventKind;
@@ -49,8 +48,8 @@ impl Gate {
     pub(super) async fn may_ask(&self, job: &Job) -> Result<(), Problem> {
         let (terms, excluded) = (terms_of(job), excluded(job));
         let people = self.people.load();
-        let voters = people.eligible(terms.group(), &excluded);
-        if let Err(none) = self.channel.enough_of(voters, terms.approvals()) {
+        let voters = people.eligible(terms.quorum(), &excluded);
+        if let Err(none) = self.channel.enough_of(voters, terms.quorum()) {
             self.metrics.approval_ended("no_channel", Duration::ZERO);
             return Err(Problem::new(ProblemKind::NoChannel, format!("{none}; nobody was asked")));
         }
@@ -91,17 +90,13 @@ impl Gate {
         drop(order);
         let terms = asked.approval.terms.clone();
         let people = self.people.load_full();
-        let mut told = 0;
-        for person in people.eligible(terms.group(), &asked.excluded) {
+        let mut told = Vec::new();
+        for person in people.eligible(terms.quorum(), &asked.excluded) {
             match self.channel.send(person, &asked.text, None).await {
                 Ok(sent) => {
-                    told += 1;
-                    self.note_prompt(
-                        cell,
-                        &asked.approval.id,
-                        SentPrompt { approver: person.name.clone(), timestamp: sent.timestamp },
-                    )
-                    .await;
+                    told.push(person.groups.as_slice());
+                    let prompt = SentPrompt::new(&person.name, sent.timestamp);
+                    self.note_prompt(cell, &asked.approval.id, prompt).await;
                 }
                 Err(error) => {
                     tracing::warn!(
@@ -112,7 +107,7 @@ impl Gate {
                 }
             }
         }
-        if told < terms.approvals() {
+        if terms.quorum().missing(told) > 0 {
             return self
                 .cannot_ask(cell, "too few of the people could be told", ProblemKind::NoChannel)
                 .await;
@@ -128,14 +123,17 @@ impl Gate {
         })?;
         let approval = self.approval(&job, &token)?;
         let text = self
-            .prompt_text(&job, &approval, &token)
+            .prompt_text(&job, &approval, Stands::Asked(&token))
             .map_err(|why| Problem::new(ProblemKind::Denied, format!("{why}, so nobody can approve it")))?;
         let event = self
             .event(EventKind::ApprovalAsked, &job)
             .with("approval", approval.id.as_str())
             .with("binds", approval.binds.as_str())
-            .with("needed", approval.terms.approvals())
-            .with("group", json!(approval.terms.group()))
+            .with("needed", approval.terms.quorum().needed())
+            .with("groups", json!(approval.terms.quorum().groups()))
+            .with("hold_seconds", approval.terms.timing().hold.as_secs())
+            .with("window", json!(approval.terms.timing().window))
+            .with("repeat", json!(approval.repeat))
             .with("expires_at", approval.expires_at)
             .with("token_sha256", json!(approval.token));
         let before = job.approval.replace(approval.clone());
@@ -190,37 +188,9 @@ impl Gate {
             expires_boot: self.boot_time(terms.ttl()),
             confirmed_by: Vec::new(),
             denied_by: None,
+            runs: None,
+            repeat: plan.loses_for_good().then(|| job.submission.operation.resource()),
             terms,
-        })
-    }
-
-    fn prompt_text(
-        &self,
-        job: &Job,
-        approval: &Approval,
-        token: &Token,
-    ) -> Result<String, crate::approval::prompt::CannotShow> {
-        let plan = job.plan.as_ref();
-        let objects: Vec<ObjectLine> =
-            plan.map(|plan| plan.effects.objects.iter().map(line).collect()).unwrap_or_default();
-        let digest = plan.map(|plan| plan.effects.effects_digest().to_string()).unwrap_or_default();
-        let behalf: Vec<String> = job.submission.on_behalf_of.iter().cloned().collect();
-        prompt(&PromptFacts {
-            host: &self.identity.name,
-            token,
-            principal: job.principal.as_str(),
-            on_behalf_of: &behalf,
-            command_line: &job.submission.operation.command_line(),
-            objects: &objects,
-            effects_digest: &digest,
-            bytes_freed: plan.and_then(|plan| plan.effects.bytes_freed),
-            undo: plan.map_or(Undo::None, undo),
-            reason: job.submission.reason.as_deref(),
-            rule: job.decision.as_ref().map_or("", |decision| decision.reason.as_str()),
-            needed: approval.terms.approvals(),
-            given: 0,
-            asked_at: from_millis(approval.created_at),
-            expires_at: from_millis(approval.expires_at),
         })
     }
 
@@ -241,19 +211,4 @@ pub(super) fn excluded(job: &Job) -> Vec<String> {
     let mut names = vec![job.principal.to_string()];
     names.extend(job.submission.on_behalf_of.clone());
     names
-}
-
-fn line(object: &Object) -> ObjectLine {
-    // Behind the first line of a note stands a difference, where an adapter knows one.
-    let note = object.note.as_deref().unwrap_or_default();
-    let lines = note.lines().skip(1).filter(|line| line.starts_with(['+', '-'])).map(str::to_owned).collect();
-    ObjectLine { kind: object.kind.clone(), name: object.name.clone(), lines }
-}
-
-fn undo(plan: &Plan) -> Undo {
-    match plan.undo.as_ref().and_then(|offer| offer.until) {
-        Some(until) => Undo::For(until),
-        None if plan.undo.is_some() => Undo::WithoutEnd,
-        None => Undo::None,
-    }
 }

@@ -6,6 +6,7 @@ use time::format_description::well_known::Rfc3339;
 use super::decide::shown;
 use super::protocol::{ApprovalView, AuditRef, Envelope, Undo, WaitingApproval};
 use super::{Gate, from_millis};
+use crate::approval::people::People;
 use crate::job::{Approval, Job, State};
 use crate::operation::Operation;
 
@@ -34,32 +35,51 @@ impl Gate {
             error: job.outcome.error.clone(),
             undo: job.outcome.undo.clone().map(|op| Undo { op, until: job.outcome.undo_until.map(rfc3339) }),
             audit: job.audit.clone().map(|(seq, hash)| AuditRef { seq, hash }),
-            approval: waiting(job).map(view),
+            approval: waiting(job).map(|approval| view(approval, &self.people.load())),
             retry_after: retry_after(job.state),
         }
     }
 }
 
 /// The job in the list of what waits for people.
-pub(super) fn waiting_approval(job: &Job) -> Option<WaitingApproval> {
+pub(super) fn waiting_approval(job: &Job, people: &People) -> Option<WaitingApproval> {
     waiting(job).map(|approval| WaitingApproval {
         operation: job.id.clone(),
         principal: job.principal.clone(),
         command: job.submission.operation.command_line(),
-        approval: view(approval),
+        approval: view(approval, people),
     })
 }
 
 fn waiting(job: &Job) -> Option<&Approval> {
-    job.approval.as_ref().filter(|_| job.state == State::Pending)
+    let waits = |approval: &&Approval| match job.state {
+        State::Pending => true,
+        State::Approved => approval.runs.is_some(),
+        State::Proposed
+        | State::Denied
+        | State::Refused
+        | State::Expired
+        | State::Cancelled
+        | State::Superseded
+        | State::Executing
+        | State::Succeeded
+        | State::Failed
+        | State::Unknown => false,
+    };
+    job.approval.as_ref().filter(waits)
 }
 
-fn view(approval: &Approval) -> ApprovalView {
+fn view(approval: &Approval, people: &People) -> ApprovalView {
+    let (quorum, confirmed) = (approval.terms.quorum(), &approval.confirmed_by);
+    let groups = confirmed.iter().filter_map(|name| people.named(name)).map(|person| person.groups.as_slice());
     ApprovalView {
         id: approval.id.clone(),
         expires_at: rfc3339(approval.expires_at),
-        needed: approval.terms.approvals(),
-        given: u32::try_from(approval.confirmed_by.len()).unwrap_or(u32::MAX),
+        needed: quorum.needed(),
+        given: quorum.needed().saturating_sub(quorum.missing(groups)),
+        groups: quorum.groups().clone(),
+        runs_at: approval.runs.as_ref().map(|runs| rfc3339(runs.from)),
+        repeat: approval.repeat.clone(),
     }
 }
 

@@ -1,6 +1,6 @@
 //! The proof that a plan may be carried out: made by rules or by people, spent by one execution.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde_json::json;
@@ -59,9 +59,9 @@ impl Permit {
     /// Enough people confirmed who may still vote, and nobody refused.
     pub(super) fn by_people(job: &Job, people: &People, excluded: &[String]) -> Option<Self> {
         let approval = job.approval.as_ref()?;
-        let given = still_counting(approval, people, excluded).len();
-        let enough = u32::try_from(given).is_ok_and(|given| given >= approval.terms.approvals());
-        (enough && given > 0 && approval.denied_by.is_none())
+        let given = still_counting(approval, people, excluded);
+        let missing = approval.terms.quorum().missing(given.values().map(Vec::as_slice));
+        (missing == 0 && !given.is_empty() && approval.denied_by.is_none())
             .then(|| Self { binds: approval.binds.clone(), made: None })
     }
 
@@ -89,11 +89,15 @@ impl Cleared {
     }
 }
 
-/// The confirmations of people who may vote as people are enrolled now, each person once.
-pub(super) fn still_counting(approval: &Approval, people: &People, excluded: &[String]) -> BTreeSet<String> {
-    let may_vote: BTreeSet<&str> =
-        people.eligible(approval.terms.group(), excluded).map(|person| person.name.as_str()).collect();
-    approval.confirmed_by.iter().filter(|name| may_vote.contains(name.as_str())).cloned().collect()
+/// The confirmations of people who may vote as people are enrolled now, each person once, with the groups of now.
+pub(super) fn still_counting(
+    approval: &Approval,
+    people: &People,
+    excluded: &[String],
+) -> BTreeMap<String, Vec<String>> {
+    let may_vote = people.eligible(approval.terms.quorum(), excluded);
+    let have = may_vote.filter(|person| approval.confirmed_by.contains(&person.name));
+    have.map(|person| (person.name.clone(), person.groups.clone())).collect()
 }
 
 #[cfg(test)]

@@ -3,6 +3,10 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+mod approvals;
+
+pub use approvals::{ApprovalView, WaitingApproval};
+
 pub use crate::job::State;
 use crate::operation::{Invalid, Submission};
 use crate::principal::{PrincipalName, Role};
@@ -117,6 +121,14 @@ pub enum Call {
         approval: String,
         /// Confirm or deny.
         confirm: bool,
+        /// The name of what is lost for good, repeated.
+        #[serde(default)]
+        object: Option<String>,
+    },
+    /// On the host's local socket only: all that an approval is about.
+    Show {
+        /// The approval's id, or the operation's.
+        id: String,
     },
 }
 
@@ -275,33 +287,6 @@ pub struct AuditRef {
     pub seq: u64,
     /// `sha256:` and 64 hex digits.
     pub hash: String,
-}
-
-/// What a caller sees of an approval; never a token.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct ApprovalView {
-    /// `ap_` and 26 characters.
-    pub id: String,
-    /// RFC 3339.
-    pub expires_at: String,
-    /// How many people must confirm.
-    pub needed: u32,
-    /// How many have.
-    pub given: u32,
-}
-
-/// An approval in `GET /pending`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct WaitingApproval {
-    /// The operation's id.
-    pub operation: String,
-    /// Who asks.
-    pub principal: PrincipalName,
-    /// `zfs destroy tank/media@old`.
-    pub command: String,
-    /// The approval.
-    #[serde(flatten)]
-    pub approval: ApprovalView,
 }
 
 /// The gate's health. Read from memory.

@@ -10,6 +10,7 @@ use super::envelope::waiting_approval;
 use super::live::Cell;
 use super::protocol::{Answer, Envelope, NetworkEvent, Problem, ProblemKind, Status};
 use super::record::Unrecorded;
+use crate::adapter::Effects;
 use crate::audit::{Event, EventKind};
 use crate::job::{Filter, Job, State, Store, StoreError, is_id};
 use crate::operation::{catalogue, schema};
@@ -202,15 +203,32 @@ impl Gate {
 
     /// What waits for people.
     pub(super) async fn waiting(&self, caller: Option<&PrincipalName>) -> Answer {
-        let mut approvals = Vec::new();
+        let (mut approvals, people) = (Vec::new(), self.people.load_full());
         for cell in self.live.all() {
             let job = cell.job.lock().await;
             if caller.is_none_or(|caller| self.may_see(caller, &job.principal)) {
-                approvals.extend(waiting_approval(&job));
+                approvals.extend(waiting_approval(&job, &people));
             }
         }
         approvals.sort_by(|one, two| one.operation.cmp(&two.operation));
         Answer::Approvals(approvals)
+    }
+
+    /// All that an operation that people are asked about would do, for people on the host.
+    pub(super) async fn show(&self, id: &str) -> Result<Answer, Problem> {
+        for cell in self.live.all() {
+            let job = cell.job.lock().await;
+            let Some(approval) = job.approval.as_ref().filter(|approval| approval.id == id || job.id == id)
+            else {
+                continue;
+            };
+            let digest = job.effects().map(Effects::effects_digest);
+            return Ok(Answer::Document(json!({
+                "command": job.submission.operation.command_line(), "effects_digest": digest, "binds": approval.binds, "on_behalf_of": job.submission.on_behalf_of,
+                "reason": job.submission.reason, "operation": self.envelope(&job),
+            })));
+        }
+        Err(Problem::new(ProblemKind::NotFound, "nothing that people were asked about lately has this id"))
     }
 
     /// Every operation, with whether the caller's contract has it.

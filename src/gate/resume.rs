@@ -8,13 +8,13 @@ use tokio::sync::OwnedMutexGuard;
 
 use super::Gate;
 use super::act;
-use super::ask::excluded;
+use super::due::run_when_due;
 use super::end::End;
 use super::live::{Cell, Changes};
 use super::permit::Permit;
 use crate::approval::prompt::Outcome;
 use crate::audit::EventKind;
-use crate::job::{Job, State};
+use crate::job::{Approval, Job, State};
 
 /// How often expiry is looked at.
 const TICK: Duration = Duration::from_millis(500);
@@ -96,7 +96,10 @@ impl Gate {
     async fn go_on(self: &Arc<Self>, cell: &Arc<Cell>) {
         let job = cell.job.lock().await.clone();
         let permit = match (&job.approval, &job.decision, &job.plan) {
-            (Some(_), _, _) => Permit::by_people(&job, &self.people.load(), &excluded(&job)),
+            (Some(_), _, _) => {
+                tokio::spawn(run_when_due(Arc::clone(self), Arc::clone(cell)));
+                return;
+            }
             (None, Some(decision), Some(plan)) => Permit::by_rules(decision, &job.submission.operation, plan),
             (None, _, _) => None,
         };
@@ -109,9 +112,14 @@ impl Gate {
     /// An approval that waits. When the gate was stopped while people were told, nobody else knows the token.
     async fn go_on_waiting(&self, cell: &Arc<Cell>) {
         let job = cell.job.lock().await.clone();
-        let told = job.approval.as_ref().map_or(0, |approval| approval.prompts.len());
-        let needed = job.approval.as_ref().map_or(1, |approval| approval.terms.approvals());
-        if u32::try_from(told).unwrap_or(u32::MAX) < needed {
+        let people = self.people.load_full();
+        let were_told = |approval: &Approval| {
+            let told = approval.first_prompts();
+            // Who is not enrolled any more was told all the same, and cannot answer.
+            let told = told.iter().filter_map(|prompt| people.named(&prompt.approver));
+            approval.terms.quorum().missing(told.map(|person| person.groups.as_slice())) == 0
+        };
+        if !job.approval.as_ref().is_some_and(were_told) {
             self.give_up(cell, "the gate was stopped before the people were told; nothing ran").await;
         }
     }

@@ -12,6 +12,7 @@ use tokio::sync::{Semaphore, mpsc};
 use super::Gate;
 use super::client::{frame, read_frame};
 use super::protocol::{Answer, Ask, Call, MAX_ASK, Problem, ProblemKind, Reply};
+use crate::approval::vote::LocalVote;
 use crate::job::Filter;
 use crate::principal::{PrincipalName, Role};
 use crate::sys::{ids, peer};
@@ -162,7 +163,9 @@ async fn for_front(gate: &Arc<Gate>, caller: Option<PrincipalName>, call: Call) 
         (Call::Status, _) => Ok(gate.status()),
         (Call::Note(note), _) => gate.note(note).await,
         (Call::Metrics, caller) => gate.metrics_text(caller.as_ref()).await,
-        (Call::Vote { .. }, _) => Err(forbidden("votes come from people, not from the network")),
+        (Call::Vote { .. } | Call::Show { .. }, _) => {
+            Err(forbidden("votes come from people, not from the network"))
+        }
         (_, None) => Err(forbidden("this call needs a caller")),
         (call, Some(caller)) => for_caller(gate, caller, call).await,
     }
@@ -192,7 +195,7 @@ async fn for_caller(gate: &Arc<Gate>, caller: PrincipalName, call: Call) -> Resu
         Call::Directory { handle } => gate.directory(&caller, &handle),
         Call::Reload if gate.has_role(&caller, Role::Admin) => gate.reload().await,
         Call::Reload => Err(forbidden("reloading is for the role admin")),
-        Call::Status | Call::Note(_) | Call::Metrics | Call::Vote { .. } => {
+        Call::Status | Call::Note(_) | Call::Metrics | Call::Vote { .. } | Call::Show { .. } => {
             Err(forbidden("this call is not for callers"))
         }
     }
@@ -201,7 +204,11 @@ async fn for_caller(gate: &Arc<Gate>, caller: PrincipalName, call: Call) -> Resu
 async fn for_person(gate: &Arc<Gate>, user: &str, call: Call) -> Result<Answer, Problem> {
     match call {
         Call::Pending => Ok(gate.waiting(None).await),
-        Call::Vote { approval, confirm } => gate.vote_here(user, &approval, confirm).await,
+        Call::Vote { approval, confirm, object } => {
+            let vote = if confirm { LocalVote::Confirm(object.as_deref()) } else { LocalVote::Deny };
+            gate.vote_here(user, &approval, vote).await
+        }
+        Call::Show { id } => gate.show(&id).await,
         Call::Status => Ok(gate.status()),
         Call::Submit { .. }
         | Call::Plan { .. }
@@ -215,7 +222,7 @@ async fn for_person(gate: &Arc<Gate>, user: &str, call: Call) -> Result<Answer, 
         | Call::Metrics
         | Call::Reload
         | Call::Note(_) => {
-            Err(forbidden("people on the host list approvals and vote; everything else is asked over mTLS"))
+            Err(forbidden("people on the host see approvals and vote; everything else is asked over mTLS"))
         }
     }
 }

@@ -3,25 +3,22 @@
 use super::Gate;
 use crate::approval::inbound::Inbound;
 use crate::approval::people::Approver;
-use crate::approval::prompt::{Outcome, OutcomeFacts};
+use crate::approval::prompt::{Outcome, Stands};
 use crate::approval::signal::Quote;
-use crate::audit::checkpoint_line;
 use crate::job::Job;
 
 /// How much of a message is repeated where it is quoted.
-const QUOTED: usize = 40;
+pub(super) const QUOTED: usize = 40;
 
 impl Gate {
     /// Tells those who were asked how it ended. Whether they hear it changes nothing about what happened.
     pub(super) async fn tell(&self, job: &Job, outcome: &Outcome) {
         let Some(approval) = &job.approval else { return };
         let command_line = job.submission.operation.command_line();
-        let checkpoint = checkpoint_line(&self.audit.last());
-        let facts =
-            OutcomeFacts { host: &self.identity.name, command_line: &command_line, checkpoint: &checkpoint };
-        let text = outcome.text(&facts);
+        let text = self.outcome_text(job, outcome);
+        let now = self.prompt_text(job, approval, Stands::Told(outcome)).ok();
         let people = self.people.load_full();
-        let prompts = approval.prompts.clone();
+        let prompts = approval.first_prompts();
         let channel = self.channel.clone();
         // In the background: a chat that hangs must not hold the operation's lock.
         tokio::spawn(async move {
@@ -37,6 +34,14 @@ impl Gate {
                         approver = person.name,
                         error = &error as &dyn std::error::Error,
                         "an outcome was not told"
+                    );
+                }
+                let Some(now) = &now else { continue };
+                if let Err(error) = channel.edit(person, prompt.timestamp, now).await {
+                    tracing::warn!(
+                        approver = person.name,
+                        error = &error as &dyn std::error::Error,
+                        "a prompt does not show how it ended"
                     );
                 }
             }

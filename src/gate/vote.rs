@@ -6,19 +6,20 @@ use serde_json::json;
 use tokio::sync::MutexGuard;
 
 use super::ask::excluded;
-use super::end::End;
+use super::due::run_when_due;
 use super::live::Cell;
-use super::permit::{Permit, still_counting};
+use super::permit::still_counting;
 use super::protocol::{Answer as GateAnswer, Problem, ProblemKind};
 use super::record::Unrecorded;
-use super::{Gate, act, from_millis};
+use super::{Gate, from_millis};
 use crate::approval::inbound::Inbound;
-use crate::approval::prompt::{Answer, Outcome, Settled};
+use crate::approval::prompt::{Answer, Outcome, Settled, Stands};
 use crate::approval::vote::{
     Candidate, Counted, Judged, LocalJudged, LocalVote, NotCounted, Pending, Refusal, judge, judge_local,
 };
 use crate::audit::{Event, EventKind};
 use crate::job::{Job, State};
+use crate::policy::Timing;
 
 /// What a voter is told: of a vote that counts, or of one that does not.
 type Heard = Result<Answer, Answer>;
@@ -62,14 +63,13 @@ impl Gate {
         self: &Arc<Self>,
         unix_user: &str,
         approval: &str,
-        confirm: bool,
+        vote: LocalVote<'_>,
     ) -> Result<GateAnswer, Problem> {
         let Some((cell, pending)) = self.pending_named(approval).await else {
             return Err(Problem::new(ProblemKind::NotFound, "no approval of this id waits"));
         };
         drop(cell);
         let people = self.people.load_full();
-        let vote = if confirm { LocalVote::Confirm } else { LocalVote::Deny };
         let heard = match judge_local(unix_user, vote, &pending, (&people, self.clock.now())) {
             LocalJudged::Stranger => {
                 return Err(Problem::new(ProblemKind::Forbidden, "no approver is this Unix user"));
@@ -104,7 +104,12 @@ impl Gate {
         let pending = self.as_pending(&job).ok_or(Answer::UnknownToken)?;
         let counted = count(&pending, self.clock.now())?;
         self.take_confirmation(&cell, &mut job, &counted).await.map_err(|error| unrecorded(&error))?;
-        Ok(counted.answer())
+        Ok(match self.waits(&job).filter(|_| counted.approves()) {
+            Some(Outcome::Approved { by: _, at, now }) => {
+                Answer::RecordedHeld { needed: pending.quorum.needed(), at, now }
+            }
+            Some(_) | None => counted.answer(),
+        })
     }
 
     async fn take_confirmation(
@@ -119,13 +124,15 @@ impl Gate {
         if let Some(approval) = confirmed.approval.as_mut() {
             // Who is no longer enrolled no longer counts.
             let mut names = still_counting(approval, &people, &excluded(job));
-            names.insert(counted.by().to_owned());
-            approval.confirmed_by = names.into_iter().collect();
+            names.insert(counted.by().to_owned(), Vec::new());
+            approval.confirmed_by = names.into_keys().collect();
+            approval.runs = counted.approves().then(|| self.runs(approval.terms.timing()));
         }
         if !counted.approves() {
             self.record(event).await?;
             self.keep(&confirmed).await?;
             **job = confirmed;
+            self.restate(cell, job, Stands::Given(counted.given()));
             return Ok(());
         }
         let before = std::mem::replace(&mut **job, confirmed);
@@ -134,22 +141,27 @@ impl Gate {
             return Err(error);
         }
         self.approval_closed(job, "approved");
-        match Permit::by_people(job, &people, &excluded(job)) {
-            Some(permit) => drop(tokio::spawn(act::run(Arc::clone(self), Arc::clone(cell), permit))),
-            // Who may vote changed between the count and the permit.
-            None => {
-                let (gate, cell) = (Arc::clone(self), Arc::clone(cell));
-                let end = End::failed("the people who may decide changed meanwhile; ask again".to_owned());
-                tokio::spawn(async move { gate.finish(&cell, end, EventKind::Outcome).await });
-            }
+        if let Some(waits) = self.waits(job) {
+            self.restate(cell, job, Stands::Told(&waits));
         }
+        tokio::spawn(run_when_due(Arc::clone(self), Arc::clone(cell)));
         Ok(())
+    }
+
+    /// What people are told of what is approved and does not begin at once.
+    fn waits(&self, job: &Job) -> Option<Outcome> {
+        let approval = job.approval.as_ref()?;
+        let (at, now) = (approval.runs.as_ref()?.from, self.now_ms());
+        let waits = approval.terms.timing() != Timing::default() && at > now;
+        let by = approval.confirmed_by.clone();
+        waits.then(|| Outcome::Approved { by, at: from_millis(at), now: from_millis(now) })
     }
 
     async fn refused(&self, refusal: &Refusal) -> Heard {
         let (cell, _) = self.pending_named(&refusal.approval_id).await.ok_or(Answer::UnknownToken)?;
         let mut job = cell.job.lock().await;
-        if let Some(how) = settled(&job) {
+        let pending = self.as_pending(&job).ok_or(Answer::UnknownToken)?;
+        if let Some(how) = pending.settled {
             return Err(Answer::AlreadyDecided { how });
         }
         let event = self.vote_event(&job, &refusal.by, "deny");
@@ -163,7 +175,7 @@ impl Gate {
             *job = before;
             return Err(unrecorded(&error));
         }
-        self.approval_closed(&job, "refused");
+        self.approval_closed(&job, if pending.is_approved { "vetoed" } else { "refused" });
         self.tell(&job, &Outcome::Refused { by: refusal.by.clone() }).await;
         Ok(Answer::Refused)
     }
@@ -222,10 +234,11 @@ impl Gate {
             prompts: approval.prompts.clone(),
             created_at: from_millis(approval.created_at),
             expires_at: from_millis(approval.expires_at),
-            group: approval.terms.group().map(str::to_owned),
+            quorum: approval.terms.quorum().clone(),
+            repeat: approval.repeat.clone(),
             excluded: excluded(job),
-            needed: approval.terms.approvals(),
-            confirmed_by: still_counting(approval, &people, &excluded(job)).into_iter().collect(),
+            confirmed_by: still_counting(approval, &people, &excluded(job)),
+            is_approved: job.state == State::Approved,
             settled: settled(job),
         })
     }
@@ -233,7 +246,7 @@ impl Gate {
 
 fn settled(job: &Job) -> Option<Settled> {
     match job.state {
-        State::Proposed | State::Pending => None,
+        State::Proposed | State::Pending | State::Approved => None,
         State::Refused => {
             let by =
                 job.approval.as_ref().and_then(|approval| approval.denied_by.clone()).unwrap_or_default();
@@ -242,7 +255,7 @@ fn settled(job: &Job) -> Option<Settled> {
         State::Expired => Some(Settled::Expired),
         State::Cancelled => Some(Settled::Cancelled),
         State::Superseded | State::Denied => Some(Settled::Superseded),
-        State::Approved | State::Executing | State::Succeeded | State::Failed | State::Unknown => {
+        State::Executing | State::Succeeded | State::Failed | State::Unknown => {
             Some(Settled::Approved)
         }
     }

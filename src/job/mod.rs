@@ -8,6 +8,6 @@ mod store;
 mod tests;
 
 pub use id::{is_id, new_id};
-pub use record::{Approval, BootTime, Change, IllegalChange, Job, Outcome, Purge};
+pub use record::{Approval, BootTime, Change, IllegalChange, Job, Outcome, Purge, Runs};
 pub use state::State;
 pub use store::{Filter, KeyEntry, Page, Store, StoreError};

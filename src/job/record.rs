@@ -122,6 +122,38 @@ pub struct Approval {
     pub confirmed_by: Vec<String>,
     /// Who said no.
     pub denied_by: Option<String>,
+    /// When it may begin; absent until it is approved.
+    #[serde(default)]
+    pub runs: Option<Runs>,
+    /// What a yes must repeat: the name of what is lost for good.
+    #[serde(default)]
+    pub repeat: Option<String>,
+}
+
+/// When what was approved may begin. Times on the boot clock hold in their boot only.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Runs {
+    /// Not before.
+    pub from: u64,
+    /// Not later.
+    pub until: u64,
+    /// Not before its hold is over.
+    pub held_until: BootTime,
+    /// Not later.
+    pub until_boot: BootTime,
+}
+
+impl Approval {
+    /// The first message of each person that was asked.
+    pub fn first_prompts(&self) -> Vec<SentPrompt> {
+        let mut first: Vec<SentPrompt> = Vec::new();
+        for prompt in &self.prompts {
+            if first.iter().all(|other| other.approver != prompt.approver) {
+                first.push(prompt.clone());
+            }
+        }
+        first
+    }
 }
 
 impl Job {

@@ -64,9 +64,11 @@ impl State {
             Self::Proposed => &[Self::Denied, Self::Pending, Self::Approved, Self::Failed],
             Self::Pending => &[Self::Approved, Self::Refused, Self::Expired, Self::Cancelled, Self::Failed],
             // Succeeded and Failed without Executing: the plan before acting found nothing left to do, or that it cannot be done.
+            // Refused: until it begins, a no still stops it.
             Self::Approved => &[
                 Self::Executing,
                 Self::Superseded,
+                Self::Refused,
                 Self::Cancelled,
                 Self::Expired,
                 Self::Succeeded,

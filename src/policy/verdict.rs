@@ -1,9 +1,11 @@
 //! The three verdicts, in order of strictness, and what a decision carries besides.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::quorum::{Quorum, Timing, Window};
 use crate::operation::Digest;
 
 /// What may become of an operation. The greater is the stricter, and the strictest always wins.
@@ -41,13 +43,13 @@ impl Verdict {
     }
 }
 
-/// Who has to say yes to a review, and how long there is for it.
+/// Who has to say yes to a review, how long there is for it, and when what they said yes to may run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "WrittenTerms", into = "WrittenTerms")]
 pub struct ReviewTerms {
-    approvals: u32,
-    group: Option<String>,
+    quorum: Quorum,
     ttl: Duration,
+    timing: Timing,
 }
 
 /// The form of terms in the job store and between the processes.
@@ -55,8 +57,16 @@ pub struct ReviewTerms {
 #[serde(deny_unknown_fields)]
 struct WrittenTerms {
     approvals: u32,
+    /// In stores of before there were numbers for each group: all approvals are of this one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     group: Option<String>,
+    #[serde(default)]
+    groups: BTreeMap<String, u32>,
     ttl_seconds: u64,
+    #[serde(default)]
+    hold_seconds: u64,
+    #[serde(default)]
+    window: Option<Window>,
 }
 
 /// Terms that no review may have.
@@ -68,9 +78,18 @@ pub enum TermsError {
     /// A group that cannot be one.
     #[error("group is 1 to 64 of a-z 0-9 . _ - and begins with a letter or digit, not {0:?}")]
     Group(String),
+    /// Too many groups.
+    #[error("groups has at most 6 groups")]
+    Groups,
     /// Too short or too long.
     #[error("ttl is from 1m to 24h")]
     Ttl,
+    /// Held too long.
+    #[error("hold is at most 24h")]
+    Hold,
+    /// A time of the day that is none.
+    #[error("window is two different times of the day in UTC such as \"02:00-04:00\", not {0:?}")]
+    Window(String),
     /// Kept too short or too long.
     #[error("keep is from 1h to 366 days")]
     Keep,
@@ -79,7 +98,6 @@ pub enum TermsError {
 impl ReviewTerms {
     /// Time for a review when a rule says nothing: half an hour.
     pub const DEFAULT_TTL: Duration = Duration::from_secs(30 * 60);
-    const MOST_APPROVALS: u32 = 16;
     const SHORTEST: Duration = Duration::from_secs(60);
     const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -88,28 +106,36 @@ impl ReviewTerms {
     /// # Errors
     /// Says which term is out of bounds.
     pub fn new(approvals: u32, group: Option<String>, ttl: Duration) -> Result<Self, TermsError> {
-        if !(1..=Self::MOST_APPROVALS).contains(&approvals) {
-            return Err(TermsError::Approvals(i64::from(approvals)));
-        }
-        if let Some(group) = group.as_ref().filter(|group| !is_group(group)) {
-            return Err(TermsError::Group(group.clone()));
-        }
+        let groups = group.into_iter().map(|group| (group, approvals)).collect();
+        Self::of_groups(i64::from(approvals), groups, ttl)
+    }
+
+    /// The same, with a number for each group, and at least so many in all.
+    ///
+    /// # Errors
+    /// Says which term is out of bounds.
+    pub fn of_groups(
+        approvals: i64,
+        groups: BTreeMap<String, u32>,
+        ttl: Duration,
+    ) -> Result<Self, TermsError> {
+        let quorum = Quorum::new(approvals, groups)?;
         if !(Self::SHORTEST..=Self::LONGEST).contains(&ttl) {
             return Err(TermsError::Ttl);
         }
-        Ok(Self { approvals, group, ttl })
+        Ok(Self { quorum, ttl, timing: Timing::default() })
     }
 
-    /// How many different people have to say yes.
+    /// The same, of what runs at another time than at once.
     #[must_use]
-    pub fn approvals(&self) -> u32 {
-        self.approvals
+    pub fn at(self, timing: Timing) -> Self {
+        Self { timing, ..self }
     }
 
-    /// Of which group of people; of any when there is none.
+    /// How many people of which groups have to say yes.
     #[must_use]
-    pub fn group(&self) -> Option<&str> {
-        self.group.as_deref()
+    pub fn quorum(&self) -> &Quorum {
+        &self.quorum
     }
 
     /// How long the review waits for them.
@@ -118,21 +144,23 @@ impl ReviewTerms {
         self.ttl
     }
 
-    /// Terms that satisfy both; `None` when they ask for two different groups, which no review can.
+    /// When what they said yes to may run.
+    #[must_use]
+    pub fn timing(&self) -> Timing {
+        self.timing
+    }
+
+    /// Terms that satisfy both; `None` when they ask for more people than any review may, or for two windows.
     fn both(self, other: Self) -> Option<Self> {
-        let group = match (self.group, other.group) {
-            (Some(one), Some(two)) if one != two => return None,
-            (Some(one), _) => Some(one),
-            (None, two) => two,
-        };
-        Some(Self { approvals: self.approvals.max(other.approvals), group, ttl: self.ttl.min(other.ttl) })
+        let (quorum, timing) = (self.quorum.both(other.quorum)?, self.timing.both(other.timing)?);
+        Some(Self { quorum, ttl: self.ttl.min(other.ttl), timing })
     }
 }
 
 impl Default for ReviewTerms {
     /// One approval by anybody who may approve, within half an hour.
     fn default() -> Self {
-        Self { approvals: 1, group: None, ttl: Self::DEFAULT_TTL }
+        Self { quorum: Quorum::anybody(), ttl: Self::DEFAULT_TTL, timing: Timing::default() }
     }
 }
 
@@ -140,21 +168,25 @@ impl TryFrom<WrittenTerms> for ReviewTerms {
     type Error = TermsError;
 
     fn try_from(written: WrittenTerms) -> Result<Self, TermsError> {
-        Self::new(written.approvals, written.group, Duration::from_secs(written.ttl_seconds))
+        let WrittenTerms { approvals, group, mut groups, ttl_seconds, hold_seconds, window } = written;
+        groups.extend(group.map(|group| (group, approvals)));
+        let timing = Timing::new(Duration::from_secs(hold_seconds), window)?;
+        Ok(Self::of_groups(i64::from(approvals), groups, Duration::from_secs(ttl_seconds))?.at(timing))
     }
 }
 
 impl From<ReviewTerms> for WrittenTerms {
     fn from(terms: ReviewTerms) -> Self {
-        Self { approvals: terms.approvals, group: terms.group, ttl_seconds: terms.ttl.as_secs() }
+        let ReviewTerms { quorum, ttl, timing } = terms;
+        Self {
+            approvals: quorum.needed(),
+            group: None,
+            groups: quorum.groups().clone(),
+            ttl_seconds: ttl.as_secs(),
+            hold_seconds: timing.hold.as_secs(),
+            window: timing.window,
+        }
     }
-}
-
-fn is_group(name: &str) -> bool {
-    let first_is_fine = name.starts_with(|c: char| c.is_ascii_lowercase() || c.is_ascii_digit());
-    let rest_is_fine =
-        name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'.' | b'_' | b'-'));
-    first_is_fine && rest_is_fine && name.len() <= 64
 }
 
 /// What was decided, by which rule, and under which rules.
@@ -235,7 +267,7 @@ impl PolicyDecision {
             Some(terms) => Self { terms, ..self },
             None => Self::deny(
                 "review-conflict",
-                format!("{} and {} ask for reviews by different groups", self.rule, other.rule),
+                format!("{} and {} ask for reviews that cannot both be had", self.rule, other.rule),
                 self.revision,
             ),
         }
@@ -276,16 +308,45 @@ mod tests {
         let one = decision(Verdict::Review, "one", terms(1, Some("storage"), 30));
         let two = decision(Verdict::Review, "two", terms(2, None, 10));
         let both = one.clone().strictest(two.clone());
-        assert_eq!(both, decision(Verdict::Review, "one", terms(2, Some("storage"), 10)));
+        let quorum = both.terms.as_ref().unwrap().quorum();
+        assert_eq!((quorum.needed(), quorum.groups().get("storage")), (2, Some(&1)));
+        assert!(!quorum.admits(&["network".to_owned()]), "all of them are of the group");
+        assert_eq!(both.terms.as_ref().unwrap().ttl(), Duration::from_secs(600));
         assert_eq!(two.strictest(one).terms, both.terms);
     }
 
     #[test]
-    fn reviews_by_two_different_groups_are_refused_since_one_yes_cannot_satisfy_both() {
+    fn reviews_by_two_different_groups_need_people_of_both() {
         let one = decision(Verdict::Review, "one", terms(1, Some("storage"), 30));
         let two = decision(Verdict::Review, "two", terms(1, Some("network"), 30));
-        let both = one.strictest(two);
+        let both = one.strictest(two).terms.unwrap();
+        assert_eq!(both.quorum().needed(), 2);
+        let in_both = ["network".to_owned(), "storage".to_owned()];
+        assert_eq!(both.quorum().missing([in_both.as_slice()]), 1, "one yes does not satisfy both");
+    }
+
+    #[test]
+    fn reviews_that_cannot_both_be_had_are_refused() {
+        let with = |window: &str| {
+            let timing = Timing::new(Duration::ZERO, Window::parse(window).ok()).unwrap();
+            let one = terms(1, None, 30).map(|terms| terms.at(timing));
+            decision(Verdict::Review, "one", one)
+        };
+        let both = with("02:00-04:00").strictest(with("03:00-05:00"));
         assert_eq!((both.verdict, both.rule.as_str()), (Verdict::Deny, "review-conflict"));
+        assert_eq!(with("02:00-04:00").strictest(with("02:00-04:00")).verdict, Verdict::Review);
+        let many = |group| decision(Verdict::Review, "many", terms(16, Some(group), 30));
+        assert_eq!(many("storage").strictest(many("network")).verdict, Verdict::Deny);
+    }
+
+    #[test]
+    fn of_two_holds_the_longer_is_kept() {
+        let held = |seconds| {
+            let timing = Timing::new(Duration::from_secs(seconds), None).unwrap();
+            decision(Verdict::Review, "one", terms(1, None, 30).map(|terms| terms.at(timing)))
+        };
+        let both = held(60).strictest(held(600)).terms.unwrap();
+        assert_eq!(both.timing().hold, Duration::from_secs(600));
     }
 
     #[test]
@@ -313,5 +374,7 @@ mod tests {
         assert_eq!(serde_json::from_str::<PolicyDecision>(&text).unwrap(), stored);
         let forged = text.replace("\"approvals\":2", "\"approvals\":0");
         assert!(serde_json::from_str::<PolicyDecision>(&forged).is_err());
+        let of_before = r#"{"approvals":2,"group":"storage","ttl_seconds":600}"#;
+        assert_eq!(serde_json::from_str::<ReviewTerms>(of_before).ok(), terms(2, Some("storage"), 10));
     }
 }

@@ -1,15 +1,17 @@
 //! A host with a link, the world behind its daemon, and what tests say and ask there.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use reeve::approval::inbound::Inbound;
 use reeve::approval::people::{Approver, ApproverAsWritten, People};
-use reeve::approval::prompt::{self, Answer, PromptFacts, Undo};
+use reeve::approval::prompt::{self, Answer, PromptFacts, Stands, Undo};
 use reeve::approval::signal::{Link, SignalConfig, Status};
 use reeve::approval::token::Token;
 use reeve::approval::vote::{self, Candidate, Judged, Pending, SentPrompt};
+use reeve::policy::ReviewTerms;
 use reeve::sys::clock::{Clock, SystemClock};
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
@@ -97,9 +99,11 @@ impl Stage {
     pub(crate) async fn ask(&self) -> Pending {
         let token = Token::generate().unwrap();
         let now = SystemClock.now();
+        let terms = ReviewTerms::new(2, Some("storage".into()), ReviewTerms::DEFAULT_TTL).unwrap();
         let facts = PromptFacts {
             host: "host01",
-            token: &token,
+            stands: Stands::Asked(&token),
+            id: "ap_1",
             principal: "librarian",
             on_behalf_of: &[],
             command_line: "zfs destroy tank/media@old",
@@ -109,8 +113,8 @@ impl Stage {
             undo: Undo::None,
             reason: None,
             rule: "destroying needs a person",
-            needed: 2,
-            given: 0,
+            terms: &terms,
+            repeat: None,
             asked_at: now,
             expires_at: now + Duration::from_secs(1800),
         };
@@ -118,7 +122,7 @@ impl Stage {
         let mut prompts = Vec::new();
         for approver in self.people.iter() {
             let sent = self.link.send(approver, &text, None).await.unwrap();
-            prompts.push(SentPrompt { approver: approver.name.clone(), timestamp: sent.timestamp });
+            prompts.push(SentPrompt::new(&approver.name, sent.timestamp));
         }
         Pending {
             approval_id: "ap_1".into(),
@@ -126,10 +130,11 @@ impl Stage {
             prompts,
             created_at: now,
             expires_at: facts.expires_at,
-            group: Some("storage".into()),
+            quorum: terms.quorum().clone(),
+            repeat: None,
             excluded: vec!["librarian".into()],
-            needed: 2,
-            confirmed_by: Vec::new(),
+            confirmed_by: BTreeMap::new(),
+            is_approved: false,
             settled: None,
         }
     }

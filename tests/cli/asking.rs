@@ -46,6 +46,7 @@ fn pending() -> Envelope {
             expires_at: "2026-11-20T14:32:00Z".to_owned(),
             needed: 2,
             given: 1,
+            ..ApprovalView::default()
         }),
         ..envelope("op_1", State::Pending, 2)
     }

@@ -43,6 +43,7 @@ fn waiting() -> WaitingApproval {
             expires_at: "2026-11-20T14:32:00Z".to_owned(),
             needed: 1,
             given: 0,
+            ..ApprovalView::default()
         },
     }
 }

@@ -50,7 +50,7 @@ fn asks_as_whoever_it_runs_as() {
 }
 
 fn vote(approval: &str, confirm: bool) -> Call {
-    Call::Vote { approval: approval.to_owned(), confirm }
+    Call::Vote { approval: approval.to_owned(), confirm, object: None }
 }
 
 #[tokio::test]

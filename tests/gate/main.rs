@@ -18,6 +18,7 @@ mod crash;
 mod launcher;
 mod local;
 mod phones;
+mod quorum;
 mod record;
 mod rules;
 mod socket;

@@ -21,6 +21,8 @@ pub(crate) struct Phones {
 #[derive(Debug, Clone)]
 pub(crate) struct Message {
     pub(crate) text: String,
+    /// What stands in its place since it was edited.
+    pub(crate) edited: Option<String>,
 }
 
 impl Message {
@@ -53,7 +55,10 @@ impl Phones {
             .as_array()
             .unwrap()
             .iter()
-            .map(|message| Message { text: message["text"].as_str().unwrap().to_owned() })
+            .map(|message| Message {
+                text: message["text"].as_str().unwrap().to_owned(),
+                edited: message["edited"].as_str().map(str::to_owned),
+            })
             .collect();
         assert!(messages.len() >= count, "{of} got {messages:?}");
         messages
@@ -76,8 +81,22 @@ impl Phones {
     /// Waits for so many messages and answers the last one that is a question.
     pub(crate) fn votes(&self, who: &str, count: usize, verb: &str) {
         let messages = self.messages(who, count);
-        let prompt = messages.iter().rfind(|message| message.is_question());
-        self.says(who, &format!("{verb} {}", token(&prompt.unwrap().text)));
+        let prompt = &messages.iter().rfind(|message| message.is_question()).unwrap().text;
+        let (confirm, deny) = prompt.lines().last().unwrap().split_once("   or   ").unwrap();
+        self.says(who, [confirm, deny].into_iter().find(|half| half.starts_with(verb)).unwrap());
+    }
+
+    /// Waits until the first message of somebody, which is a question, shows this.
+    pub(crate) fn shows(&self, of: &str, words: &str) -> String {
+        let begun = std::time::Instant::now();
+        loop {
+            let now = self.messages(of, 1).remove(0).edited.unwrap_or_default();
+            if now.contains(words) {
+                return now;
+            }
+            assert!(begun.elapsed() < PATIENCE, "{words:?} is not in {now:?}");
+            std::thread::sleep(std::time::Duration::from_millis(20));
+        }
     }
 
     fn tell(&self, command: &Value) -> Value {

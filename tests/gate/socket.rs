@@ -58,7 +58,7 @@ async fn the_network_side_cannot_vote_as_anybody() {
     let stage = Stage::set().await;
     let op = stage.submit("librarian", zfs("destroy", "tank/media@old")).await.unwrap();
     for caller in [None, Some("librarian"), Some("operator"), Some("alice")] {
-        let vote = Call::Vote { approval: op.id.clone(), confirm: true };
+        let vote = Call::Vote { approval: op.id.clone(), confirm: true, object: None };
         let answer = stage.client().call(caller.map(principal), vote).await;
         assert_eq!(kind(answer), ProblemKind::Forbidden, "{caller:?}");
     }

@@ -149,8 +149,9 @@ impl Stage {
         let config =
             CONFIG.replace("@DIR@", dir).replace("@ACCOUNT@", phones::ACCOUNT).replace("@US@", phones::US);
         let approver = |(name, digit): (&str, char)| {
+            let groups = if name == "bob" { "\"storage\", \"owners\"" } else { "\"storage\"" };
             format!(
-                "[[approver]]\nname = \"{name}\"\nuuid = \"{}\"\nfingerprint = \"{}\"\nunix_user = \"{name}\"\ngroups = [\"storage\"]\n",
+                "[[approver]]\nname = \"{name}\"\nuuid = \"{}\"\nfingerprint = \"{}\"\nunix_user = \"{name}\"\ngroups = [{groups}]\n",
                 phones::uuid(digit),
                 phones::key(digit)
             )
@@ -280,6 +281,19 @@ impl Stage {
         let log = self.read("log/audit.jsonl");
         let records = log.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
         records.filter(|record| record["kind"] == kind).collect()
+    }
+
+    /// Waits until there are so many audit records of one kind.
+    pub(crate) fn until_recorded(&self, kind: &str, count: usize) -> Vec<Value> {
+        let begun = Instant::now();
+        loop {
+            let records = self.records(kind);
+            if records.len() >= count {
+                return records;
+            }
+            assert!(begun.elapsed() < PATIENCE, "{} records of {kind}", records.len());
+            std::thread::sleep(Duration::from_millis(20));
+        }
     }
 }
 

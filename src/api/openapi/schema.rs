@@ -124,7 +124,8 @@ fn approval(more: &[(&str, Value)]) -> Value {
     let count = json!({"type": "integer", "minimum": 0});
     let own = [("id", text()), ("expires_at", time()), ("needed", count.clone()), ("given", count)];
     let members: Vec<(&str, Value)> = own.into_iter().chain(more.iter().cloned()).collect();
-    object(&members, &[])
+    let groups = json!({"type": "object", "additionalProperties": {"type": "integer", "minimum": 1}});
+    object(&members, &[("groups", groups), ("runs_at", time()), ("repeat", text())])
 }
 
 fn approvals() -> Value {

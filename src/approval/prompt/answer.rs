@@ -20,6 +20,17 @@ pub enum Answer {
         /// How many must confirm, and have.
         needed: u32,
     },
+    /// The confirmation that was still missing, of what does not run at once.
+    RecordedHeld {
+        /// How many must confirm, and have.
+        needed: u32,
+        /// When it runs.
+        at: SystemTime,
+        /// When the vote was counted.
+        now: SystemTime,
+    },
+    /// The name of what is lost for good was not repeated, or another was.
+    NotRepeated,
     /// A refusal: it ends the request.
     Refused,
     /// The same person again.
@@ -94,6 +105,15 @@ impl Answer {
             Self::Recorded { given, needed } => format!("✅ Recorded: {given} of {needed} have confirmed."),
             Self::RecordedLast { needed } => {
                 format!("✅ Recorded: {needed} of {needed} have confirmed. It runs now; the outcome follows.")
+            }
+            Self::RecordedHeld { needed, at, now } => format!(
+                "✅ Recorded: {needed} of {needed} have confirmed. It runs at {}; until then a DENY from any of you stops it.",
+                clock_time(*at, *now)
+            ),
+            Self::NotRepeated => {
+                "Not counted: what would be lost cannot be brought back. Read on the request what it is, and send its whole \
+                 name behind the token, as the last line of the request shows."
+                    .to_owned()
             }
             Self::Refused => "⛔ Recorded: refused. Nothing will run.".to_owned(),
             Self::AlreadyCounted { given, needed } => {

@@ -16,6 +16,7 @@ pub use outcome::{Outcome, OutcomeFacts};
 
 use super::foreign::{is_invisible, is_unusual, quoted};
 use super::token::Token;
+use crate::policy::{Quorum, ReviewTerms, Timing};
 use shape::{bytes, clock_time, counted, duration};
 
 /// Signal carries about 2000 bytes as text; longer ones become an attachment that people do not open.
@@ -54,12 +55,25 @@ pub enum Undo {
     WithoutEnd,
 }
 
+/// Where a question stands: what it says first and last.
+#[derive(Clone, Copy)]
+pub enum Stands<'a> {
+    /// It is asked.
+    Asked(&'a Token),
+    /// So many have confirmed, and more are needed. It holds no token: who wants to answer replies to it.
+    Given(u32),
+    /// It is approved and waits for its time, or it is over.
+    Told(&'a Outcome),
+}
+
 /// Everything that a prompt tells.
 pub struct PromptFacts<'a> {
     /// This host's name.
     pub host: &'a str,
-    /// The token that stands for this approval.
-    pub token: &'a Token,
+    /// Where it stands.
+    pub stands: Stands<'a>,
+    /// The approval's id, by which the whole of it is shown on the host.
+    pub id: &'a str,
     /// Who asks.
     pub principal: &'a str,
     /// For whom, as the asker says.
@@ -78,10 +92,10 @@ pub struct PromptFacts<'a> {
     pub reason: Option<&'a str>,
     /// Why people are asked: the policy's own words.
     pub rule: &'a str,
-    /// How many people must confirm.
-    pub needed: u32,
-    /// How many have.
-    pub given: u32,
+    /// How many people of which groups must confirm, and when it may run then.
+    pub terms: &'a ReviewTerms,
+    /// The name that a confirmation must repeat: of what is lost for good.
+    pub repeat: Option<&'a str>,
     /// When the question was made.
     pub asked_at: SystemTime,
     /// When it lapses.
@@ -99,10 +113,12 @@ pub enum CannotShow {
     TooLong,
 }
 
-/// The question for people. The text holds the token: it goes to approvers and nowhere else.
+/// The question for people, and what stands in its place later. While it is asked the text holds the token: it goes to
+/// approvers and nowhere else.
 pub fn prompt(facts: &PromptFacts<'_>) -> Result<String, CannotShow> {
     let names = facts.objects.iter().flat_map(|object| [object.kind.as_str(), object.name.as_str()]);
-    if names.chain([facts.command_line, facts.principal]).any(|text| text.chars().any(is_invisible)) {
+    let names = names.chain([facts.command_line, facts.principal]).chain(facts.repeat);
+    if names.flat_map(str::chars).any(is_invisible) {
         return Err(CannotShow::Invisible);
     }
     let shown = OBJECTS_SHOWN.min(facts.objects.len());
@@ -115,18 +131,65 @@ pub fn prompt(facts: &PromptFacts<'_>) -> Result<String, CannotShow> {
 }
 
 fn layout(facts: &PromptFacts<'_>, listed: usize, lines_of_each: usize) -> String {
-    let token = facts.token.reveal();
+    let head = match facts.stands {
+        Stands::Asked(token) => format!(" · {}", token.reveal().as_str()),
+        Stands::Given(_) => String::new(),
+        Stands::Told(outcome) => format!(" · {}", outcome.headline()),
+    };
     let mut lines = vec![
-        format!("reeve · {} · {}", facts.host, token.as_str()),
+        format!("reeve · {}{head}", facts.host),
         format!("{} asks: {}{}", asker(facts), facts.command_line, warning(facts.command_line)),
         format!("  {}", effect_line(facts)),
     ];
     lines.extend(object_lines(facts, listed, lines_of_each));
     lines.extend(facts.reason.map(|reason| format!("  why: {}", quoted(reason, REASON_LIMIT))));
     lines.push(format!("  rule: {}", rule(facts.rule)));
-    lines.push(format!("{} · expires {}", votes(facts), clock_time(facts.expires_at, facts.asked_at)));
-    lines.push(format!("CONFIRM {0}   or   DENY {0}", token.as_str()));
+    lines.extend(foot(facts));
     lines.join("\n")
+}
+
+/// What is asked of the reader.
+fn foot(facts: &PromptFacts<'_>) -> Vec<String> {
+    let expires = clock_time(facts.expires_at, facts.asked_at);
+    let name = facts.repeat.map(|name| format!(" {name}")).unwrap_or_default();
+    let mut lines = when(facts.terms.timing());
+    match facts.stands {
+        Stands::Asked(token) => {
+            let token = token.reveal();
+            lines.insert(0, format!("{} · expires {expires}", votes(facts.terms.quorum(), 0)));
+            lines.extend(facts.repeat.map(|_| "⚠ LOST FOR GOOD: to confirm, repeat the name as it stands here".to_owned()));
+            lines.push(format!("CONFIRM {0}{name}   or   DENY {0}", token.as_str()));
+        }
+        Stands::Given(given) => {
+            lines.insert(0, format!("{} · expires {expires}", votes(facts.terms.quorum(), given)));
+            lines.push(format!("Reply to this message: CONFIRM{name}   or   DENY"));
+        }
+        Stands::Told(Outcome::Approved { .. }) => {
+            lines.clear();
+            lines.push("Reply to this message: DENY stops it.".to_owned());
+        }
+        Stands::Told(_) => lines.clear(),
+    }
+    lines
+}
+
+/// `needs 2: 1 of owners, 1 of storage`.
+fn votes(quorum: &Quorum, given: u32) -> String {
+    let of_groups: Vec<String> = match quorum.groups().len() {
+        0 | 1 => Vec::new(),
+        _ => quorum.groups().iter().map(|(group, number)| format!("{number} of {group}")).collect(),
+    };
+    let groups = if of_groups.is_empty() { String::new() } else { format!(": {}", of_groups.join(", ")) };
+    let has = if given == 0 { String::new() } else { format!(", has {given}") };
+    format!("needs {}{has}{groups}", quorum.needed())
+}
+
+/// When it runs, where that is not at once.
+fn when(timing: Timing) -> Vec<String> {
+    let hold = (timing.hold > Duration::ZERO)
+        .then(|| format!("then held for {}: any DENY still stops it", duration(timing.hold)));
+    let window = timing.window.map(|window| format!("runs between {} UTC", window.to_string().replace('-', " and ")));
+    hold.into_iter().chain(window).collect()
 }
 
 fn asker(facts: &PromptFacts<'_>) -> String {
@@ -181,14 +244,7 @@ fn object_lines(facts: &PromptFacts<'_>, listed: usize, lines_of_each: usize) ->
     if rest > 0 {
         let digest = facts.effects_digest.trim_start_matches("sha256:");
         let prefix: String = digest.chars().take(DIGEST_SHOWN).collect();
-        lines.push(format!("    … and {rest} more · effects sha256:{prefix}…"));
+        lines.push(format!("    … and {rest} more · effects sha256:{prefix}… · all of it: reeve show {}", facts.id));
     }
     lines
-}
-
-fn votes(facts: &PromptFacts<'_>) -> String {
-    match facts.given {
-        0 => format!("needs {}", facts.needed),
-        given => format!("needs {}, has {given}", facts.needed),
-    }
 }

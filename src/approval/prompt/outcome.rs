@@ -1,6 +1,9 @@
 //! How it ended, as a reply to the prompt, with the audit log's checkpoint: the proof in people's phones.
 
+use std::time::SystemTime;
+
 use super::MESSAGE_LIMIT;
+use super::shape::clock_time;
 use crate::approval::foreign::is_invisible;
 
 /// How many lines of difference are shown when the plan has changed.
@@ -40,6 +43,17 @@ pub enum Outcome {
     },
     /// The asker took it back.
     Cancelled,
+    /// The caller was frozen before it began.
+    Frozen,
+    /// Enough people confirmed. It has not begun, and a no still stops it.
+    Approved {
+        /// Who confirmed.
+        by: Vec<String>,
+        /// When it runs.
+        at: SystemTime,
+        /// Now.
+        now: SystemTime,
+    },
 }
 
 /// What an outcome's message tells.
@@ -68,7 +82,8 @@ impl Outcome {
         lines.join("\n")
     }
 
-    fn headline(&self) -> String {
+    /// How it stands, in a few words.
+    pub(super) fn headline(&self) -> String {
         match self {
             Self::Verified => "✅ done, and the host shows it".to_owned(),
             Self::NotVerified => "⚠️ ended without an error, but the host does NOT show it".to_owned(),
@@ -80,13 +95,19 @@ impl Outcome {
             Self::Expired => "⌛ expired, nothing ran".to_owned(),
             Self::Refused { by } => format!("⛔ refused by {by}, nothing ran"),
             Self::Cancelled => "🚫 cancelled by whoever asked, nothing ran".to_owned(),
+            Self::Frozen => "🧊 frozen before it began, nothing ran".to_owned(),
+            Self::Approved { by: _, at, now } => format!("⏳ approved, runs at {}", clock_time(*at, *now)),
         }
     }
 
     fn detail(&self) -> Vec<String> {
         let one = |text: &str| vec![text.to_owned()];
         match self {
-            Self::Verified | Self::Cancelled | Self::Refused { by: _ } => Vec::new(),
+            Self::Verified | Self::Cancelled | Self::Frozen | Self::Refused { by: _ } => Vec::new(),
+            Self::Approved { by, at: _, now: _ } => vec![
+                format!("Confirmed by {}.", by.join(", ")),
+                "Until then anybody who was asked stops it: reply DENY, or 👎.".to_owned(),
+            ],
             Self::NotVerified => one("Look at the host before you rely on it."),
             Self::Failed { exit_code: _ } => {
                 one("It may have done a part of it. The audit log has the cause.")

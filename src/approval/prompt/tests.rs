@@ -2,9 +2,11 @@
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
+use std::sync::LazyLock;
 
 use super::*;
 use crate::approval::reply::Malformed;
+use crate::policy::Window;
 
 const AT_14_02: u64 = 1_795_183_320;
 
@@ -29,7 +31,8 @@ fn snapshots(count: usize) -> Vec<ObjectLine> {
 fn facts<'a>(token: &'a Token, objects: &'a [ObjectLine]) -> PromptFacts<'a> {
     PromptFacts {
         host: "host01",
-        token,
+        stands: Stands::Asked(token),
+        id: "ap_01JD3VKQ2T9F6M8R4B7WXY5ZAC",
         principal: "librarian",
         on_behalf_of: &[],
         command_line: "zfs destroy tank/media@old",
@@ -39,11 +42,37 @@ fn facts<'a>(token: &'a Token, objects: &'a [ObjectLine]) -> PromptFacts<'a> {
         undo: Undo::None,
         reason: Some("weekly cleanup"),
         rule: "destroying needs a person",
-        needed: 1,
-        given: 0,
+        terms: one(),
+        repeat: None,
         asked_at: at(0),
         expires_at: at(1800),
     }
+}
+
+fn one() -> &'static ReviewTerms {
+    static ONE: LazyLock<ReviewTerms> = LazyLock::new(ReviewTerms::default);
+    &ONE
+}
+
+fn two() -> ReviewTerms {
+    ReviewTerms::new(2, None, ReviewTerms::DEFAULT_TTL).unwrap()
+}
+
+/// One of each of two groups, held and at night.
+fn at_night() -> ReviewTerms {
+    let groups = [("storage".to_owned(), 1), ("owners".to_owned(), 1)].into();
+    let window = Window::try_from("02:00-04:00".to_owned()).unwrap();
+    let timing = Timing::new(Duration::from_secs(600), Some(window)).unwrap();
+    ReviewTerms::of_groups(1, groups, ReviewTerms::DEFAULT_TTL).unwrap().at(timing)
+}
+
+/// The only copy of a disk.
+fn one_volume() -> Vec<ObjectLine> {
+    vec![ObjectLine { kind: "volume".into(), name: "tank/vm-101".into(), lines: vec![] }]
+}
+
+fn held() -> Outcome {
+    Outcome::Approved { by: vec!["alice".into(), "bob".into()], at: at(600), now: at(0) }
 }
 
 fn one_snapshot() -> Vec<ObjectLine> {
@@ -67,6 +96,7 @@ fn playbook() -> Vec<ObjectLine> {
 
 fn prompts() -> Vec<(&'static str, String)> {
     let (token, one, three, many) = (token(), one_snapshot(), snapshots(3), snapshots(12));
+    let (two, at_night, volume, held) = (two(), at_night(), one_volume(), held());
     let destroy =
         |objects| PromptFacts { command_line: "zfs destroy -r tank/media", ..facts(&token, objects) };
     let mut mixed = snapshots(2);
@@ -78,15 +108,15 @@ fn prompts() -> Vec<(&'static str, String)> {
         ("prompt-several-objects", shown(destroy(&three))),
         ("prompt-objects-of-two-kinds", shown(destroy(&mixed))),
         ("prompt-playbook", shown(PromptFacts { command_line: COMMAND, ..facts(&token, &playbook()) })),
-        ("prompt-many-objects", shown(PromptFacts { needed: 2, ..destroy(&many) })),
+        ("prompt-many-objects", shown(PromptFacts { terms: &two, ..destroy(&many) })),
         (
             "prompt-undo-and-second-vote",
             shown(PromptFacts {
                 command_line: "zfs rename tank/vm tank/.quarantine/vm",
                 undo: Undo::For(Duration::from_secs(604_800)),
                 bytes_freed: None,
-                needed: 2,
-                given: 1,
+                stands: Stands::Given(1),
+                terms: &two,
                 expires_at: at(86_400),
                 ..facts(&token, &[])
             }),
@@ -114,6 +144,31 @@ fn prompts() -> Vec<(&'static str, String)> {
             "prompt-unusual-command",
             shown(PromptFacts { command_line: "git checkout müll", ..facts(&token, &[]) }),
         ),
+        ("prompt-two-groups-held-at-night", shown(PromptFacts { terms: &at_night, ..facts(&token, &one) })),
+        (
+            "prompt-lost-for-good",
+            shown(PromptFacts {
+                command_line: "zfs destroy tank/vm-101",
+                repeat: Some("tank/vm-101"),
+                ..facts(&token, &volume)
+            }),
+        ),
+        (
+            "prompt-now-lost-for-good-one-of-two",
+            shown(PromptFacts {
+                stands: Stands::Given(1),
+                command_line: "zfs destroy tank/vm-101",
+                repeat: Some("tank/vm-101"),
+                terms: &two,
+                ..facts(&token, &volume)
+            }),
+        ),
+        ("prompt-now-held", shown(PromptFacts { stands: Stands::Told(&held), terms: &at_night, ..facts(&token, &one) })),
+        ("prompt-now-done", shown(PromptFacts { stands: Stands::Told(&Outcome::Verified), ..facts(&token, &one) })),
+        (
+            "prompt-now-expired",
+            shown(PromptFacts { stands: Stands::Told(&Outcome::Expired), ..facts(&token, &one) }),
+        ),
     ]
 }
 
@@ -122,6 +177,8 @@ fn answers() -> Vec<(&'static str, String)> {
     vec![
         ("answer-recorded", Answer::Recorded { given: 1, needed: 2 }.text()),
         ("answer-recorded-last", Answer::RecordedLast { needed: 2 }.text()),
+        ("answer-recorded-held", Answer::RecordedHeld { needed: 2, at: at(600), now: at(0) }.text()),
+        ("answer-not-repeated", Answer::NotRepeated.text()),
         ("answer-refused", Answer::Refused.text()),
         ("answer-already-counted", Answer::AlreadyCounted { given: 1, needed: 2 }.text()),
         ("answer-decided-approved", decided(Settled::Approved)),
@@ -168,6 +225,8 @@ fn outcomes() -> Vec<(&'static str, String)> {
         ("outcome-expired", Outcome::Expired.text(&facts)),
         ("outcome-refused", Outcome::Refused { by: "bob".into() }.text(&facts)),
         ("outcome-cancelled", Outcome::Cancelled.text(&facts)),
+        ("outcome-frozen", Outcome::Frozen.text(&facts)),
+        ("outcome-approved-and-held", held().text(&facts)),
     ]
 }
 
@@ -204,7 +263,10 @@ fn every_message_is_as_its_golden_file() {
 fn only_prompts_hold_the_token() {
     let bare = "K7QF";
     assert!(answers().iter().chain(&outcomes()).all(|(_, text)| !text.contains(bare)));
-    assert!(prompts().iter().all(|(_, text)| text.matches("K7QF-92M4-0XTR-8B3D").count() == 3));
+    // Once it stands otherwise than at first, it holds no token any more.
+    let (first, later): (Vec<_>, Vec<_>) = prompts().into_iter().partition(|(_, text)| text.contains("   or   DENY K7QF"));
+    assert!(first.iter().all(|(_, text)| text.matches("K7QF-92M4-0XTR-8B3D").count() == 3));
+    assert!(later.len() == 5 && later.iter().all(|(_, text)| !text.contains(bare)));
 }
 
 #[test]
@@ -231,5 +293,5 @@ fn long_names_give_way_to_count_and_digest() {
         .collect();
     let text = prompt(&facts(&token, &long)).unwrap();
     assert!(text.len() < MESSAGE_LIMIT && text.contains("5 snapshots"), "{text}");
-    assert!(text.contains("… and 2 more · effects sha256:9f2c41d07ab3e855…"), "{text}");
+    assert!(text.contains("… and 2 more · effects sha256:9f2c41d07ab3e855… · all of it: reeve show ap_"), "{text}");
 }

@@ -115,13 +115,24 @@ impl Link {
         text: &str,
         quote: Option<Quote>,
     ) -> Result<SentMessage, SendError> {
+        self.send_with(to, self.send_params(to, text, quote)).await
+    }
+
+    /// Puts another text in the place of one that was sent. The edit is a message with an identity of its own.
+    pub async fn edit(&self, to: &Approver, timestamp: u64, text: &str) -> Result<SentMessage, SendError> {
+        let account = &self.hub.config.account;
+        let params =
+            json!({"account": account, "recipient": [to.uuid], "message": text, "editTimestamp": timestamp});
+        self.send_with(to, params).await
+    }
+
+    async fn send_with(&self, to: &Approver, params: Value) -> Result<SentMessage, SendError> {
         let _one_at_a_time = self.sending.lock().await;
         let rpc = self.hub.rpc().ok_or(SendError::Down)?;
         self.hub.check_identity(&rpc, to).await.map_err(|trouble| match trouble {
             IdentityTrouble::Unchecked => SendError::Down,
             IdentityTrouble::Changed | IdentityTrouble::Unknown => SendError::Identity(trouble),
         })?;
-        let params = self.send_params(to, text, quote);
         sending::judge(rpc.call("send", params, self.hub.config.send_timeout).await, to)
     }
 

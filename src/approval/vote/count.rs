@@ -41,7 +41,7 @@ impl Candidate {
             return Err(Answer::IdentityUnknown);
         }
         pending.admits_confirmation(&self.approver, now)?;
-        Ok(Counted::after(pending, &self.approver.name))
+        Ok(Counted::after(pending, &self.approver))
     }
 }
 
@@ -56,9 +56,10 @@ pub struct Counted {
 }
 
 impl Counted {
-    pub(super) fn after(pending: &Pending, by: &str) -> Self {
-        let given = pending.given().saturating_add(1);
-        Self { approval_id: pending.approval_id.clone(), by: by.to_owned(), given, needed: pending.needed }
+    pub(super) fn after(pending: &Pending, by: &Approver) -> Self {
+        let needed = pending.quorum.needed();
+        let given = needed.saturating_sub(pending.missing_after(Some(by)));
+        Self { approval_id: pending.approval_id.clone(), by: by.name.clone(), given, needed }
     }
 
     /// Which request.
@@ -71,7 +72,7 @@ impl Counted {
         &self.by
     }
 
-    /// How many people have confirmed, this one included.
+    /// How many of those who must confirm have, this one included.
     pub fn given(&self) -> u32 {
         self.given
     }

@@ -20,7 +20,7 @@ pub use pending::{Pending, SentPrompt};
 use super::inbound::{Author, Inbound, MessageRef, Reaction};
 use super::people::{Approver, People};
 use super::prompt::Answer;
-use super::reply::{self, Reply};
+use super::reply::{self, Reply, Said};
 use super::token::Token;
 
 /// What a message means.
@@ -72,9 +72,9 @@ pub enum Silence {
 
 /// What a person on the host asks for with `reeve approval confirm|deny`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum LocalVote {
-    /// Confirm.
-    Confirm,
+pub enum LocalVote<'a> {
+    /// Confirm, and the name that was repeated with it.
+    Confirm(Option<&'a str>),
     /// Deny.
     Deny,
 }
@@ -109,7 +109,7 @@ pub fn judge(inbound: &Inbound, pendings: &[Pending], people: &People, now: Syst
 /// A vote on the host itself, by the Unix user whom the kernel named at the other end of the gate's socket.
 pub fn judge_local(
     unix_user: &str,
-    vote: LocalVote,
+    vote: LocalVote<'_>,
     pending: &Pending,
     voters: (&People, SystemTime),
 ) -> LocalJudged {
@@ -119,9 +119,10 @@ pub fn judge_local(
     };
     let by = approver.name.clone();
     let judged = match vote {
-        LocalVote::Confirm => pending
+        LocalVote::Confirm(repeated) => pending
             .admits_confirmation(approver, now)
-            .map(|()| LocalJudged::Confirm(Counted::after(pending, &by))),
+            .and_then(|()| pending.admits_words(repeated))
+            .map(|()| LocalJudged::Confirm(Counted::after(pending, approver))),
         LocalVote::Deny => pending.admits(approver, now).map(|()| LocalJudged::Refuse(refusal(pending, &by))),
     };
     judged.unwrap_or_else(|answer| {
@@ -159,8 +160,12 @@ impl<'a> Bench<'a> {
                 None => Judged::Nothing(Silence::Chatter),
             },
             Some(Reply::Malformed(reason)) => self.not_counted(quoted, Answer::Malformed(reason)),
-            Some(Reply::Confirm(token)) => self.addressed(token, quoted, |pending| self.confirm(pending)),
-            Some(Reply::Deny(token)) => self.addressed(token, quoted, |pending| self.refuse(pending)),
+            Some(Reply::Confirm(Said { token, name })) => {
+                self.addressed(token, quoted, |pending| self.confirm(pending, name.as_deref()))
+            }
+            Some(Reply::Deny(Said { token, name: _ })) => {
+                self.addressed(token, quoted, |pending| self.refuse(pending))
+            }
         }
     }
 
@@ -204,9 +209,10 @@ impl<'a> Bench<'a> {
         }
     }
 
-    fn confirm(&self, pending: &Pending) -> Judged {
+    fn confirm(&self, pending: &Pending, repeated: Option<&str>) -> Judged {
         let admitted = pending.admits_confirmation(self.approver, self.now);
-        match admitted.and_then(|()| pending.admits_message(self.inbound, self.now)) {
+        let admitted = admitted.and_then(|()| pending.admits_message(self.inbound, self.now));
+        match admitted.and_then(|()| pending.admits_words(repeated)) {
             Ok(()) => Judged::Confirm(Candidate::new(pending, self.approver)),
             Err(answer) => self.not_counted(Some(pending), answer),
         }

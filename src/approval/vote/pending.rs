@@ -1,5 +1,6 @@
 //! A request as a vote sees it, and who may vote on it how.
 
+use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
 use serde::{Deserialize, Serialize};
@@ -7,7 +8,9 @@ use serde::{Deserialize, Serialize};
 use crate::approval::inbound::Inbound;
 use crate::approval::people::Approver;
 use crate::approval::prompt::{Answer, Settled};
+use crate::approval::reply::{Malformed, cleaned};
 use crate::approval::token::TokenHash;
+use crate::policy::Quorum;
 
 /// A request that waits for people, or has ended lately.
 #[derive(Debug, Clone)]
@@ -22,14 +25,16 @@ pub struct Pending {
     pub created_at: SystemTime,
     /// When it lapses.
     pub expires_at: SystemTime,
-    /// Who may vote: the rule's group, or every approver.
-    pub group: Option<String>,
+    /// How many people of which groups must confirm.
+    pub quorum: Quorum,
+    /// What a confirmation must repeat: the name of what is lost for good.
+    pub repeat: Option<String>,
     /// Who may not: the requester, and everybody on whose behalf it was asked.
     pub excluded: Vec<String>,
-    /// How many people must confirm.
-    pub needed: u32,
-    /// Who has.
-    pub confirmed_by: Vec<String>,
+    /// Who has confirmed, with the groups that they are in.
+    pub confirmed_by: BTreeMap<String, Vec<String>>,
+    /// Enough people have, and it has not begun: a no still stops it.
+    pub is_approved: bool,
     /// How it ended, if it has.
     pub settled: Option<Settled>,
 }
@@ -41,19 +46,34 @@ pub struct SentPrompt {
     pub approver: String,
     /// Its timestamp, which is its identity.
     pub timestamp: u64,
+    /// Those of its edits: phones quote a message by its newest.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub edits: Vec<u64>,
+}
+
+impl SentPrompt {
+    /// One that has just been sent.
+    pub fn new(approver: &str, timestamp: u64) -> Self {
+        Self { approver: approver.to_owned(), timestamp, edits: Vec::new() }
+    }
 }
 
 impl Pending {
     pub(super) fn was_put_to(&self, approver: &Approver, timestamp: u64) -> bool {
-        self.prompts.iter().any(|prompt| prompt.approver == approver.name && prompt.timestamp == timestamp)
+        let is_it = |prompt: &SentPrompt| prompt.timestamp == timestamp || prompt.edits.contains(&timestamp);
+        self.prompts.iter().any(|prompt| prompt.approver == approver.name && is_it(prompt))
     }
 
-    /// How many people have confirmed: people, not messages.
+    /// How many of those who must confirm have: people, not messages.
     pub(super) fn given(&self) -> u32 {
-        let mut names: Vec<_> = self.confirmed_by.iter().collect();
-        names.sort_unstable();
-        names.dedup();
-        u32::try_from(names.len()).unwrap_or(u32::MAX)
+        self.quorum.needed().saturating_sub(self.missing_after(None))
+    }
+
+    /// How many must still confirm when one more does.
+    pub(super) fn missing_after(&self, one_more: Option<&Approver>) -> u32 {
+        let others = self.confirmed_by.iter().filter(|(name, _)| one_more.is_none_or(|one| one.name != **name));
+        let groups = others.map(|(_, groups)| groups.as_slice());
+        self.quorum.missing(groups.chain(one_more.map(|one| one.groups.as_slice())))
     }
 
     /// Whether the person may vote at all, now.
@@ -61,13 +81,14 @@ impl Pending {
         if approver.is_among(&self.excluded) {
             return Err(Answer::OwnRequest);
         }
-        if !approver.is_in(self.group.as_deref()) {
+        if !approver.is_asked_by(&self.quorum) {
             return Err(Answer::NotAnApprover);
         }
         if let Some(how) = &self.settled {
             return Err(Answer::AlreadyDecided { how: how.clone() });
         }
-        if now >= self.expires_at {
+        // Once it is approved there is no time to answer in but the one until it begins.
+        if now >= self.expires_at && !self.is_approved {
             return Err(Answer::Expired { at: self.expires_at, now });
         }
         Ok(())
@@ -76,10 +97,23 @@ impl Pending {
     /// Whether the person may add a confirmation, now.
     pub(super) fn admits_confirmation(&self, approver: &Approver, now: SystemTime) -> Result<(), Answer> {
         self.admits(approver, now)?;
-        if self.confirmed_by.contains(&approver.name) {
-            return Err(Answer::AlreadyCounted { given: self.given(), needed: self.needed });
+        if self.is_approved {
+            return Err(Answer::AlreadyDecided { how: Settled::Approved });
+        }
+        if self.confirmed_by.contains_key(&approver.name) {
+            return Err(Answer::AlreadyCounted { given: self.given(), needed: self.quorum.needed() });
         }
         Ok(())
+    }
+
+    /// Whether a confirmation says what it must besides yes. Where nothing must be repeated, nothing may stand there.
+    pub(super) fn admits_words(&self, repeated: Option<&str>) -> Result<(), Answer> {
+        match (&self.repeat, repeated) {
+            (None, None) => Ok(()),
+            (None, Some(_)) => Err(Answer::Malformed(Malformed::NotAToken)),
+            (Some(name), Some(said)) if cleaned(name) == said => Ok(()),
+            (Some(_), _) => Err(Answer::NotRepeated),
+        }
     }
 
     /// Whether a confirmation may come in this message. Signal delivers late and twice; edits change what was said

@@ -1,12 +1,15 @@
 //! Each rule of counting, and each way around it that somebody may try.
 
+mod terms;
+
+use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
 use proptest::prelude::*;
 
 use super::*;
 use crate::approval::identity::IdentityHeld;
-use crate::approval::people::tests::people;
+use crate::approval::people::tests::{people, quorum};
 use crate::approval::prompt::Settled;
 use crate::approval::reply::Malformed;
 
@@ -23,19 +26,25 @@ fn now() -> SystemTime {
 }
 
 fn request(id: &str, token: &str, timestamps: [u64; 2]) -> Pending {
-    let sent = |approver: &str, timestamp| SentPrompt { approver: approver.to_owned(), timestamp };
+    let sent = SentPrompt::new;
     Pending {
         approval_id: id.to_owned(),
         token: Token::parse(token).unwrap_or_else(|_| panic!("a token")).hash(),
         prompts: vec![sent("alice", timestamps[0]), sent("bob", timestamps[1])],
         created_at: at(0),
         expires_at: at(1800),
-        group: Some("storage".to_owned()),
+        quorum: quorum(2, Some("storage")),
+        repeat: None,
         excluded: vec!["librarian".to_owned()],
-        needed: 2,
-        confirmed_by: Vec::new(),
+        confirmed_by: BTreeMap::new(),
+        is_approved: false,
         settled: None,
     }
+}
+
+/// People of the group that is asked for, who have confirmed.
+fn confirmed(names: &[&str]) -> BTreeMap<String, Vec<String>> {
+    names.iter().map(|name| ((*name).to_owned(), vec!["storage".to_owned()])).collect()
 }
 
 fn pending() -> Pending {
@@ -114,7 +123,7 @@ fn the_token_confirms_and_so_does_a_quote_reply_to_ones_own_prompt() {
 
 #[test]
 fn two_different_people_make_two() {
-    let pending = Pending { confirmed_by: vec!["alice".to_owned()], ..pending() };
+    let pending = Pending { confirmed_by: confirmed(&["alice"]), ..pending() };
     let counted = candidate(&confirm("bob"), &pending).count(proof("bob"), &pending, now()).unwrap();
     assert!(counted.approves());
     assert_eq!(counted.answer(), Answer::RecordedLast { needed: 2 });
@@ -122,21 +131,20 @@ fn two_different_people_make_two() {
 
 #[test]
 fn more_than_needed_is_enough_too() {
-    let names = ["x", "y", "z"].map(str::to_owned).to_vec();
-    let pending = Pending { confirmed_by: names, ..pending() };
+    let pending = Pending { confirmed_by: confirmed(&["x", "y", "z"]), ..pending() };
     assert!(candidate(&confirm("bob"), &pending).count(proof("bob"), &pending, now()).unwrap().approves());
 }
 
 #[test]
 fn one_person_counts_once_even_with_two_devices() {
-    let pending = Pending { confirmed_by: vec!["alice".to_owned()], ..pending() };
+    let pending = Pending { confirmed_by: confirmed(&["alice"]), ..pending() };
     let desktop = Inbound { device: 2, timestamp: CREATED_MS + 40_000, ..confirm("alice") };
     assert_eq!(answer(&desktop, pending), Answer::AlreadyCounted { given: 1, needed: 2 });
 }
 
 #[test]
 fn a_name_recorded_twice_is_one_person() {
-    let pending = Pending { confirmed_by: vec!["carol".to_owned(); 2], ..pending() };
+    let pending = Pending { confirmed_by: confirmed(&["carol", "carol"]), ..pending() };
     let counted = candidate(&confirm("bob"), &pending).count(proof("bob"), &pending, now()).unwrap();
     assert_eq!(counted.given(), 2);
 }
@@ -152,7 +160,7 @@ fn the_requester_cannot_approve_nor_can_their_chain() {
 #[test]
 fn a_person_outside_the_rules_group_does_not_count() {
     assert_eq!(answer(&confirm("carol"), pending()), Answer::NotAnApprover);
-    let for_anybody = Pending { group: None, ..pending() };
+    let for_anybody = Pending { quorum: quorum(2, None), ..pending() };
     assert_eq!(candidate(&confirm("carol"), &for_anybody).approver().name, "carol");
 }
 
@@ -167,7 +175,7 @@ fn one_deny_ends_it() {
     for inbound in [text("bob", &format!("deny {TOKEN}")), quoting("bob", "Deny", Author::Us, 102)] {
         assert!(is_refusal(&inbound, &pending()));
     }
-    let confirmed = Pending { confirmed_by: vec!["bob".to_owned()], ..pending() };
+    let confirmed = Pending { confirmed_by: confirmed(&["bob"]), ..pending() };
     assert!(is_refusal(&text("bob", &format!("deny {TOKEN}")), &confirmed), "a voter may change to no");
 }
 
@@ -327,15 +335,15 @@ fn nothing_that_can_be_logged_holds_the_token() {
 fn a_local_vote_is_the_unix_users_own() {
     let local = |user, vote, pending: &Pending| judge_local(user, vote, pending, (&people(), now()));
     assert!(
-        matches!(local("alice", LocalVote::Confirm, &pending()), LocalJudged::Confirm(c) if c.by() == "alice")
+        matches!(local("alice", LocalVote::Confirm(None), &pending()), LocalJudged::Confirm(c) if c.by() == "alice")
     );
     assert!(matches!(local("bob", LocalVote::Deny, &pending()), LocalJudged::Refuse(r) if r.by == "bob"));
-    assert!(matches!(local("root", LocalVote::Confirm, &pending()), LocalJudged::Stranger));
+    assert!(matches!(local("root", LocalVote::Confirm(None), &pending()), LocalJudged::Stranger));
     let own = Pending { excluded: vec!["alice".to_owned()], ..pending() };
-    let refused = local("alice", LocalVote::Confirm, &own);
+    let refused = local("alice", LocalVote::Confirm(None), &own);
     assert!(matches!(refused, LocalJudged::NotCounted(n) if n.answer == Answer::OwnRequest));
-    let already = Pending { confirmed_by: vec!["alice".to_owned()], ..pending() };
-    let twice = local("alice", LocalVote::Confirm, &already);
+    let already = Pending { confirmed_by: confirmed(&["alice"]), ..pending() };
+    let twice = local("alice", LocalVote::Confirm(None), &already);
     assert!(
         matches!(twice, LocalJudged::NotCounted(n) if n.answer == Answer::AlreadyCounted { given: 1, needed: 2 })
     );

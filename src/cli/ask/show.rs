@@ -8,7 +8,7 @@ use super::value;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::remote::not_understood;
 use crate::cli::screen::{Screen, Tone, bytes, harmless, paint};
-use crate::gate::protocol::{Decision, Envelope, State, WaitingApproval};
+use crate::gate::protocol::{ApprovalView, Decision, Envelope, State, WaitingApproval};
 use crate::operation::{Effect, Operation};
 
 /// How many objects of an effect are named before the rest is counted.
@@ -92,15 +92,17 @@ fn command_line(operation: &Value) -> String {
         .map_or_else(|_newer| operation.to_string(), |operation| operation.command_line())
 }
 
+/// Where an approval stands.
+fn stands(approval: &ApprovalView) -> String {
+    let ApprovalView { given, needed, .. } = approval;
+    match &approval.runs_at {
+        Some(at) => format!("{given} of {needed} have confirmed, runs at {}", harmless(at)),
+        None => format!("{given} of {needed} have confirmed, until {}", harmless(&approval.expires_at)),
+    }
+}
+
 fn facts(envelope: &Envelope) -> Vec<(&'static str, Option<String>)> {
-    let approval = envelope.approval.as_ref().filter(|_| !envelope.is_final).map(|approval| {
-        format!(
-            "{} of {} have confirmed, until {}",
-            approval.given,
-            approval.needed,
-            harmless(&approval.expires_at)
-        )
-    });
+    let approval = envelope.approval.as_ref().filter(|_| !envelope.is_final).map(stands);
     let undo = envelope.undo.as_ref().and_then(|undo| {
         let until =
             undo.until.as_ref().map(|until| format!("   (until {})", harmless(until))).unwrap_or_default();
@@ -190,6 +192,7 @@ fn group_text(action: &str, kind: &str, names: &[String]) -> String {
 /// Says on standard error that it is waited now, when somebody is there to read it.
 pub(super) fn waiting(screen: Screen, envelope: &Envelope) -> Result<(), Failure> {
     let what = match &envelope.approval {
+        Some(ApprovalView { runs_at: Some(at), .. }) => format!("is approved and waits until {}", harmless(at)),
         Some(approval) => format!(
             "waits for {} of {} people",
             approval.needed - approval.given.min(approval.needed),
@@ -228,14 +231,7 @@ pub(super) fn event(screen: Screen, document: &Value) -> Result<Option<Exit>, Fa
         return envelope(screen, document).map(Some);
     }
     let (mark, tone) = look(state.state);
-    let approval = state.approval.as_ref().map(|approval| {
-        format!(
-            "  {} of {} have confirmed, until {}",
-            approval.given,
-            approval.needed,
-            harmless(&approval.expires_at)
-        )
-    });
+    let approval = state.approval.as_ref().map(|approval| format!("  {}", stands(approval)));
     screen.line(&format!(
         "{} {}{}",
         paint(mark, tone),

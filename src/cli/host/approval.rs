@@ -1,18 +1,16 @@
 //! `reeve approval`: people on the host decide here. The gate knows who they are by the Unix user at the other end of its
 //! socket; nothing said here names the person.
 
-use std::path::PathBuf;
-
 use clap::{Args, Subcommand};
 use serde_json::json;
 
 use super::block_on;
+use super::gate::{GateArgs, LocalGate, mismatch};
+use crate::approval::vote::LocalVote;
 use crate::cli::ask::approvals;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::screen::{Screen, Tone, harmless, paint};
-use crate::gate::client::Client;
-use crate::gate::protocol::{Answer, Call, Problem, ProblemKind, WaitingApproval};
-use crate::sys::ids;
+use crate::gate::protocol::{Answer, Call, WaitingApproval};
 
 /// Decide, on the host itself, about what waits for people
 #[derive(Debug, Args)]
@@ -22,20 +20,11 @@ in the group reeve-approvers. Nobody decides about what they asked for themselve
 
 Examples:
   reeve approval list
-  reeve approval confirm op_01JD3VKQ2T9F6M8R4B7WXY5ZAC")]
+  reeve approval confirm op_01JD3VKQ2T9F6M8R4B7WXY5ZAC
+  reeve approval confirm op_01JD3VKQ2T9F6M8R4B7WXY5ZAC tank/vm-101")]
 pub(in crate::cli) struct ApprovalArgs {
-    /// The gate's socket
-    #[arg(
-        long,
-        global = true,
-        display_order = 900,
-        value_name = "PATH",
-        default_value = "/run/reeve/gate.sock"
-    )]
-    socket: PathBuf,
-    /// The Unix user that the gate runs as; another that listens there is not spoken to
-    #[arg(long, global = true, display_order = 900, value_name = "USER", default_value = "reeve-gate")]
-    gate_user: String,
+    #[command(flatten)]
+    gate: GateArgs,
     #[command(subcommand)]
     command: ApprovalCommand,
 }
@@ -45,7 +34,7 @@ enum ApprovalCommand {
     /// List what waits
     List,
     /// Say yes: it runs once enough people have
-    Confirm(WhichArgs),
+    Confirm(ConfirmArgs),
     /// Say no: one no ends it
     Deny(WhichArgs),
 }
@@ -56,46 +45,39 @@ struct WhichArgs {
     id: String,
 }
 
+#[derive(Debug, Args)]
+struct ConfirmArgs {
+    #[command(flatten)]
+    which: WhichArgs,
+    /// The name of what is lost for good, where the request says that it must be repeated
+    #[arg(value_name = "NAME")]
+    object: Option<String>,
+}
+
 /// Runs `reeve approval …`.
 pub(in crate::cli) fn run(args: &ApprovalArgs, screen: Screen) -> Result<Exit, Failure> {
-    let gate = ids::user(&args.gate_user)
-        .map_err(|error| Failure::new(Exit::Failed, format!("users cannot be looked up: {error}")))?
-        .ok_or_else(|| {
-            Failure::new(
-                Exit::Failed,
-                format!("there is no user {} here, so there is no gate", args.gate_user),
-            )
-            .hint("is Reeve installed on this host? `reeve pending` asks another")
-        })?;
+    let gate = args.gate.gate()?;
     block_on(async {
-        let client = Client::new(&args.socket, Some(gate.uid));
-        let waiting = waiting(&client).await.map_err(|failure| failure.hint_for(args))?;
+        let waiting = waiting(&gate).await?;
         match &args.command {
             ApprovalCommand::List if screen.is_json() => {
                 screen.document(&json!({"approvals": waiting}))?;
                 Ok(Exit::Done)
             }
             ApprovalCommand::List => approvals(screen, &waiting),
-            ApprovalCommand::Confirm(which) => vote(&client, screen, named(&waiting, &which.id)?, true).await,
-            ApprovalCommand::Deny(which) => vote(&client, screen, named(&waiting, &which.id)?, false).await,
+            ApprovalCommand::Confirm(ConfirmArgs { which, object }) => {
+                let vote = LocalVote::Confirm(object.as_deref());
+                cast(&gate, screen, named(&waiting, &which.id)?, vote).await
+            }
+            ApprovalCommand::Deny(which) => {
+                cast(&gate, screen, named(&waiting, &which.id)?, LocalVote::Deny).await
+            }
         }
     })
 }
 
-impl Failure {
-    fn hint_for(self, args: &ApprovalArgs) -> Self {
-        if self.exit != Exit::Unreachable {
-            return self;
-        }
-        self.hint(format!(
-            "systemctl status reeve-gate; are you in the group that may use {}?",
-            args.socket.display()
-        ))
-    }
-}
-
-async fn waiting(client: &Client) -> Result<Vec<WaitingApproval>, Failure> {
-    let answer = client.call(None, Call::Pending).await.map_err(|problem| said(&problem))?;
+async fn waiting(gate: &LocalGate<'_>) -> Result<Vec<WaitingApproval>, Failure> {
+    let answer = gate.ask(Call::Pending).await?;
     let Answer::Approvals(waiting) = answer else { return Err(mismatch()) };
     Ok(waiting)
 }
@@ -107,10 +89,18 @@ fn named<'a>(waiting: &'a [WaitingApproval], id: &str) -> Result<&'a WaitingAppr
     })
 }
 
-async fn vote(client: &Client, screen: Screen, on: &WaitingApproval, confirm: bool) -> Result<Exit, Failure> {
-    let call = Call::Vote { approval: on.operation.clone(), confirm };
-    let answer = client.call(None, call).await.map_err(|problem| said(&problem))?;
-    let Answer::Done(words) = answer else { return Err(mismatch()) };
+async fn cast(
+    gate: &LocalGate<'_>,
+    screen: Screen,
+    on: &WaitingApproval,
+    vote: LocalVote<'_>,
+) -> Result<Exit, Failure> {
+    let (confirm, object) = match vote {
+        LocalVote::Confirm(object) => (true, object.map(str::to_owned)),
+        LocalVote::Deny => (false, None),
+    };
+    let call = Call::Vote { approval: on.operation.clone(), confirm, object };
+    let words = gate.done(call).await?;
     if screen.is_json() {
         let vote = if confirm { "confirm" } else { "deny" };
         screen.document(&json!({"operation": on.operation, "vote": vote, "answer": words}))?;
@@ -120,27 +110,4 @@ async fn vote(client: &Client, screen: Screen, on: &WaitingApproval, confirm: bo
     screen.line(&format!("{} {}  for {}", paint(word, tone), harmless(&on.command), on.principal))?;
     screen.facts(&[("gate", Some(harmless(&words))), ("id", Some(harmless(&on.operation)))])?;
     Ok(Exit::Done)
-}
-
-/// What the gate says against it.
-fn said(problem: &Problem) -> Failure {
-    let exit = match problem.kind {
-        ProblemKind::Invalid => Exit::Usage,
-        ProblemKind::Denied | ProblemKind::Forbidden => Exit::Denied,
-        ProblemKind::Unavailable | ProblemKind::NoChannel | ProblemKind::AuditUnavailable => {
-            Exit::Unreachable
-        }
-        ProblemKind::NotFound
-        | ProblemKind::IdempotencyConflict
-        | ProblemKind::PlanRefused
-        | ProblemKind::TooLate
-        | ProblemKind::CoolDown
-        | ProblemKind::Busy => Exit::Failed,
-    };
-    Failure::new(exit, problem.detail.clone())
-}
-
-fn mismatch() -> Failure {
-    Failure::new(Exit::Failed, "the gate answers something that was not asked")
-        .hint("are both programs of one version?")
 }

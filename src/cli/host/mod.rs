@@ -4,7 +4,9 @@ mod approval;
 mod approver;
 mod audit;
 mod check;
+mod gate;
 mod policy;
+mod show;
 mod sudoers;
 
 pub(super) use approval::ApprovalArgs;
@@ -12,6 +14,7 @@ pub(super) use approver::ApproverArgs;
 pub(super) use audit::AuditArgs;
 pub(super) use check::CheckArgs;
 pub(super) use policy::PolicyArgs;
+pub(super) use show::ShowArgs;
 pub(super) use sudoers::SudoersArgs;
 
 pub(super) use approval::run as approval;
@@ -19,6 +22,7 @@ pub(super) use approver::run as approver;
 pub(super) use audit::run as audit;
 pub(super) use check::run as check;
 pub(super) use policy::run as policy;
+pub(super) use show::run as show;
 pub(super) use sudoers::run as sudoers;
 
 use std::future::Future;

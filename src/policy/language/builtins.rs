@@ -10,6 +10,7 @@ use starlark::values::none::{NoneOr, NoneType};
 use starlark::values::{Heap, Value};
 
 use super::examples::Example;
+use super::ruling::Terms;
 use super::{at, ruling};
 use crate::operation::zfs::{DatasetName, Target};
 use crate::policy::Verdict;
@@ -57,19 +58,27 @@ fn natives(builder: &mut GlobalsBuilder) {
         reason: NoneOr<&str>,
         #[starlark(require = named, default = 1)] approvals: i32,
         #[starlark(require = named, default = NoneOr::None)] group: NoneOr<&str>,
+        #[starlark(require = named, default = NoneOr::None)] groups: NoneOr<Value<'v>>,
         #[starlark(require = named, default = NoneOr::None)] ttl: NoneOr<&str>,
+        #[starlark(require = named, default = NoneOr::None)] hold: NoneOr<&str>,
+        #[starlark(require = named, default = NoneOr::None)] window: NoneOr<&str>,
         #[starlark(require = named, default = NoneOr::None)] rule: NoneOr<&str>,
         heap: Heap<'v>,
     ) -> starlark::Result<Value<'v>> {
-        let (group, ttl) = (group.into_option(), ttl.into_option());
-        ruling::terms(Some(i64::from(approvals)), group, ttl).map_err(misuse)?;
+        let (group, groups, ttl) = (group.into_option(), groups.into_option(), ttl.into_option());
+        let (hold, window) = (hold.into_option(), window.into_option());
+        let in_all = Some(i64::from(approvals));
+        Terms { approvals: in_all, group, groups, ttl, hold, window }.meant().map_err(misuse)?;
         Ok(heap.alloc(AllocDict([
             ("verdict", heap.alloc(Verdict::Review.as_str())),
             ("reason", text(heap, reason.into_option())),
             ("rule", text(heap, rule.into_option())),
             ("approvals", heap.alloc(approvals)),
             ("group", text(heap, group)),
+            ("groups", groups.unwrap_or_else(Value::new_none)),
             ("ttl", text(heap, ttl)),
+            ("hold", text(heap, hold)),
+            ("window", text(heap, window)),
         ])))
     }
 

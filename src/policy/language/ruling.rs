@@ -1,5 +1,6 @@
 //! What `evaluate` returned, as a ruling. Whatever is no verdict beyond doubt is an error, and an error decides as `deny`.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -9,12 +10,15 @@ use starlark::values::list::ListRef;
 
 use crate::operation::Digest;
 use crate::policy::problem::Problem;
-use crate::policy::{KeepFor, PolicyDecision, ReviewTerms, Verdict};
+use crate::policy::{KeepFor, PolicyDecision, ReviewTerms, Timing, Verdict, Window};
 
 /// Longer reasons are cut, since people have to read them on a telephone.
 const MAX_REASON: usize = 500;
 const MAX_RULE: usize = 64;
-const KEYS: [&str; 7] = ["verdict", "reason", "rule", "approvals", "group", "ttl", "keep"];
+const KEYS: [&str; 10] =
+    ["verdict", "reason", "rule", "approvals", "group", "groups", "ttl", "hold", "window", "keep"];
+/// Those that say how people decide.
+const TERMS: [&str; 6] = ["approvals", "group", "groups", "ttl", "hold", "window"];
 
 /// A decision before it is known under which revision it was made.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -74,9 +78,17 @@ fn read_one(value: Value<'_>) -> Result<Ruling, String> {
     let word = text(&dict, "verdict")?.ok_or("a verdict dict has the key \"verdict\"")?;
     let verdict = verdict(word)?;
     let terms = match verdict {
-        Verdict::Review => {
-            Some(terms(number(&dict, "approvals")?, text(&dict, "group")?, text(&dict, "ttl")?)?)
-        }
+        Verdict::Review => Some(
+            Terms {
+                approvals: number(&dict, "approvals")?,
+                group: text(&dict, "group")?,
+                groups: dict.get_str("groups").filter(|groups| !groups.is_none()),
+                ttl: text(&dict, "ttl")?,
+                hold: text(&dict, "hold")?,
+                window: text(&dict, "window")?,
+            }
+            .meant()?,
+        ),
         Verdict::Allow | Verdict::Deny => no_terms(&dict)?,
     };
     let keep = text(&dict, "keep")?.map(keep_for).transpose()?;
@@ -108,22 +120,56 @@ fn ruling(
     Ok(Ruling { verdict, rule, reason, terms, keep: None })
 }
 
-/// Terms from what a policy wrote; what it left out has its default.
-pub(super) fn terms(
-    approvals: Option<i64>,
-    group: Option<&str>,
-    ttl: Option<&str>,
-) -> Result<ReviewTerms, String> {
-    let approvals = approvals.unwrap_or(1);
-    let count =
-        u32::try_from(approvals).map_err(|_outside| format!("approvals is from 1 to 16, not {approvals}"))?;
-    let ttl = ttl.map(duration).transpose()?.unwrap_or(ReviewTerms::DEFAULT_TTL);
-    ReviewTerms::new(count, group.map(str::to_owned), ttl).map_err(|error| error.to_string())
+/// Terms as a policy wrote them; what it left out has its default.
+pub(super) struct Terms<'a, 'v> {
+    pub(super) approvals: Option<i64>,
+    pub(super) group: Option<&'a str>,
+    /// A dict of numbers.
+    pub(super) groups: Option<Value<'v>>,
+    pub(super) ttl: Option<&'a str>,
+    pub(super) hold: Option<&'a str>,
+    pub(super) window: Option<&'a str>,
 }
 
-fn duration(text: &str) -> Result<Duration, String> {
+impl Terms<'_, '_> {
+    /// The terms that are meant.
+    pub(super) fn meant(self) -> Result<ReviewTerms, String> {
+        let approvals = self.approvals.unwrap_or(1);
+        let groups = match (self.group, self.groups) {
+            (Some(_), Some(_)) => return Err("a review has either group or groups".to_owned()),
+            (Some(group), None) => BTreeMap::from([(group.to_owned(), number_of_people(approvals)?)]),
+            (None, Some(groups)) => numbers(groups)?,
+            (None, None) => BTreeMap::new(),
+        };
+        let time = |key, text: Option<&str>| text.map(|text| duration(key, text)).transpose();
+        let ttl = time("ttl", self.ttl)?.unwrap_or(ReviewTerms::DEFAULT_TTL);
+        let window = self.window.map(|text| Window::try_from(text.to_owned())).transpose();
+        let hold = time("hold", self.hold)?.unwrap_or_default();
+        let terms = ReviewTerms::of_groups(approvals, groups, ttl);
+        let timing = window.and_then(|window| Timing::new(hold, window));
+        terms.and_then(|terms| Ok(terms.at(timing?))).map_err(|error| error.to_string())
+    }
+}
+
+/// `{"storage": 1, "owners": 1}`.
+fn numbers(groups: Value<'_>) -> Result<BTreeMap<String, u32>, String> {
+    let wanted = || "groups is a dict such as {\"storage\": 1, \"owners\": 1}".to_owned();
+    let dict = DictRef::from_value(groups).ok_or_else(wanted)?;
+    let one = |(name, number): (Value<'_>, Value<'_>)| {
+        let (name, number) = (name.unpack_str(), number.unpack_i32());
+        let (name, number) = name.zip(number).ok_or_else(wanted)?;
+        Ok((name.to_owned(), number_of_people(i64::from(number))?))
+    };
+    dict.iter().map(one).collect()
+}
+
+fn number_of_people(number: i64) -> Result<u32, String> {
+    u32::try_from(number).map_err(|_outside| format!("approvals is from 1 to 16, not {number}"))
+}
+
+fn duration(key: &str, text: &str) -> Result<Duration, String> {
     humantime::parse_duration(text)
-        .map_err(|_unread| format!("ttl is a time such as \"30m\" or \"4h\", not {text:?}"))
+        .map_err(|_unread| format!("{key} is a time such as \"30m\" or \"4h\", not {text:?}"))
 }
 
 /// How long to keep, as a policy writes it: `7d`.
@@ -135,7 +181,7 @@ pub(super) fn keep_for(text: &str) -> Result<KeepFor, String> {
 
 /// Terms that nobody would look at are a mistake: was a review meant?
 fn no_terms(dict: &DictRef<'_>) -> Result<Option<ReviewTerms>, String> {
-    let present = ["approvals", "group", "ttl"]
+    let present = TERMS
         .into_iter()
         .find(|key| dict.get_str(key).is_some_and(|value| !value.is_none()));
     match present {
