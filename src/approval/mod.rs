@@ -7,6 +7,7 @@ pub mod channel;
 mod foreign;
 pub mod identity;
 pub mod inbound;
+pub mod order;
 pub mod people;
 pub mod prompt;
 pub mod reply;

@@ -56,6 +56,10 @@ kinds! {
     Outcome = "outcome",
     /// The caller or an operator cancelled an operation.
     Cancelled = "cancelled",
+    /// Nothing more is done for a principal or on the host.
+    Frozen = "frozen",
+    /// They may go on.
+    Thawed = "thawed",
     /// After a crash: what the host shows of an operation that was under way.
     Reconciled = "reconciled",
     /// Somebody was not who they had to be.

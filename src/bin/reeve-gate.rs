@@ -105,7 +105,7 @@ async fn until_told(gate: &Arc<gate::Gate>) -> Result<(), Failure> {
             _ = hang_up.recv() => {
                 sd_notify::notify(&[sd_notify::NotifyState::Reloading, sd_notify::NotifyState::monotonic_usec_now()?])?;
                 // What failed is recorded and logged; what was in force stays in force.
-                drop(gate.reload().await);
+                drop(gate.reload(gate::ReloadBy::Root).await);
                 sd_notify::notify(&[sd_notify::NotifyState::Ready])?;
             }
             _ = terminate.recv() => return Ok(()),

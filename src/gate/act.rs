@@ -101,6 +101,10 @@ impl Gate {
         if job.state != State::Approved || self.draining.load(Ordering::Acquire) {
             return Ok(Next::Nothing);
         }
+        if self.frozen(&job.principal).is_some() {
+            self.finish(cell, End::frozen(), EventKind::Cancelled).await;
+            return Ok(Next::Nothing);
+        }
         if self.too_late(&job) {
             let event = self.event(EventKind::ApprovalClosed, &job).with("outcome", "execution_window_over");
             let mut job = cell.job.lock().await;

@@ -1,5 +1,7 @@
 //! `gate.toml`: as it is written, and as it is meant.
 
+mod budget;
+
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -10,6 +12,9 @@ use crate::adapter::{
 };
 use crate::approval::people::{ApproverAsWritten, People, PeopleError};
 use crate::config::{self, ConfigError};
+
+pub use budget::{Amount, Budget};
+use budget::BudgetAsWritten;
 
 /// What the gate runs by.
 #[derive(Debug)]
@@ -40,6 +45,8 @@ pub struct GateConfig {
     pub adapters: Settings,
     /// Who may approve.
     pub people: People,
+    /// How much each principal may change and destroy.
+    pub budgets: Vec<Budget>,
     /// What is logged: `error`, `warn`, `info`, `debug`.
     pub log: String,
 }
@@ -145,6 +152,8 @@ struct AsWritten {
     pct: PctAsWritten,
     #[serde(default)]
     approver: Vec<ApproverAsWritten>,
+    #[serde(default)]
+    budget: Vec<BudgetAsWritten>,
     #[serde(default)]
     git: GitSettingsAsWritten,
 }
@@ -280,6 +289,7 @@ impl AsWritten {
                 pct: self.pct.meant()?,
             },
             people: People::from_written(self.approver)?,
+            budgets: self.budget.into_iter().map(BudgetAsWritten::meant).collect::<Result<_, _>>()?,
             log: self.log,
         })
     }

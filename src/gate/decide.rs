@@ -5,13 +5,13 @@ use std::sync::Arc;
 use super::permit::{Made, Permit};
 use super::protocol::{Answer, Decision, Problem, ProblemKind};
 use super::record::Unrecorded;
-use super::rules::{Question, Rules};
+use super::rules::Question;
 use super::{Gate, undoable};
 use crate::adapter::{self, Plan, PlanRefusal};
 use crate::audit::EventKind;
 use crate::grant::RunAs;
 use crate::job::Job;
-use crate::operation::{Operation, Submission};
+use crate::operation::Submission;
 use crate::policy::{PolicyDecision, Verdict};
 use crate::principal::PrincipalName;
 
@@ -32,18 +32,20 @@ impl Gate {
         // The contract comes first: what it does not grant is not even read.
         let by_contract = rules.by_contract(&self.asked_by(job, None));
         if by_contract.verdict == Verdict::Deny {
-            return Err(self.deny(job, by_contract).await);
+            let problem = self.deny(job, by_contract).await;
+            return Err(self.offering(job, problem).await);
         }
         job.run_as = rules.run_as(&job.principal, &job.submission).and_then(user_of);
         let made = self.moment(job);
         let plan = match self.plan_for(job).await? {
             Ok(plan) => plan,
-            Err(refusal) => return Err(self.refuse_plan(job, refusal, &rules).await),
+            Err(refusal) => return Err(self.refuse_plan(job, refusal).await),
         };
         let decision = rules.decide(&self.asked_by(job, Some(&plan)), &self.recent).await;
         if decision.verdict == Verdict::Deny {
             job.plan = Some(plan);
-            return Err(self.deny(job, decision).await);
+            let problem = self.deny(job, decision).await;
+            return Err(self.offering(job, problem).await);
         }
         let (decision, plan) = match undoable::first(job, decision, plan) {
             undoable::First::AsItIs(decision, plan) => (decision, *plan),
@@ -73,7 +75,7 @@ impl Gate {
     }
 
     /// The same for a caller, who has only a few places at once.
-    async fn plan_for(self: &Arc<Self>, job: &Job) -> Result<Result<Plan, PlanRefusal>, Problem> {
+    pub(super) async fn plan_for(self: &Arc<Self>, job: &Job) -> Result<Result<Plan, PlanRefusal>, Problem> {
         let place = self.live.reading_place_of(&job.principal).acquire_owned().await;
         let plan = self.plan(job).await;
         drop(place);
@@ -165,7 +167,7 @@ impl Gate {
         }
     }
 
-    async fn refuse_plan(&self, job: &Job, refusal: PlanRefusal, rules: &Rules) -> Problem {
+    async fn refuse_plan(self: &Arc<Self>, job: &Job, mut refusal: PlanRefusal) -> Problem {
         let event = self
             .event(EventKind::Plan, job)
             .with("request", job.submission.operation.to_value())
@@ -174,11 +176,7 @@ impl Gate {
         if let Err(error) = self.record(event).await {
             return error.into();
         }
-        let allowed = refusal.alternatives.iter().filter(|operation| {
-            let submission = Submission { operation: Operation::clone(operation), ..job.submission.clone() };
-            rules.by_contract(&self.question(&job.principal, &submission, None)).verdict != Verdict::Deny
-        });
-        let alternatives = allowed.map(Operation::to_value).collect();
+        let alternatives = self.allowed_now(job, std::mem::take(&mut refusal.alternatives)).await;
         Problem { operation: Some(job.id.clone()), ..plan_problem(&refusal, alternatives) }
     }
 

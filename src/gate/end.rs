@@ -72,6 +72,13 @@ impl End {
         Self { state: State::Succeeded, outcome, told: Told::NothingLeft, detail: Value::Null }
     }
 
+    /// Whoever asked for it was frozen before it began.
+    pub(super) fn frozen() -> Self {
+        let error = Some("frozen before it began; nothing ran".to_owned());
+        let outcome = Outcome { error, ..Outcome::default() };
+        Self { state: State::Cancelled, outcome, told: Told::Frozen, detail: Value::Null }
+    }
+
     /// It did not do what was asked, for a reason that the caller may read.
     pub(super) fn failed(why: String) -> Self {
         Self::failed_with(why, None)

@@ -9,7 +9,9 @@
 //! Each step is in the audit log before the next one begins; what cannot be recorded does not happen.
 
 mod act;
+mod alternatives;
 mod ask;
+mod budget;
 pub mod client;
 pub mod config;
 mod cooling;
@@ -17,6 +19,7 @@ mod decide;
 mod due;
 mod end;
 mod envelope;
+mod freeze;
 mod launch;
 mod live;
 mod output;
@@ -30,6 +33,7 @@ mod resume;
 mod rules;
 pub mod server;
 mod shown;
+mod standing;
 mod start;
 mod step;
 mod submit;
@@ -53,11 +57,13 @@ use crate::metrics;
 use crate::sys::clock::Clock;
 
 use config::{ApprovalSettings, LauncherConfig};
+use budget::Budgets;
 use cooling::Cooling;
+use freeze::Frozen;
 use live::Live;
 use rules::{Recent, Rules};
 
-pub use start::{StartError, causes, start};
+pub use start::{ReloadBy, StartError, causes, start};
 
 /// The gate: decides, asks, records, signs.
 pub struct Gate {
@@ -71,6 +77,8 @@ pub struct Gate {
     rules: ArcSwap<Rules>,
     recent: Recent,
     cooling: Cooling,
+    frozen: Frozen,
+    budgets: Budgets,
     reloading: tokio::sync::Mutex<()>,
     draining: AtomicBool,
     host: ArcSwap<SystemHost>,

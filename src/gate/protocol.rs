@@ -125,6 +125,18 @@ pub enum Call {
         #[serde(default)]
         object: Option<String>,
     },
+    /// On the host's local socket only: nothing more is done for a principal; without one, on the whole host.
+    Freeze {
+        /// The principal.
+        who: Option<String>,
+        /// Why, for people to read.
+        why: Option<String>,
+    },
+    /// On the host's local socket only: it may go on.
+    Thaw {
+        /// The principal.
+        who: Option<String>,
+    },
     /// On the host's local socket only: all that an approval is about.
     Show {
         /// The approval's id, or the operation's.

@@ -37,6 +37,11 @@ impl Rules {
         Self { contracts, engine: Arc::new(engine), revision }
     }
 
+    /// The digests of contracts and policy.
+    pub(super) fn parts(&self) -> (Digest, Digest) {
+        (self.contracts.revision().clone(), self.engine.revision())
+    }
+
     /// The strictest of contract and policy. The contract alone decides what the policy never sees.
     pub(super) async fn decide(&self, question: &Question<'_>, recent: &Recent) -> PolicyDecision {
         let by_contract = self.by_contract(question);

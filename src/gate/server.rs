@@ -9,9 +9,10 @@ use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{Semaphore, mpsc};
 
-use super::Gate;
+use super::{Gate, ReloadBy};
 use super::client::{frame, read_frame};
 use super::protocol::{Answer, Ask, Call, MAX_ASK, Problem, ProblemKind, Reply};
+use crate::approval::order::{Order, Whom};
 use crate::approval::vote::LocalVote;
 use crate::job::Filter;
 use crate::principal::{PrincipalName, Role};
@@ -163,7 +164,7 @@ async fn for_front(gate: &Arc<Gate>, caller: Option<PrincipalName>, call: Call) 
         (Call::Status, _) => Ok(gate.status()),
         (Call::Note(note), _) => gate.note(note).await,
         (Call::Metrics, caller) => gate.metrics_text(caller.as_ref()).await,
-        (Call::Vote { .. } | Call::Show { .. }, _) => {
+        (Call::Vote { .. } | Call::Show { .. } | Call::Freeze { .. } | Call::Thaw { .. }, _) => {
             Err(forbidden("votes come from people, not from the network"))
         }
         (_, None) => Err(forbidden("this call needs a caller")),
@@ -193,9 +194,15 @@ async fn for_caller(gate: &Arc<Gate>, caller: PrincipalName, call: Call) -> Resu
         Call::Pending => Ok(gate.waiting(Some(&caller)).await),
         Call::Catalogue => gate.catalogue(&caller),
         Call::Directory { handle } => gate.directory(&caller, &handle),
-        Call::Reload if gate.has_role(&caller, Role::Admin) => gate.reload().await,
+        Call::Reload if gate.has_role(&caller, Role::Admin) => gate.reload(ReloadBy::Caller(&caller)).await,
         Call::Reload => Err(forbidden("reloading is for the role admin")),
-        Call::Status | Call::Note(_) | Call::Metrics | Call::Vote { .. } | Call::Show { .. } => {
+        Call::Status
+        | Call::Note(_)
+        | Call::Metrics
+        | Call::Vote { .. }
+        | Call::Show { .. }
+        | Call::Freeze { .. }
+        | Call::Thaw { .. } => {
             Err(forbidden("this call is not for callers"))
         }
     }
@@ -209,6 +216,12 @@ async fn for_person(gate: &Arc<Gate>, user: &str, call: Call) -> Result<Answer, 
             gate.vote_here(user, &approval, vote).await
         }
         Call::Show { id } => gate.show(&id).await,
+        Call::Freeze { who, why } => {
+            gate.ordered_here(user, Order::Freeze(Whom::named(&who.unwrap_or_default())), why).await
+        }
+        Call::Thaw { who } => {
+            gate.ordered_here(user, Order::Thaw(Whom::named(&who.unwrap_or_default())), None).await
+        }
         Call::Status => Ok(gate.status()),
         Call::Submit { .. }
         | Call::Plan { .. }
@@ -222,7 +235,7 @@ async fn for_person(gate: &Arc<Gate>, user: &str, call: Call) -> Result<Answer, 
         | Call::Metrics
         | Call::Reload
         | Call::Note(_) => {
-            Err(forbidden("people on the host see approvals and vote; everything else is asked over mTLS"))
+            Err(forbidden("people on the host see approvals, vote, freeze and thaw; everything else is asked over mTLS"))
         }
     }
 }

@@ -10,16 +10,20 @@ use serde_json::json;
 use tokio::sync::{mpsc, watch};
 use uuid::Uuid;
 
-use super::config::{ApprovalSettings, GateConfig, GateConfigError, SignalSettings};
+use super::budget::Budgets;
+use super::config::{ApprovalSettings, Budget, GateConfig, GateConfigError, SignalSettings};
 use super::cooling::Cooling;
+use super::freeze::Frozen;
 use super::live::Live;
 use super::protocol::{Answer, Problem, ProblemKind};
 use super::rules::{Recent, Rules};
+use super::standing::Standing;
 use super::{Gate, Identity, Launcher};
 use crate::adapter::SystemHost;
 use crate::approval::Channel;
 use crate::approval::inbound::Inbound;
 use crate::approval::people::People;
+use crate::approval::prompt::Notice;
 use crate::approval::signal::{Link, SignalConfig, Status};
 use crate::audit::{AuditConfig, AuditError, AuditLog, Event, EventKind};
 use crate::config::ConfigError;
@@ -27,6 +31,7 @@ use crate::grant::{KeyError, SigningKey};
 use crate::job::{Store, StoreError};
 use crate::metrics;
 use crate::policy::{Contracts, PolicyEngine, PolicyError, PolicySource, WorkerProgram};
+use crate::principal::PrincipalName;
 use crate::sys::clock::Clock;
 use crate::sys::{host, ids};
 
@@ -44,7 +49,17 @@ pub(super) struct Sources {
 struct Anew {
     rules: Rules,
     people: People,
+    budgets: Vec<Budget>,
     host: SystemHost,
+}
+
+/// Who asks for a reload.
+#[derive(Debug, Clone, Copy)]
+pub enum ReloadBy<'a> {
+    /// Root, who holds the files: by a signal at the host's console.
+    Root,
+    /// A principal with the role admin, who may have somebody else's files read but not let them weaken approvals.
+    Caller(&'a PrincipalName),
 }
 
 /// Why a gate does not come up.
@@ -96,6 +111,8 @@ pub async fn start(path: &Path, config: GateConfig, clock: Arc<dyn Clock>) -> Re
     audit.observe_appends(move |time| observed.audit_took(1, time));
     let (channel, messages) = open_channel(config.signal.as_ref(), &config.people, &clock)?;
     let cooling = cooling(&store, &config.approvals, clock.as_ref())?;
+    let frozen = Frozen::load(&store)?;
+    let budgets = Budgets::load(config.budgets, &store, super::millis(clock.now()))?;
     let gate = Arc::new(Gate {
         identity: identity(&config.host)?,
         launcher: Launcher { uid: uid_of(&config.launcher.user)?, settings: config.launcher },
@@ -108,6 +125,8 @@ pub async fn start(path: &Path, config: GateConfig, clock: Arc<dyn Clock>) -> Re
         rules: ArcSwap::from_pointee(Rules::new(contracts, engine)),
         recent: Recent::default(),
         cooling,
+        frozen,
+        budgets,
         reloading: tokio::sync::Mutex::default(),
         draining: AtomicBool::new(false),
         host: ArcSwap::from_pointee(SystemHost::new(config.adapters)),
@@ -185,7 +204,9 @@ impl Gate {
         self: &Arc<Self>,
         messages: Option<mpsc::Receiver<Inbound>>,
     ) -> Result<(), StartError> {
+        let weaker = self.keep_standing()?;
         let event = Event::new(EventKind::GateStarted)
+            .with("weaker", json!(weaker))
             .with("version", env!("CARGO_PKG_VERSION"))
             .with("rules", self.rules.load().revision.as_str())
             .with("boot", self.identity.boot_id.as_str());
@@ -200,33 +221,50 @@ impl Gate {
         if let Channel::Signal(link) = &self.channel {
             tokio::spawn(watch_channel(Arc::clone(self), link.watch()));
         }
+        if !weaker.is_empty() {
+            // Whoever starts it is root, too.
+            self.announce(Notice::RulesChanged { lines: weaker }, None);
+        }
         Ok(())
     }
 
-    /// Reads configuration, contracts and policy again. What does not load changes nothing.
-    pub async fn reload(&self) -> Result<Answer, Problem> {
+    /// Reads configuration, contracts and policy again. What does not load changes nothing, and what would let something be
+    /// approved that could not be before takes root at the console, of which everybody is told.
+    pub async fn reload(self: &Arc<Self>, by: ReloadBy<'_>) -> Result<Answer, Problem> {
         let _one_at_a_time = self.reloading.lock().await;
         let outcome = self.load_anew().await;
-        let (loaded, why) = match &outcome {
-            Ok(_) => (true, String::new()),
-            Err(error) => (false, causes(error)),
+        let weaker = match &outcome {
+            Ok(anew) => Standing::of(&anew.people, &anew.rules, &anew.budgets).weaker_than(&self.standing()),
+            Err(_) => Vec::new(),
         };
-        let event = Event::new(EventKind::ConfigReloaded).with("loaded", loaded).with("why", why.as_str());
-        let event = match &outcome {
-            Ok(anew) => event.with("rules", anew.rules.revision.as_str()),
-            Err(_) => event.with("rules", self.rules.load().revision.as_str()),
+        let (who, may) = match by {
+            ReloadBy::Root => ("root", true),
+            ReloadBy::Caller(caller) => (caller.as_str(), weaker.is_empty()),
         };
+        let why = match &outcome {
+            Ok(_) if may => String::new(),
+            Ok(_) => "it would change who may approve what, which root does at the console".to_owned(),
+            Err(error) => causes(error),
+        };
+        let revision = match &outcome {
+            Ok(anew) if may => anew.rules.revision.clone(),
+            Ok(_) | Err(_) => self.rules.load().revision.clone(),
+        };
+        let event = Event::new(EventKind::ConfigReloaded)
+            .with("loaded", outcome.is_ok() && may)
+            .with("why", why.as_str())
+            .with("by", who)
+            .with("weaker", json!(weaker))
+            .with("rules", revision.as_str());
         self.record(event).await?;
         match outcome {
-            Ok(Anew { rules, people, host }) => {
-                let said = format!("rules {} are in force", rules.revision);
-                self.host.store(Arc::new(host));
-                self.rules.store(Arc::new(rules));
-                let people = Arc::new(people);
-                self.channel.set_people(Arc::clone(&people));
-                self.people.store(people);
-                tracing::info!("{said}");
-                Ok(Answer::Done(said))
+            Ok(anew) if may => self.bring_into_force(anew, weaker).await,
+            Ok(_) => {
+                tracing::warn!(by = who, ?weaker, "the reload was refused; what was in force stays in force");
+                Err(Problem::new(
+                    ProblemKind::Forbidden,
+                    "who may approve what would be another; what was in force stays in force until root reloads the gate on the host",
+                ))
             }
             Err(_) => {
                 tracing::error!(why, "the reload failed; what was in force stays in force");
@@ -238,6 +276,29 @@ impl Gate {
         }
     }
 
+    async fn bring_into_force(self: &Arc<Self>, anew: Anew, weaker: Vec<String>) -> Result<Answer, Problem> {
+        let Anew { rules, people, budgets, host } = anew;
+        let said = format!("rules {} are in force", rules.revision);
+        self.host.store(Arc::new(host));
+        self.rules.store(Arc::new(rules));
+        self.budgets.set(budgets);
+        let people = Arc::new(people);
+        self.channel.set_people(Arc::clone(&people));
+        let before = self.people.swap(people);
+        let gate = Arc::clone(self);
+        let kept = tokio::task::spawn_blocking(move || gate.keep_standing()).await;
+        if !matches!(kept, Ok(Ok(_))) {
+            // At the next start the same is told again.
+            tracing::error!("what is in force is not kept for the next start");
+        }
+        tracing::info!("{said}");
+        if !weaker.is_empty() {
+            tracing::warn!(?weaker, "root changed who may approve what");
+            self.announce(Notice::RulesChanged { lines: weaker }, Some(before));
+        }
+        Ok(Answer::Done(said))
+    }
+
     async fn load_anew(&self) -> Result<Anew, StartError> {
         let config = GateConfig::read(&self.sources.config, &self.identity.name)?;
         let contracts = Contracts::load(&self.sources.contracts)?;
@@ -245,6 +306,7 @@ impl Gate {
         Ok(Anew {
             rules: Rules::new(contracts, engine),
             people: config.people,
+            budgets: config.budgets,
             host: SystemHost::new(config.adapters),
         })
     }

@@ -39,6 +39,10 @@ impl Gate {
             return Err(Problem::new(ProblemKind::Unavailable, "the gate is going down; nothing ran"));
         }
         self.recent.note(&caller, self.now_ms());
+        if let Some(decision) = self.frozen(&caller) {
+            let mut job = Job::new(self.new_id("op")?, caller, submission, self.now_ms());
+            return Err(self.deny(&mut job, decision).await);
+        }
         if submission.operation.effect() == Effect::Read && key.is_none() {
             return self.read(caller, submission).await;
         }
@@ -72,6 +76,7 @@ impl Gate {
             }
             self.may_ask(&job).await?;
         }
+        self.within_budget(&mut job).await?;
         let key = key.map(|key| self.key_entry(&job, key));
         self.keep_with_key(&job, key).await?;
         let cell = self.live.insert(job);

@@ -66,7 +66,9 @@ impl Gate {
             }
         };
         for job in due {
-            let Some(purge) = job.outcome.purge.clone() else { continue };
+            let Some(purge) = job.outcome.purge.clone().filter(|_| self.frozen(&job.principal).is_none()) else {
+                continue;
+            };
             let id = job.id.clone();
             match self.purge(job, purge).await {
                 // Whatever the rules said of it, it was asked; what they refused stays where it is until somebody asks again.

@@ -13,6 +13,7 @@ use super::protocol::{Answer as GateAnswer, Problem, ProblemKind};
 use super::record::Unrecorded;
 use super::{Gate, from_millis};
 use crate::approval::inbound::Inbound;
+use crate::approval::order;
 use crate::approval::prompt::{Answer, Outcome, Settled, Stands};
 use crate::approval::vote::{
     Candidate, Counted, Judged, LocalJudged, LocalVote, NotCounted, Pending, Refusal, judge, judge_local,
@@ -29,6 +30,10 @@ impl Gate {
     pub(super) async fn hear(self: &Arc<Self>, inbound: Inbound) {
         let people = self.people.load_full();
         let Some(sender) = people.with_uuid(inbound.sender_uuid) else { return };
+        if let Some(order) = inbound.text.as_deref().and_then(order::parse) {
+            let answer = self.ordered(order, sender, &inbound).await;
+            return self.reply(sender.clone(), answer.text(), &inbound);
+        }
         let pendings = self.pendings().await;
         let heard = match judge(&inbound, &pendings, &people, self.clock.now()) {
             Judged::Nothing(_) => return,

@@ -12,6 +12,8 @@ use crate::principal::PrincipalName;
 const JOBS: TableDefinition<&str, &[u8]> = TableDefinition::new("jobs-1");
 /// When what a job put aside is due, by the job's id.
 const PURGES: TableDefinition<&str, u64> = TableDefinition::new("purges-1");
+/// What the gate keeps besides jobs, each by its name.
+const NOTES: TableDefinition<&str, &[u8]> = TableDefinition::new("notes-1");
 const KEYS: TableDefinition<&str, &[u8]> = TableDefinition::new("idempotency-keys-1");
 
 /// The store of the gate.
@@ -95,6 +97,7 @@ impl Store {
         write.open_table(JOBS).map_err(storage)?;
         write.open_table(KEYS).map_err(storage)?;
         write.open_table(PURGES).map_err(storage)?;
+        write.open_table(NOTES).map_err(storage)?;
         write.commit().map_err(storage)?;
         Ok(Self { database })
     }
@@ -156,6 +159,21 @@ impl Store {
     pub fn purged(&self, id: &str) -> Result<(), StoreError> {
         let write = self.database.begin_write().map_err(storage)?;
         write.open_table(PURGES).map_err(storage)?.remove(id).map_err(storage)?;
+        write.commit().map_err(storage)
+    }
+
+    /// What was kept by a name.
+    pub fn note<T: for<'de> Deserialize<'de>>(&self, name: &str) -> Result<Option<T>, StoreError> {
+        let read = self.database.begin_read().map_err(storage)?;
+        let table = read.open_table(NOTES).map_err(storage)?;
+        table.get(name).map_err(storage)?.map(|bytes| decode(name, bytes.value())).transpose()
+    }
+
+    /// Keeps something by a name, in place of what was kept by it.
+    pub fn put_note<T: Serialize>(&self, name: &str, value: &T) -> Result<(), StoreError> {
+        let bytes = encode(name, value)?;
+        let write = self.database.begin_write().map_err(storage)?;
+        write.open_table(NOTES).map_err(storage)?.insert(name, bytes.as_slice()).map_err(storage)?;
         write.commit().map_err(storage)
     }
 

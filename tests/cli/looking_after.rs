@@ -71,7 +71,7 @@ async fn people_on_the_host_vote_over_the_socket_and_name_nobody() {
         confirmed.out,
         "confirmed zfs destroy tank/media@old  for librarian\n  gate  confirmed: it runs\n  id    op_1\n"
     );
-    assert!(gate.asked().contains(&Call::Vote { approval: "op_1".to_owned(), confirm: true }));
+    assert!(gate.asked().contains(&Call::Vote { approval: "op_1".to_owned(), confirm: true, object: None }));
     let denied = approval(&socket, &["deny", "op_1"]).await;
     assert!(denied.exit == 3 && denied.err.contains("no approver is this Unix user"), "{denied:?}");
     let unknown = approval(&socket, &["confirm", "op_2"]).await;

@@ -222,7 +222,9 @@ pub fn token(prompt: &str) -> String {
     let last = prompt.lines().last().unwrap();
     let token =
         last.strip_prefix("CONFIRM ").and_then(|rest| rest.split("   or   ").next()).unwrap().to_owned();
-    TOKENS.lock().unwrap_or_else(PoisonError::into_inner).push(token.clone());
+    // A name may stand behind it.
+    let bare = token.split(' ').next().unwrap().to_owned();
+    TOKENS.lock().unwrap_or_else(PoisonError::into_inner).push(bare);
     token
 }
 

@@ -46,7 +46,7 @@ async fn who_is_no_longer_an_approver_no_longer_counts() {
     let alice = config.find("[[approver]]").unwrap();
     let bob = config.rfind("[[approver]]").unwrap();
     stage.write("gate.toml", &(config[..alice].to_owned() + &config[bob..]));
-    stage.call("operator", Call::Reload).await.unwrap();
+    stage.reload();
     stage.phones.votes("bob", 1, "CONFIRM");
     stage.phones.messages("bob", 2);
     let waiting = stage.look("librarian", &op.id).await.unwrap();

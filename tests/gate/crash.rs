@@ -270,7 +270,7 @@ async fn why_an_operation_did_not_run_is_known_after_a_crash() {
     let op = stage.submit("librarian", zfs("destroy", "tank/media@old")).await.unwrap();
     stage.phones.messages("alice", 1);
     stage.write("policy.star", STRICT);
-    stage.call("operator", Call::Reload).await.unwrap();
+    stage.reload();
     stage.phones.votes("alice", 1, "CONFIRM");
     stage.until(&op.id, State::Denied).await;
     stage.crash().await;

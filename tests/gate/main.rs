@@ -15,6 +15,7 @@
 
 mod approvals;
 mod crash;
+mod freezing;
 mod launcher;
 mod local;
 mod phones;

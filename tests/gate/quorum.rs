@@ -48,9 +48,7 @@ async fn two_of_one_group_are_not_one_of_each() {
     let carol = "[[approver]]\nname = \"carol\"\nuuid = \"cccccccc-1111-4111-8111-111111111111\"\nfingerprint = \"05CC\"\ngroups = [\"owners\"]\n"
         .replace("05CC", &format!("05{}", "c".repeat(64)));
     stage.write("gate.toml", &(config + &carol));
-    let before = stage.records("config_reloaded").len();
-    stage.signal(nix::sys::signal::Signal::SIGHUP);
-    stage.until_recorded("config_reloaded", before + 1);
+    stage.reload();
     // Nobody of the owners can be reached, so nobody at all is asked.
     let refused = stage.submit("librarian", zfs("destroy", "tank/media@old")).await.unwrap_err();
     assert!(refused.detail.starts_with("no channel: 1 of the approvers"), "{refused:?}");
@@ -115,7 +113,7 @@ async fn who_left_while_it_was_held_does_not_carry_it_any_more() {
     let config = stage.read("gate.toml");
     let (alice, bob) = (config.find("[[approver]]").unwrap(), config.rfind("[[approver]]").unwrap());
     stage.write("gate.toml", &(config[..alice].to_owned() + &config[bob..]));
-    stage.call("operator", Call::Reload).await.unwrap();
+    stage.reload();
     let ended = stage.until(&op.id, State::Failed).await;
     assert!(ended.error.unwrap().contains("people who may decide changed"));
     assert_eq!(stage.launcher.commands(), [""; 0]);

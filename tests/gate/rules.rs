@@ -118,11 +118,59 @@ async fn a_reload_says_nothing_of_files_to_its_caller() {
 }
 
 #[tokio::test]
+async fn a_reload_from_the_network_changes_nothing_of_who_may_approve_what() {
+    let stage = Stage::set().await;
+    let (policy, config) = (stage.read("policy.star"), stage.read("gate.toml"));
+    let (contract, budget) = (stage.read("contracts/librarian.toml"), "[[budget]]\noperations_per_day = 1\n");
+    let changes = [
+        ("policy.star", LENIENT.to_owned(), &policy),
+        ("contracts/librarian.toml", contract.replace("\"zfs.rollback\"", "\"zfs.rollback\", \"zfs.rename\""), &contract),
+        ("gate.toml", config.replace("groups = [\"storage\"]", "groups = [\"storage\", \"owners\"]"), &config),
+        ("gate.toml", config.replace(&"a".repeat(64), &"e".repeat(64)), &config),
+        ("gate.toml", format!("{config}{budget}"), &config),
+    ];
+    for (name, text, before) in changes {
+        assert_ne!(&text, before, "{name}");
+        stage.write(name, &text);
+        assert_eq!(kind(stage.call("operator", Call::Reload).await), ProblemKind::Forbidden, "{name}: {text}");
+        stage.write(name, before);
+    }
+    assert_eq!(stage.submit("librarian", zfs("destroy", "tank/media@old")).await.unwrap().state, State::Pending);
+    let recorded = stage.records("config_reloaded");
+    assert_eq!(recorded.len(), 5);
+    assert!(recorded.iter().all(|record| record["detail"]["loaded"] == false), "{recorded:?}");
+    assert!(recorded.iter().all(|record| record["detail"]["by"] == "operator"), "{recorded:?}");
+    assert!(stage.call("operator", Call::Reload).await.is_ok(), "what is as it was may be read again");
+}
+
+#[tokio::test]
+async fn what_root_changes_of_who_may_approve_what_is_told_to_everybody() {
+    let mut stage = Stage::set().await;
+    stage.write("policy.star", LENIENT);
+    stage.reload();
+    for who in ["alice", "bob"] {
+        let told = stage.phones.messages(who, 1).remove(0).text;
+        assert!(told.contains("root changed who may approve what") && told.contains("~ policy: sha256:"), "{told}");
+    }
+    // While the gate is down, too.
+    stage.kill();
+    let config = stage.read("gate.toml");
+    stage.write("gate.toml", &config.replace("groups = [\"storage\"]", "groups = [\"storage\", \"owners\"]"));
+    stage.start().await;
+    let told = stage.phones.messages("bob", 2).remove(1).text;
+    assert!(told.contains("~ alice is new in owners"), "{told}");
+    stage.crash().await;
+    stage.phones.says("bob", "FREEZE host");
+    let heard = stage.phones.messages("bob", 4);
+    assert!(heard[2..].iter().all(|message| !message.text.contains("root changed")), "once is enough: {heard:?}");
+}
+
+#[tokio::test]
 async fn new_rules_are_in_force_for_the_next_request() {
     let stage = Stage::with(LENIENT).await;
     assert!(stage.submit("librarian", snapshot("tank/media", "one")).await.is_ok());
     stage.write("policy.star", STRICT);
-    stage.call("operator", Call::Reload).await.unwrap();
+    stage.reload();
     assert_eq!(kind(stage.submit("librarian", snapshot("tank/media", "two")).await), ProblemKind::Denied);
     assert_eq!(stage.launcher.commands(), ["snapshot tank/media@one"]);
 }
@@ -133,7 +181,7 @@ async fn an_approval_under_old_rules_is_decided_anew_under_the_new() {
     let op = stage.submit("librarian", zfs("destroy", "tank/media@old")).await.unwrap();
     stage.phones.messages("alice", 1);
     stage.write("policy.star", STRICT);
-    stage.call("operator", Call::Reload).await.unwrap();
+    stage.reload();
     stage.phones.votes("alice", 1, "CONFIRM");
     stage.until(&op.id, State::Denied).await;
     assert_eq!(stage.launcher.commands(), [""; 0]);
@@ -154,7 +202,7 @@ async fn what_waits_for_its_turn_when_the_rules_change_is_decided_anew() {
             stage.launcher_has(1).await;
             stage.until_there("archivist", State::Approved).await;
             stage.write("policy.star", STRICT);
-            stage.call("operator", Call::Reload).await.unwrap();
+            stage.reload();
             stage.launcher.will(Way::Obey);
         }
     );
@@ -175,14 +223,14 @@ datasets = ["tank/archive"]
 run_as_user = true
 "#;
     stage.write("contracts/archivist.toml", contract);
-    stage.call("operator", Call::Reload).await.unwrap();
+    stage.reload();
     stage.launcher.will(Way::Wait);
     let whole =
         json!({"kind": "zfs", "op": "destroy", "resource": "tank/archive", "params": {"recursive": true}});
     let (ended, ()) = tokio::join!(stage.submit("archivist", whole), async {
         stage.launcher_has(1).await;
         std::fs::remove_file(stage.path("contracts/archivist.toml")).unwrap();
-        stage.call("operator", Call::Reload).await.unwrap();
+        stage.reload();
         stage.launcher.will(Way::Obey);
     });
     assert!(ended.unwrap().is_final);
@@ -213,4 +261,42 @@ async fn a_preview_records_no_operation_runs_nothing_and_asks_nobody() {
     assert_eq!(stage.call("operator", Call::Pending).await.unwrap(), Answer::Approvals(Vec::new()));
     assert!(stage.phones.so_far("alice").is_empty());
     assert_eq!(stage.launcher.commands(), [""; 0]);
+}
+
+/// Only snapshots of one thing at a time are free, and what can be taken back.
+const NARROW: &str = r#"
+def evaluate(tool, args, context):
+    if args.get("recursive"):
+        return deny("one at a time")
+    if context.get("effect") == "destroy" and not context["reversible"]:
+        return deny("nothing is lost here")
+    return allow("free")
+"#;
+
+#[tokio::test]
+async fn what_a_refused_caller_may_do_instead_was_decided_as_if_it_were_asked_for() {
+    let stage = Stage::with(NARROW).await;
+    let wide = json!({"kind": "zfs", "op": "snapshot", "resource": "tank/media", "params": {"name": "x", "recursive": true}});
+    let refused = stage.submit("librarian", wide.clone()).await.unwrap_err();
+    let offered = refused.alternatives;
+    assert_eq!(offered.len(), 1, "{offered:?}");
+    let done = stage.submit("librarian", offered[0].clone()).await.unwrap();
+    assert_eq!(done.state, State::Succeeded);
+    // It is there by now, so the same is refused and offered no more.
+    let again = stage.submit("librarian", wide.clone()).await.unwrap_err();
+    assert_eq!(again.alternatives, Vec::<Value>::new(), "{again:?}");
+    stage.write("policy.star", STRICT);
+    stage.reload();
+    let never = json!({"kind": "zfs", "op": "snapshot", "resource": "tank/media", "params": {"name": "y", "recursive": true}});
+    assert_eq!(stage.submit("librarian", never).await.unwrap_err().alternatives, Vec::<Value>::new());
+    assert_eq!(stage.launcher.commands(), ["snapshot tank/media@x"]);
+}
+
+#[tokio::test]
+async fn what_would_need_a_person_is_not_offered_instead() {
+    let reviewing = NARROW.replace("return allow(\"free\")", "return review(\"ask\", group = \"storage\")");
+    let stage = Stage::with(&reviewing).await;
+    let wide = json!({"kind": "zfs", "op": "snapshot", "resource": "tank/media", "params": {"name": "x", "recursive": true}});
+    assert_eq!(stage.submit("librarian", wide).await.unwrap_err().alternatives, Vec::<Value>::new());
+    assert!(stage.phones.so_far("alice").is_empty());
 }

@@ -283,6 +283,16 @@ impl Stage {
         records.filter(|record| record["kind"] == kind).collect()
     }
 
+    /// Has the gate read everything again as root does at the console, and waits until it is in force.
+    pub(crate) fn reload(&self) {
+        let before = self.records("config_reloaded").len();
+        self.signal(nix::sys::signal::Signal::SIGHUP);
+        let records = self.until_recorded("config_reloaded", before + 1);
+        assert_eq!(records[before]["detail"]["loaded"], true, "{}", records[before]);
+        // It comes into force in the same breath, and the next call is heard after that.
+        std::thread::sleep(Duration::from_millis(100));
+    }
+
     /// Waits until there are so many audit records of one kind.
     pub(crate) fn until_recorded(&self, kind: &str, count: usize) -> Vec<Value> {
         let begun = Instant::now();

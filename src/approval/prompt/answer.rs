@@ -5,6 +5,9 @@ use std::time::SystemTime;
 use super::shape::clock_time;
 use crate::approval::reply::Malformed;
 
+/// How many names are listed where somebody meant another.
+const NAMES_SHOWN: usize = 20;
+
 /// The answer to one message of an approver.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Answer {
@@ -31,6 +34,23 @@ pub enum Answer {
     },
     /// The name of what is lost for good was not repeated, or another was.
     NotRepeated,
+    /// Nothing more is done for them.
+    Frozen {
+        /// For whom.
+        who: String,
+    },
+    /// They may go on.
+    Thawed {
+        /// Who.
+        who: String,
+    },
+    /// Nobody of that name is frozen.
+    NotFrozen,
+    /// Nobody of that name may ask for anything here, so nobody was frozen.
+    NobodyCalled {
+        /// Who may.
+        names: Vec<String>,
+    },
     /// A refusal: it ends the request.
     Refused,
     /// The same person again.
@@ -110,6 +130,18 @@ impl Answer {
                 "✅ Recorded: {needed} of {needed} have confirmed. It runs at {}; until then a DENY from any of you stops it.",
                 clock_time(*at, *now)
             ),
+            Self::Frozen { who } => {
+                format!("🧊 {who} is frozen. Nothing that it asks for is done, and what waited has ended. THAW {who} lets it go on.")
+            }
+            Self::Thawed { who } => format!("{who} may go on."),
+            Self::NotFrozen => "Nothing was changed: nobody of that name is frozen.".to_owned(),
+            Self::NobodyCalled { names } => {
+                let shown: Vec<&str> = names.iter().take(NAMES_SHOWN).map(String::as_str).collect();
+                format!(
+                    "NOT FROZEN: nobody of that name may ask for anything here. It is one of {}; or send FREEZE host.",
+                    shown.join(", ")
+                )
+            }
             Self::NotRepeated => {
                 "Not counted: what would be lost cannot be brought back. Read on the request what it is, and send its whole \
                  name behind the token, as the last line of the request shows."

@@ -4,6 +4,7 @@
 //! an agent stands in quotation marks, capped, on one line.
 
 mod answer;
+mod notice;
 mod outcome;
 mod shape;
 #[cfg(test)]
@@ -12,6 +13,7 @@ mod tests;
 use std::time::{Duration, SystemTime};
 
 pub use answer::{Answer, Settled};
+pub use notice::Notice;
 pub use outcome::{Outcome, OutcomeFacts};
 
 use super::foreign::{is_invisible, is_unusual, quoted};

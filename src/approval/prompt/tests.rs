@@ -179,6 +179,13 @@ fn answers() -> Vec<(&'static str, String)> {
         ("answer-recorded-last", Answer::RecordedLast { needed: 2 }.text()),
         ("answer-recorded-held", Answer::RecordedHeld { needed: 2, at: at(600), now: at(0) }.text()),
         ("answer-not-repeated", Answer::NotRepeated.text()),
+        ("answer-frozen", Answer::Frozen { who: "librarian".into() }.text()),
+        ("answer-thawed", Answer::Thawed { who: "librarian".into() }.text()),
+        ("answer-not-frozen", Answer::NotFrozen.text()),
+        (
+            "answer-nobody-called",
+            Answer::NobodyCalled { names: vec!["archivist".into(), "librarian".into()] }.text(),
+        ),
         ("answer-refused", Answer::Refused.text()),
         ("answer-already-counted", Answer::AlreadyCounted { given: 1, needed: 2 }.text()),
         ("answer-decided-approved", decided(Settled::Approved)),
@@ -230,13 +237,31 @@ fn outcomes() -> Vec<(&'static str, String)> {
     ]
 }
 
+fn notices() -> Vec<(&'static str, String)> {
+    let lines = vec!["+ carol may approve in storage".into(), "~ policy: sha256:0011223344 → sha256:5566778899".into()];
+    let frozen = |who: Option<&str>, why: Option<&str>| Notice::Frozen {
+        who: who.map(str::to_owned),
+        by: "a budget that was used up".into(),
+        why: why.map(str::to_owned),
+        at: at(0),
+    };
+    let why = "12 operations in an hour, and 10 are allowed";
+    vec![
+        ("notice-rules-changed", Notice::RulesChanged { lines }.text("host01")),
+        ("notice-frozen", frozen(Some("librarian"), Some(why)).text("host01")),
+        ("notice-frozen-host", frozen(None, None).text("host01")),
+        ("notice-thawed", Notice::Thawed { who: Some("librarian".into()), by: "alice".into() }.text("host01")),
+    ]
+}
+
 fn folder() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/golden/prompts")
 }
 
 #[test]
 fn every_message_is_as_its_golden_file() {
-    let messages: Vec<_> = prompts().into_iter().chain(answers()).chain(outcomes()).collect();
+    let told = prompts().into_iter().chain(answers()).chain(outcomes());
+    let messages: Vec<_> = told.chain(notices()).collect();
     let update = std::env::var_os("UPDATE_GOLDEN").is_some();
     for (name, text) in &messages {
         assert!(text.len() < MESSAGE_LIMIT, "{name} has {} bytes", text.len());

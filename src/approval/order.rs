@@ -1,0 +1,70 @@
+//! What an approver may say without having been asked: `FREEZE` and `THAW`, with an agent's name or `host`.
+
+use super::reply::cleaned;
+
+/// What is frozen or thawed: a principal by its name, or the whole host.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Whom {
+    /// Everything that anybody asks for.
+    Host,
+    /// What one principal asks for.
+    Principal(String),
+}
+
+/// An order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Order {
+    /// Nothing more is done for them.
+    Freeze(Whom),
+    /// They may go on.
+    Thaw(Whom),
+}
+
+impl Whom {
+    /// Reads a name: `host`, or nothing at all, is the whole host.
+    pub fn named(name: &str) -> Self {
+        match name.trim().to_lowercase().as_str() {
+            "" | "host" => Self::Host,
+            other => Self::Principal(other.to_owned()),
+        }
+    }
+
+    /// How it is called in messages and records.
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::Host => "host",
+            Self::Principal(name) => name,
+        }
+    }
+}
+
+/// Reads a person's text. `None` is no order.
+pub fn parse(text: &str) -> Option<Order> {
+    let clean = cleaned(text);
+    let (word, rest) = clean.split_once(char::is_whitespace).unwrap_or((&clean, ""));
+    let order: fn(Whom) -> Order = match word.to_lowercase().as_str() {
+        "freeze" => Order::Freeze,
+        "thaw" => Order::Thaw,
+        _ => return None,
+    };
+    // `freeze everything now` is about nobody of that name, and its sender hears so.
+    Some(order(Whom::named(rest)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_order_is_one_word_and_a_name() {
+        let librarian = || Whom::Principal("librarian".to_owned());
+        assert_eq!(parse("FREEZE librarian"), Some(Order::Freeze(librarian())));
+        assert_eq!(parse(" freeze\u{200b}  Librarian\n"), Some(Order::Freeze(librarian())));
+        assert_eq!(parse("Thaw host"), Some(Order::Thaw(Whom::Host)));
+        assert_eq!(parse("freeze"), Some(Order::Freeze(Whom::Host)));
+        assert_eq!(parse("freeze it all"), Some(Order::Freeze(Whom::Principal("it all".to_owned()))));
+        for text in ["", "freezer librarian", "please freeze", "THAWED", "confirm"] {
+            assert_eq!(parse(text), None, "{text}");
+        }
+    }
+}

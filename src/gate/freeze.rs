@@ -1,0 +1,259 @@
+//! Freezing: nothing more is done for a principal, or on the whole host, until a person thaws it.
+//!
+//! To freeze is always safe, so that it takes effect before anything else, needs one person, and needs no recording to
+//! hold. To thaw is not: it is recorded first, and by who the channel has just checked.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use super::protocol::{Answer as GateAnswer, Problem, ProblemKind};
+use super::record::Unrecorded;
+use super::{Gate, from_millis};
+use crate::approval::inbound::Inbound;
+use crate::approval::order::{Order, Whom};
+use crate::approval::people::Approver;
+use crate::approval::prompt::{Answer, Notice, Outcome};
+use crate::audit::{Event, EventKind};
+use crate::job::{Job, State, Store, StoreError};
+use crate::policy::PolicyDecision;
+use crate::principal::PrincipalName;
+
+/// Where the store keeps who is frozen.
+const NOTE: &str = "frozen";
+
+/// Who is frozen now.
+#[derive(Default)]
+pub(super) struct Frozen(Mutex<BTreeMap<String, Since>>);
+
+/// By whom, and why.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Since {
+    by: String,
+    why: Option<String>,
+    at: u64,
+}
+
+/// Names of principals are in lower case, so this is none.
+const HOST: &str = "HOST";
+
+fn key(whom: &Whom) -> &str {
+    match whom {
+        Whom::Host => HOST,
+        Whom::Principal(name) => name,
+    }
+}
+
+impl Frozen {
+    pub(super) fn load(store: &Store) -> Result<Self, StoreError> {
+        Ok(Self(Mutex::new(store.note(NOTE)?.unwrap_or_default())))
+    }
+
+    fn all(&self) -> MutexGuard<'_, BTreeMap<String, Since>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Who froze the principal or the host, in words for the caller: no name of a person, who would be asked next.
+    pub(super) fn reason(&self, principal: &PrincipalName) -> Option<&'static str> {
+        let all = self.all();
+        if all.contains_key(HOST) {
+            return Some("the host is frozen until a person thaws it");
+        }
+        all.contains_key(principal.as_str()).then_some("the caller is frozen until a person thaws it")
+    }
+}
+
+/// Who freezes or thaws.
+pub(super) enum By<'a> {
+    /// A person in the chat.
+    Person(&'a Approver),
+    /// Somebody on the host, by their Unix user.
+    Here(&'a str),
+    /// A budget that was used up.
+    Budget,
+}
+
+impl By<'_> {
+    fn name(&self) -> String {
+        match self {
+            Self::Person(person) => person.name.clone(),
+            Self::Here(user) => format!("{user} on the host"),
+            Self::Budget => "a budget that was used up".to_owned(),
+        }
+    }
+}
+
+impl Gate {
+    /// The refusal that a frozen principal gets.
+    pub(super) fn frozen(&self, principal: &PrincipalName) -> Option<PolicyDecision> {
+        let revision = || self.rules.load().revision.clone();
+        self.frozen.reason(principal).map(|reason| PolicyDecision::deny("frozen", reason, revision()))
+    }
+
+    /// Takes an order from the chat.
+    pub(super) async fn ordered(self: &Arc<Self>, order: Order, sender: &Approver, inbound: &Inbound) -> Answer {
+        match order {
+            Order::Freeze(whom) => match self.known_as(whom) {
+                Ok(whom) => {
+                    self.freeze(&whom, &By::Person(sender), None).await;
+                    Answer::Frozen { who: whom.as_str().to_owned() }
+                }
+                Err(unknown) => unknown,
+            },
+            Order::Thaw(whom) => {
+                let at = self.frozen.all().get(key(&whom)).map(|since| since.at);
+                let Some(at) = at else { return Answer::NotFrozen };
+                if inbound.group.is_some() {
+                    return Answer::InGroup;
+                }
+                if inbound.edited {
+                    return Answer::Edited;
+                }
+                // Signal delivers late: an old word does not undo what was said since.
+                if inbound.sent_at() < at {
+                    return Answer::OlderThanQuestion;
+                }
+                if let Err(trouble) = self.channel.identity_holds(sender).await {
+                    return trouble.answer();
+                }
+                match self.thaw(&whom, &By::Person(sender)).await {
+                    Ok(true) => Answer::Thawed { who: whom.as_str().to_owned() },
+                    Ok(false) => Answer::NotFrozen,
+                    Err(_unrecorded) => Answer::NotRecorded,
+                }
+            }
+        }
+    }
+
+    /// The same from somebody on the host. To thaw takes an enrolled approver, or root.
+    pub(super) async fn ordered_here(
+        self: &Arc<Self>,
+        user: &str,
+        order: Order,
+        why: Option<String>,
+    ) -> Result<GateAnswer, Problem> {
+        let said = match order {
+            Order::Freeze(whom) => {
+                let whom = self.known_as(whom).map_err(|unknown| {
+                    Problem::new(ProblemKind::NotFound, unknown.text())
+                })?;
+                self.freeze(&whom, &By::Here(user), why).await;
+                Answer::Frozen { who: whom.as_str().to_owned() }
+            }
+            Order::Thaw(_) if user != "root" && self.people.load().with_unix_user(user).is_none() => {
+                return Err(Problem::new(ProblemKind::Forbidden, "no approver is this Unix user"));
+            }
+            Order::Thaw(whom) => match self.thaw(&whom, &By::Here(user)).await? {
+                true => Answer::Thawed { who: whom.as_str().to_owned() },
+                false => return Err(Problem::new(ProblemKind::NotFound, Answer::NotFrozen.text())),
+            },
+        };
+        Ok(GateAnswer::Done(said.text()))
+    }
+
+    /// The principal that is meant, when there is one.
+    fn known_as(&self, whom: Whom) -> Result<Whom, Answer> {
+        let Whom::Principal(name) = &whom else { return Ok(whom) };
+        if *name == self.identity.name.to_lowercase() {
+            return Ok(Whom::Host);
+        }
+        let rules = self.rules.load();
+        if rules.contracts.names().any(|known| known.as_str() == name) {
+            return Ok(whom);
+        }
+        Err(Answer::NobodyCalled { names: rules.contracts.names().map(ToString::to_string).collect() })
+    }
+
+    /// Freezes, ends what has not begun, and tells everybody.
+    pub(super) async fn freeze(self: &Arc<Self>, whom: &Whom, by: &By<'_>, why: Option<String>) {
+        let since = Since { by: by.name(), why, at: self.now_ms() };
+        let is_news = self.frozen.all().insert(key(whom).to_owned(), since.clone()).is_none();
+        let event = Event::new(EventKind::Frozen)
+            .with("who", whom.as_str())
+            .with("by", since.by.as_str())
+            .with("why", json!(since.why));
+        if let Err(error) = self.kept(event).await {
+            tracing::error!(error = &error as &dyn std::error::Error, "a freeze holds, and is not recorded");
+        }
+        self.end_what_waits(whom, &since.by).await;
+        if is_news {
+            let who = match whom {
+                Whom::Host => None,
+                Whom::Principal(name) => Some(name.clone()),
+            };
+            let at = from_millis(since.at);
+            self.announce(Notice::Frozen { who, by: since.by, why: since.why, at }, None);
+        }
+    }
+
+    /// Thaws; false when nothing was frozen.
+    async fn thaw(self: &Arc<Self>, whom: &Whom, by: &By<'_>) -> Result<bool, Unrecorded> {
+        if !self.frozen.all().contains_key(key(whom)) {
+            return Ok(false);
+        }
+        let event = Event::new(EventKind::Thawed).with("who", whom.as_str()).with("by", by.name());
+        self.record(event).await?;
+        let was_spent = self.frozen.all().get(key(whom)).is_some_and(|since| since.by == By::Budget.name());
+        if let Whom::Principal(name) = whom
+            && was_spent
+        {
+            // Its budget begins anew, or the next operation would freeze it again at once.
+            let (gate, name) = (Arc::clone(self), name.clone());
+            let kept = tokio::task::spawn_blocking(move || gate.keep_forgiven(&name)).await;
+            kept.map_err(|_panicked| Unrecorded::Thread)??;
+        }
+        let before = self.frozen.all().remove(key(whom));
+        if let Err(error) = self.keep_frozen().await {
+            self.frozen.all().extend(before.map(|before| (key(whom).to_owned(), before)));
+            return Err(error);
+        }
+        let who = match whom {
+            Whom::Host => None,
+            Whom::Principal(name) => Some(name.clone()),
+        };
+        self.announce(Notice::Thawed { who, by: by.name() }, None);
+        Ok(true)
+    }
+
+    async fn kept(&self, event: Event) -> Result<(), Unrecorded> {
+        // The store first: a freeze that is on record but forgotten at the next start would be worse.
+        self.keep_frozen().await?;
+        self.record(event).await.map(drop)
+    }
+
+    async fn keep_frozen(&self) -> Result<(), Unrecorded> {
+        let (store, all) = (Arc::clone(&self.store), self.frozen.all().clone());
+        let written = tokio::task::spawn_blocking(move || store.put_note(NOTE, &all)).await;
+        Ok(written.map_err(|_panicked| Unrecorded::Thread)??)
+    }
+
+    async fn end_what_waits(&self, whom: &Whom, by: &str) {
+        for cell in self.live.all() {
+            let mut job = cell.job.lock().await;
+            let is_meant = match whom {
+                Whom::Host => true,
+                Whom::Principal(name) => job.principal.as_str() == name,
+            };
+            if !is_meant || !matches!(job.state, State::Pending | State::Approved) {
+                continue;
+            }
+            let was_pending = job.state == State::Pending;
+            let event = self.event(EventKind::Cancelled, &job).with("by", by).with("why", "frozen");
+            let mut ended = Job::clone(&job);
+            ended.outcome.error = Some("frozen before it began; nothing ran".to_owned());
+            let before = std::mem::replace(&mut *job, ended);
+            if let Err(error) = self.advance(&cell, &mut job, State::Cancelled, event).await {
+                // It is looked at again before it begins.
+                tracing::error!(error = &error as &dyn std::error::Error, "what was frozen is not ended yet");
+                *job = before;
+                continue;
+            }
+            if was_pending {
+                self.approval_closed(&job, "frozen");
+            }
+            self.tell(&job, &Outcome::Frozen).await;
+        }
+    }
+}

@@ -1,0 +1,212 @@
+//! Who may approve what, as one value that is compared: what would be weaker than before is brought into force by root
+//! at the console only, and everybody who may approve is told.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::Gate;
+use super::config::Budget;
+use super::rules::Rules;
+use crate::approval::people::{Approver, People};
+use crate::approval::prompt::Notice;
+use crate::job::StoreError;
+use crate::operation::Digest;
+
+/// Where the last that was in force is kept.
+const NOTE: &str = "standing";
+/// How long news wait for the way to people.
+const PATIENCE: Duration = Duration::from_secs(600);
+const LOOK: Duration = Duration::from_millis(500);
+/// How much of a digest people read.
+const DIGEST_SHOWN: usize = 19;
+
+/// Who may approve, and by which rules.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Standing {
+    people: Vec<Person>,
+    contracts: Digest,
+    policy: Digest,
+    budgets: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Person {
+    name: String,
+    account: String,
+    fingerprint: String,
+    unix_user: Option<String>,
+    groups: Vec<String>,
+}
+
+impl Standing {
+    pub(super) fn of(people: &People, rules: &Rules, budgets: &[Budget]) -> Self {
+        let (contracts, policy) = rules.parts();
+        let people = people.iter().map(Person::of).collect();
+        Self { people, contracts, policy, budgets: format!("{budgets:?}") }
+    }
+
+    /// What could be approved under `self` that could not be before, each in a line. Nobody can tell of two programs which
+    /// one is stricter, so that any other policy counts.
+    pub(super) fn weaker_than(&self, before: &Self) -> Vec<String> {
+        let mut lines: Vec<String> = Vec::new();
+        for person in &self.people {
+            match before.people.iter().find(|old| old.name == person.name) {
+                None => lines.push(format!("+ {} may approve{}", person.name, of_groups(&person.groups))),
+                Some(old) => lines.extend(person.weaker_than(old)),
+            }
+        }
+        for (what, new, old) in
+            [("contracts", &self.contracts, &before.contracts), ("policy", &self.policy, &before.policy)]
+        {
+            if new != old {
+                lines.push(format!("~ {what}: {} → {}", short(old), short(new)));
+            }
+        }
+        if self.budgets != before.budgets {
+            lines.push("~ budgets are other ones".to_owned());
+        }
+        lines
+    }
+}
+
+impl Person {
+    fn of(approver: &Approver) -> Self {
+        Self {
+            name: approver.name.clone(),
+            account: approver.uuid.to_string(),
+            fingerprint: approver.fingerprint.to_string(),
+            unix_user: approver.unix_user.clone(),
+            groups: approver.groups.clone(),
+        }
+    }
+
+    fn weaker_than(&self, old: &Self) -> Vec<String> {
+        let name = &self.name;
+        let other = |is_other: bool, what: &str| is_other.then(|| format!("~ {name} has another {what}"));
+        let joined: Vec<String> =
+            self.groups.iter().filter(|group| !old.groups.contains(group)).cloned().collect();
+        let joins = (!joined.is_empty()).then(|| format!("~ {name} is new{}", of_groups(&joined)));
+        // Without a Unix user there is one way less to vote.
+        let unix_user = self.unix_user.is_some() && self.unix_user != old.unix_user;
+        [
+            other(self.account != old.account, "Signal account"),
+            other(self.fingerprint != old.fingerprint, "identity key"),
+            other(unix_user, "Unix user"),
+            joins,
+        ]
+        .into_iter()
+        .flatten()
+        .collect()
+    }
+}
+
+fn of_groups(groups: &[String]) -> String {
+    if groups.is_empty() { String::new() } else { format!(" in {}", groups.join(", ")) }
+}
+
+fn short(digest: &Digest) -> String {
+    digest.as_str().chars().take(DIGEST_SHOWN).collect()
+}
+
+impl Gate {
+    /// What is in force.
+    pub(super) fn standing(&self) -> Standing {
+        Standing::of(&self.people.load(), &self.rules.load(), &self.budgets.limits())
+    }
+
+    /// Keeps what is in force, and says what it makes weaker than what was kept before.
+    pub(super) fn keep_standing(&self) -> Result<Vec<String>, StoreError> {
+        let now = self.standing();
+        let before: Option<Standing> = self.store.note(NOTE)?;
+        self.store.put_note(NOTE, &now)?;
+        Ok(before.map(|before| now.weaker_than(&before)).unwrap_or_default())
+    }
+
+    /// Tells everybody who may approve, as soon as there is a way to them.
+    pub(super) fn announce(self: &Arc<Self>, notice: Notice, also: Option<Arc<People>>) {
+        let gate = Arc::clone(self);
+        tokio::spawn(async move {
+            let deadline = tokio::time::Instant::now() + PATIENCE;
+            while !gate.channel.is_up() && tokio::time::Instant::now() < deadline {
+                tokio::time::sleep(LOOK).await;
+            }
+            let text = notice.text(&gate.identity.name);
+            let mut told: Vec<Approver> = gate.people.load().iter().cloned().collect();
+            // Those who may no more: they are the ones who would miss it.
+            let gone = also.iter().flat_map(|people| people.iter());
+            let gone: Vec<Approver> = gone.filter(|old| told.iter().all(|new| new.uuid != old.uuid)).cloned().collect();
+            told.extend(gone);
+            for person in told {
+                if let Err(error) = gate.channel.send(&person, &text, None).await {
+                    tracing::warn!(
+                        approver = person.name,
+                        error = &error as &dyn std::error::Error,
+                        "a notice was not sent"
+                    );
+                }
+            }
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn standing() -> Standing {
+        let person = |name: &str| Person {
+            name: name.to_owned(),
+            account: format!("account of {name}"),
+            fingerprint: format!("key of {name}"),
+            unix_user: Some(name.to_owned()),
+            groups: vec!["storage".to_owned()],
+        };
+        Standing {
+            people: vec![person("alice"), person("bob")],
+            contracts: Digest::of_bytes(b"contracts"),
+            policy: Digest::of_bytes(b"policy"),
+            budgets: String::new(),
+        }
+    }
+
+    fn changed(change: impl FnOnce(&mut Standing)) -> Vec<String> {
+        let mut new = standing();
+        change(&mut new);
+        new.weaker_than(&standing())
+    }
+
+    #[test]
+    fn who_may_approve_more_is_named() {
+        let lines = changed(|new| {
+            new.people[0].groups.push("owners".to_owned());
+            new.people[1].fingerprint = "another".to_owned();
+            new.people.push(Person { name: "carol".to_owned(), ..new.people[0].clone() });
+        });
+        let wanted = [
+            "~ alice is new in owners",
+            "~ bob has another identity key",
+            "+ carol may approve in storage, owners",
+        ];
+        assert_eq!(lines, wanted);
+        assert_eq!(changed(|new| new.people[0].account = "x".to_owned()), ["~ alice has another Signal account"]);
+        assert_eq!(changed(|new| new.people[0].unix_user = Some("x".to_owned())), ["~ alice has another Unix user"]);
+    }
+
+    #[test]
+    fn whoever_may_approve_less_makes_nothing_weaker() {
+        assert!(changed(|_| {}).is_empty());
+        assert!(changed(|new| drop(new.people.pop())).is_empty());
+        assert!(changed(|new| new.people[0].groups.clear()).is_empty());
+        assert!(changed(|new| new.people[0].unix_user = None).is_empty());
+    }
+
+    #[test]
+    fn any_other_rule_may_be_weaker() {
+        let lines = changed(|new| new.policy = Digest::of_bytes(b"another"));
+        assert!(lines.len() == 1 && lines[0].starts_with("~ policy: sha256:"), "{lines:?}");
+        assert_eq!(changed(|new| new.contracts = Digest::of_bytes(b"another")).len(), 1);
+        assert_eq!(changed(|new| new.budgets = "more".to_owned()), ["~ budgets are other ones"]);
+    }
+}
