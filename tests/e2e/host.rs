@@ -129,6 +129,11 @@ pub fn everything_received() -> String {
     RECEIVED.lock().unwrap_or_else(PoisonError::into_inner).clone()
 }
 
+/// Every JSON document among it.
+pub fn every_answer() -> Vec<Value> {
+    everything_received().lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
+}
+
 static TOKENS: Mutex<Vec<String>> = Mutex::new(Vec::new());
 
 /// Every token that a test read from a phone.

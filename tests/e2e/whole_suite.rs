@@ -31,3 +31,44 @@ fn no_answer_and_no_log_ever_held_a_token() {
     let words = seen.split(|sign: char| !sign.is_ascii_alphanumeric() && sign != '-');
     assert_eq!(words.filter(|word| looks_like_a_token(word)).collect::<Vec<_>>(), Vec::<&str>::new());
 }
+
+/// What would get somebody past a refusal if it were typed, or would tell where to look for it.
+const BYPASSES: [&str; 16] = [
+    "sudo",
+    "--force",
+    "--skiplock",
+    " -f ",
+    "chmod",
+    "export ",
+    "curl",
+    "$(",
+    "`",
+    "CONFIRM",
+    "\"confirm\"",
+    "/etc/reeve",
+    "/run/reeve",
+    "/var/lib/reeve",
+    "policy.star",
+    "gate.toml",
+];
+
+#[test]
+fn no_refusal_says_how_to_get_past_it() {
+    up();
+    let refused = zfs_op("archivist", "destroy", "tank/media", serde_json::json!({}));
+    assert_eq!(refused.code, 403, "{refused:?}");
+    let problems = every_answer().into_iter().filter(|body| body["type"].as_str().is_some_and(|kind| kind.starts_with("urn:reeve:problem:")));
+    let mut seen = 0;
+    for mut body in problems {
+        seen += 1;
+        // What the caller itself asked for, or may ask for, is not what the host says.
+        for own in ["operation", "pointer", "alternatives"] {
+            body.as_object_mut().unwrap().remove(own);
+        }
+        let text = body.to_string();
+        for bypass in BYPASSES {
+            assert!(!text.contains(bypass), "{bypass:?} stands in {text}");
+        }
+    }
+    assert!(seen > 0);
+}

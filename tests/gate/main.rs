@@ -17,6 +17,7 @@ mod approvals;
 mod crash;
 mod freezing;
 mod launcher;
+mod lives;
 mod local;
 mod phones;
 mod quorum;
