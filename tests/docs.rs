@@ -80,6 +80,20 @@ fn the_network_sides_configuration_that_is_shown_is_the_default() {
 }
 
 #[test]
+fn the_messages_of_a_requests_life_that_are_shown_are_the_ones_that_people_get() {
+    let page = read("docs/approvals.md");
+    for name in [
+        "prompt-two-groups-held-at-night",
+        "prompt-now-held",
+        "prompt-now-done",
+        "prompt-now-lost-for-good-one-of-two",
+        "notice-frozen",
+    ] {
+        assert!(page.contains(read(&format!("tests/golden/prompts/{name}.txt")).trim_end()), "{name}");
+    }
+}
+
+#[test]
 fn the_prompt_that_is_shown_is_the_one_that_people_get() {
     let prompt = read("tests/golden/prompts/prompt.txt");
     for page in ["README.md", "docs/approvals.md"] {

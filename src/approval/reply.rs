@@ -72,9 +72,7 @@ fn behind_the_word(rest: &str, is_quote_reply: bool) -> Result<Said, Malformed> 
             Ok(Said { token: Some(token), name: Some(name.to_owned()) })
         }
         // A reply to the prompt needs no token, so what stands here can only be the name.
-        (Ok(_) | Err(_), _) if is_quote_reply => {
-            Ok(Said { token: None, name: Some(rest.trim().to_owned()) })
-        }
+        (Ok(_) | Err(_), _) if is_quote_reply => Ok(Said { token: None, name: Some(rest.trim().to_owned()) }),
         (Ok(_) | Err(_), _) => Err(Malformed::NotAToken),
     }
 }
@@ -133,7 +131,8 @@ mod tests {
     #[test]
     fn a_name_may_stand_behind_the_token_or_alone_in_a_quote_reply() {
         let hash = Token::parse("K7QF-92M4-0XTR-8B3D").unwrap_or_else(|_| panic!("a token")).hash();
-        for text in ["CONFIRM K7QF-92M4-0XTR-8B3D tank/vm-101", "confirm k7qf 92m4 oxtr 8b3d   tank/vm-101 "] {
+        for text in ["CONFIRM K7QF-92M4-0XTR-8B3D tank/vm-101", "confirm k7qf 92m4 oxtr 8b3d   tank/vm-101 "]
+        {
             assert_eq!(described(text, false), format!("confirm {hash} and tank/vm-101"), "{text}");
         }
         assert_eq!(described("confirm tank/vm-101", true), "confirm none and tank/vm-101");

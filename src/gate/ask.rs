@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use serde_json::json;
 
+use super::Gate;
 use super::live::Cell;
 use super::permit::binding;
 use super::protocol::{Envelope, Problem, ProblemKind};
 use super::record::Unrecorded;
 use super::submit::Order;
-use super::Gate;
 use crate::approval::prompt::Stands;
 use crate::approval::token::Token;
 use crate::approval::vote::SentPrompt;

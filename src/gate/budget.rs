@@ -237,7 +237,10 @@ mod tests {
         objects.take(&who("archivist"), one(2, &[1, 2, 3, 4, 5], None)).unwrap();
         let bytes = budgets("[[budget]]\nbytes_per_hour = \"1K\"");
         bytes.take(&who("librarian"), one(0, &[], Some(1000))).unwrap();
-        assert_eq!(why(bytes.take(&who("librarian"), one(1, &[], Some(25)))), "1025 bytes in an hour, and 1024 are allowed");
+        assert_eq!(
+            why(bytes.take(&who("librarian"), one(1, &[], Some(25)))),
+            "1025 bytes in an hour, and 1024 are allowed"
+        );
         bytes.take(&who("librarian"), one(1, &[], Some(24))).unwrap();
     }
 

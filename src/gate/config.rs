@@ -13,8 +13,8 @@ use crate::adapter::{
 use crate::approval::people::{ApproverAsWritten, People, PeopleError};
 use crate::config::{self, ConfigError};
 
-pub use budget::{Amount, Budget};
 use budget::BudgetAsWritten;
+pub use budget::{Amount, Budget};
 
 /// What the gate runs by.
 #[derive(Debug)]

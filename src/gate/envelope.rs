@@ -9,6 +9,7 @@ use super::{Gate, from_millis};
 use crate::approval::people::People;
 use crate::job::{Approval, Job, State};
 use crate::operation::Operation;
+use crate::policy::Timing;
 
 /// In how many seconds to ask again about an operation that runs.
 const RUNNING: u64 = 1;
@@ -54,7 +55,8 @@ pub(super) fn waiting_approval(job: &Job, people: &People) -> Option<WaitingAppr
 fn waiting(job: &Job) -> Option<&Approval> {
     let waits = |approval: &&Approval| match job.state {
         State::Pending => true,
-        State::Approved => approval.runs.is_some(),
+        // What runs at once does not wait.
+        State::Approved => approval.terms.timing() != Timing::default(),
         State::Proposed
         | State::Denied
         | State::Refused
@@ -71,7 +73,8 @@ fn waiting(job: &Job) -> Option<&Approval> {
 
 fn view(approval: &Approval, people: &People) -> ApprovalView {
     let (quorum, confirmed) = (approval.terms.quorum(), &approval.confirmed_by);
-    let groups = confirmed.iter().filter_map(|name| people.named(name)).map(|person| person.groups.as_slice());
+    let groups =
+        confirmed.iter().filter_map(|name| people.named(name)).map(|person| person.groups.as_slice());
     ApprovalView {
         id: approval.id.clone(),
         expires_at: rfc3339(approval.expires_at),

@@ -93,7 +93,12 @@ impl Gate {
     }
 
     /// Takes an order from the chat.
-    pub(super) async fn ordered(self: &Arc<Self>, order: Order, sender: &Approver, inbound: &Inbound) -> Answer {
+    pub(super) async fn ordered(
+        self: &Arc<Self>,
+        order: Order,
+        sender: &Approver,
+        inbound: &Inbound,
+    ) -> Answer {
         match order {
             Order::Freeze(whom) => match self.known_as(whom) {
                 Ok(whom) => {
@@ -136,9 +141,9 @@ impl Gate {
     ) -> Result<GateAnswer, Problem> {
         let said = match order {
             Order::Freeze(whom) => {
-                let whom = self.known_as(whom).map_err(|unknown| {
-                    Problem::new(ProblemKind::NotFound, unknown.text())
-                })?;
+                let whom = self
+                    .known_as(whom)
+                    .map_err(|unknown| Problem::new(ProblemKind::NotFound, unknown.text()))?;
                 self.freeze(&whom, &By::Here(user), why).await;
                 Answer::Frozen { who: whom.as_str().to_owned() }
             }

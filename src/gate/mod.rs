@@ -56,8 +56,8 @@ use crate::job::Store;
 use crate::metrics;
 use crate::sys::clock::Clock;
 
-use config::{ApprovalSettings, LauncherConfig};
 use budget::Budgets;
+use config::{ApprovalSettings, LauncherConfig};
 use cooling::Cooling;
 use freeze::Frozen;
 use live::Live;

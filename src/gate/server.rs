@@ -9,9 +9,9 @@ use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{Semaphore, mpsc};
 
-use super::{Gate, ReloadBy};
 use super::client::{frame, read_frame};
 use super::protocol::{Answer, Ask, Call, MAX_ASK, Problem, ProblemKind, Reply};
+use super::{Gate, ReloadBy};
 use crate::approval::order::{Order, Whom};
 use crate::approval::vote::LocalVote;
 use crate::job::Filter;
@@ -202,9 +202,7 @@ async fn for_caller(gate: &Arc<Gate>, caller: PrincipalName, call: Call) -> Resu
         | Call::Vote { .. }
         | Call::Show { .. }
         | Call::Freeze { .. }
-        | Call::Thaw { .. } => {
-            Err(forbidden("this call is not for callers"))
-        }
+        | Call::Thaw { .. } => Err(forbidden("this call is not for callers")),
     }
 }
 
@@ -234,9 +232,9 @@ async fn for_person(gate: &Arc<Gate>, user: &str, call: Call) -> Result<Answer, 
         | Call::Directory { .. }
         | Call::Metrics
         | Call::Reload
-        | Call::Note(_) => {
-            Err(forbidden("people on the host see approvals, vote, freeze and thaw; everything else is asked over mTLS"))
-        }
+        | Call::Note(_) => Err(forbidden(
+            "people on the host see approvals, vote, freeze and thaw; everything else is asked over mTLS",
+        )),
     }
 }
 

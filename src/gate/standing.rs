@@ -136,7 +136,8 @@ impl Gate {
             let mut told: Vec<Approver> = gate.people.load().iter().cloned().collect();
             // Those who may no more: they are the ones who would miss it.
             let gone = also.iter().flat_map(|people| people.iter());
-            let gone: Vec<Approver> = gone.filter(|old| told.iter().all(|new| new.uuid != old.uuid)).cloned().collect();
+            let gone: Vec<Approver> =
+                gone.filter(|old| told.iter().all(|new| new.uuid != old.uuid)).cloned().collect();
             told.extend(gone);
             for person in told {
                 if let Err(error) = gate.channel.send(&person, &text, None).await {
@@ -190,8 +191,14 @@ mod tests {
             "+ carol may approve in storage, owners",
         ];
         assert_eq!(lines, wanted);
-        assert_eq!(changed(|new| new.people[0].account = "x".to_owned()), ["~ alice has another Signal account"]);
-        assert_eq!(changed(|new| new.people[0].unix_user = Some("x".to_owned())), ["~ alice has another Unix user"]);
+        assert_eq!(
+            changed(|new| new.people[0].account = "x".to_owned()),
+            ["~ alice has another Signal account"]
+        );
+        assert_eq!(
+            changed(|new| new.people[0].unix_user = Some("x".to_owned())),
+            ["~ alice has another Unix user"]
+        );
     }
 
     #[test]

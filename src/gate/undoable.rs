@@ -66,7 +66,8 @@ impl Gate {
             }
         };
         for job in due {
-            let Some(purge) = job.outcome.purge.clone().filter(|_| self.frozen(&job.principal).is_none()) else {
+            let Some(purge) = job.outcome.purge.clone().filter(|_| self.frozen(&job.principal).is_none())
+            else {
                 continue;
             };
             let id = job.id.clone();

@@ -260,9 +260,7 @@ fn settled(job: &Job) -> Option<Settled> {
         State::Expired => Some(Settled::Expired),
         State::Cancelled => Some(Settled::Cancelled),
         State::Superseded | State::Denied => Some(Settled::Superseded),
-        State::Executing | State::Succeeded | State::Failed | State::Unknown => {
-            Some(Settled::Approved)
-        }
+        State::Executing | State::Succeeded | State::Failed | State::Unknown => Some(Settled::Approved),
     }
 }
 

@@ -33,7 +33,9 @@ impl Quorum {
         match number {
             Some(_) if groups.len() > MOST_GROUPS => Err(TermsError::Groups),
             Some(approvals) if is_whole => Ok(Self { approvals, groups }),
-            Some(_) | None => Err(TermsError::Approvals(if approvals < 1 { approvals } else { approvals.max(of_groups) })),
+            Some(_) | None => {
+                Err(TermsError::Approvals(if approvals < 1 { approvals } else { approvals.max(of_groups) }))
+            }
         }
     }
 
@@ -231,7 +233,11 @@ mod tests {
     fn many_of_one_group_do_not_make_up_for_the_other() {
         let both = quorum(1, &[("owners", 1), ("storage", 1)]);
         assert_eq!(missing(&both, &[&["storage"], &["storage"], &["storage"]]), 1);
-        assert_eq!(missing(&both, &[&["network"], &[]]), 2, "who is in no group that is asked does not count");
+        assert_eq!(
+            missing(&both, &[&["network"], &[]]),
+            2,
+            "who is in no group that is asked does not count"
+        );
     }
 
     #[test]
@@ -251,7 +257,8 @@ mod tests {
 
     #[test]
     fn what_no_review_may_ask_for_is_refused() {
-        let groups = |all: &[(&str, u32)]| all.iter().map(|(name, number)| ((*name).to_owned(), *number)).collect();
+        let groups =
+            |all: &[(&str, u32)]| all.iter().map(|(name, number)| ((*name).to_owned(), *number)).collect();
         assert!(Quorum::new(1, groups(&[("storage", 0)])).is_err());
         assert!(Quorum::new(0, groups(&[("storage", 1)])).is_err());
         assert!(Quorum::new(1, groups(&[("Storage", 1)])).is_err());
@@ -276,7 +283,16 @@ mod tests {
 
     #[test]
     fn what_is_no_window_is_refused_and_a_window_reads_back() {
-        for text in ["", "02:00", "2:00-4:00", "02:00-02:00", "24:00-01:00", "02:60-03:00", "+2:00-03:00", "02:00–04:00"] {
+        for text in [
+            "",
+            "02:00",
+            "2:00-4:00",
+            "02:00-02:00",
+            "24:00-01:00",
+            "02:60-03:00",
+            "+2:00-03:00",
+            "02:00–04:00",
+        ] {
             assert!(Window::parse(text).is_err(), "{text:?}");
         }
         let window = Window::parse("02:05-23:59").unwrap();
@@ -297,8 +313,11 @@ mod tests {
 
     /// Whether the people can be told off to the groups, by trying.
     fn can_be_told_off(left: &mut BTreeMap<String, u32>, people: &[Vec<String>]) -> bool {
-        let Some((first, rest)) = people.split_first() else { return left.values().all(|number| *number == 0) };
-        let ways: Vec<String> = first.iter().filter(|own| left.get(*own).is_some_and(|n| *n > 0)).cloned().collect();
+        let Some((first, rest)) = people.split_first() else {
+            return left.values().all(|number| *number == 0);
+        };
+        let ways: Vec<String> =
+            first.iter().filter(|own| left.get(*own).is_some_and(|n| *n > 0)).cloned().collect();
         ways.into_iter().any(|group| {
             *left.get_mut(&group).unwrap() -= 1;
             let can = can_be_told_off(left, rest);

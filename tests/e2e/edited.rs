@@ -53,7 +53,8 @@ fn reload_at_the_console() {
         log.matches("\"kind\":\"config_reloaded\"").count()
     };
     let before = reloads();
-    let told = Command::new("/bin/sh").args(["-c", &format!("kill -HUP $(cat {DIR}/gate.pid)")]).output().unwrap();
+    let told =
+        Command::new("/bin/sh").args(["-c", &format!("kill -HUP $(cat {DIR}/gate.pid)")]).output().unwrap();
     if !told.status.success() {
         return;
     }

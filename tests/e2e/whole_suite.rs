@@ -57,7 +57,9 @@ fn no_refusal_says_how_to_get_past_it() {
     up();
     let refused = zfs_op("archivist", "destroy", "tank/media", serde_json::json!({}));
     assert_eq!(refused.code, 403, "{refused:?}");
-    let problems = every_answer().into_iter().filter(|body| body["type"].as_str().is_some_and(|kind| kind.starts_with("urn:reeve:problem:")));
+    let problems = every_answer()
+        .into_iter()
+        .filter(|body| body["type"].as_str().is_some_and(|kind| kind.starts_with("urn:reeve:problem:")));
     let mut seen = 0;
     for mut body in problems {
         seen += 1;

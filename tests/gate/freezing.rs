@@ -39,10 +39,7 @@ async fn one_person_freezes_an_agent_in_the_chat_and_what_waited_ends() {
     stage.phones.says("bob", "THAW librarian");
     stage.until_recorded("thawed", 1);
     a_moment();
-    assert_eq!(
-        stage.submit("librarian", zfs("list", "tank/media")).await.unwrap().state,
-        State::Succeeded
-    );
+    assert_eq!(stage.submit("librarian", zfs("list", "tank/media")).await.unwrap().state, State::Succeeded);
 }
 
 #[tokio::test]
@@ -103,12 +100,18 @@ async fn who_goes_beyond_a_budget_is_frozen_and_people_are_told() {
     stage.submit("librarian", snapshot("tank/media", "one")).await.unwrap();
     let refused = stage.submit("librarian", zfs("destroy", "tank/vm@old")).await.unwrap_err();
     let decision = refused.decision.unwrap();
-    assert_eq!((decision.rule.as_str(), decision.reason.as_str()), ("budget", "2 operations in an hour, and 1 are allowed"));
+    assert_eq!(
+        (decision.rule.as_str(), decision.reason.as_str()),
+        ("budget", "2 operations in an hour, and 1 are allowed")
+    );
     assert_eq!(rule(stage.submit("librarian", zfs("list", "tank/media")).await), "frozen");
     assert!(stage.zfs.has("tank/vm@old"));
     let told = stage.phones.messages("alice", 2).remove(1).text;
     assert!(told.contains("librarian is frozen") && told.contains("2 operations in an hour"), "{told}");
-    assert!(stage.submit("archivist", zfs("destroy", "tank/archive@old")).await.is_ok(), "another's is its own");
+    assert!(
+        stage.submit("archivist", zfs("destroy", "tank/archive@old")).await.is_ok(),
+        "another's is its own"
+    );
     // A person lets it go on, with a whole budget.
     stage.phones.says("alice", "THAW librarian");
     stage.until_recorded("thawed", 1);
@@ -140,8 +143,10 @@ async fn what_is_refused_by_a_budget_is_shown_as_denied_and_on_record() {
     assert_eq!(frozen[0]["detail"]["by"], json!("a budget that was used up"));
     let decisions = stage.records("decision");
     assert_eq!(decisions.last().unwrap()["detail"]["decision"]["rule"], json!("budget"));
-    let Answer::Operations { operations, .. } =
-        stage.call("librarian", Call::List { state: None, kind: None, cursor: None, limit: 9 }).await.unwrap()
+    let Answer::Operations { operations, .. } = stage
+        .call("librarian", Call::List { state: None, kind: None, cursor: None, limit: 9 })
+        .await
+        .unwrap()
     else {
         panic!()
     };

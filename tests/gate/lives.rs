@@ -19,8 +19,7 @@ enum Happens {
     Crash,
 }
 
-const ALL: [Happens; 5] =
-    [Happens::Retry, Happens::Approve, Happens::Deny, Happens::Expire, Happens::Crash];
+const ALL: [Happens; 5] = [Happens::Retry, Happens::Approve, Happens::Deny, Happens::Expire, Happens::Crash];
 /// How many of one caller may be in hand.
 const AT_ONCE: usize = 60;
 
@@ -62,7 +61,11 @@ async fn until_as_the_model_says(stage: &Stage, lives: &[Life], step: usize) {
                 break;
             }
             let so_far = &life.happens[..=step];
-            assert!(begun.elapsed() < PATIENCE, "{so_far:?}: the model says {:?}, the gate {seen:?}", life.state);
+            assert!(
+                begun.elapsed() < PATIENCE,
+                "{so_far:?}: the model says {:?}, the gate {seen:?}",
+                life.state
+            );
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     }
@@ -74,7 +77,11 @@ async fn retry(stage: &Stage, life: &Life) {
     match life.state {
         State::Pending => assert_eq!(again.unwrap().id, life.id, "{so_far:?}: a retry joins what waits"),
         State::Refused | State::Expired => {
-            assert_eq!(again.unwrap_err().kind, ProblemKind::CoolDown, "{so_far:?}: people are not asked again");
+            assert_eq!(
+                again.unwrap_err().kind,
+                ProblemKind::CoolDown,
+                "{so_far:?}: people are not asked again"
+            );
         }
         // It is gone; whatever is said of that, nothing is run.
         _done => drop(again),
@@ -107,7 +114,9 @@ async fn every_short_life_of_a_request_is_as_the_model_says() {
             stage.zfs.add(&name);
             let op = stage.submit("librarian", zfs("destroy", &name)).await.unwrap();
             let asked = stage.phones.messages("alice", 1);
-            let prompt = asked.iter().find(|message| message.is_question() && message.text.contains(&format!("{name}\n")));
+            let prompt = asked
+                .iter()
+                .find(|message| message.is_question() && message.text.contains(&format!("{name}\n")));
             let token = token(&prompt.unwrap_or_else(|| panic!("nobody is asked about {name}")).text);
             lives.push(Life { happens: happens.clone(), name, id: op.id, token, state: op.state });
         }
@@ -140,7 +149,8 @@ async fn every_short_life_of_a_request_is_as_the_model_says() {
         until_as_the_model_says(&stage, &lives, 2).await;
         let commands = stage.launcher.commands();
         for life in lives {
-            let runs = commands.iter().filter(|command| **command == format!("destroy {}", life.name)).count();
+            let runs =
+                commands.iter().filter(|command| **command == format!("destroy {}", life.name)).count();
             let wanted = usize::from(life.state == State::Succeeded);
             assert_eq!(runs, wanted, "{:?} ran {runs} times and is {:?}", life.happens, life.state);
             assert_eq!(stage.zfs.has(&life.name), wanted == 0, "{:?}", life.happens);

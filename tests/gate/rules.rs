@@ -124,18 +124,33 @@ async fn a_reload_from_the_network_changes_nothing_of_who_may_approve_what() {
     let (contract, budget) = (stage.read("contracts/librarian.toml"), "[[budget]]\noperations_per_day = 1\n");
     let changes = [
         ("policy.star", LENIENT.to_owned(), &policy),
-        ("contracts/librarian.toml", contract.replace("\"zfs.rollback\"", "\"zfs.rollback\", \"zfs.rename\""), &contract),
-        ("gate.toml", config.replace("groups = [\"storage\"]", "groups = [\"storage\", \"owners\"]"), &config),
+        (
+            "contracts/librarian.toml",
+            contract.replace("\"zfs.rollback\"", "\"zfs.rollback\", \"zfs.rename\""),
+            &contract,
+        ),
+        (
+            "gate.toml",
+            config.replace("groups = [\"storage\"]", "groups = [\"storage\", \"owners\"]"),
+            &config,
+        ),
         ("gate.toml", config.replace(&"a".repeat(64), &"e".repeat(64)), &config),
         ("gate.toml", format!("{config}{budget}"), &config),
     ];
     for (name, text, before) in changes {
         assert_ne!(&text, before, "{name}");
         stage.write(name, &text);
-        assert_eq!(kind(stage.call("operator", Call::Reload).await), ProblemKind::Forbidden, "{name}: {text}");
+        assert_eq!(
+            kind(stage.call("operator", Call::Reload).await),
+            ProblemKind::Forbidden,
+            "{name}: {text}"
+        );
         stage.write(name, before);
     }
-    assert_eq!(stage.submit("librarian", zfs("destroy", "tank/media@old")).await.unwrap().state, State::Pending);
+    assert_eq!(
+        stage.submit("librarian", zfs("destroy", "tank/media@old")).await.unwrap().state,
+        State::Pending
+    );
     let recorded = stage.records("config_reloaded");
     assert_eq!(recorded.len(), 5);
     assert!(recorded.iter().all(|record| record["detail"]["loaded"] == false), "{recorded:?}");
@@ -150,7 +165,10 @@ async fn what_root_changes_of_who_may_approve_what_is_told_to_everybody() {
     stage.reload();
     for who in ["alice", "bob"] {
         let told = stage.phones.messages(who, 1).remove(0).text;
-        assert!(told.contains("root changed who may approve what") && told.contains("~ policy: sha256:"), "{told}");
+        assert!(
+            told.contains("root changed who may approve what") && told.contains("~ policy: sha256:"),
+            "{told}"
+        );
     }
     // While the gate is down, too.
     stage.kill();
@@ -162,7 +180,10 @@ async fn what_root_changes_of_who_may_approve_what_is_told_to_everybody() {
     stage.crash().await;
     stage.phones.says("bob", "FREEZE host");
     let heard = stage.phones.messages("bob", 4);
-    assert!(heard[2..].iter().all(|message| !message.text.contains("root changed")), "once is enough: {heard:?}");
+    assert!(
+        heard[2..].iter().all(|message| !message.text.contains("root changed")),
+        "once is enough: {heard:?}"
+    );
 }
 
 #[tokio::test]

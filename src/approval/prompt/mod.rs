@@ -159,7 +159,11 @@ fn foot(facts: &PromptFacts<'_>) -> Vec<String> {
         Stands::Asked(token) => {
             let token = token.reveal();
             lines.insert(0, format!("{} · expires {expires}", votes(facts.terms.quorum(), 0)));
-            lines.extend(facts.repeat.map(|_| "⚠ LOST FOR GOOD: to confirm, repeat the name as it stands here".to_owned()));
+            lines.extend(
+                facts
+                    .repeat
+                    .map(|_| "⚠ LOST FOR GOOD: to confirm, repeat the name as it stands here".to_owned()),
+            );
             lines.push(format!("CONFIRM {0}{name}   or   DENY {0}", token.as_str()));
         }
         Stands::Given(given) => {
@@ -190,7 +194,8 @@ fn votes(quorum: &Quorum, given: u32) -> String {
 fn when(timing: Timing) -> Vec<String> {
     let hold = (timing.hold > Duration::ZERO)
         .then(|| format!("then held for {}: any DENY still stops it", duration(timing.hold)));
-    let window = timing.window.map(|window| format!("runs between {} UTC", window.to_string().replace('-', " and ")));
+    let window =
+        timing.window.map(|window| format!("runs between {} UTC", window.to_string().replace('-', " and ")));
     hold.into_iter().chain(window).collect()
 }
 
@@ -246,7 +251,10 @@ fn object_lines(facts: &PromptFacts<'_>, listed: usize, lines_of_each: usize) ->
     if rest > 0 {
         let digest = facts.effects_digest.trim_start_matches("sha256:");
         let prefix: String = digest.chars().take(DIGEST_SHOWN).collect();
-        lines.push(format!("    … and {rest} more · effects sha256:{prefix}… · all of it: reeve show {}", facts.id));
+        lines.push(format!(
+            "    … and {rest} more · effects sha256:{prefix}… · all of it: reeve show {}",
+            facts.id
+        ));
     }
     lines
 }

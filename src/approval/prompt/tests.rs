@@ -163,8 +163,14 @@ fn prompts() -> Vec<(&'static str, String)> {
                 ..facts(&token, &volume)
             }),
         ),
-        ("prompt-now-held", shown(PromptFacts { stands: Stands::Told(&held), terms: &at_night, ..facts(&token, &one) })),
-        ("prompt-now-done", shown(PromptFacts { stands: Stands::Told(&Outcome::Verified), ..facts(&token, &one) })),
+        (
+            "prompt-now-held",
+            shown(PromptFacts { stands: Stands::Told(&held), terms: &at_night, ..facts(&token, &one) }),
+        ),
+        (
+            "prompt-now-done",
+            shown(PromptFacts { stands: Stands::Told(&Outcome::Verified), ..facts(&token, &one) }),
+        ),
         (
             "prompt-now-expired",
             shown(PromptFacts { stands: Stands::Told(&Outcome::Expired), ..facts(&token, &one) }),
@@ -238,7 +244,10 @@ fn outcomes() -> Vec<(&'static str, String)> {
 }
 
 fn notices() -> Vec<(&'static str, String)> {
-    let lines = vec!["+ carol may approve in storage".into(), "~ policy: sha256:0011223344 → sha256:5566778899".into()];
+    let lines = vec![
+        "+ carol may approve in storage".into(),
+        "~ policy: sha256:0011223344 → sha256:5566778899".into(),
+    ];
     let frozen = |who: Option<&str>, why: Option<&str>| Notice::Frozen {
         who: who.map(str::to_owned),
         by: "a budget that was used up".into(),
@@ -250,7 +259,10 @@ fn notices() -> Vec<(&'static str, String)> {
         ("notice-rules-changed", Notice::RulesChanged { lines }.text("host01")),
         ("notice-frozen", frozen(Some("librarian"), Some(why)).text("host01")),
         ("notice-frozen-host", frozen(None, None).text("host01")),
-        ("notice-thawed", Notice::Thawed { who: Some("librarian".into()), by: "alice".into() }.text("host01")),
+        (
+            "notice-thawed",
+            Notice::Thawed { who: Some("librarian".into()), by: "alice".into() }.text("host01"),
+        ),
     ]
 }
 
@@ -289,7 +301,8 @@ fn only_prompts_hold_the_token() {
     let bare = "K7QF";
     assert!(answers().iter().chain(&outcomes()).all(|(_, text)| !text.contains(bare)));
     // Once it stands otherwise than at first, it holds no token any more.
-    let (first, later): (Vec<_>, Vec<_>) = prompts().into_iter().partition(|(_, text)| text.contains("   or   DENY K7QF"));
+    let (first, later): (Vec<_>, Vec<_>) =
+        prompts().into_iter().partition(|(_, text)| text.contains("   or   DENY K7QF"));
     assert!(first.iter().all(|(_, text)| text.matches("K7QF-92M4-0XTR-8B3D").count() == 3));
     assert!(later.len() == 5 && later.iter().all(|(_, text)| !text.contains(bare)));
 }
@@ -318,5 +331,8 @@ fn long_names_give_way_to_count_and_digest() {
         .collect();
     let text = prompt(&facts(&token, &long)).unwrap();
     assert!(text.len() < MESSAGE_LIMIT && text.contains("5 snapshots"), "{text}");
-    assert!(text.contains("… and 2 more · effects sha256:9f2c41d07ab3e855… · all of it: reeve show ap_"), "{text}");
+    assert!(
+        text.contains("… and 2 more · effects sha256:9f2c41d07ab3e855… · all of it: reeve show ap_"),
+        "{text}"
+    );
 }

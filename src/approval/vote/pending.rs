@@ -71,7 +71,8 @@ impl Pending {
 
     /// How many must still confirm when one more does.
     pub(super) fn missing_after(&self, one_more: Option<&Approver>) -> u32 {
-        let others = self.confirmed_by.iter().filter(|(name, _)| one_more.is_none_or(|one| one.name != **name));
+        let others =
+            self.confirmed_by.iter().filter(|(name, _)| one_more.is_none_or(|one| one.name != **name));
         let groups = others.map(|(_, groups)| groups.as_slice());
         self.quorum.missing(groups.chain(one_more.map(|one| one.groups.as_slice())))
     }

@@ -192,7 +192,9 @@ fn group_text(action: &str, kind: &str, names: &[String]) -> String {
 /// Says on standard error that it is waited now, when somebody is there to read it.
 pub(super) fn waiting(screen: Screen, envelope: &Envelope) -> Result<(), Failure> {
     let what = match &envelope.approval {
-        Some(ApprovalView { runs_at: Some(at), .. }) => format!("is approved and waits until {}", harmless(at)),
+        Some(ApprovalView { runs_at: Some(at), .. }) => {
+            format!("is approved and waits until {}", harmless(at))
+        }
         Some(approval) => format!(
             "waits for {} of {} people",
             approval.needed - approval.given.min(approval.needed),

@@ -61,10 +61,8 @@ impl LocalGate<'_> {
 
     /// Has something done, and what the gate says of it.
     pub(super) async fn done(&self, call: Call) -> Result<String, Failure> {
-        match self.ask(call).await? {
-            Answer::Done(words) => Ok(words),
-            _other => Err(mismatch()),
-        }
+        let Answer::Done(words) = self.ask(call).await? else { return Err(mismatch()) };
+        Ok(words)
     }
 }
 

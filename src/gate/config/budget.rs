@@ -77,7 +77,8 @@ impl BudgetAsWritten {
             bytes: size("budget.bytes_per_day", self.bytes_per_day)?,
         };
         if per_hour == Amount::default() && per_day == Amount::default() {
-            let problem = "it bounds nothing: operations_per_hour, objects_per_day, bytes_per_day, …".to_owned();
+            let problem =
+                "it bounds nothing: operations_per_hour, objects_per_day, bytes_per_day, …".to_owned();
             return Err(GateConfigError::Value { key: "budget", problem });
         }
         let effect = self.effect.map(|counted| match counted {

@@ -105,3 +105,39 @@ fn values_out_of_range_are_refused_by_key() {
         assert!(refusal.starts_with(key), "{text}: {refusal}");
     }
 }
+
+#[test]
+fn every_key_of_a_budget_changes_what_it_bounds() {
+    let budget = |line: &str| {
+        let config = parse(&format!("[[budget]]\noperations_per_day = 1\n{line}")).unwrap();
+        config.budgets.first().unwrap().clone()
+    };
+    let plain = budget("");
+    for line in [
+        "principal = \"librarian\"",
+        "effect = \"change\"",
+        "effect = \"destroy\"",
+        "operations_per_hour = 2",
+        "objects_per_hour = 2",
+        "objects_per_day = 2",
+        "bytes_per_hour = \"2G\"",
+        "bytes_per_day = \"2G\"",
+    ] {
+        assert_ne!(budget(line), plain, "{line}");
+    }
+    assert_eq!(budget("bytes_per_day = \"2K\"").per_day.bytes, Some(2048));
+    let other = parse("[[budget]]\noperations_per_day = 2").unwrap();
+    assert_ne!(other.budgets.first(), Some(&plain));
+}
+
+#[test]
+fn a_budget_that_bounds_nothing_or_is_misspelt_is_refused() {
+    assert!(refusal("[[budget]]\nprincipal = \"librarian\"").starts_with("budget: it bounds nothing"));
+    for size in ["", "G", "10X", "-1", "1.5G", "99999999999P"] {
+        let said = refusal(&format!("[[budget]]\nbytes_per_day = \"{size}\""));
+        assert!(said.starts_with("budget.bytes_per_day: "), "{said}");
+    }
+    for line in ["effect = \"read\"", "operations_per_week = 1", "principal = \"Librarian*\""] {
+        assert!(parse(&format!("[[budget]]\noperations_per_day = 1\n{line}")).is_err(), "{line}");
+    }
+}

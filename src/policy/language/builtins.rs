@@ -1,5 +1,7 @@
 //! What a policy can call besides plain Starlark. `allow`, `deny` and `review` make the dicts that a policy could also write out.
 
+#![allow(clippy::too_many_arguments, reason = "what a policy may write in a call is an argument each")]
+
 use std::cell::RefCell;
 
 use starlark::environment::{Globals, GlobalsBuilder, LibraryExtension};

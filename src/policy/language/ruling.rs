@@ -181,9 +181,7 @@ pub(super) fn keep_for(text: &str) -> Result<KeepFor, String> {
 
 /// Terms that nobody would look at are a mistake: was a review meant?
 fn no_terms(dict: &DictRef<'_>) -> Result<Option<ReviewTerms>, String> {
-    let present = TERMS
-        .into_iter()
-        .find(|key| dict.get_str(key).is_some_and(|value| !value.is_none()));
+    let present = TERMS.into_iter().find(|key| dict.get_str(key).is_some_and(|value| !value.is_none()));
     match present {
         None => Ok(None),
         Some(key) => Err(format!("{key} belongs to review")),
