@@ -215,7 +215,9 @@ async fn answer(shared: &Shared, ask: Ask) -> Result<Answer, Problem> {
         }
         Call::Reload => Ok(Answer::Done("read".to_owned())),
         Call::Note(_) => Ok(Answer::Done("noted".to_owned())),
-        Call::Vote { .. } => Err(Problem::new(ProblemKind::Forbidden, "not from here")),
+        Call::Vote { .. } | Call::Show { .. } | Call::Freeze { .. } | Call::Thaw { .. } => {
+            Err(Problem::new(ProblemKind::Forbidden, "not from here"))
+        }
     }
 }
 

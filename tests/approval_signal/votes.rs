@@ -23,7 +23,7 @@ async fn what_a_person_was_sent_is_enough_to_approve() {
         let identity = stage.link.identity_holds(candidate.approver()).await.unwrap();
         let counted = candidate.count(identity, &pending, SystemClock.now()).unwrap();
         assert_eq!((counted.by(), counted.approves()), (name, approves));
-        pending.confirmed_by.push(counted.by().to_owned());
+        pending.confirmed_by.insert(counted.by().to_owned(), vec!["storage".to_owned()]);
     }
 }
 

@@ -3,7 +3,9 @@
 use std::path::Path;
 use std::time::Duration;
 
-use reeve::policy::{PolicyDecision, PolicyEngine, PolicyError, PolicySource, ReviewTerms, Verdict};
+use reeve::policy::{
+    PolicyDecision, PolicyEngine, PolicyError, PolicySource, ReviewTerms, Timing, Verdict, Window,
+};
 use serde_json::json;
 
 use super::{ask, ask_with, engine, file, program, rejection, returning, source};
@@ -15,6 +17,12 @@ async fn each_form_of_a_verdict_is_understood() {
         Some(
             ReviewTerms::new(approvals, group.map(str::to_owned), Duration::from_secs(60 * minutes)).unwrap(),
         )
+    };
+    let both_at_night = || {
+        let window = Window::try_from("02:00-04:00".to_owned()).unwrap();
+        let timing = Timing::new(Duration::from_secs(600), Some(window)).unwrap();
+        let groups = [("storage".to_owned(), 1), ("owners".to_owned(), 1)].into();
+        Some(ReviewTerms::of_groups(1, groups, ReviewTerms::DEFAULT_TTL).unwrap().at(timing))
     };
     for (expression, verdict, rule, reason, terms) in [
         ("\"allow\"", Verdict::Allow, "policy", "", None),
@@ -43,6 +51,20 @@ async fn each_form_of_a_verdict_is_understood() {
             terms(3, None, 1),
         ),
         ("{\"verdict\": \"deny\", \"reason\": \"x\", \"rule\": \"r-1\"}", Verdict::Deny, "r-1", "x", None),
+        (
+            "review(\"both\", groups = {\"storage\": 1, \"owners\": 1}, hold = \"10m\", window = \"02:00-04:00\")",
+            Verdict::Review,
+            "both",
+            "both",
+            both_at_night(),
+        ),
+        (
+            "[review(\"both\", group = \"storage\", hold = \"10m\"), review(\"x\", group = \"owners\", window = \"02:00-04:00\")]",
+            Verdict::Review,
+            "both",
+            "both",
+            both_at_night(),
+        ),
         ("[allow(\"a\"), deny(\"b\"), review(\"c\")]", Verdict::Deny, "b", "b", None),
         ("[allow(\"a\"), \"review\"]", Verdict::Review, "policy", "", half_hour()),
         ("[]", Verdict::Deny, "no-rule", "no rule matched", None),
@@ -130,6 +152,14 @@ async fn whatever_is_no_verdict_beyond_doubt_is_a_refusal_by_policy_error() {
         "review(\"a\", ttl = \"soon\")",
         "review(\"a\", group = \"Storage People\")",
         "review(\"a\", aprovals = 2)",
+        "review(\"a\", group = \"a\", groups = {\"b\": 1})",
+        "review(\"a\", groups = {\"b\": 0})",
+        "review(\"a\", groups = [\"b\"])",
+        "review(\"a\", groups = {\"b\": \"one\"})",
+        "review(\"a\", hold = \"25h\")",
+        "review(\"a\", window = \"02:00\")",
+        "review(\"a\", window = \"02:00-02:00\")",
+        "{\"verdict\": \"allow\", \"hold\": \"1m\"}",
         "deny()",
         "allow(\"x\", rule = \"Not A Name\")",
         "context[\"nothing\"]",
