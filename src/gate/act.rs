@@ -106,10 +106,7 @@ impl Gate {
             return Ok(Next::Nothing);
         }
         if self.too_late(&job) {
-            let event = self.event(EventKind::ApprovalClosed, &job).with("outcome", "execution_window_over");
-            let mut job = cell.job.lock().await;
-            self.advance(cell, &mut job, State::Expired, event).await?;
-            self.tell(&job, &Told::Expired).await;
+            self.finish(cell, End::too_late(), EventKind::ApprovalClosed).await;
             return Ok(Next::Nothing);
         }
         let began = self.clock.boot();

@@ -79,6 +79,13 @@ impl End {
         Self { state: State::Cancelled, outcome, told: Told::Frozen, detail: Value::Null }
     }
 
+    /// It was approved, and its time was over before it could begin.
+    pub(super) fn too_late() -> Self {
+        let error = Some("approved, but it could not begin in its time; nothing ran. Ask again".to_owned());
+        let outcome = Outcome { error, ..Outcome::default() };
+        Self { state: State::Expired, outcome, told: Told::TooLate, detail: Value::Null }
+    }
+
     /// It did not do what was asked, for a reason that the caller may read.
     pub(super) fn failed(why: String) -> Self {
         Self::failed_with(why, None)

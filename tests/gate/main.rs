@@ -15,6 +15,7 @@
 
 mod approvals;
 mod crash;
+mod expiry;
 mod freezing;
 mod launcher;
 mod lives;

@@ -36,6 +36,8 @@ pub enum Outcome {
     NothingLeft,
     /// Nobody decided in time.
     Expired,
+    /// People said yes, and the time in which it might begin was over before it could.
+    TooLate,
     /// Somebody refused.
     Refused {
         /// Who.
@@ -93,6 +95,7 @@ impl Outcome {
             Self::PlanChanged { difference: _ } => "🔁 the host has changed, nothing ran".to_owned(),
             Self::NothingLeft => "☑️ nothing left to do".to_owned(),
             Self::Expired => "⌛ expired, nothing ran".to_owned(),
+            Self::TooLate => "⌛ too late to begin, nothing ran".to_owned(),
             Self::Refused { by } => format!("⛔ refused by {by}, nothing ran"),
             Self::Cancelled => "🚫 cancelled by whoever asked, nothing ran".to_owned(),
             Self::Frozen => "🧊 frozen before it began, nothing ran".to_owned(),
@@ -116,6 +119,7 @@ impl Outcome {
             Self::PlanChanged { difference } => asked_anew(difference),
             Self::NothingLeft => one("The host is already as asked; nothing ran."),
             Self::Expired => one("Nobody decided in time. That is not a refusal."),
+            Self::TooLate => one("It was approved, but could not begin in time. A yes is not kept for later."),
         }
     }
 }

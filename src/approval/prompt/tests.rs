@@ -236,6 +236,7 @@ fn outcomes() -> Vec<(&'static str, String)> {
         ("outcome-plan-changed-much", Outcome::PlanChanged { difference }.text(&facts)),
         ("outcome-nothing-left", Outcome::NothingLeft.text(&facts)),
         ("outcome-expired", Outcome::Expired.text(&facts)),
+        ("outcome-too-late", Outcome::TooLate.text(&facts)),
         ("outcome-refused", Outcome::Refused { by: "bob".into() }.text(&facts)),
         ("outcome-cancelled", Outcome::Cancelled.text(&facts)),
         ("outcome-frozen", Outcome::Frozen.text(&facts)),
