@@ -5,6 +5,7 @@
 
 mod ansible;
 mod effects;
+mod foreign;
 mod git;
 mod host;
 mod pct;

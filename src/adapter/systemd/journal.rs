@@ -4,6 +4,7 @@ use serde_json::{Map, Value, json};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
+use crate::adapter::foreign::harmless;
 use crate::adapter::{Argv, Garbled};
 use crate::operation::systemd::{Priority, Since, Subject};
 
@@ -86,25 +87,6 @@ fn words(value: &Value) -> Option<String> {
 
 fn cut(text: &str) -> String {
     text.chars().take(LONGEST).collect()
-}
-
-/// What any program may write into the journal must not steer a reader's terminal, or hide what stands beside it.
-fn harmless(text: &str) -> String {
-    let mut shown = String::with_capacity(text.len());
-    for character in text.chars() {
-        let is_line_end = matches!(character, '\n' | '\t');
-        if (character.is_control() && !is_line_end) || is_formatting(character) {
-            shown.extend(character.escape_unicode());
-        } else {
-            shown.push(character);
-        }
-    }
-    shown
-}
-
-fn is_formatting(character: char) -> bool {
-    matches!(character,
-        '\u{ad}' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
 }
 
 #[cfg(test)]
