@@ -17,6 +17,7 @@ mkdir -p "$prefix"/usr/sbin "$prefix"/usr/local/libexec/reeve "$prefix"/etc/reev
 install -m 0755 "$REEVE_BIN/reeve-fake-zfs" "$prefix/usr/sbin/zfs"
 install -m 0755 "$REEVE_BIN/reeve-fake-zfs" "$prefix/usr/sbin/zpool"
 mkdir -p "$prefix/usr/bin"
+ln -s "$(command -v stat)" "$prefix/usr/bin/stat"
 ln -s "$(command -v git)" "$prefix/usr/bin/git"
 for wrapper in zfs systemd pct git ansible; do
   install -m 0755 "$REEVE_ROOT_BIN/reeve-$wrapper" "$prefix/usr/local/libexec/reeve/reeve-$wrapper"

@@ -30,6 +30,8 @@ const FIRST: &[&str] = &[
     "-c", "color.ui=false",
     "-c", "commit.gpgSign=false",
     "-c", "credential.helper=",
+    "-c", "fetch.prune=false",
+    "-c", "fetch.pruneTags=false",
     "-c", "fetch.recurseSubmodules=false",
     "-c", "fetch.writeCommitGraph=false",
     "-c", "gc.auto=0",
@@ -103,6 +105,7 @@ pub(crate) static TABLE: Table = Table { wrapper: WrapperName::Git, programs: &[
         Subcommand { name: "status", options: STATUS, operands: None },
         Subcommand { name: "status", options: STATUS, operands: Each(is_path) },
         Subcommand { name: "rev-parse", options: &[Flag("--verify"), Flag("--quiet"), Flag("--end-of-options")], operands: Exactly(&[is_revision]) },
+        Subcommand { name: "rev-parse", options: &[Flag("--is-shallow-repository")], operands: None },
         Subcommand { name: "rev-list", options: &[Flag("--left-right"), Flag("--count"), Flag("--end-of-options")],
             operands: Exactly(&[is_range, word!("--")]) },
         Subcommand { name: "log", options: LOG, operands: Then(&[is_commit, word!("--")], is_path) },
@@ -130,10 +133,18 @@ pub(crate) static TABLE: Table = Table { wrapper: WrapperName::Git, programs: &[
         Subcommand { name: "merge", options: &[Flag("--ff-only"), Flag("--quiet"), Flag("--no-overwrite-ignore")], operands: Exactly(&[is_commit]) },
         Subcommand { name: "-c", options: &[], operands: Exactly(&[opens_remote, word!("ls-remote"), word!("--quiet"), word!("--heads"),
             word!("--tags"), word!("--refs"), word!("--"), is_address]) },
-        Subcommand { name: "-c", options: &[], operands: Then(&[opens_remote, word!("fetch"), word!("--quiet"), word!("--no-tags"),
+        Subcommand { name: "-c", options: &[], operands: Then(&[opens_remote, word!("fetch"), word!("--quiet"), word!("--no-tags"), word!("--no-prune"),
             word!("--no-recurse-submodules"), word!("--no-auto-maintenance"), word!("--no-write-fetch-head"), word!("--"), is_address],
             is_refspec) },
     ]),
+}, Program {
+    path: "/usr/bin/stat",
+    prefix: &["--printf=%f %s %i %.9Y %.9Z\\0", "--"],
+    runs_as: RunsAs::User,
+    directory: Directory::Repository,
+    environment: &[],
+    lifetime: Lifetime::Supervised,
+    arguments: Arguments::Plain(&[], Many(is_path)),
 }] };
 
 /// A commit by its whole id, or one of the first three parents of it.

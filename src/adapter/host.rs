@@ -28,6 +28,8 @@ pub enum Program {
     Journalctl,
     /// `git`
     Git,
+    /// `stat`, for files that git knows nothing of
+    Stat,
     /// `pct`, for Proxmox containers
     Pct,
     /// `pvesm`, for what lies on Proxmox's storages
@@ -46,6 +48,7 @@ impl Program {
             Self::Systemctl => "/usr/bin/systemctl",
             Self::Journalctl => "/usr/bin/journalctl",
             Self::Git => "/usr/bin/git",
+            Self::Stat => "/usr/bin/stat",
             Self::Pct => "/usr/sbin/pct",
             Self::Pvesm => "/usr/sbin/pvesm",
             Self::HaManager => "/usr/sbin/ha-manager",
@@ -64,7 +67,7 @@ impl Program {
             Self::Zfs | Self::Zpool | Self::Systemctl => Reads::Directly,
             // The journal of the whole host is not for every user.
             Self::Journalctl => Reads::ByWrapper(WrapperName::Systemd),
-            Self::Git => Reads::ByWrapper(WrapperName::Git),
+            Self::Git | Self::Stat => Reads::ByWrapper(WrapperName::Git),
             Self::Pct | Self::Pvesm | Self::HaManager => Reads::ByWrapper(WrapperName::Pct),
         }
     }
@@ -75,7 +78,7 @@ impl Program {
             Self::Zfs | Self::Zpool => false,
             Self::AnsiblePlaybook => true,
             Self::Systemctl | Self::Journalctl => true,
-            Self::Git => true,
+            Self::Git | Self::Stat => true,
             Self::Pct | Self::Pvesm | Self::HaManager => true,
         }
     }
@@ -89,6 +92,7 @@ impl Program {
             Self::Systemctl => "systemctl",
             Self::Journalctl => "journalctl",
             Self::Git => "git",
+            Self::Stat => "stat",
             Self::Pct => "pct",
             Self::Pvesm => "pvesm",
             Self::HaManager => "ha-manager",

@@ -105,6 +105,8 @@ pub enum Rule {
     GitUntracked,
     /// git was told not to look at some files.
     GitHidden,
+    /// The history is cut off, and what lies behind the cut is not known.
+    GitShallow,
     /// Two histories went apart.
     GitDiverged,
     /// No branch is checked out, or another one.
@@ -189,6 +191,7 @@ impl Rule {
             Self::GitDirty => "git-dirty",
             Self::GitUntracked => "git-untracked",
             Self::GitHidden => "git-hidden",
+            Self::GitShallow => "git-shallow",
             Self::GitDiverged => "git-diverged",
             Self::GitDetached => "git-detached",
             Self::GitUnborn => "git-unborn",

@@ -232,6 +232,7 @@ fn plan_problem(refusal: &PlanRefusal, alternatives: Vec<serde_json::Value>) -> 
         | adapter::Rule::GitUnreachable
         | adapter::Rule::GitPath
         | adapter::Rule::GitTooMany
+        | adapter::Rule::GitShallow
         | adapter::Rule::PctNotFound
         | adapter::Rule::PctExists
         | adapter::Rule::PctNoSnapshot

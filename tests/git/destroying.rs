@@ -284,3 +284,45 @@ fn what_was_interrupted_is_told_by_the_repository_alone() {
     }
     assert_eq!(happened(&bench), "wholly");
 }
+
+#[test]
+fn an_approval_of_a_clean_is_void_once_a_file_is_another() {
+    use std::os::unix::fs::symlink;
+    let bench = Bench::new();
+    bench.write("app/x", "one");
+    symlink("/etc/hostname", bench.path("app/link")).unwrap();
+    let digest = || bench.plan("app", "clean", json!({})).unwrap().effects.effects_digest();
+    let seen = digest();
+    assert_eq!(digest(), seen, "the same state is the same plan");
+    let file = std::fs::File::options().append(true).open(bench.path("app/x")).unwrap();
+    let time = file.metadata().unwrap().modified().unwrap();
+    bench.write("app/x", "two");
+    file.set_modified(time).unwrap();
+    let second = digest();
+    assert_ne!(second, seen, "as long as before, and with its time set back");
+    std::fs::remove_file(bench.path("app/link")).unwrap();
+    symlink("/etc/hostnami", bench.path("app/link")).unwrap();
+    assert_ne!(digest(), second);
+}
+
+#[test]
+fn files_that_are_called_as_options_are_files() {
+    let bench = Bench::new();
+    bench.commit("app", "-x", "one\n", "an option");
+    bench.write("app/-x", "two\n");
+    bench.write("app/--help", "new\n");
+    let log = bench.read("app", "log", json!({"path": "-x"}));
+    assert_eq!(log["commits"].as_array().unwrap().len(), 1);
+    let diff = bench.read("app", "diff", json!({"path": "-x"}));
+    assert_eq!(diff["files"], json!([{"path": "-x", "added": 1, "removed": 1}]));
+    let (stash, _) = bench.done("app", "stash", json!({"name": "wip", "untracked": true}));
+    assert_eq!((bench.content("app/-x").as_deref(), bench.content("app/--help")), (Some("one\n"), None));
+    bench.undo(&stash);
+    let (clean, _) = bench.done("app", "clean", json!({"paths": ["--help"]}));
+    let (reset, _) = bench.done("app", "reset", json!({"to": "HEAD~1"}));
+    assert_eq!((bench.content("app/-x"), bench.content("app/--help")), (None, None));
+    bench.undo(&reset);
+    bench.undo(&clean);
+    let both = (bench.content("app/-x"), bench.content("app/--help"));
+    assert_eq!((both.0.as_deref(), both.1.as_deref()), (Some("two\n"), Some("new\n")));
+}

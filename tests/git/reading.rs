@@ -131,3 +131,30 @@ fn stashes_are_listed_with_the_names_that_reeve_gave() {
         .collect();
     assert_eq!(rows, [(json!("stash@{0}"), json!("wip")), (json!("stash@{1}"), json!(null))]);
 }
+
+#[test]
+fn what_a_commits_author_writes_steers_no_terminal() {
+    let bench = Bench::new();
+    let evil = "x\u{202e}y\u{9b}31mz";
+    bench.commit("app", "a", evil, evil);
+    let author = format!("--author={evil} <x@y>");
+    bench.git("app", &["commit", "--quiet", "--amend", "--no-edit", &author]);
+    bench.write("app/a", "mine\n");
+    bench.git("app", &["stash", "push", "-m", evil]);
+    bench.write("app/a", "mine\n");
+    let escaped = json!("x\\u{202e}y\\u{9b}31mz");
+    let log = bench.read("app", "log", json!({}));
+    assert_eq!((&log["commits"][0]["message"], &log["commits"][0]["author"]["name"]), (&escaped, &escaped));
+    assert_eq!(bench.read("app", "branches", json!({}))["branches"][0]["subject"], escaped);
+    for (op, params) in [
+        ("log", json!({})),
+        ("show", json!({"revision": "HEAD"})),
+        ("diff", json!({})),
+        ("branches", json!({})),
+        ("stashes", json!({})),
+    ] {
+        let text = bench.read("app", op, params).to_string();
+        assert!(!text.contains(['\u{202e}', '\u{9b}']), "{op}: {}", text.escape_unicode());
+        assert!(text.contains("31mz"), "{op}: {text}");
+    }
+}

@@ -1,5 +1,7 @@
 //! Fetching, over every way that there is: git's own daemon, HTTP with a password, SSH with a key, and files.
 
+use std::time::Duration;
+
 use reeve::adapter;
 use serde_json::json;
 
@@ -188,4 +190,81 @@ fn fetching_over_ssh_with_a_key_and_a_known_host() {
     bench.set(&settings(&none));
     let refusal = bench.plan("app", "fetch", json!({})).unwrap_err();
     assert_eq!(refusal.reason, "the remote origin did not answer: unknown-host");
+}
+
+/// A repository that nobody allowed, and its newest commit.
+fn secret(bench: &Bench) -> String {
+    bench.make("secret");
+    bench.commit("secret", "s", "secret\n", "secret")
+}
+
+#[test]
+fn a_remote_that_is_called_as_an_address_sends_no_fetch_elsewhere() {
+    let mut bench = Bench::new();
+    from_file(&mut bench);
+    let secret = secret(&bench);
+    let address = bench.git("app", &["config", "remote.origin.url"]);
+    bench.git("app", &["config", &format!("remote.{address}.url"), &bench.text("secret")]);
+    assert!(bench.git("app", &["ls-remote", "--", &address]).contains(&secret), "plain git goes there");
+    assert_eq!(bench.rule("app", "fetch", json!({})), "git-config");
+}
+
+#[test]
+fn a_file_that_is_called_as_an_address_sends_no_fetch_elsewhere() {
+    for folder in ["remotes", "branches"] {
+        let bench = Bench::new();
+        let secret = secret(&bench);
+        let file = format!("app/.git/{folder}/git@h:app");
+        bench.write(&file, &format!("URL: {}\n", bench.text("secret")));
+        if folder == "remotes" {
+            let plain = bench.git("app", &["ls-remote", "--", "git@h:app"]);
+            assert!(plain.contains(&secret), "plain git goes there");
+        }
+        assert_eq!(bench.rule("app", "status", json!({})), "git-repository", "{folder}");
+        std::fs::remove_file(bench.path(&file)).unwrap();
+        assert_eq!(bench.read("app", "status", json!({}))["branch"], "main", "{folder}, but empty");
+    }
+}
+
+#[test]
+fn a_fetch_removes_nothing_whatever_the_configuration_says() {
+    let mut bench = Bench::new();
+    from_file(&mut bench);
+    bench.git("far", &["tag", "v1"]);
+    bench.git("app", &["update-ref", "refs/remotes/origin/gone", "HEAD"]);
+    bench.git("app", &["tag", "mine"]);
+    for key in ["fetch.prune", "fetch.pruneTags", "remote.origin.prune"] {
+        bench.git("app", &["config", key, "true"]);
+    }
+    bench.done("app", "fetch", json!({"tags": true}));
+    let refs = bench.git("app", &["for-each-ref", "--format=%(refname)"]);
+    for stays in ["refs/remotes/origin/gone", "refs/tags/mine", "refs/tags/v1"] {
+        assert!(refs.lines().any(|name| name == stays), "{stays} is not in {refs}");
+    }
+}
+
+#[test]
+fn how_long_a_fetch_may_take_is_roots_to_say_and_a_look_is_short() {
+    let mut bench = Bench::new();
+    from_file(&mut bench);
+    bench.calls();
+    let limit = |bench: &Bench| bench.plan("app", "fetch", json!({})).unwrap().steps[0].argv.limit;
+    assert_eq!(limit(&bench), Some(Duration::from_secs(600)));
+    let asked = bench.calls().into_iter().find(|argv| argv.args.iter().any(|word| word == "ls-remote"));
+    assert_eq!(asked.unwrap().limit, Some(Duration::from_secs(30)));
+    bench.set("fetch_limit = \"2h\"\n[[remote]]\nurl = \"file:///\"\n");
+    assert_eq!(limit(&bench), Some(Duration::from_secs(7200)));
+    assert_eq!(bench.plan("app", "pull", json!({})).unwrap().steps[0].argv.limit, limit(&bench));
+}
+
+#[test]
+fn a_remotes_branch_that_is_called_as_an_option_is_a_branch() {
+    let mut bench = Bench::new();
+    let newest = from_file(&mut bench);
+    bench.git("far.git", &["update-ref", "refs/heads/--upload-pack=x", &newest]);
+    bench.git("app", &["update-ref", "refs/heads/-x", "HEAD"]);
+    let (plan, _) = bench.done("app", "fetch", json!({}));
+    assert!(objects(&plan).contains(&expected(&[("create", "remote branch", "origin/--upload-pack=x")])[0]));
+    let branches = bench.read("app", "branches", json!({}));
+    assert!(branches["branches"].as_array().unwrap().iter().any(|branch| branch["name"] == "-x"));
 }

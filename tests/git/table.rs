@@ -3,7 +3,7 @@
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use reeve::adapter::Argv;
+use reeve::adapter::{Argv, Program};
 use reeve::grant::{Grant, Ledger, RunAs, SigningKey, WrapperName};
 use reeve::sys::random;
 use reeve::wrapper::{Context, Root, authorise};
@@ -28,6 +28,15 @@ fn court() -> &'static Court {
 }
 
 fn shown(args: &[String], directory: Option<String>, run_as: RunAs) -> Result<(), String> {
+    shown_of(Program::Git, args, directory, run_as)
+}
+
+fn shown_of(
+    program: Program,
+    args: &[String],
+    directory: Option<String>,
+    run_as: RunAs,
+) -> Result<(), String> {
     let court = court();
     let now_boot = Duration::from_secs(1000);
     let mut nonce = [0; 16];
@@ -36,7 +45,7 @@ fn shown(args: &[String], directory: Option<String>, run_as: RunAs) -> Result<()
         operation: "op_1".to_owned(),
         step: 0,
         wrapper: WrapperName::Git,
-        program: "/usr/bin/git".to_owned(),
+        program: program.production_path().to_owned(),
         argv: args.to_vec(),
         directory,
         run_as,
@@ -60,7 +69,7 @@ fn shown(args: &[String], directory: Option<String>, run_as: RunAs) -> Result<()
 
 /// What the table says to a command.
 pub fn permitted(argv: &Argv) -> Result<(), String> {
-    shown(&argv.args, argv.directory.clone(), RunAs::User("nobody".to_owned()))
+    shown_of(argv.program, &argv.args, argv.directory.clone(), RunAs::User("nobody".to_owned()))
 }
 
 /// What the table says to arguments behind the right first ones.
@@ -91,6 +100,46 @@ fn the_first_arguments_are_exactly_those_of_the_table() {
         "argument 1 is not in the table"
     );
     assert_eq!(says(&["status", "--porcelain=v2"]), Ok(()));
+}
+
+#[test]
+fn the_adapter_and_the_wrapper_know_the_same_first_arguments() {
+    let bench = Bench::new();
+    bench.read("app", "status", serde_json::json!({}));
+    let given = bench.calls().remove(0).args;
+    let table = &TABLE.programs[0];
+    let (first, rest) = given.split_at(table.prefix.len());
+    assert_eq!(
+        (table.path, first),
+        ("/usr/bin/git", &table.prefix.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>()[..])
+    );
+    assert_eq!(rest[0], "config");
+}
+
+#[test]
+fn files_are_looked_at_in_one_way_only() {
+    const FORM: &str = "--printf=%f %s %i %.9Y %.9Z\\0";
+    let says = |words: &[&str], directory: Option<&str>, run_as: RunAs| {
+        let args: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();
+        shown_of(Program::Stat, &args, directory.map(str::to_owned), run_as)
+    };
+    let nobody = || RunAs::User("nobody".to_owned());
+    assert_eq!(says(&[FORM, "--", "./a", "./-b"], Some("/srv/app"), nobody()), Ok(()));
+    assert!(says(&[FORM, "--", "./a"], Some("/srv/app"), RunAs::Root).is_err());
+    assert!(says(&[FORM, "--", "./a"], None, nobody()).is_err());
+    for words in [
+        &["./a"][..],
+        &["--printf=%n", "--", "./a"],
+        &[FORM, "--", "/etc/shadow"],
+        &[FORM, "--", "./../x"],
+        &[FORM, "--", "./.git/config"],
+        &[FORM, "--", "a"],
+        &[FORM, "--", "--dereference", "./a"],
+        &[FORM, "-L", "--", "./a"],
+        &[FORM, "--"],
+    ] {
+        assert!(says(words, Some("/srv/app"), nobody()).is_err(), "{words:?}");
+    }
 }
 
 #[test]
@@ -238,6 +287,7 @@ fn a_refspec_writes_below_the_remotes_and_nowhere_else() {
             "fetch",
             "--quiet",
             "--no-tags",
+            "--no-prune",
             "--no-recurse-submodules",
             "--no-auto-maintenance",
             "--no-write-fetch-head",

@@ -1,4 +1,4 @@
-//! Removing untracked files: exactly those that people saw, each by its name, and kept first.
+//! Removing untracked files: exactly those that people saw, each by its name and as it was, and kept first.
 
 use super::kept::{self, Files};
 use super::refs::Refs;
@@ -36,7 +36,9 @@ pub(super) fn plan(
     if paths.is_empty() {
         return Ok(Plan::settled(Effects::none()));
     }
-    let objects: Vec<Object> = doomed.iter().map(|file| object(repository, file)).collect();
+    let seen = repository.identities(&paths)?;
+    let objects: Vec<Object> =
+        doomed.iter().zip(seen).map(|(file, identity)| object(repository, file, identity)).collect();
     let refs = Refs::read(repository)?;
     let list: Vec<&str> = paths.iter().map(FilePath::as_str).collect();
     let name = kept::name(&refs, "clean", &format!("{commit}\n{}", list.join("\n")))?;
@@ -46,7 +48,7 @@ pub(super) fn plan(
     Ok(Plan { effects, steps, undo, settled: false })
 }
 
-fn object(repository: &Repository<'_>, file: &File) -> Object {
+fn object(repository: &Repository<'_>, file: &File, identity: String) -> Object {
     let kind = if file.state == State::Ignored { "ignored file" } else { "untracked file" };
-    Object::new(Action::Destroy, kind, repository.name(&file.shown()), Some("untracked".to_owned()))
+    Object::new(Action::Destroy, kind, repository.name(&file.shown()), Some(identity))
 }

@@ -23,6 +23,8 @@ const FIRST: &[&str] = &[
     "-c", "color.ui=false",
     "-c", "commit.gpgSign=false",
     "-c", "credential.helper=",
+    "-c", "fetch.prune=false",
+    "-c", "fetch.pruneTags=false",
     "-c", "fetch.recurseSubmodules=false",
     "-c", "fetch.writeCommitGraph=false",
     "-c", "gc.auto=0",
@@ -34,6 +36,10 @@ const FIRST: &[&str] = &[
     "-c", "safe.bareRepository=explicit",
     "-c", "submodule.recurse=false",
 ];
+
+/// What is looked at of a file: kind and permissions, size, inode, when its content changed, and when anything of it did,
+/// which nobody can set back.
+const IDENTITY: &str = "--printf=%f %s %i %.9Y %.9Z\\0";
 
 /// How long a look at another host may take.
 const FAR: std::time::Duration = std::time::Duration::from_secs(30);
@@ -48,9 +54,14 @@ pub(super) fn git<T: Into<String>>(repository: &RepositoryPath, args: impl IntoI
 
 /// git that asks another host.
 pub(super) fn far<T: Into<String>>(repository: &RepositoryPath, args: impl IntoIterator<Item = T>) -> Argv {
-    let mut argv = git(repository, args);
-    argv.limit = Some(FAR);
-    argv
+    Argv { limit: Some(FAR), ..git(repository, args) }
+}
+
+/// What tells whether files are as they were; links are not followed.
+pub(super) fn stat(repository: &RepositoryPath, files: &[FilePath]) -> Argv {
+    let first = [IDENTITY, "--"].map(str::to_owned);
+    let argv = Argv::new(Program::Stat, first.into_iter().chain(files.iter().map(path)));
+    Argv { directory: Some(repository.to_string()), ..argv }
 }
 
 /// A step of a plan.

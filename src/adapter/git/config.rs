@@ -83,6 +83,9 @@ fn refusal(key: &str) -> PlanRefusal {
 }
 
 fn is_harmless(key: &str, value: &str, tolerated: &[String]) -> bool {
+    if is_called_as_an_address(key) {
+        return false;
+    }
     let only_as = HARMLESS_AS.iter().find(|(known, _)| *known == key);
     if let Some((_, harmless)) = only_as {
         return value == *harmless;
@@ -90,6 +93,13 @@ fn is_harmless(key: &str, value: &str, tolerated: &[String]) -> bool {
     let is_tolerated =
         |pattern: &&str| fits(key, pattern) && tolerated.iter().any(|tolerated| tolerated == *pattern);
     HARMLESS.iter().any(|pattern| fits(key, pattern)) || SWITCHED_OFF.iter().any(is_tolerated)
+}
+
+/// What git is given to fetch from it takes for a remote's name first: a remote that is called as an address is would stand
+/// in that address's place. Every address has a colon.
+fn is_called_as_an_address(key: &str) -> bool {
+    let remote = key.strip_prefix("remote.").and_then(|rest| rest.rsplit_once('.'));
+    remote.is_some_and(|(name, _variable)| name.contains(':'))
 }
 
 /// git writes section and variable in lower case, and the subsection, which may hold anything, between the first dot and
@@ -197,6 +207,16 @@ mod tests {
         assert!(read("remote.url.uploadpack\ny\0", &[]).is_err());
         assert!(read("branch.x.merge.vcs\ny\0", &[]).is_err());
         assert!(read("remote..url\ny\0", &[]).is_err());
+    }
+
+    #[test]
+    fn a_remote_that_is_called_as_an_address_is_none() {
+        for key in
+            ["remote.file:///srv/a.url", "remote.git@h:a.url", "remote.https://h/a.fetch", "remote.h:a.prune"]
+        {
+            assert!(read(&format!("{key}\nx\0"), &[]).is_err(), "{key}");
+        }
+        assert!(read("remote.team/up-1.url\nfile:///srv/a\0remote.pushdefault\nh:a\0", &[]).is_ok());
     }
 
     #[test]

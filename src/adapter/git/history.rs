@@ -3,7 +3,8 @@
 use serde_json::{Value, json};
 
 use super::command;
-use super::repository::{Repository, is_id, unreadable};
+use super::repository::{Repository, is_id, short, unreadable};
+use crate::adapter::foreign::harmless;
 use crate::adapter::{PlanRefusal, ReadAnswer, Rule};
 use crate::operation::git::{FilePath, Revision};
 
@@ -71,21 +72,48 @@ pub(super) fn lost(
     let count = format!("--max-count={}", MOST_LOST + 1);
     let mut args =
         vec!["log".to_owned(), "-z".to_owned(), "--no-show-signature".to_owned(), "--no-color".to_owned()];
-    args.extend([count, "--format=%H%x00%s".to_owned(), from.to_owned(), "--not".to_owned(), to.to_owned()]);
+    args.extend([
+        count,
+        "--format=%H%x00%P%x00%s".to_owned(),
+        from.to_owned(),
+        "--not".to_owned(),
+        to.to_owned(),
+    ]);
     args.extend(branch.map(|branch| format!("--exclude={branch}")));
     args.extend(["--branches", "--tags", "--remotes", "--"].map(str::to_owned));
     let listed = repository.bytes(args)?;
     let mut fields = listed.split(|byte| *byte == 0).map(|field| String::from_utf8_lossy(field).into_owned());
-    let mut lost = Vec::new();
+    let (mut lost, mut first) = (Vec::new(), None);
     while let Some(id) = fields.next().filter(|id| !id.is_empty()) {
-        let subject = fields.next().filter(|_| is_id(&id));
-        lost.push(Lost { subject: subject.ok_or_else(|| unreadable("git printed half a commit"))?, id });
+        let (Some(parents), Some(subject)) = (fields.next(), fields.next().filter(|_| is_id(&id))) else {
+            return Err(unreadable("git printed half a commit"));
+        };
+        if parents.is_empty() {
+            first = Some(id.clone());
+        }
+        lost.push(Lost { id, subject });
     }
     if lost.len() > MOST_LOST {
         let reason = format!("more than {MOST_LOST} commits would be lost");
         return Err(PlanRefusal::new(Rule::GitTooMany, reason));
     }
-    Ok(lost)
+    match first {
+        Some(first) => nothing_behind(repository, &first).map(|()| lost),
+        None => Ok(lost),
+    }
+}
+
+/// That a commit without parents is the first one indeed. `.git/shallow` takes the parents of any commit away, and what
+/// is lost behind it would not be listed.
+fn nothing_behind(repository: &Repository<'_>, first: &str) -> Result<(), PlanRefusal> {
+    if repository.text(["rev-parse", "--is-shallow-repository"])?.trim_end() == "false" {
+        return Ok(());
+    }
+    let reason = format!(
+        "{} would be lost, and its history is cut off: what is lost behind it is not known",
+        short(first)
+    );
+    Err(PlanRefusal::new(Rule::GitShallow, reason))
 }
 
 /// Answers `log`.
@@ -126,9 +154,10 @@ fn commit(fields: &[&[u8]]) -> Option<Value> {
     if !is_id(&id) || !parents.iter().all(|parent| is_id(parent)) {
         return None;
     }
-    let message = text(message);
+    let words = |field: &[u8]| harmless(&text(field));
+    let message = words(message);
     Some(json!({
-        "commit": id, "parents": parents, "author": {"name": text(author), "mail": text(mail)},
+        "commit": id, "parents": parents, "author": {"name": words(author), "mail": words(mail)},
         "authored": text(authored).parse::<i64>().ok(), "committed": text(committed).parse::<i64>().ok(),
         "message": message.trim_end(),
     }))
@@ -231,7 +260,7 @@ impl<'a> Changed<'a> {
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         let file = |(path, added, removed): &(&[u8], Option<u64>, Option<u64>)| json!({"path": text(path), "added": added, "removed": removed});
         let files: Vec<Value> = self.files.iter().map(file).collect();
-        json!({"files": files, "patch": is_whole.then(|| text(self.patch)), "truncated": !is_whole})
+        json!({"files": files, "patch": is_whole.then(|| harmless(&text(self.patch))), "truncated": !is_whole})
     }
 
     /// The text of each file's difference, in the order of the files; none where git wrote something else between them.

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::repository::{Repository, is_id, unreadable};
 use crate::adapter::PlanRefusal;
+use crate::adapter::foreign::harmless;
 
 /// Where what is kept before a reset or a clean has its refs.
 pub(super) const KEPT: &str = "refs/reeve/undo/";
@@ -70,7 +71,7 @@ impl Refs {
                 json!({
                     "name": name, "remote": local.is_none(), "current": local.is_some() && current == local,
                     "commit": one.id, "upstream": one.upstream.strip_prefix("refs/remotes/"),
-                    "track": (!one.track.is_empty()).then_some(&one.track), "time": one.time, "subject": one.subject,
+                    "track": (!one.track.is_empty()).then_some(&one.track), "time": one.time, "subject": harmless(&one.subject),
                 })
             })
         };
@@ -123,7 +124,7 @@ impl Stash {
             .message
             .split_once(": ")
             .and_then(|(_branch, message)| message.strip_prefix(super::stash::MARK));
-        json!({"place": self.place, "commit": self.id, "time": self.time, "message": self.message, "name": name})
+        json!({"place": self.place, "commit": self.id, "time": self.time, "message": harmless(&self.message), "name": name.map(harmless)})
     }
 }
 

@@ -9,7 +9,7 @@ use super::settings::Access;
 use super::status::Status;
 use super::url::Url;
 use super::{command, guard, history};
-use crate::adapter::{Action, Effects, Object, Plan, PlanRefusal, Rule, UndoOffer};
+use crate::adapter::{Action, Argv, Effects, Object, Plan, PlanRefusal, Rule, UndoOffer};
 use crate::operation::Operation;
 use crate::operation::git::{Act, BranchName, GitOperation, RemoteName, Revision};
 
@@ -75,6 +75,7 @@ impl Remote {
             "fetch",
             "--quiet",
             "--no-tags",
+            "--no-prune",
             "--no-recurse-submodules",
             "--no-auto-maintenance",
             "--no-write-fetch-head",
@@ -82,7 +83,8 @@ impl Remote {
             &url,
         ];
         let args = args.into_iter().map(str::to_owned).chain(refspecs.iter().cloned());
-        command::step(command::far(repository.path, args))
+        let limit = Some(repository.host.settings().git.fetch_limit);
+        command::step(Argv { limit, ..command::git(repository.path, args) })
     }
 
     fn tracking(&self, branch: &str) -> String {

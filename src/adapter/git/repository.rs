@@ -5,6 +5,7 @@ use super::command::{far, git};
 use super::config::Config;
 use super::status::Status;
 use crate::adapter::{Argv, Garbled, Host, HostError, PlanRefusal, Rule, ToolOutput};
+use crate::operation::Digest;
 use crate::operation::git::{FilePath, RepositoryPath, Revision};
 
 /// The arguments of every `git status`.
@@ -115,6 +116,19 @@ impl<'a> Repository<'a> {
             args.extend(paths.iter().map(super::command::path));
         }
         Ok(Status::read(&self.bytes(args)?)?)
+    }
+
+    /// A digest for each file that git does not know, which is another as soon as anything of the file is. The content
+    /// stands for nothing in it: it may be of any size.
+    pub(super) fn identities(&self, files: &[FilePath]) -> Result<Vec<String>, PlanRefusal> {
+        let printed = ask(self.host, &super::command::stat(self.path, files))?;
+        let records = printed.stdout.split(|byte| *byte == 0).filter(|record| !record.is_empty());
+        let digests: Vec<String> =
+            records.map(|record| Digest::of_bytes(record).as_str().to_owned()).collect();
+        if printed.exit_code != 0 || digests.len() != files.len() {
+            return Err(unreadable("the files changed while they were looked at"));
+        }
+        Ok(digests)
     }
 
     /// The commit that a revision stands for, by its whole id.

@@ -1,10 +1,18 @@
 //! The section `[git]` of `gate.toml`.
 
+use std::time::Duration;
+
 use serde::Deserialize;
 
 use super::config::{can_be_tolerated, tolerable};
 use super::url::Url;
 use crate::adapter::SettingsError;
+
+/// How long one fetch may take when nobody says.
+const FETCH_LIMIT: Duration = Duration::from_secs(10 * 60);
+/// The shortest and the longest that it may be allowed.
+const FETCH_LIMITS: std::ops::RangeInclusive<Duration> =
+    Duration::from_secs(1)..=Duration::from_secs(6 * 60 * 60);
 
 /// The section, as written.
 #[derive(Debug, Default, Deserialize)]
@@ -12,6 +20,7 @@ use crate::adapter::SettingsError;
 pub struct AsWritten {
     tolerated: Vec<String>,
     alternates: Vec<String>,
+    fetch_limit: Option<String>,
     remote: Vec<RemoteAsWritten>,
 }
 
@@ -25,14 +34,22 @@ struct RemoteAsWritten {
 }
 
 /// What it means.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GitSettings {
     /// Keys of a repository's configuration that are let pass, since what they say does not count.
     pub(super) tolerated: Vec<String>,
     /// Folders that a repository may share objects from.
     pub(super) alternates: Vec<String>,
+    /// How long what brings a remote's commits may take.
+    pub(super) fetch_limit: Duration,
     /// Where fetching is allowed from.
     pub(super) remotes: Vec<Remote>,
+}
+
+impl Default for GitSettings {
+    fn default() -> Self {
+        Self { tolerated: Vec::new(), alternates: Vec::new(), fetch_limit: FETCH_LIMIT, remotes: Vec::new() }
+    }
 }
 
 /// A place that may be fetched from, and what opens it.
@@ -68,8 +85,9 @@ impl AsWritten {
         if let Some(folder) = self.alternates.iter().find(|folder| !is_path(folder)) {
             return Err(wrong("alternates", format!("`{folder}` is no absolute path of plain characters")));
         }
+        let fetch_limit = self.fetch_limit.as_deref().map_or(Ok(FETCH_LIMIT), fetch_limit)?;
         let remotes = self.remote.into_iter().map(RemoteAsWritten::meant).collect::<Result<_, _>>()?;
-        Ok(GitSettings { tolerated: self.tolerated, alternates: self.alternates, remotes })
+        Ok(GitSettings { tolerated: self.tolerated, alternates: self.alternates, fetch_limit, remotes })
     }
 }
 
@@ -104,6 +122,11 @@ impl GitSettings {
     }
 }
 
+fn fetch_limit(written: &str) -> Result<Duration, SettingsError> {
+    let limit = humantime::parse_duration(written).ok().filter(|limit| FETCH_LIMITS.contains(limit));
+    limit.ok_or_else(|| wrong("fetch_limit", format!("{written:?} is no time from 1 s to 6 h")))
+}
+
 fn wrong(key: &str, problem: impl Into<String>) -> SettingsError {
     SettingsError { key: format!("git.{key}"), problem: problem.into() }
 }
@@ -127,13 +150,14 @@ mod tests {
     #[test]
     fn every_key_changes_what_is_meant() {
         let settings = meant(
-            "tolerated = [\"core.hookspath\"]\nalternates = [\"/srv/objects\"]\n\
+            "tolerated = [\"core.hookspath\"]\nalternates = [\"/srv/objects\"]\nfetch_limit = \"1h\"\n\
              [[remote]]\nurl = \"https://git.example.net/\"\ncredentials = \"/etc/reeve/git/credentials\"\n\
              [[remote]]\nurl = \"ssh://git@git.example.net/team/\"\nkey = \"/etc/k\"\nknown_hosts = \"/etc/h\"\n",
         )
         .unwrap();
         assert_eq!(settings.tolerated, ["core.hookspath"]);
         assert_eq!(settings.alternates, ["/srv/objects"]);
+        assert_eq!(settings.fetch_limit, Duration::from_secs(3600));
         let access = |url: &str| settings.access(&Url::parse(url).unwrap()).cloned();
         assert_eq!(
             access("https://git.example.net/a"),
@@ -163,6 +187,9 @@ mod tests {
                 "git.remote: `/a;id` is no absolute path",
             ),
             ("[[remote]]\nurl = \"https://h/\"\npassword = \"x\"", "unknown field `password`"),
+            ("fetch_limit = \"soon\"", "git.fetch_limit: \"soon\" is no time"),
+            ("fetch_limit = \"0s\"", "git.fetch_limit: \"0s\" is no time"),
+            ("fetch_limit = \"7h\"", "git.fetch_limit: \"7h\" is no time"),
             ("remotes = []", "unknown field `remotes`"),
         ] {
             let refused = meant(text).unwrap_err();

@@ -75,6 +75,7 @@ fn is_absent(program: Program, name: &str, stderr: &str) -> bool {
         | Program::Systemctl
         | Program::Journalctl
         | Program::Git
+        | Program::Stat
         | Program::Pct
         | Program::Pvesm
         | Program::HaManager => &[],

@@ -27,7 +27,7 @@ const fn harmless(name: &'static str, set: fn(&Yard), spring: fn(&Yard)) -> Trap
     Trap { name, set, spring, rule: None, is_switched_off: true }
 }
 
-const fn not_entered(name: &'static str, set: fn(&Yard), spring: fn(&Yard)) -> Trap {
+pub(super) const fn not_entered(name: &'static str, set: fn(&Yard), spring: fn(&Yard)) -> Trap {
     Trap { name, set, spring, rule: Some("git-repository"), is_switched_off: false }
 }
 

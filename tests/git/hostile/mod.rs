@@ -3,16 +3,18 @@
 //! configuration, with every command that it ever gives, so that what keeps a trap from springing is not that look alone.
 
 mod corpus;
+mod links;
 mod planting;
 pub mod servers;
 
 use std::path::PathBuf;
 
-use reeve::adapter::{self, Argv};
+use reeve::adapter::{self, Argv, Program};
 use serde_json::{Value, json};
 
 use crate::bench::Bench;
 use corpus::{TRAPS, Trap};
+use links::LINKS;
 
 /// A bench with one trap in its repository `app`.
 pub struct Yard {
@@ -106,7 +108,7 @@ fn attempt(bench: &Bench, operation: &reeve::operation::Operation) -> Result<(),
 
 #[test]
 fn plain_git_springs_every_trap() {
-    for trap in TRAPS {
+    for trap in TRAPS.iter().chain(LINKS) {
         let yard = Yard::new(trap);
         (trap.spring)(&yard);
         assert!(yard.is_sprung(), "{}: plain git does not spring it, so that it shows nothing", trap.name);
@@ -115,7 +117,7 @@ fn plain_git_springs_every_trap() {
 
 #[test]
 fn no_operation_springs_a_trap_and_what_is_refused_is_refused_by_its_rule() {
-    for trap in TRAPS {
+    for trap in TRAPS.iter().chain(LINKS) {
         let mut yard = Yard::new(trap);
         yard.bench.set("[[remote]]\nurl = \"file:///\"\n[[remote]]\nurl = \"git://127.0.0.1:1/\"\n");
         for operation in operations(&yard.bench) {
@@ -148,6 +150,7 @@ fn every_command() -> Vec<Argv> {
         }
     }
     let mut commands = bench.calls();
+    commands.retain(|argv| argv.program == Program::Git);
     commands.dedup();
     commands
 }
@@ -266,4 +269,44 @@ fn replaced_and_grafted_commits_do_not_hide_what_would_be_lost() {
     let plan = bench.plan("app", "reset", json!({"to": old})).unwrap();
     let commits = plan.effects.objects.iter().filter(|object| object.kind == "commit").count();
     assert_eq!(commits, 2);
+}
+
+#[test]
+fn a_history_that_is_cut_off_does_not_hide_what_would_be_lost() {
+    let bench = Bench::new();
+    let old = bench.head("app");
+    let before = bench.git("app", &["rev-parse", "HEAD~1"]);
+    let new = bench.commit("app", "c", "three\n", "third");
+    bench.write("app/.git/shallow", &format!("{new}\n"));
+    assert_eq!(bench.git("app", &["rev-list", "--count", "HEAD"]), "1", "git sees one commit of three");
+    assert_eq!(bench.rule("app", "reset", json!({"to": before})), "git-shallow");
+    std::fs::remove_file(bench.path("app/.git/shallow")).unwrap();
+    let (plan, _) = bench.done("app", "reset", json!({"to": old}));
+    let from = plan.undo.unwrap().operation.params()["from"].clone();
+    let later = bench.commit("app", "d", "four\n", "fourth");
+    bench.write("app/.git/shallow", &format!("{later}\n"));
+    assert_eq!(bench.rule("app", "restore", json!({"from": from})), "git-shallow");
+}
+
+#[test]
+fn what_a_shallow_clone_has_of_its_own_can_be_reset() {
+    let bench = Bench::new();
+    let address = format!("file://{}", bench.text("app"));
+    bench.git(".", &["clone", "--quiet", "--depth=1", &address, "shallow"]);
+    let mine = bench.commit("shallow", "m", "mine\n", "mine");
+    let (plan, _) = bench.done("shallow", "reset", json!({"to": "origin/main"}));
+    assert!(
+        plan.effects.objects.iter().any(|object| object.guid.as_deref() == Some(mine.as_str())),
+        "{plan:?}"
+    );
+    bench.undo(&plan);
+    assert_eq!(bench.head("shallow"), mine);
+}
+
+#[test]
+fn a_hook_that_is_a_link_keeps_nobody_out() {
+    let bench = Bench::new();
+    std::fs::create_dir_all(bench.path("app/.git/hooks")).unwrap();
+    std::os::unix::fs::symlink("../../a", bench.path("app/.git/hooks/pre-commit")).unwrap();
+    assert_eq!(bench.read("app", "status", json!({}))["branch"], "main");
 }
