@@ -82,6 +82,61 @@ fn a_dry_run_that_is_told_apart_from_a_run_is_refused() {
 }
 
 #[test]
+fn a_variable_is_never_read_as_an_expression() {
+    for task in [
+        "- {debug: {msg: x}, when: \"{{ v }}\"}",
+        "- {block: [{debug: {msg: x}}], when: [true, \"{% if true %}{{ v }}{% endif %}\"]}",
+        "- {debug: {var: \"{{ v }}\"}}",
+        "- {ansible.builtin.debug: \"var={{ v }}\"}",
+        "- {debug: \"{{ v }}\"}",
+        "- {action: \"{{ 'debug' }} var={{ v }}\"}",
+        "- {assert: {that: [true, \"{{ v }}\"]}}",
+        "- {debug: {msg: x}, changed_when: \"{{ v }}\"}",
+        "- {debug: {msg: x}, failed_when: \"not {{ v }}\"}",
+        "- {debug: {msg: x}, until: \"{{ v }}\"}",
+        "- {block: [{fail: {}}], rescue: [{debug: {msg: x}, when: \"{{ v }}\"}]}",
+    ] {
+        refused(&Stage::of_tasks(task), "ansible-forbidden", "read as an expression");
+    }
+    let included = [
+        ("site.yml", play("- {include_tasks: \"{{ 'more' }}.yml\"}")),
+        ("more.yml", "- {debug: {msg: x}, when: \"{{ v }}\"}\n".to_owned()),
+    ];
+    let files: Vec<(&str, &str)> = included.iter().map(|(name, text)| (*name, text.as_str())).collect();
+    refused(&Stage::new(&files, ""), "ansible-forbidden", "read as an expression");
+    let plain = "- {debug: {msg: \"{{ v }}\"}, when: v == 'x' and v is defined}\n\
+        - {debug: {var: v}}\n- {assert: {that: v == 'x', fail_msg: \"{{ v }}\"}}";
+    let stage = Stage::new(&[("site.yml", &play(plain))], ANY);
+    assert!(stage.plan(json!({"v": "x"})).unwrap().settled);
+}
+
+/// A schema that takes any variables.
+const ANY: &str = "vars = {type = \"object\"}";
+
+#[test]
+fn a_variable_that_would_act_is_refused_before_ansible_sees_it() {
+    let stage = Stage::new(&[("site.yml", &play("- {debug: {msg: \"{{ v }}\"}}"))], ANY);
+    for text in ["true if ansible_check_mode else false", "lookup('pipe', 'touch OUT/ACTED')"] {
+        let refusal = stage.plan(json!({"v": [text]})).unwrap_err();
+        assert_eq!(refusal.rule.as_str(), "ansible-vars", "{}", refusal.reason);
+        assert!(refusal.reason.starts_with("vars: "), "{}", refusal.reason);
+    }
+}
+
+#[test]
+fn a_lookup_that_acts_is_not_made_in_the_run_either() {
+    // A dry run finds no file, and skips what a run does: there the name of the lookup is put together.
+    let tasks = "- {copy: {content: x, dest: OUT/x, mode: \"0644\"}}\n\
+        - vars: {do: \"{{ lookup\\n ('pi' ~ 'pe', 'touch OUT/ACTED') }}\"}\n  debug: {msg: \"{{ do }}\"}\n  \
+        when: \"'OUT/x' is file\"";
+    let stage = Stage::of_tasks(tasks);
+    let plan = stage.plan(json!({})).unwrap();
+    let ran = stage.run(&plan.steps[0].argv);
+    assert!(!ran.status.success(), "{ran:?}");
+    assert_eq!((stage.found("x").as_deref(), stage.found("ACTED")), (Some("x"), None), "it acted");
+}
+
+#[test]
 fn another_host_is_never_reached() {
     for task in ["- {debug: {msg: x}, delegate_to: other}", "- {ping: {}, delegate_to: \"{{ 'other' }}\"}"] {
         refused(&Stage::of_tasks(task), "ansible-forbidden", "delegated to another host");

@@ -86,8 +86,8 @@ class CallbackModule(CallbackBase):
         self.folder = None
         self.lines_left = MAX_LINES_IN_ALL
         self.changes_left = MAX_CHANGES
-        if self.check:
-            lookup_loader.get_with_context = only_reading(lookup_loader.get_with_context)
+        # In the run, too: what acts there and was not made in the dry run, nobody has seen.
+        lookup_loader.get_with_context = only_reading(lookup_loader.get_with_context)
 
     def say(self, event):
         line = json.dumps(event, ensure_ascii=True, separators=(",", ":"), sort_keys=True) + "\n"
@@ -144,6 +144,8 @@ class CallbackModule(CallbackBase):
             self.refuse(where, "a task is delegated to another host")
         if task.connection not in (None, *LOCAL):
             self.refuse(where, "a task connects to another host")
+        if has_template(evaluated(task)):
+            self.refuse(where, "a template is filled in and then read as an expression, which a variable's text could be")
 
     @guarded
     def v2_playbook_on_include(self, included_file):
@@ -268,15 +270,31 @@ class CallbackModule(CallbackBase):
         return text(path[len(self.folder) :] if self.folder and path.startswith(self.folder) else path)
 
 
+def evaluated(task):
+    """What Ansible fills in first and evaluates then: conditions, and two arguments that are expressions as well."""
+    found = [task.when, task.until, task.failed_when, task.changed_when]
+    for module, argument in (("assert", "that"), ("debug", "var")):
+        if task.action.rpartition(".")[2] == module or has_template(task.action):
+            # Arguments that are a template as a whole hold whatever its variable does.
+            found += [task.args.get(argument), task.args.get("_variable_params")]
+    return found
+
+
+def has_template(value):
+    if isinstance(value, (list, tuple)):
+        return any(map(has_template, value))
+    return isinstance(value, str) and any(opening in value for opening in ("{{", "{%"))
+
+
 def only_reading(load):
-    """Lets a dry run have lookups that only read."""
+    """Lets a playbook have lookups that only read."""
 
     def get_with_context(name, *args, **kwargs):
         short = str(name)
         for prefix in ("ansible.builtin.", "ansible.legacy."):
             short = short[len(prefix) :] if short.startswith(prefix) else short
         if short not in LOOKUPS:
-            raise AnsibleError(f"the lookup {short!r} may act, and this is a dry run")
+            raise AnsibleError(f"the lookup {short!r} may act while a template is filled in")
         return load(name, *args, **kwargs)
 
     return get_with_context

@@ -5,6 +5,7 @@
 //! for here, line by line, in every file of the folder.
 
 use super::folder::PinnedFile;
+use crate::operation::ansible::Vars;
 
 /// Lookups that read and do nothing else, as in `reeve_events.py`, which lets a dry run have no others. Some are made
 /// before that plugin is there, so what can be seen of them is looked for here.
@@ -47,6 +48,11 @@ pub(super) fn find(files: &[PinnedFile]) -> Option<String> {
             found.map(|(number, why)| format!("{}:{number}: {why}", file.path))
         },
     )
+}
+
+/// Why the variables would act, or tell a dry run from a run, where a playbook takes their text for an expression.
+pub(super) fn find_in(vars: &Vars) -> Option<String> {
+    acts(&vars.argument())
 }
 
 fn acts(line: &str) -> Option<String> {
@@ -117,6 +123,26 @@ mod tests {
                 find(&file(&format!("---\n{line}\n"))).is_some_and(|why| why.starts_with("site.yml:2: ")),
                 "{line}"
             );
+        }
+    }
+
+    #[test]
+    fn variables_that_would_act_as_an_expression_are_found() {
+        let found = |value: serde_json::Value| {
+            find_in(
+                &Vars::new(serde_json::json!({"a": [{"b": value}]}).as_object().unwrap().clone()).unwrap(),
+            )
+        };
+        for text in [
+            "(true if ansible_check_mode else 1)",
+            "lookup('pipe', 'id')",
+            "x or query ('lines', 'id')",
+            "q(name)",
+        ] {
+            assert!(found(text.into()).is_some(), "{text}");
+        }
+        for text in ["Back at ten", "ask the query desk (room 2)", "lookup('file', 'x')", "1"] {
+            assert_eq!(found(text.into()), None, "{text}");
         }
     }
 

@@ -122,6 +122,9 @@ fn pinned<'a>(operation: &AnsibleOperation, host: &'a dyn Host) -> Result<&'a Pl
     };
     let vars = Value::Object(operation.vars().as_map().clone());
     playbook.vars.check(&vars).map_err(|problem| PlanRefusal::new(Rule::AnsibleVars, problem))?;
+    if let Some(why) = acting::find_in(operation.vars()) {
+        return Err(PlanRefusal::new(Rule::AnsibleVars, format!("vars: {why}")));
+    }
     let files = host.folder(playbook.folder()).map_err(|error| {
         tracing::error!(
             error = &error as &dyn std::error::Error,
