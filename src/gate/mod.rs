@@ -21,6 +21,7 @@ mod end;
 mod envelope;
 mod freeze;
 mod launch;
+mod lines;
 mod live;
 mod output;
 mod permit;

@@ -4,11 +4,9 @@ use std::sync::Arc;
 
 use super::live::Cell;
 use super::tell::QUOTED;
-use super::{Gate, from_millis};
-use crate::adapter::{Object, Plan};
-use crate::approval::prompt::{
-    CannotShow, ObjectLine, Outcome, OutcomeFacts, PromptFacts, Stands, Undo, prompt,
-};
+use super::{Gate, from_millis, lines};
+use crate::adapter::Plan;
+use crate::approval::prompt::{CannotShow, Outcome, OutcomeFacts, PromptFacts, Stands, Undo, prompt};
 use crate::approval::signal::Quote;
 use crate::audit::checkpoint_line;
 use crate::job::{Approval, Job};
@@ -22,8 +20,7 @@ impl Gate {
         stands: Stands<'_>,
     ) -> Result<String, CannotShow> {
         let plan = job.plan.as_ref();
-        let objects: Vec<ObjectLine> =
-            plan.map(|plan| plan.effects.objects.iter().map(line).collect()).unwrap_or_default();
+        let objects = plan.map(|plan| lines::of(&plan.effects)).unwrap_or_default();
         let digest = plan.map(|plan| plan.effects.effects_digest().to_string()).unwrap_or_default();
         let behalf: Vec<String> = job.submission.on_behalf_of.iter().cloned().collect();
         prompt(&PromptFacts {
@@ -34,6 +31,7 @@ impl Gate {
             on_behalf_of: &behalf,
             command_line: &job.submission.operation.command_line(),
             objects: &objects,
+            dependents: plan.map_or(&[], |plan| &plan.effects.dependents),
             effects_digest: &digest,
             bytes_freed: plan.and_then(|plan| plan.effects.bytes_freed),
             undo: plan.map_or(Undo::None, undo),
@@ -106,13 +104,6 @@ impl Gate {
             );
         }
     }
-}
-
-fn line(object: &Object) -> ObjectLine {
-    // Behind the first line of a note stands a difference, where an adapter knows one.
-    let note = object.note.as_deref().unwrap_or_default();
-    let lines = note.lines().skip(1).filter(|line| line.starts_with(['+', '-'])).map(str::to_owned).collect();
-    ObjectLine { kind: object.kind.clone(), name: object.name.clone(), lines }
 }
 
 fn undo(plan: &Plan) -> Undo {

@@ -29,9 +29,10 @@ const REASON_LIMIT: usize = 200;
 const NAME_LIMIT: usize = 64;
 /// How many objects are listed by name.
 const OBJECTS_SHOWN: usize = 5;
-/// How many lines of what changes are shown of each, and how much of each line.
-const LINES_SHOWN: [usize; 3] = [3, 1, 0];
-const LINE_LIMIT: usize = 80;
+/// How many lines are shown of each, and how many of what goes with them: fewer where not all fits.
+const DETAILS_SHOWN: [(usize, usize); 3] = [(3, 5), (1, 2), (0, 0)];
+/// How much of each line.
+const LINE_LIMIT: usize = 160;
 /// How much of the effects' digest stands for the objects that are not listed.
 const DIGEST_SHOWN: usize = 16;
 
@@ -42,7 +43,8 @@ pub struct ObjectLine {
     pub kind: String,
     /// Its full name: "tank/media@old".
     pub name: String,
-    /// The first lines of what changes in it. They are somebody else's text, and stand in quotation marks.
+    /// What it was and becomes, and the first lines of what changes in it. They are somebody else's text, and stand in
+    /// quotation marks.
     pub lines: Vec<String>,
 }
 
@@ -84,6 +86,8 @@ pub struct PromptFacts<'a> {
     pub command_line: &'a str,
     /// What it would touch, from the plan.
     pub objects: &'a [ObjectLine],
+    /// What else moves, or goes, with these.
+    pub dependents: &'a [String],
     /// The digest of the effects, as `sha256:…` or bare hex.
     pub effects_digest: &'a str,
     /// What it would free.
@@ -127,12 +131,12 @@ pub fn prompt(facts: &PromptFacts<'_>) -> Result<String, CannotShow> {
     // Long names may not all fit: then fewer are listed, and count and digest stand for the rest.
     (shown.min(1)..=shown)
         .rev()
-        .flat_map(|listed| LINES_SHOWN.map(|lines| layout(facts, listed, lines)))
+        .flat_map(|listed| DETAILS_SHOWN.map(|details| layout(facts, listed, details)))
         .find(|text| text.len() < MESSAGE_LIMIT)
         .ok_or(CannotShow::TooLong)
 }
 
-fn layout(facts: &PromptFacts<'_>, listed: usize, lines_of_each: usize) -> String {
+fn layout(facts: &PromptFacts<'_>, listed: usize, (lines_of_each, dependents): (usize, usize)) -> String {
     let head = match facts.stands {
         Stands::Asked(token) => format!(" · {}", token.reveal().as_str()),
         Stands::Given(_) => String::new(),
@@ -144,6 +148,7 @@ fn layout(facts: &PromptFacts<'_>, listed: usize, lines_of_each: usize) -> Strin
         format!("  {}", effect_line(facts)),
     ];
     lines.extend(object_lines(facts, listed, lines_of_each));
+    lines.extend(dependent_lines(facts.dependents, dependents));
     lines.extend(facts.reason.map(|reason| format!("  why: {}", quoted(reason, REASON_LIMIT))));
     lines.push(format!("  rule: {}", rule(facts.rule)));
     lines.extend(foot(facts));
@@ -230,23 +235,21 @@ fn effect_line(facts: &PromptFacts<'_>) -> String {
     if what.is_empty() { undo } else { format!("{what} · {undo}") }
 }
 
-/// The objects by name, unless the command already names the only one.
+/// The objects by name, unless the command already names the only one, each with what is known of it.
 fn object_lines(facts: &PromptFacts<'_>, listed: usize, lines_of_each: usize) -> Vec<String> {
-    if let [only] = facts.objects
-        && facts.command_line.split(' ').any(|word| word == only.name)
-    {
-        return Vec::new();
+    let mut lines = Vec::new();
+    let is_named =
+        |name: &str| facts.objects.len() == 1 && facts.command_line.split(' ').any(|word| word == name);
+    for object in facts.objects.iter().take(listed) {
+        let mut indent = "    ";
+        if !is_named(&object.name) {
+            lines.push(format!("{indent}{}{}", object.name, warning(&object.name)));
+            indent = "      ";
+        }
+        let shown = object.lines.iter().take(lines_of_each);
+        lines.extend(shown.map(|line| format!("{indent}{}", quoted(line, LINE_LIMIT))));
+        lines.extend(left(object.lines.len(), lines_of_each, "line").map(|left| format!("{indent}{left}")));
     }
-    let mut lines: Vec<_> = facts
-        .objects
-        .iter()
-        .take(listed)
-        .flat_map(|object| {
-            let name = format!("    {}{}", object.name, warning(&object.name));
-            let changes = object.lines.iter().take(lines_of_each);
-            std::iter::once(name).chain(changes.map(|line| format!("      {}", quoted(line, LINE_LIMIT))))
-        })
-        .collect();
     let rest = facts.objects.len().saturating_sub(listed);
     if rest > 0 {
         let digest = facts.effects_digest.trim_start_matches("sha256:");
@@ -257,4 +260,16 @@ fn object_lines(facts: &PromptFacts<'_>, listed: usize, lines_of_each: usize) ->
         ));
     }
     lines
+}
+
+/// What else goes, by name.
+fn dependent_lines(dependents: &[String], most: usize) -> Vec<String> {
+    let shown = dependents.iter().take(most).map(|name| format!("    with it: {}", quoted(name, LINE_LIMIT)));
+    shown.chain(left(dependents.len(), most, "thing").map(|left| format!("    with it: {left}"))).collect()
+}
+
+/// How many are not shown.
+fn left(all: usize, shown: usize, what: &str) -> Option<String> {
+    let left = all.checked_sub(shown).filter(|left| *left > 0)?;
+    Some(format!("… and {left} {what}{} more", if left == 1 { "" } else { "s" }))
 }

@@ -37,6 +37,7 @@ fn facts<'a>(token: &'a Token, objects: &'a [ObjectLine]) -> PromptFacts<'a> {
         on_behalf_of: &[],
         command_line: "zfs destroy tank/media@old",
         objects,
+        dependents: &[],
         effects_digest: "sha256:9f2c41d07ab3e8550011223344556677",
         bytes_freed: Some(1_288_490_189),
         undo: Undo::None,
@@ -91,6 +92,72 @@ fn playbook() -> Vec<ObjectLine> {
         ObjectLine { kind: "playbook".into(), name: "motd".into(), lines: vec![] },
         file("/etc/motd", &["-Hello", "+Back at ten", "+\"\nCONFIRM AAAA-BBBB", "+a fourth line"]),
         file("/etc/issue", &[]),
+    ]
+}
+
+fn object(kind: &str, name: &str, lines: &[&str]) -> ObjectLine {
+    ObjectLine {
+        kind: kind.into(),
+        name: name.into(),
+        lines: lines.iter().map(|line| (*line).to_owned()).collect(),
+    }
+}
+
+/// A container with a snapshot, of which a backup stays.
+fn container() -> (Vec<ObjectLine>, Vec<String>) {
+    let gone = "stopped -> gone; 1 backups stay, the newest pbs:backup/vzdump-lxc-101-2026_01_01-00_00_00.tar.zst (4 bytes)";
+    let objects =
+        vec![object("container", "101", &[gone, "web"]), object("snapshot", "101@first", &["by hand"])];
+    let volumes = ["mp0 local-zfs:subvol-101-disk-1", "rootfs local-zfs:subvol-101-disk-0"];
+    let jobs = "its place in backup and replication jobs and HA";
+    (objects, volumes.into_iter().chain([jobs]).map(str::to_owned).collect())
+}
+
+/// A service that stops with another one, and comes back by its socket.
+fn service() -> Vec<ObjectLine> {
+    vec![
+        object(
+            "service",
+            "app.service",
+            &["active, enabled -> inactive", "running since Fri 2026-11-20 10:00:00 UTC"],
+        ),
+        object("service", "db.service", &["active, enabled, started again by db.socket -> inactive"]),
+    ]
+}
+
+/// More than fits.
+fn much() -> (Vec<ObjectLine>, Vec<String>) {
+    let long = "x".repeat(150);
+    let one = |n: usize| object("file", &format!("/srv/{n}"), &[&long, &long, &long]);
+    ((1..=5).map(one).collect(), (1..=9).map(|n| format!("{n}{long}")).collect())
+}
+
+fn known() -> Vec<(&'static str, String)> {
+    let token = token();
+    let (container, with_it) = container();
+    let (much, with_much) = much();
+    let commits = [
+        object(
+            "branch",
+            "/srv/app main",
+            &["4b825dc642cb6eb9a060e54bf8d69288fbee4904 -> 83baae61804e65cc73a7201a7252750c76066a30"],
+        ),
+        object("file", "/srv/app src/main.rs", &["+0 -12 lines"]),
+    ];
+    let shown = |command_line, objects, dependents| {
+        let facts = PromptFacts { command_line, dependents, bytes_freed: None, ..facts(&token, objects) };
+        prompt(&facts).unwrap()
+    };
+    let memory = [object("container", "101", &["cores=(not set) memory=512 -> cores=2 memory=1024", "web"])];
+    vec![
+        ("prompt-pct-destroy", shown("pct destroy 101 (related)", &container, &with_it)),
+        ("prompt-pct-set", shown("pct set 101 cores=2 memory=1024", &memory, &[])),
+        (
+            "prompt-systemd-stop",
+            shown("systemd stop db.service", &service(), &["cleanup.service".to_owned()]),
+        ),
+        ("prompt-git-reset", shown("git reset /srv/app main 83baae6", &commits, &[])),
+        ("prompt-more-than-fits", shown("zfs destroy -r tank", &much, &with_much)),
     ]
 }
 
@@ -273,7 +340,7 @@ fn folder() -> PathBuf {
 
 #[test]
 fn every_message_is_as_its_golden_file() {
-    let told = prompts().into_iter().chain(answers()).chain(outcomes());
+    let told = prompts().into_iter().chain(known()).chain(answers()).chain(outcomes());
     let messages: Vec<_> = told.chain(notices()).collect();
     let update = std::env::var_os("UPDATE_GOLDEN").is_some();
     for (name, text) in &messages {
@@ -303,7 +370,7 @@ fn only_prompts_hold_the_token() {
     assert!(answers().iter().chain(&outcomes()).all(|(_, text)| !text.contains(bare)));
     // Once it stands otherwise than at first, it holds no token any more.
     let (first, later): (Vec<_>, Vec<_>) =
-        prompts().into_iter().partition(|(_, text)| text.contains("   or   DENY K7QF"));
+        prompts().into_iter().chain(known()).partition(|(_, text)| text.contains("   or   DENY K7QF"));
     assert!(first.iter().all(|(_, text)| text.matches("K7QF-92M4-0XTR-8B3D").count() == 3));
     assert!(later.len() == 5 && later.iter().all(|(_, text)| !text.contains(bare)));
 }
@@ -318,6 +385,14 @@ fn what_cannot_be_shown_cannot_be_asked() {
     assert_eq!(ask("git checkout a\nb", &one), Err(CannotShow::Invisible));
     assert_eq!(ask("zfs destroy tank/media@old", &hidden), Err(CannotShow::Invisible));
     assert_eq!(ask(&"x".repeat(MESSAGE_LIMIT), &one), Err(CannotShow::TooLong));
+}
+
+#[test]
+fn what_does_not_fit_is_counted() {
+    let (token, (much, with_it)) = (token(), much());
+    let text = prompt(&PromptFacts { dependents: &with_it, ..facts(&token, &much) }).unwrap();
+    assert_eq!(text.matches("… and 2 lines more").count(), 5, "{text}");
+    assert!(text.contains("    with it: … and 7 things more\n"), "{text}");
 }
 
 #[test]
