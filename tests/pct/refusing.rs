@@ -95,6 +95,7 @@ fn a_retired_container_is_purged_or_brought_back_and_nothing_else() {
     for (op, params) in [
         ("start", json!({})),
         ("rollback", json!({"name": "one"})),
+        ("delete-snapshot", json!({"name": "one"})),
         ("set", json!({"changes": {"memory": "600"}})),
         ("resize", json!({"disk": "rootfs", "size": 9})),
         ("destroy", json!({})),
@@ -164,6 +165,129 @@ fn networks_and_volumes_are_set_where_the_owner_allows_and_where_they_are_alread
     node.plan(&set(json!({"mp0": "local-lvm:8,mp=/data"})));
     node.must("pct set 101 --mp0=local-zfs:1,mp=/data");
     assert_eq!(node.rule(&set(json!({"mp0": "local-zfs:9,mp=/data"}))), "pct-exists");
+}
+
+const VLANS: &str = "templates = ['local:vztmpl/debian-12.tar.zst']\nstorages = ['local-zfs']\nbridges = ['vmbr0']\nvlans = ['10', '200-299']\n";
+
+#[test]
+fn an_interface_is_put_into_no_vlan_that_the_owner_did_not_name() {
+    let node = Node::allowing(VLANS, &[ONE, "pct set 101 --net1=name=eth1,bridge=vmbr9,tag=5"]);
+    let net = |key: &str, value: &str| operation("set", "101", json!({"changes": {key: value}}));
+    for tag in [10, 200, 299] {
+        node.plan(&net("net0", &format!("name=eth0,bridge=vmbr0,tag={tag}")));
+        node.plan(&net("net2", &format!("name=eth2,bridge=vmbr0,tag={tag}")));
+    }
+    for tag in [1, 11, 300, 4094] {
+        let asked = format!("name=eth0,bridge=vmbr0,tag={tag}");
+        assert_eq!(node.rule(&net("net0", &asked)), "pct-not-allowed", "{tag}");
+        assert_eq!(node.rule(&net("net2", &asked)), "pct-not-allowed", "{tag}");
+        let create = operation("create", "102", creation(json!({"networks": [asked]})));
+        assert_eq!(node.rule(&create), "pct-not-allowed", "{tag}");
+    }
+    // Where nobody allowed it to be it stays as it is, and goes nowhere else from there.
+    assert_eq!(node.rule(&net("net1", "name=eth1,bridge=vmbr9,tag=10")), "pct-not-allowed");
+    assert_eq!(node.rule(&net("net1", "name=eth1,bridge=vmbr0,tag=5")), "pct-not-allowed");
+    // On another bridge it would be in the VLAN that it has.
+    assert_eq!(node.rule(&net("net1", "name=eth1,bridge=vmbr0")), "pct-not-allowed");
+    node.plan(&net("net1", "name=eth1,bridge=vmbr9,ip=dhcp"));
+}
+
+#[test]
+fn what_guards_an_interface_is_not_lost_by_silence() {
+    let guarded = "name=eth0,bridge=vmbr0,firewall=1,hwaddr=BC:24:11:00:00:01,rate=5,tag=7";
+    let node = Node::after(&[ONE, &format!("pct set 101 --net0={guarded}")]);
+    let set = operation("set", "101", json!({"changes": {"net0": "name=eth0,bridge=vmbr0,ip=dhcp"}}));
+    let plan = node.plan(&set);
+    let kept = "name=eth0,bridge=vmbr0,firewall=1,hwaddr=BC:24:11:00:00:01,ip=dhcp,rate=5,tag=7";
+    assert_eq!(crate::node::steps(&plan), [format!("pct set --net0={kept} 101")]);
+    assert_eq!(plan.effects.objects[0].becomes.as_deref(), Some(format!("net0={kept}").as_str()));
+    assert_eq!(set.effect(), reeve::operation::Effect::Change);
+    let off = json!({"changes": {"net0": "name=eth0,bridge=vmbr0,firewall=0"}});
+    assert_eq!(operation("set", "101", off).effect(), reeve::operation::Effect::Destroy);
+    let gone = operation("set", "101", json!({"delete": ["net0"]}));
+    assert_eq!(gone.effect(), reeve::operation::Effect::Destroy);
+}
+
+#[test]
+fn nothing_is_made_larger_than_the_owner_allows() {
+    let bounds = format!("{VLANS}max_size = 8\nmax_memory = 1024\nmax_cores = 2\n");
+    let node = Node::allowing(&bounds, &[ONE, "pct set 101 --cores=1"]);
+    let create = |more: Value| operation("create", "102", creation(more));
+    let set = |changes: Value| operation("set", "101", json!({"changes": changes}));
+    node.plan(&create(json!({"size": 8, "memory": 1024, "swap": 1024, "cores": 2})));
+    for more in [
+        json!({"cores": 2, "size": 9}),
+        json!({"cores": 2, "memory": 1025}),
+        json!({"cores": 2, "swap": 1025}),
+        json!({"cores": 3}),
+        // Without a number it has all of the host's.
+        json!({}),
+    ] {
+        assert_eq!(node.rule(&create(more.clone())), "pct-not-allowed", "{more}");
+    }
+    node.plan(&set(json!({"memory": "1024", "swap": "0", "cores": "2", "mp0": "local-zfs:8,mp=/data"})));
+    for changes in [
+        json!({"memory": "1025"}),
+        json!({"swap": "1025"}),
+        json!({"cores": "3"}),
+        json!({"mp0": "local-zfs:9,mp=/data"}),
+    ] {
+        assert_eq!(node.rule(&set(changes.clone())), "pct-not-allowed", "{changes}");
+    }
+    assert_eq!(node.rule(&operation("set", "101", json!({"delete": ["cores"]}))), "pct-not-allowed");
+    let larger = |size: u32| operation("resize", "101", json!({"disk": "rootfs", "size": size}));
+    assert_eq!(node.rule(&larger(9)), "pct-not-allowed");
+    let unbounded = Node::allowing(VLANS, &[ONE]);
+    unbounded.plan(&larger(900));
+    unbounded.plan(&create(json!({"memory": 9999, "size": 900})));
+}
+
+#[test]
+fn a_copy_takes_nothing_over_that_a_new_container_could_not_have() {
+    let copy = |params: Value| operation("clone", "101", params);
+    for line in [
+        "lxc.mount.entry: /etc etc none bind\n",
+        "lxc.apparmor.profile: unconfined\n",
+        "hookscript: local:snippets/x.pl\n",
+        "dev0: /dev/sda\n",
+        "entrypoint: /bin/sh\n",
+        "env: TOKEN=x\n",
+        "features: nesting=1,fuse=1\n",
+        "features: keyctl=1\n",
+        "net1: name=eth1,bridge=vmbr9\n",
+        "net1: name=eth1,bridge=vmbr0,tag=7\n",
+        "net1: name=eth1,bridge=vmbr0,trunks=1;2\n",
+        "mp0: /srv/data,mp=/data\n",
+        "mp0: nfs:101/vm-101-disk-1.raw,mp=/data,size=1G\n",
+        "mp0: local-zfs:subvol-101-disk-1,mp=/data,mountoptions=dev,size=1G\n",
+        "mp0: local-zfs:subvol-101-disk-1,mp=/data,shared=1,size=1G\n",
+        "what: ever\n",
+    ] {
+        let node = Node::after(&[ONE]);
+        node.edit(101, line);
+        assert_eq!(node.rule(&copy(json!({"to": "102"}))), "pct-not-allowed", "{line}");
+    }
+    let usual =
+        Node::after(&[ONE, "pct set 101 --mp0=local-zfs:1,mp=/data", "pct set 101 --tags=a --onboot=1"]);
+    usual.edit(101, "features: nesting=1,keyctl=0\n");
+    usual.plan(&copy(json!({"to": "102"})));
+    let privileged = format!("{ONE} --unprivileged=0");
+    let node = Node::after(&[&privileged]);
+    assert_eq!(node.rule(&copy(json!({"to": "102"}))), "pct-not-allowed");
+    let open = Node::allowing(&format!("{VLANS}privileged = true\n"), &[&privileged]);
+    open.plan(&copy(json!({"to": "102"})));
+    let bounded = Node::allowing(&format!("{VLANS}max_memory = 256\n"), &[ONE]);
+    assert_eq!(bounded.rule(&copy(json!({"to": "102"}))), "pct-not-allowed");
+}
+
+#[test]
+fn a_copy_of_a_snapshot_is_held_to_what_the_snapshot_has() {
+    let other = "pct set 101 --net0=name=eth0,bridge=vmbr9";
+    let node =
+        Node::after(&[ONE, other, "pct snapshot 101 one", "pct set 101 --net0=name=eth0,bridge=vmbr0"]);
+    let copy = |params: Value| operation("clone", "101", params);
+    assert_eq!(node.rule(&copy(json!({"to": "102", "snapshot": "one"}))), "pct-not-allowed");
+    node.plan(&copy(json!({"to": "102"})));
 }
 
 #[test]

@@ -1,11 +1,10 @@
 //! Making containers: from a template, and by copying one.
 
-use super::long_step;
 use super::reader::{self, pct};
-use super::settings::PctSettings;
+use super::{allowed, long_step};
 use crate::adapter::{Action, Effects, Host, Object, Plan, PlanRefusal, Rule, UndoOffer};
 use crate::operation::Operation;
-use crate::operation::pct::{Creation, Hostname, Network, PctOperation, SnapshotName, StorageName, VmId};
+use crate::operation::pct::{Creation, Hostname, PctOperation, SnapshotName, StorageName, VmId};
 
 /// Root's own file of public keys for new containers: its path is fixed, so that no argument names a file.
 pub(super) const KEYS: &str = "/etc/reeve/pct-ssh-keys";
@@ -24,7 +23,7 @@ pub(super) struct Copy<'a> {
 /// Creates a container.
 pub(super) fn create(host: &dyn Host, creation: &Creation) -> Result<Plan, PlanRefusal> {
     let settings = &host.settings().pct;
-    allowed(creation, settings)?;
+    allowed::creation(creation, settings)?;
     reader::absent(host, creation.vm)?;
     let what = format!("from {}, {} GiB on {}", creation.template, creation.gib, creation.storage);
     let kind = if creation.privileged { "privileged container" } else { "container" };
@@ -41,50 +40,6 @@ fn made(vm: VmId, object: Object, args: Vec<String>) -> Plan {
     let undo = Operation::Pct(PctOperation::Destroy { vm, retire: false, related: false });
     let effects = Effects { objects: vec![object], undo: Some(undo.command_line()), ..Effects::none() };
     Plan { effects, steps: vec![long_step(pct(args))], undo: Some(UndoOffer::by(undo)), settled: false }
-}
-
-/// What the host's owner has not allowed is not made. Nothing is allowed from the beginning.
-fn allowed(creation: &Creation, settings: &PctSettings) -> Result<(), PlanRefusal> {
-    if !settings.templates.contains(&creation.template) {
-        return Err(not_allowed("pct.templates", creation.template.as_str()));
-    }
-    storage(&creation.storage, settings)?;
-    creation.networks.iter().try_for_each(|network| bridge(network, settings))?;
-    if let Some(feature) = creation.features.iter().find(|feature| !settings.features.contains(feature)) {
-        return Err(not_allowed("pct.features", feature.as_str()));
-    }
-    if creation.privileged && !settings.privileged {
-        return Err(not_allowed("pct.privileged", "a container without a user namespace"));
-    }
-    if creation.ssh_keys && !settings.ssh_keys {
-        return Err(not_allowed("pct.ssh_keys", "ssh_keys"));
-    }
-    Ok(())
-}
-
-/// That volumes may be made on a storage.
-pub(super) fn storage(storage: &StorageName, settings: &PctSettings) -> Result<(), PlanRefusal> {
-    if settings.storages.contains(storage) {
-        Ok(())
-    } else {
-        Err(not_allowed("pct.storages", storage.as_str()))
-    }
-}
-
-/// That containers may be put on a bridge.
-pub(super) fn bridge(network: &Network, settings: &PctSettings) -> Result<(), PlanRefusal> {
-    if settings.bridges.contains(network.bridge()) {
-        Ok(())
-    } else {
-        Err(not_allowed("pct.bridges", network.bridge()))
-    }
-}
-
-fn not_allowed(key: &str, what: &str) -> PlanRefusal {
-    PlanRefusal::new(
-        Rule::PctNotAllowed,
-        format!("{what} is not among what this host's configuration allows ({key})"),
-    )
 }
 
 fn arguments(creation: &Creation) -> Vec<String> {
@@ -121,7 +76,7 @@ pub(super) fn copy(host: &dyn Host, copy: &Copy<'_>) -> Result<Plan, PlanRefusal
     let original = reader::present(host, copy.vm)?;
     original.unlocked()?;
     if let Some(place) = copy.storage {
-        storage(place, &host.settings().pct)?;
+        allowed::storage(place, &host.settings().pct)?;
     }
     if let Some(name) = copy.snapshot
         && reader::snapshots(host, copy.vm)?.find(name.as_str()).is_none()
@@ -142,10 +97,14 @@ pub(super) fn copy(host: &dyn Host, copy: &Copy<'_>) -> Result<Plan, PlanRefusal
         return Err(PlanRefusal::new(Rule::PctTemplate, reason));
     }
     reader::absent(host, copy.to)?;
+    // What is copied is what the snapshot has, where one is named.
+    let then = copy.snapshot.map(|name| reader::config_of(host, copy.vm, name)).transpose()?;
+    let config = then.as_ref().unwrap_or(&original.config);
+    allowed::inherited(copy.vm, config, &host.settings().pct)?;
     let of = copy.snapshot.map_or_else(|| copy.vm.to_string(), |name| format!("{}@{name}", copy.vm));
     let way = if is_linked { "linked to" } else { "whole copy of" };
     let object = Object::new(Action::Create, "container", copy.to.to_string(), None)
-        .was(format!("{} {}", copy.vm, original.config.digest()))
+        .was(format!("{} {}", copy.vm, config.digest()))
         .becomes(format!("{way} {of}"));
     let object = object.note(copy.hostname.map_or_else(|| original.note(), ToString::to_string));
     let mut args = vec!["clone".to_owned()];

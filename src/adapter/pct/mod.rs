@@ -3,6 +3,7 @@
 //! All three need root to read, so every look goes by a grant for its one argv. Nothing here believes an exit status:
 //! what happened is what a second look shows.
 
+mod allowed;
 mod answer;
 mod explain;
 mod make;

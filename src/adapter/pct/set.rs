@@ -1,12 +1,14 @@
 //! Changing a container's configuration and making its volumes larger, bound to what they are now.
 
+use std::str::FromStr;
+
 use super::parse::{Config, bytes};
 use super::reader::{self, Container, pct};
 use super::state::changing;
-use super::{make, slow_step, snapshot};
+use super::{allowed, slow_step, snapshot};
 use crate::adapter::{Action, Effects, Host, Object, Plan, PlanRefusal, Rule, UndoOffer};
 use crate::operation::Operation;
-use crate::operation::pct::{Disk, Key, PctOperation, Setting, SnapshotName, VmId, Wanted};
+use crate::operation::pct::{Disk, Key, Network, PctOperation, Setting, SnapshotName, VmId, Wanted};
 
 /// What is asked of a configuration.
 #[derive(Debug, Clone, Copy)]
@@ -29,7 +31,12 @@ pub(super) fn plan(host: &dyn Host, asked: &Asked<'_>) -> Result<Plan, PlanRefus
     if changes.is_empty() && delete.is_empty() {
         return Ok(Plan::settled(Effects { objects: vec![object], ..Effects::none() }));
     }
-    changes.iter().try_for_each(|setting| allowed(host, config, setting))?;
+    let settings = &host.settings().pct;
+    changes.iter().try_for_each(|setting| allowed::setting(setting, config, settings))?;
+    delete.iter().try_for_each(|key| allowed::deletion(key, settings))?;
+    let changes: Vec<Setting> = changes.into_iter().map(|setting| kept(setting, config)).collect();
+    let changes: Vec<&Setting> = changes.iter().collect();
+    let object = described(&container, &changes, &delete);
     let undo = back(&container, &changes, &delete).or_else(|| to_snapshot(asked));
     let loses = delete.iter().any(|key| key.is_mount_point());
     let (mut objects, mut steps) = (Vec::new(), Vec::new());
@@ -54,6 +61,12 @@ fn arguments(vm: VmId, changes: &[&Setting], delete: &[&Key]) -> Vec<String> {
     args
 }
 
+/// What an interface has and the change does not name stays: its guards, its address, where it is.
+fn kept(setting: &Setting, config: &Config) -> Setting {
+    let now = config.get(setting.key().as_str()).and_then(|now| Network::from_str(now).ok());
+    now.map_or_else(|| setting.clone(), |now| setting.keeping(&now))
+}
+
 fn described(container: &Container, changes: &[&Setting], delete: &[&Key]) -> Object {
     let keys =
         changes.iter().map(|setting| setting.key().as_str()).chain(delete.iter().map(|key| key.as_str()));
@@ -63,30 +76,6 @@ fn described(container: &Container, changes: &[&Setting], delete: &[&Key]) -> Ob
     let new: Vec<String> =
         new.chain(delete.iter().map(|key| format!("{}=(not set)", key.as_str()))).collect();
     changing(container, Action::Set).was(was.join(" ")).becomes(new.join(" "))
-}
-
-/// A network goes on a bridge that root allowed or that the interface is on already; a volume on a storage that root
-/// allowed, and on a mount point that is free.
-fn allowed(host: &dyn Host, config: &Config, setting: &Setting) -> Result<(), PlanRefusal> {
-    let settings = &host.settings().pct;
-    let now = config.get(setting.key().as_str());
-    match setting.wanted() {
-        Wanted::Plain(_) => Ok(()),
-        Wanted::Network(network) => {
-            let bridge = format!("bridge={}", network.bridge());
-            if now.is_some_and(|now| now.split(',').any(|part| part == bridge)) {
-                return Ok(());
-            }
-            make::bridge(network, settings)
-        }
-        Wanted::Volume(volume) => {
-            if now.is_some() {
-                let reason = format!("{} is taken already", setting.key().as_str());
-                return Err(PlanRefusal::new(Rule::PctExists, reason));
-            }
-            make::storage(volume.storage(), settings)
-        }
-    }
 }
 
 /// Whether a configuration has a setting, in the form in which Proxmox writes it.
@@ -173,6 +162,7 @@ pub(super) fn resize(
     gib: u32,
     before: Option<&SnapshotName>,
 ) -> Result<Plan, PlanRefusal> {
+    allowed::size(gib, &host.settings().pct)?;
     let container = reader::present(host, vm)?;
     container.in_service()?;
     container.unlocked()?;

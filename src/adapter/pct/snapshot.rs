@@ -60,6 +60,8 @@ pub(super) fn delete(host: &dyn Host, vm: VmId, name: &SnapshotName) -> Result<P
     let container = reader::present(host, vm)?;
     let snapshots = reader::snapshots(host, vm)?;
     let snapshot = snapshots.find(name.as_str()).ok_or_else(|| no_such(vm, name))?;
+    // Retired is what can be had back, snapshots and all.
+    container.in_service()?;
     container.unlocked()?;
     let effects = Effects {
         objects: vec![doomed(vm, snapshot)],

@@ -41,6 +41,9 @@ const NETWORK: &[(&str, Takes)] = &[
     ("type", |text| text == "veth"),
 ];
 
+/// What holds an interface to its place and its bounds.
+const GUARDS: [&str; 4] = ["firewall", "hwaddr", "rate", "tag"];
+
 const VOLUME: &[(&str, Takes)] = &[("mp", is_inner_path), ("backup", is_switch), ("ro", is_switch)];
 
 /// The largest volume: 64 TiB.
@@ -50,6 +53,27 @@ impl Network {
     /// The bridge of the host that it is on.
     pub fn bridge(&self) -> &str {
         self.part("bridge").unwrap_or_default()
+    }
+
+    /// The VLAN that it is in.
+    pub fn tag(&self) -> Option<u16> {
+        self.part("tag")?.parse().ok()
+    }
+
+    /// The same interface, with what guards and places another that it shall replace, wherever it does not say it itself.
+    #[must_use]
+    pub fn keeping(&self, other: &Self) -> Self {
+        let is_kept = |key: &str| GUARDS.contains(&key) && self.part(key).is_none();
+        let kept = other.parts.iter().filter(|(key, _)| is_kept(key)).cloned();
+        let mut parts: Vec<_> = self.parts.iter().cloned().chain(kept).collect();
+        let place = |key: &str| NETWORK.iter().position(|(own, _)| *own == key);
+        parts.sort_by_key(|(key, _)| place(key));
+        Self { parts }
+    }
+
+    /// Whether it says anything of what guards and places an interface, but to turn the firewall on.
+    pub fn loosens(&self) -> bool {
+        self.parts().any(|(key, value)| GUARDS.contains(&key) && (key, value) != ("firewall", "1"))
     }
 
     /// What it says, key by key.
@@ -222,6 +246,23 @@ mod tests {
         );
         let whole = "name=eth0,bridge=vmbr0,firewall=1,gw=192.0.2.1,hwaddr=BC:24:11:00:00:01,ip=192.0.2.5/24,ip6=auto,mtu=1500,tag=7,type=veth";
         assert_eq!(network(whole).as_deref(), Some(whole));
+    }
+
+    #[test]
+    fn what_guards_an_interface_stays_unless_it_is_named() {
+        let now = Network::from_str(
+            "name=eth0,bridge=vmbr0,firewall=1,hwaddr=BC:24:11:00:00:01,ip=dhcp,rate=5,tag=7",
+        )
+        .unwrap();
+        let kept = |text: &str| Network::from_str(text).unwrap().keeping(&now).to_string();
+        assert_eq!(
+            kept("name=eth0,bridge=vmbr0,ip=manual"),
+            "name=eth0,bridge=vmbr0,firewall=1,hwaddr=BC:24:11:00:00:01,ip=manual,rate=5,tag=7"
+        );
+        assert_eq!(
+            kept("name=eth0,bridge=vmbr0,firewall=0,tag=8"),
+            "name=eth0,bridge=vmbr0,firewall=0,hwaddr=BC:24:11:00:00:01,rate=5,tag=8"
+        );
     }
 
     #[test]

@@ -91,6 +91,12 @@ impl Key {
     pub fn is_mount_point(&self) -> bool {
         matches!(kind(&self.0), Some(KeyKind::MountPoint))
     }
+
+    /// Whether deleting it takes away what guards the container, or something of it: a volume, or an interface with its
+    /// firewall.
+    pub fn is_guard(&self) -> bool {
+        self.0 == "protection" || matches!(kind(&self.0), Some(KeyKind::MountPoint | KeyKind::Network))
+    }
 }
 
 impl TryFrom<String> for Key {
@@ -136,9 +142,24 @@ impl Setting {
         }
     }
 
-    /// Whether it takes away what keeps the container from being destroyed.
-    pub fn is_end_of_protection(&self) -> bool {
-        self.key.as_str() == "protection" && self.value == Wanted::Plain("0".to_owned())
+    /// Whether it may take away what guards the container: its protection, or an interface's firewall, address, bound or
+    /// VLAN. Only the host knows what these are now, so whatever names one of them counts.
+    pub fn loosens(&self) -> bool {
+        match &self.value {
+            Wanted::Plain(value) => self.key.as_str() == "protection" && value == "0",
+            Wanted::Network(network) => network.loosens(),
+            Wanted::Volume(_) => false,
+        }
+    }
+
+    /// The same setting; an interface keeps what guards and places the one that it replaces.
+    #[must_use]
+    pub fn keeping(&self, now: &Network) -> Self {
+        let value = match &self.value {
+            Wanted::Network(network) => Wanted::Network(network.keeping(now)),
+            Wanted::Plain(_) | Wanted::Volume(_) => self.value.clone(),
+        };
+        Self { key: self.key.clone(), value }
     }
 }
 
@@ -270,9 +291,21 @@ mod tests {
     }
 
     #[test]
-    fn only_protection_0_is_an_end_of_protection() {
-        assert!(set("protection", "0").unwrap().is_end_of_protection());
-        assert!(!set("protection", "1").unwrap().is_end_of_protection());
-        assert!(!set("onboot", "0").unwrap().is_end_of_protection());
+    fn what_ends_protection_or_names_an_interfaces_guards_loosens() {
+        for (key, value, loosens) in [
+            ("protection", "0", true),
+            ("protection", "1", false),
+            ("onboot", "0", false),
+            ("net0", "name=eth0,bridge=vmbr0,ip=dhcp", false),
+            ("net0", "name=eth0,bridge=vmbr0,firewall=1", false),
+            ("net0", "name=eth0,bridge=vmbr0,firewall=0", true),
+            ("net0", "name=eth0,bridge=vmbr0,tag=7", true),
+            ("net0", "name=eth0,bridge=vmbr0,rate=7", true),
+            ("net0", "name=eth0,bridge=vmbr0,hwaddr=BC:24:11:00:00:01", true),
+        ] {
+            assert_eq!(set(key, value).unwrap().loosens(), loosens, "{key}={value}");
+        }
+        let is_guard = |key: &str| Key::try_from(key.to_owned()).unwrap().is_guard();
+        assert_eq!(["net0", "mp1", "protection", "hostname"].map(is_guard), [true, true, true, false]);
     }
 }

@@ -49,8 +49,7 @@ impl Typed for PctOperation {
             | Self::Unretire { .. } => Effect::Change,
             // What takes a guard or a volume away leaves something to be lost.
             Self::Set { changes, delete, .. } => {
-                let loosens = changes.iter().any(Setting::is_end_of_protection)
-                    || delete.iter().any(|key| key.as_str() == "protection" || key.is_mount_point());
+                let loosens = changes.iter().any(Setting::loosens) || delete.iter().any(Key::is_guard);
                 if loosens { Effect::Destroy } else { Effect::Change }
             }
             Self::Stop { .. }
