@@ -67,14 +67,34 @@ fn starting_what_conflicts_stops_the_other_and_the_undo_brings_it_back() {
 }
 
 #[test]
-fn what_is_pulled_in_is_named_and_stopped_by_the_undo() {
+fn what_is_pulled_in_is_named_and_goes_on_after_the_undo() {
     let guest = Guest::new();
     service("t-below.service");
     unit("t-top.service", &format!("[Unit]\nRequires=t-below.service\n{RUNS}"));
     let started = guest.does_well(&operation("start", "t-top.service"));
     assert_eq!(started.effects.dependents, ["t-below.service"]);
+    assert!(!started.effects.reversible);
     guest.undoes(&started);
-    assert_eq!([is_active("t-top.service"), is_active("t-below.service")], ["inactive", "inactive"]);
+    assert_eq!([is_active("t-top.service"), is_active("t-below.service")], ["inactive", "active"]);
+    systemctl(&["stop", "t-below.service"]);
+}
+
+#[test]
+fn what_nothing_needs_any_more_stops_too_and_comes_back() {
+    let guest = Guest::new();
+    unit("t-unneeded.service", &format!("[Unit]\nStopWhenUnneeded=yes\n{RUNS}"));
+    unit("t-needing.service", &format!("[Unit]\nWants=t-unneeded.service\n{RUNS}"));
+    unit("t-second.service", &format!("[Unit]\nWants=t-unneeded.service\n{RUNS}"));
+    systemctl(&["start", "t-needing.service", "t-second.service"]);
+    guest.does_well(&operation("stop", "t-second.service"));
+    assert_eq!(is_active("t-unneeded.service"), "active");
+    let stopped = guest.does_well(&operation("stop", "t-needing.service"));
+    let names: Vec<&str> = stopped.effects.objects.iter().map(|object| object.name.as_str()).collect();
+    assert_eq!(names, ["t-needing.service", "t-unneeded.service"]);
+    assert_eq!(is_active("t-unneeded.service"), "inactive");
+    guest.undoes(&stopped);
+    assert_eq!([is_active("t-needing.service"), is_active("t-unneeded.service")], ["active", "active"]);
+    systemctl(&["stop", "t-needing.service"]);
 }
 
 #[test]

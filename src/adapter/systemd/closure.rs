@@ -16,6 +16,9 @@ const CONFLICTING: [&str; 2] = ["Conflicts", "ConflictedBy"];
 const FOLLOWING: [&str; 2] = ["OnSuccess", "OnFailure"];
 /// Relations by which this one is started again after it has stopped.
 const AWAKENING: [&str; 2] = ["TriggeredBy", "UpheldBy"];
+/// Relations by which a unit needs another, and by which that one knows it: both hold a unit that stops when nothing does.
+const NEEDING: [&str; 5] = ["Requires", "Requisite", "BindsTo", "Wants", "Upholds"];
+const NEEDED_BY: [&str; 5] = ["RequiredBy", "RequisiteOf", "BoundBy", "WantedBy", "UpheldBy"];
 /// How many units are looked at for one operation; what reaches further is not for one operation.
 const MOST: usize = 1_000;
 
@@ -70,6 +73,37 @@ impl<'h> Units<'h> {
         self.beyond(roots, &STOPPING, |_| true)
     }
 
+    /// What runs and would stop once these have, since nothing needs it any more (`StopWhenUnneeded=`), with all that stops
+    /// with that. What starts meanwhile needs what it needs.
+    pub(super) fn unneeded_without(
+        &mut self,
+        stopping: &[Unit],
+        starting: &[Unit],
+    ) -> Result<Vec<Unit>, PlanRefusal> {
+        let (mut gone, mut found) = (stopping.to_vec(), Vec::new());
+        loop {
+            let mut next = Vec::new();
+            for unit in self.named(&related(&gone, &NEEDING))? {
+                if !unit.is_up() || !unit.says_yes("StopWhenUnneeded") || is_among(&unit, &gone) {
+                    continue;
+                }
+                let needing = self.named(&related(std::slice::from_ref(&unit), &NEEDED_BY))?;
+                let stays =
+                    |other: &Unit| other.is_up() && !is_among(other, &gone) || is_among(other, starting);
+                if !needing.iter().any(stays) {
+                    next.push(unit);
+                }
+            }
+            let with_them = self.stopping_with(&next)?;
+            next.extend(with_them.into_iter().filter(|unit| unit.is_up() && !is_among(unit, &gone)));
+            if next.is_empty() {
+                return Ok(found);
+            }
+            gone.extend(next.iter().cloned());
+            found.extend(next);
+        }
+    }
+
     /// What does not run yet and would be started for these. What runs already has had its own started with it.
     pub(super) fn starting_for(&mut self, roots: &[Unit]) -> Result<Vec<Unit>, PlanRefusal> {
         let is_new = |unit: &Unit| !unit.is_up() && unit.load == Load::Loaded;
@@ -87,6 +121,8 @@ impl<'h> Units<'h> {
         stopping.dedup_by(|one, other| one.id == other.id);
         let with_them = self.stopping_with(&stopping)?;
         stopping.extend(with_them.into_iter().filter(|unit| unit.is_up() && !is_itself(unit)));
+        let unneeded = self.unneeded_without(&stopping, starting)?;
+        stopping.extend(unneeded.into_iter().filter(|unit| !is_itself(unit)));
         Ok(stopping)
     }
 
@@ -107,6 +143,10 @@ impl<'h> Units<'h> {
         let stops_too = |unit: &Unit| stopping.iter().any(|other| other.id == unit.id);
         Ok(found.into_iter().filter(|unit| unit.is_up() && !stops_too(unit)).collect())
     }
+}
+
+fn is_among(unit: &Unit, units: &[Unit]) -> bool {
+    units.iter().any(|other| other.id == unit.id)
 }
 
 fn related(units: &[Unit], relations: &[&str]) -> Vec<String> {

@@ -49,7 +49,7 @@ fn go(host: &dyn Host, name: &UnitName, way: &Way) -> Result<Plan, PlanRefusal> 
     let mut is_exact = true;
     for (member, files) in along(host, unit)? {
         protection.permits(&member)?;
-        aliases_are_free(&protection, &member, &files)?;
+        names_are_free(&protection, &member, &files)?;
         if member.file_state == way.to {
             // It stays as it is; taking the operation back would not leave it so.
             is_exact = false;
@@ -144,13 +144,22 @@ fn along(host: &dyn Host, unit: Unit) -> Result<Vec<(Unit, Files)>, PlanRefusal>
     Ok(members)
 }
 
-/// Enabling a unit gives it its `Alias=` names: none of them may be one that is protected.
-fn aliases_are_free(protection: &Protection<'_>, unit: &Unit, files: &Files) -> Result<(), PlanRefusal> {
+/// Enabling a unit gives it its `Alias=` names, and makes it something that others cannot run without: none of these may be
+/// protected. `WantedBy=` only starts it with them.
+fn names_are_free(protection: &Protection<'_>, unit: &Unit, files: &Files) -> Result<(), PlanRefusal> {
     let aliases = files.installs("Alias").ok_or_else(|| unclear(unit))?;
     if protection.holds(aliases.iter().map(String::as_str)) {
         let reason =
             format!("{} takes the name of a unit that Reeve, or the way into this host, stands on", unit.id);
         return Err(PlanRefusal::new(Rule::SystemdProtected, reason));
+    }
+    for key in ["RequiredBy", "UpheldBy"] {
+        let bound = files.installs(key).ok_or_else(|| unclear(unit))?;
+        if let Some(other) = bound.iter().find(|other| protection.holds([other.as_str()])) {
+            let reason =
+                format!("{} would tie {other} to itself ({key}), which this host stands on", unit.id);
+            return Err(PlanRefusal::new(Rule::SystemdProtected, reason));
+        }
     }
     Ok(())
 }

@@ -14,10 +14,12 @@ const BEGINNINGS: &[&str] = &[
     "ssh", "getty", "serial-getty@", "console-getty", "container-getty@", "emergency", "rescue", "debug-shell",
     // The network.
     "network", "NetworkManager", "ifup@", "ifupdown", "netplan", "connman", "dhcpcd", "dhclient", "wpa_supplicant",
-    "nftables", "iptables", "ip6tables", "netfilter-persistent", "firewalld", "ufw", "wg-quick@", "tailscaled",
+    "nftables", "iptables", "ip6tables", "netfilter-persistent", "firewalld", "ufw", "wg-quick@", "tailscaled", "openvpn",
+    // The cluster, and what watches over it: without its watchdog the host resets itself.
+    "pve", "corosync", "watchdog",
     // What the host has its files on.
     "-.", "boot.", "boot-", "usr.", "usr-", "var.", "var-lib", "var-log", "etc.", "run.", "run-", "dev.", "dev-",
-    "proc-", "sys-", "tmp.", "initrd-",
+    "proc-", "sys-", "tmp.", "initrd-", "zfs-", "zfs.", "lvm2-", "dm-",
 ];
 
 /// The targets that systemd itself gives a meaning to (systemd.special(7)).
@@ -77,7 +79,13 @@ impl<'a> Protection<'a> {
 
     /// That a unit which is only pulled in does not end the whole host.
     pub(super) fn may_be_pulled_in(&self, unit: &Unit) -> Result<(), PlanRefusal> {
-        let ends = |name: &str| name.strip_suffix(".target").is_some_and(|stem| ENDINGS.contains(&stem));
+        // `systemd-suspend.service` is what `suspend.target` does.
+        let ends = |name: &str| {
+            let target = name.strip_suffix(".target");
+            let service = name.strip_suffix(".service");
+            let stem = target.or_else(|| service.map(|stem| stem.strip_prefix("systemd-").unwrap_or(stem)));
+            stem.is_some_and(|stem| ENDINGS.contains(&stem))
+        };
         let is_open =
             unit.all_names().any(|name| self.settings.open_units.iter().any(|open| open.covers(name)));
         if !is_open && unit.all_names().any(ends) {
@@ -154,6 +162,19 @@ mod tests {
             "getty@tty1.service",
             "user@0.service",
             "nftables.service",
+            "openvpn@office.service",
+            "watchdog-mux.service",
+            "pve-cluster.service",
+            "pve-container@101.service",
+            "pvedaemon.service",
+            "pveproxy.service",
+            "pvestatd.service",
+            "corosync.service",
+            "zfs-import.target",
+            "zfs-zed.service",
+            "lvm2-monitor.service",
+            "dm-event.socket",
+            "systemd-suspend.service",
         ] {
             assert!(holds(&settings, name), "{name}");
         }

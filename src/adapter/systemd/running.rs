@@ -26,15 +26,15 @@ pub(super) fn start(host: &dyn Host, names: &[&UnitName]) -> Result<Plan, PlanRe
         objects.push(planning.object(Action::Start, unit)?.becomes("active"));
     }
     let undo = if changes.stopped.is_empty() {
-        offer(Verb::Stop, down.iter().chain(planning.unprotected(&changes.pulled_in)))
+        offer(Verb::Stop, &down)
     } else if changes.stopped.iter().all(can_be_started) {
         // Starting what conflicts with it stops it again.
         offer(Verb::Start, &changes.stopped)
     } else {
         None
     };
-    let dependents = changes.pulled_in.iter().map(|unit| unit.id.clone()).collect();
-    Ok(plan(planning.step(Verb::Start, &down), objects, dependents, undo))
+    let planned = plan(planning.step(Verb::Start, &down), objects, names_of(&changes.pulled_in), undo);
+    Ok(leaving(planned, &changes))
 }
 
 /// Stops a unit, and others with it.
@@ -46,15 +46,17 @@ pub(super) fn stop(host: &dyn Host, names: &[&UnitName]) -> Result<Plan, PlanRef
         return Ok(Plan::settled(Effects::none()));
     }
     let with_them: Vec<Unit> = planning.units.stopping_with(&up)?.into_iter().filter(Unit::is_up).collect();
-    let stopping: Vec<Unit> = with_them.into_iter().rev().chain(up.iter().cloned()).collect();
-    let following = planning.units.following(&stopping)?;
-    planning.may_be_pulled_in(&following)?;
-    let objects = planning.stopped(&stopping)?;
+    let mut stopping: Vec<Unit> = with_them.into_iter().rev().chain(up.iter().cloned()).collect();
+    // What nothing needs any more comes back with what needs it.
     let undo = if stopping.iter().all(can_be_started) {
         offer(Verb::Start, up.iter().chain(stopping.iter()))
     } else {
         None
     };
+    stopping.extend(planning.units.unneeded_without(&stopping, &[])?);
+    let following = planning.units.following(&stopping)?;
+    planning.may_be_pulled_in(&following)?;
+    let objects = planning.stopped(&stopping)?;
     Ok(plan(planning.step(Verb::Stop, &up), objects, names_of(&following), undo))
 }
 
@@ -70,13 +72,9 @@ pub(super) fn restart(host: &dyn Host, name: &UnitName) -> Result<Plan, PlanRefu
         objects.push(planning.object(Action::Restart, unit)?.becomes("active"));
     }
     let was_up = wanted.iter().any(Unit::is_up);
-    let dependents = changes.pulled_in.iter().map(|unit| unit.id.clone()).collect();
-    let undo = if !was_up && changes.stopped.is_empty() {
-        offer(Verb::Stop, wanted.iter().chain(planning.unprotected(&changes.pulled_in)))
-    } else {
-        None
-    };
-    let mut plan = plan(planning.step(Verb::Restart, &wanted), objects, dependents, undo);
+    let undo = if !was_up && changes.stopped.is_empty() { offer(Verb::Stop, &wanted) } else { None };
+    let planned = plan(planning.step(Verb::Restart, &wanted), objects, names_of(&changes.pulled_in), undo);
+    let mut plan = leaving(planned, &changes);
     if was_up && changes.stopped.is_empty() {
         // It runs before and after: there is nothing to take back.
         plan.effects.reversible = true;
@@ -191,10 +189,6 @@ impl<'h> Planning<'h> {
         units.iter().try_for_each(|unit| self.protection.may_be_pulled_in(unit))
     }
 
-    fn unprotected<'u>(&'u self, units: &'u [Unit]) -> impl Iterator<Item = &'u Unit> {
-        units.iter().filter(|unit| self.protection.permits(unit).is_ok())
-    }
-
     /// Units that would stop, none of which may be protected.
     fn stopped(&mut self, stopping: &[Unit]) -> Result<Vec<Object>, PlanRefusal> {
         if stopping.len() > MOST_CHANGED {
@@ -246,6 +240,18 @@ fn offer<'u>(verb: Verb, units: impl IntoIterator<Item = &'u Unit>) -> Option<Un
         }
     }
     several(verb, names).map(|operation| UndoOffer::by(Operation::Systemd(operation)))
+}
+
+/// What was pulled in stays when the start is taken back: who may name a unit may not name all that it needs. So the start
+/// is not wholly taken back, and says so.
+fn leaving(mut plan: Plan, changes: &Changes) -> Plan {
+    if let (false, true, Some(words)) =
+        (changes.pulled_in.is_empty(), changes.stopped.is_empty(), plan.effects.undo.as_mut())
+    {
+        words.push_str(" (what it pulled in goes on)");
+        plan.effects.reversible = false;
+    }
+    plan
 }
 
 fn names_of(units: &[Unit]) -> Vec<String> {

@@ -6,7 +6,7 @@ use super::properties::Properties;
 pub(super) const ASKED: &str = "Id,Names,Description,LoadState,ActiveState,SubState,UnitFileState,FragmentPath,DropInPaths,\
 NeedDaemonReload,Job,Transient,CanStart,CanStop,CanReload,RefuseManualStart,RefuseManualStop,Type,RemainAfterExit,Result,\
 NRestarts,MainPID,ExecMainStatus,InvocationID,ActiveEnterTimestamp,StateChangeTimestamp,Requires,Requisite,BindsTo,Wants,Upholds,\
-RequiredBy,RequisiteOf,BoundBy,UpheldBy,ConsistsOf,PropagatesStopTo,PropagatesReloadTo,Conflicts,ConflictedBy,Triggers,TriggeredBy,\
+RequiredBy,RequisiteOf,BoundBy,WantedBy,UpheldBy,StopWhenUnneeded,ConsistsOf,PropagatesStopTo,PropagatesReloadTo,Conflicts,ConflictedBy,Triggers,TriggeredBy,\
 OnSuccess,OnFailure,SuccessAction,FailureAction,StartLimitAction,JobTimeoutAction,StatusText,MemoryCurrent,TasksCurrent,\
 ConditionResult,ConditionTimestamp";
 

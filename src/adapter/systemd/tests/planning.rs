@@ -107,12 +107,17 @@ fn what_would_end_the_host_is_refused_however_it_is_pulled_in() {
         ("OnSuccess", "halt.target"),
         ("FailureAction", "reboot"),
         ("SuccessAction", "poweroff-force"),
+        ("Wants", "systemd-suspend.service"),
+        ("OnFailure", "systemd-reboot.service"),
+        ("OnFailure", "rescue.service"),
     ] {
-        let host = ["poweroff.target", "reboot.target", "emergency.target", "halt.target"]
-            .iter()
-            .fold(Fake::default().unit("a.service", &[DOWN[0], DOWN[1], (key, value)]), |host, target| {
-                host.unit(target, &DOWN)
-            });
+        let targets = ["poweroff.target", "reboot.target", "emergency.target", "halt.target"];
+        let services = ["systemd-suspend.service", "systemd-reboot.service", "rescue.service"];
+        let host =
+            [&targets[..], &services[..]].concat().iter().fold(
+                Fake::default().unit("a.service", &[DOWN[0], DOWN[1], (key, value)]),
+                |host, target| host.unit(target, &DOWN),
+            );
         assert_eq!(refused(&host, "start", "a.service").0, Rule::SystemdProtected, "{key}={value}");
     }
 }
@@ -195,10 +200,14 @@ fn enabling_takes_along_what_the_file_names_and_never_a_protected_name() {
         .unit("a.socket", &disabled)
         .unit("evil.service", &disabled)
         .unit("sly.service", &disabled)
+        .unit("tie.service", &disabled)
+        .unit("hold.service", &disabled)
         .unit("reeve-gate.service", &disabled)
         .file("a.service", "[Install]\nWantedBy=multi-user.target\nAlso=a.socket\n")
         .file("evil.service", "[Install]\nAlias=ssh.service\n")
-        .file("sly.service", "[Install]\nAlso=reeve-gate.service\n");
+        .file("sly.service", "[Install]\nAlso=reeve-gate.service\n")
+        .file("tie.service", "[Install]\nRequiredBy=app.service ssh.service\n")
+        .file("hold.service", "[Install]\nUpheldBy=multi-user.target\n");
     let planned = plan(&host, "enable", "a.service").unwrap();
     assert_eq!(
         objects(&planned),
@@ -209,7 +218,68 @@ fn enabling_takes_along_what_the_file_names_and_never_a_protected_name() {
     );
     assert_eq!(undo(&planned)["op"], "disable");
     assert_eq!(refused(&host, "enable", "evil.service").0, Rule::SystemdProtected);
-    assert_eq!(refused(&host, "enable", "sly.service").0, Rule::SystemdProtected);
+    for unit in ["sly.service", "tie.service", "hold.service"] {
+        assert_eq!(refused(&host, "enable", unit).0, Rule::SystemdProtected, "{unit}");
+    }
+}
+
+/// An application, alone in needing a service that stops when nothing needs it, and what that needs in its turn.
+fn unneeded() -> Fake {
+    let stops = |more: &'static str, by: &'static str| {
+        [("StopWhenUnneeded", "yes"), ("WantedBy", by), ("Wants", more)]
+    };
+    Fake::default()
+        .unit("app.service", &[("Wants", "cache.service shared.service plain.service")])
+        .unit("other.service", &[])
+        .unit("cache.service", &stops("deep.service", "app.service"))
+        .unit(
+            "deep.service",
+            &[("StopWhenUnneeded", "yes"), ("RequiredBy", "cache.service"), ("ConsistsOf", "part.service")],
+        )
+        .unit("part.service", &[])
+        .unit("shared.service", &stops("", "app.service other.service"))
+        .unit("plain.service", &[("WantedBy", "app.service")])
+}
+
+#[test]
+fn what_nothing_needs_any_more_stops_too_and_comes_back_with_what_needs_it() {
+    let host = unneeded();
+    let planned = plan(&host, "stop", "app.service").unwrap();
+    let names: Vec<String> = objects(&planned).into_iter().map(|(_, name, _)| name).collect();
+    assert_eq!(names, ["app.service", "cache.service", "deep.service", "part.service"]);
+    assert_eq!(undo(&planned)["resource"], "app.service");
+    assert_eq!(undo(&planned)["params"], json!({}));
+    host.put("other.service", &DOWN);
+    assert_eq!(plan(&host, "stop", "app.service").unwrap().effects.objects.len(), 5);
+    host.put("part.service", &[("Names", "part.service sshd.service")]);
+    assert_eq!(refused(&host, "stop", "app.service").0, Rule::SystemdProtected);
+}
+
+#[test]
+fn what_starts_meanwhile_needs_what_it_needs() {
+    let host = unneeded().unit("next.service", &[DOWN[0], DOWN[1], ("Conflicts", "app.service")]);
+    let stopped = |host: &Fake| plan(host, "start", "next.service").unwrap().effects.objects.len() - 1;
+    assert_eq!(stopped(&host), 4);
+    let needed =
+        [("StopWhenUnneeded", "yes"), ("WantedBy", "app.service next.service"), ("Wants", "deep.service")];
+    host.put("cache.service", &needed);
+    assert_eq!(stopped(&host), 1);
+}
+
+#[test]
+fn the_undo_of_a_start_names_what_was_named_and_says_that_the_rest_goes_on() {
+    let host = Fake::default()
+        .unit("a.service", &[DOWN[0], DOWN[1], ("Wants", "b.service")])
+        .unit("b.service", &DOWN)
+        .unit("alone.service", &DOWN);
+    let planned = plan(&host, "start", "a.service").unwrap();
+    assert_eq!(
+        undo(&planned),
+        json!({"kind": "systemd", "op": "stop", "resource": "a.service", "params": {}})
+    );
+    assert!(!planned.effects.reversible);
+    assert_eq!(planned.effects.undo.as_deref(), Some("systemd stop a.service (what it pulled in goes on)"));
+    assert!(plan(&host, "start", "alone.service").unwrap().effects.reversible);
 }
 
 #[test]
