@@ -159,15 +159,15 @@ impl Gate {
         if adapter::of(&job.submission.operation).is_plain_read() {
             return self.carry_out_read(cell, job, cleared).await;
         }
-        let mut last = Vec::new();
+        let (mut last, mut is_cut) = (Vec::new(), false);
         for (number, step) in plan.steps.iter().enumerate() {
             match self.step(cell, job, plan, (number, step), &cleared).await {
-                Ok(finished) => last = finished.stdout,
+                Ok(finished) => (last, is_cut) = (finished.stdout, finished.truncated),
                 Err(end) => return end,
             }
         }
         match job.submission.operation.effect() {
-            Effect::Read => End::read(adapter::of(&job.submission.operation).interpret(&last)),
+            Effect::Read => End::read(adapter::of(&job.submission.operation).interpret(&last), is_cut),
             Effect::Change | Effect::Destroy => self.end_verified(job, plan).await,
         }
     }

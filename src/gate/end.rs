@@ -21,9 +21,15 @@ impl End {
         Self { state: State::Succeeded, outcome, told: Told::Verified, detail: Value::Null }
     }
 
-    pub(super) fn read(result: Result<Value, adapter::Garbled>) -> Self {
+    pub(super) fn read(result: Result<Value, adapter::Garbled>, is_cut: bool) -> Self {
         match result {
-            Ok(result) => Self::succeeded(Some(result), Some(0)),
+            Ok(mut result) => {
+                // The adapter sees what came, and not always that more would have.
+                if let (true, Some(map)) = (is_cut, result.as_object_mut()) {
+                    map.insert("truncated".to_owned(), Value::Bool(true));
+                }
+                Self::succeeded(Some(result), Some(0))
+            }
             Err(_garbled) => Self::failed("the tool's output was not understood".to_owned()),
         }
     }
@@ -114,4 +120,19 @@ pub(super) fn end_event(event: Event, end: &End) -> Event {
         .with("verified", json!(end.outcome.verified))
         .with("error", json!(end.outcome.error))
         .with("found", end.detail.clone())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn an_answer_of_which_a_part_is_missing_says_so() {
+        let answer =
+            |is_cut| End::read(Ok(json!({"lines": [1], "truncated": false})), is_cut).outcome.result.unwrap();
+        assert_eq!(answer(true), json!({"lines": [1], "truncated": true}));
+        assert_eq!(answer(false), json!({"lines": [1], "truncated": false}));
+    }
 }

@@ -5,6 +5,7 @@ use serde_json::{Map, Value, json};
 use super::parse::Config;
 use super::reader;
 use super::set::decoded;
+use crate::adapter::foreign::all_harmless;
 use crate::adapter::{Host, PlanRefusal, ReadAnswer, Rule};
 use crate::operation::pct::{SnapshotName, VmId, VmRange};
 
@@ -12,7 +13,7 @@ use crate::operation::pct::{SnapshotName, VmId, VmRange};
 const HIDDEN: [&str; 2] = ["env", "lxc.environment"];
 
 fn answered(result: Value) -> ReadAnswer {
-    ReadAnswer { result, exit_code: 0 }
+    ReadAnswer { result: all_harmless(result), exit_code: 0 }
 }
 
 /// The containers of a range.

@@ -20,6 +20,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use super::foreign::harmless;
 use super::{
     Adapter, Argv, Effects, FailureReason, Garbled, Host, Plan, PlanRefusal, ReadAnswer, Rule, Step,
     Verification, WrapperName,
@@ -158,6 +159,6 @@ impl Adapter for PctOperation {
     }
 
     fn progress(&self, line: &[u8]) -> Option<Value> {
-        Some(json!({"line": String::from_utf8_lossy(line)}))
+        Some(json!({"line": harmless(&String::from_utf8_lossy(line))}))
     }
 }

@@ -5,6 +5,7 @@ use serde_json::{Map, Value, json};
 use super::properties::Properties;
 use super::reader::{self, Files, unreadable};
 use super::unit::Unit;
+use crate::adapter::foreign::all_harmless;
 use crate::adapter::{Argv, Host, PlanRefusal, ReadAnswer};
 use crate::operation::systemd::{ListedState, Property, Subject, UnitKind, UnitName};
 
@@ -153,5 +154,6 @@ fn table(host: &dyn Host, argv: &Argv, (key, columns): (&str, &[&str])) -> Resul
 }
 
 fn done(result: Value) -> ReadAnswer {
-    ReadAnswer { result, exit_code: 0 }
+    // A unit's description and status are its own words.
+    ReadAnswer { result: all_harmless(result), exit_code: 0 }
 }

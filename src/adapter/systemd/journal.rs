@@ -35,13 +35,16 @@ fn with(lines: u32, unit: Option<&str>, more: impl IntoIterator<Item = String>) 
     Argv::journalctl(fixed.into_iter().chain([format!("--lines={lines}")]).chain(unit).chain(more))
 }
 
-/// Reads all that was printed.
+/// Reads all that was printed. Of what went beyond its bound the last line is half there: it is left out.
 pub(super) fn interpret(stdout: &[u8]) -> Result<Value, Garbled> {
-    let lines = stdout.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
+    let whole = stdout.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
+    let is_cut = whole < stdout.len();
+    let lines =
+        stdout.get(..whole).unwrap_or_default().split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
     let entries: Vec<Value> = lines
         .map(|line| entry(line).ok_or_else(|| Garbled("a line of the journal".to_owned())))
         .collect::<Result<_, _>>()?;
-    Ok(json!({"lines": entries}))
+    Ok(json!({"lines": entries, "truncated": is_cut}))
 }
 
 /// One message.
@@ -106,8 +109,23 @@ mod tests {
         assert_eq!(message(json!("Stopped.")), expected);
         let printed = b"{\"__REALTIME_TIMESTAMP\":\"1\",\"MESSAGE\":\"x\"}\n";
         assert_eq!(interpret(printed).unwrap()["lines"][0]["message"], "x");
-        assert_eq!(interpret(b"").unwrap(), json!({"lines": []}));
+        assert_eq!(interpret(b"").unwrap(), json!({"lines": [], "truncated": false}));
         assert!(interpret(b"-- No entries --\n").is_err());
+    }
+
+    #[test]
+    fn a_last_line_that_was_cut_is_left_out_and_said() {
+        let line = "{\"__REALTIME_TIMESTAMP\":\"1\",\"MESSAGE\":\"x\"}\n";
+        for cut in ["{", "{\"__REALTIME_TIMESTAMP\":\"1\",\"MESSAGE\":\"y\"}", "\u{1f600}"] {
+            let found = interpret(format!("{line}{line}{cut}").as_bytes()).unwrap();
+            assert_eq!(
+                (found["lines"].as_array().unwrap().len(), &found["truncated"]),
+                (2, &json!(true)),
+                "{cut}"
+            );
+        }
+        assert_eq!(interpret(b"{\"__REAL").unwrap(), json!({"lines": [], "truncated": true}));
+        assert!(interpret(format!("-- No entries --\n{line}").as_bytes()).is_err());
     }
 
     #[test]
