@@ -19,6 +19,8 @@ mod host;
 mod looking_after;
 #[path = "cli/reaching.rs"]
 mod reaching;
+#[path = "cli/undoing.rs"]
+mod undoing;
 
 /// The help of every command is what people learn Reeve from, so each change of it is looked at.
 /// `UPDATE_GOLDEN=1 cargo test --test cli help` writes the file anew.

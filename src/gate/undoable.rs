@@ -112,3 +112,69 @@ impl Gate {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::adapter::{Effects, UndoOffer};
+    use crate::operation::{Digest, Operation};
+
+    const TWO_DAYS: u64 = 48 * 3_600;
+
+    fn pct(op: &str, params: serde_json::Value) -> Operation {
+        Operation::from_value(json!({"kind": "pct", "op": op, "resource": "101", "params": params})).unwrap()
+    }
+
+    fn job(operation: Operation) -> Job {
+        let submission = Submission { operation, reason: None, run_id: None, on_behalf_of: None };
+        Job::new("op_1".to_owned(), "librarian".to_owned().try_into().unwrap(), submission, 0)
+    }
+
+    fn kept(verdict: Verdict) -> PolicyDecision {
+        PolicyDecision {
+            verdict,
+            rule: "first".to_owned(),
+            reason: "reversible first".to_owned(),
+            terms: None,
+            keep: Some(KeepFor::try_from(TWO_DAYS).unwrap()),
+            revision: Digest::of_bytes(b""),
+        }
+    }
+
+    fn plan(undo: Option<(Operation, Option<Duration>)>) -> Plan {
+        let undo = undo.map(|(operation, until)| UndoOffer { operation, until });
+        let effects = Effects { reversible: undo.is_some(), ..Effects::none() };
+        Plan { effects, steps: Vec::new(), undo, settled: false }
+    }
+
+    #[test]
+    fn a_containers_destruction_becomes_its_retirement_and_a_purge_after_its_time() {
+        let asked = pct("destroy", json!({"related": true}));
+        let mut job = job(asked.clone());
+        assert!(matches!(first(&mut job, kept(Verdict::Allow), plan(None)), First::Anew));
+        assert_eq!(job.submission.operation, pct("destroy", json!({"retire": true})));
+        assert_eq!(job.asked, Some(asked));
+        let week = Duration::from_secs(7 * 24 * 3_600);
+        let retirement = plan(Some((pct("unretire", json!({})), Some(week))));
+        let First::AsItIs(decision, planned) = first(&mut job, kept(Verdict::Allow), retirement) else {
+            panic!("it was to be done otherwise once more");
+        };
+        assert_eq!(decision.verdict, Verdict::Allow);
+        assert_eq!(planned.undo.as_ref().unwrap().until, Some(Duration::from_secs(TWO_DAYS)));
+        assert_eq!(planned.effects.undo.as_deref(), Some("pct unretire 101 within 2days"));
+        let purge = purge(&job, &planned, 1_000).unwrap();
+        assert_eq!((purge.operation, purge.at), (pct("purge", json!({})), 1_000 + TWO_DAYS * 1_000));
+    }
+
+    #[test]
+    fn what_has_no_way_back_at_all_is_put_to_people_and_never_purged() {
+        let mut job = job(pct("rollback", json!({"name": "one"})));
+        let First::AsItIs(decision, planned) = first(&mut job, kept(Verdict::Allow), plan(None)) else {
+            panic!("there is nothing to be done instead");
+        };
+        assert_eq!(decision.verdict, Verdict::Review);
+        assert!(job.asked.is_none() && purge(&job, &planned, 0).is_none());
+    }
+}
