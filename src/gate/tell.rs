@@ -1,6 +1,9 @@
 //! Outcomes go back to everybody who was asked, as replies to their prompts, with a place in the audit log that they keep.
 
+use std::time::Duration;
+
 use super::Gate;
+use crate::approval::channel::Channel;
 use crate::approval::inbound::Inbound;
 use crate::approval::people::Approver;
 use crate::approval::prompt::{Outcome, Stands};
@@ -9,6 +12,10 @@ use crate::job::Job;
 
 /// How much of a message is repeated where it is quoted.
 pub(super) const QUOTED: usize = 40;
+/// How long an outcome waits for a channel that is down, as it is when the gate has just begun.
+const CHANNEL_PATIENCE: Duration = Duration::from_secs(60);
+/// How often it is looked for meanwhile.
+const LOOK: Duration = Duration::from_millis(200);
 
 impl Gate {
     /// Tells those who were asked how it ended. Whether they hear it changes nothing about what happened.
@@ -22,6 +29,7 @@ impl Gate {
         let channel = self.channel.clone();
         // In the background: a chat that hangs must not hold the operation's lock.
         tokio::spawn(async move {
+            until_up(&channel).await;
             for prompt in prompts {
                 let Some(person) = people.named(&prompt.approver) else { continue };
                 let quote = Quote {
@@ -62,5 +70,14 @@ impl Gate {
                 );
             }
         });
+    }
+}
+
+/// Waits for the channel, but not for ever: what cannot be told is only logged.
+async fn until_up(channel: &Channel) {
+    let mut waited = Duration::ZERO;
+    while !channel.is_up() && waited < CHANNEL_PATIENCE {
+        tokio::time::sleep(LOOK).await;
+        waited += LOOK;
     }
 }

@@ -106,16 +106,19 @@ fn a_variable_is_never_read_as_an_expression() {
     refused(&Stage::new(&files, ""), "ansible-forbidden", "read as an expression");
     let plain = "- {debug: {msg: \"{{ v }}\"}, when: v == 'x' and v is defined}\n\
         - {debug: {var: v}}\n- {assert: {that: v == 'x', fail_msg: \"{{ v }}\"}}";
-    let stage = Stage::new(&[("site.yml", &play(plain))], ANY);
+    let stage = Stage::new(&[("site.yml", &play(plain))], A_TEXT);
     assert!(stage.plan(json!({"v": "x"})).unwrap().settled);
 }
 
-/// A schema that takes any variables.
-const ANY: &str = "vars = {type = \"object\"}";
+/// Schemas that take any text as `v`, alone or in a list.
+const A_TEXT: &str =
+    "vars = {type = \"object\", additionalProperties = false, properties.v = {type = \"string\"}}";
+const TEXTS: &str = "vars = {type = \"object\", additionalProperties = false, \
+                     properties.v = {type = \"array\", items = {type = \"string\"}}}";
 
 #[test]
 fn a_variable_that_would_act_is_refused_before_ansible_sees_it() {
-    let stage = Stage::new(&[("site.yml", &play("- {debug: {msg: \"{{ v }}\"}}"))], ANY);
+    let stage = Stage::new(&[("site.yml", &play("- {debug: {msg: \"{{ v }}\"}}"))], TEXTS);
     for text in ["true if ansible_check_mode else false", "lookup('pipe', 'touch OUT/ACTED')"] {
         let refusal = stage.plan(json!({"v": [text]})).unwrap_err();
         assert_eq!(refusal.rule.as_str(), "ansible-vars", "{}", refusal.reason);

@@ -108,6 +108,7 @@ impl Stage {
             on_behalf_of: &[],
             command_line: "zfs destroy tank/media@old",
             objects: &[],
+            dependents: &[],
             effects_digest: "sha256:00",
             bytes_freed: None,
             undo: Undo::None,

@@ -119,7 +119,9 @@ impl Outcome {
             Self::PlanChanged { difference } => asked_anew(difference),
             Self::NothingLeft => one("The host is already as asked; nothing ran."),
             Self::Expired => one("Nobody decided in time. That is not a refusal."),
-            Self::TooLate => one("It was approved, but could not begin in time. A yes is not kept for later."),
+            Self::TooLate => {
+                one("It was approved, but could not begin in time. A yes is not kept for later.")
+            }
         }
     }
 }
