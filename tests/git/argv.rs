@@ -54,11 +54,10 @@ fn bench() -> Bench {
 
 /// Arguments without the first ones, which are the same for all, and with words for what is different each time.
 fn line(bench: &Bench, argv: &Argv) -> String {
-    let (first, begin) = match argv.program {
-        Program::Git => {
-            ("git FIRST", argv.args.iter().rposition(|word| word == "submodule.recurse=false").unwrap() + 1)
-        }
-        other => (other.name(), 0),
+    let (first, begin) = if argv.program == Program::Git {
+        ("git FIRST", argv.args.iter().rposition(|word| word == "submodule.recurse=false").unwrap() + 1)
+    } else {
+        (argv.program.name(), 0)
     };
     let words = argv.args[begin..].iter().map(|word| plain(bench, word));
     let words: Vec<String> = std::iter::once(first.to_owned()).chain(words).collect();

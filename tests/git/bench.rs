@@ -203,13 +203,12 @@ impl Host for Bench {
         if let Err(error) = repository::open(&directory) {
             return Err(HostError::Refused { program, said: error.to_string() });
         }
-        let output = match argv.program {
-            Program::Git => self.wrapped(&directory, &argv.args),
-            other => {
-                let mut command = Command::new(other.production_path());
-                command.current_dir(&directory).args(&argv.args).env_clear();
-                command.envs(reeve::sys::exec::ENVIRONMENT).output().unwrap()
-            }
+        let output = if program == Program::Git {
+            self.wrapped(&directory, &argv.args)
+        } else {
+            let mut command = Command::new(program.production_path());
+            command.current_dir(&directory).args(&argv.args).env_clear();
+            command.envs(reeve::sys::exec::ENVIRONMENT).output().unwrap()
         };
         if output.stdout.len() > 4 << 20 {
             return Err(HostError::TooMuchOutput { program, bytes: 4 << 20 });
