@@ -132,7 +132,7 @@ fn one_person_on_the_host_and_in_signal_is_one_person() {
     zfs(&["create", "tank/vm/103"]);
     let asked = zfs_op("librarian", "destroy", "tank/vm/103", json!({}));
     let token = token(&prompt("alice", &["zfs destroy tank/vm/103"]));
-    assert_eq!(approval("approver", &["confirm", &asked.id()]).0, Some(0));
+    assert_eq!(approval("approver", &["confirm", &asked.id(), "tank/vm/103"]).0, Some(0));
     say("alice", &format!("CONFIRM {token}"));
     hears("alice", "a person counts once");
     assert_eq!(get("librarian", &format!("/host/op/{}", asked.id())).body["approval"]["given"], 1);

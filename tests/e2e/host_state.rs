@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use crate::edited::reload;
 use crate::host::*;
 
 fn not_as_needed(answer: &Answer, rule: &str) -> String {
@@ -33,11 +34,11 @@ fn what_is_not_there_cannot_be_destroyed_and_a_pool_that_is_not_there_is_said_to
     let contract = "/etc/reeve/contracts/librarian.toml";
     let before = std::fs::read_to_string(contract).unwrap();
     std::fs::write(contract, before.replace("pools = [\"tank\"]", "pools = [\"tank\", \"gone\"]")).unwrap();
-    assert_eq!(post("operator", "/admin/reload", &json!({}), &[]).code, 200);
+    assert_eq!(reload().unwrap().code, 200);
     let scrub = zfs_op("librarian", "scrub", "gone", json!({}));
     let status = zfs_op("librarian", "pool-status", "gone", json!({}));
     std::fs::write(contract, before).unwrap();
-    assert_eq!(post("operator", "/admin/reload", &json!({}), &[]).code, 200);
+    assert_eq!(reload().unwrap().code, 200);
     assert!(not_as_needed(&scrub, "zfs-pool-missing").contains("gone"));
     assert_eq!((status.code, status.state()), (200, "failed"), "{status:?}");
     assert!(status.body["error"].as_str().unwrap().contains("gone"), "{status:?}");

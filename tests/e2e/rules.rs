@@ -81,20 +81,20 @@ fn rules_that_do_not_load_change_nothing() {
 #[test]
 fn an_admin_on_the_network_does_not_bring_a_weaker_policy_into_force() {
     up();
-    zfs(&["snapshot", "tank/media@guarded"]);
-    let before = verdict_on("tank/media@guarded");
+    zfs(&["snapshot", "tank/media@still-asked"]);
+    let before = verdict_on("tank/media@still-asked");
     let policy = Edited::new(POLICY);
     policy.write("def evaluate(tool, args, context):\n    return allow(\"all\")\n");
     let refused = reload_from_the_network().unwrap();
     assert_eq!((refused.code, &refused.body["code"]), (403, &json!("forbidden")), "{refused:?}");
-    assert_eq!(verdict_on("tank/media@guarded"), before);
+    assert_eq!(verdict_on("tank/media@still-asked"), before);
     assert_eq!(before.0, "review");
     assert_eq!(reload().unwrap().code, 200);
-    assert_eq!(verdict_on("tank/media@guarded").0, "allow");
+    assert_eq!(verdict_on("tank/media@still-asked").0, "allow");
     hears("bob", "root changed who may approve what");
     drop(policy);
-    assert_eq!(verdict_on("tank/media@guarded").0, "review");
-    zfs(&["destroy", "tank/media@guarded"]);
+    assert_eq!(verdict_on("tank/media@still-asked").0, "review");
+    zfs(&["destroy", "tank/media@still-asked"]);
 }
 
 #[test]
