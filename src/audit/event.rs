@@ -34,9 +34,7 @@ kinds! {
     GateStarted = "gate_started",
     /// The gate goes down in good order.
     GateStopped = "gate_stopped",
-    /// A policy was loaded, or refused and the old one kept.
-    PolicyLoaded = "policy_loaded",
-    /// The configuration was read anew.
+    /// Configuration, contracts and policy were read anew, or refused and the old ones kept.
     ConfigReloaded = "config_reloaded",
     /// Contract, budget and policy have decided on an operation.
     Decision = "decision",
@@ -76,8 +74,6 @@ kinds! {
     Preview = "preview",
     /// A verdict was asked for without an operation.
     Evaluation = "evaluation",
-    /// A sequence number and hash were sent to people.
-    Checkpoint = "checkpoint",
 }
 
 /// Not the name of an [`EventKind`].
