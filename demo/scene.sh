@@ -138,7 +138,8 @@ for message in json.load(sys.stdin)["messages"]:
 until_phone_shows() {
   local tries
   for tries in $(seq 1 200); do
-    if phone | grep -q -- "$1"; then return 0; fi
+    # Not -q, which would hang up on what prints the rest.
+    if phone | grep -- "$1" >/dev/null; then return 0; fi
     sleep 0.1
   done
   echo "the phone never showed: $1 ($tries)" >&2
@@ -195,7 +196,8 @@ root git_in_app log --oneline --decorate-refs=refs/heads/main
 root git_in_app status --short
 
 chapter "What ran, as root's own ledger has it: each grant spent once"
-root ls "$ledger"
+root ls "$ledger" | sed -n 1,4p
+say "… $(find "$ledger" -type f | wc -l) in all"
 
 chapter "The host itself"
 root "$zfs" list -t all -o name
