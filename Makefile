@@ -45,7 +45,8 @@ check: ## quick: does it compile
 
 lint: ## formatting, clippy, shellcheck
 	$(CARGO) fmt --all --check
-	$(CARGO) clippy --locked --all-targets --test e2e --test systemd -- -D warnings
+	$(CARGO) clippy --locked --all-targets -- -D warnings
+	$(CARGO) clippy --locked --test e2e --test systemd -- -D warnings
 	$(CARGO) clippy $(ROOT) $(ROOT_DIR) --lib --bins -- -D warnings
 	shellcheck .ci/run $$(find . -name target -prune -o -name '*.sh' -print)
 

@@ -237,24 +237,27 @@ fn shown(alter: impl Fn(&mut Grant)) -> Output {
     sudo.wait_with_output().unwrap()
 }
 
+/// What somebody who has the gate's key changes in the arguments.
+type Change = fn(&mut Vec<String>);
+
 #[test]
 fn the_wrapper_holds_when_the_gate_is_taken_over() {
     let stage = Stage::new();
     let good = shown(|_grant| {});
     assert_eq!(good.status.code(), Some(0), "{good:?}");
-    let arguments: [&dyn Fn(&mut Vec<String>); 12] = [
-        &|argv| argv[1] = "web,".to_owned(),
-        &|argv| argv[3] = "ssh".to_owned(),
-        &|argv| argv[5] = "all".to_owned(),
-        &|argv| argv[6] = "--ask-vault-pass".to_owned(),
-        &|argv| argv[6] = "-e".to_owned(),
-        &|argv| argv[6] = "--tags=x".to_owned(),
-        &|argv| argv[9] = "@/etc/shadow".to_owned(),
-        &|argv| argv[9] = r#"{"greeting":"{{ lookup('pipe','id') }}"}"#.to_owned(),
-        &|argv| argv[9] = r#"{"ansible_connection":"ssh"}"#.to_owned(),
-        &|argv| argv[10] = "/tmp/site.yml".to_owned(),
-        &|argv| argv[10] = format!("{PLAYBOOKS}/../../../tmp/site.yml"),
-        &|argv| argv.push(format!("{PLAYBOOKS}/slow/site.yml")),
+    let arguments: [Change; 12] = [
+        |argv| argv[1] = "web,".to_owned(),
+        |argv| argv[3] = "ssh".to_owned(),
+        |argv| argv[5] = "all".to_owned(),
+        |argv| argv[6] = "--ask-vault-pass".to_owned(),
+        |argv| argv[6] = "-e".to_owned(),
+        |argv| argv[6] = "--tags=x".to_owned(),
+        |argv| argv[9] = "@/etc/shadow".to_owned(),
+        |argv| argv[9] = r#"{"greeting":"{{ lookup('pipe','id') }}"}"#.to_owned(),
+        |argv| argv[9] = r#"{"ansible_connection":"ssh"}"#.to_owned(),
+        |argv| argv[10] = "/tmp/site.yml".to_owned(),
+        |argv| argv[10] = format!("{PLAYBOOKS}/../../../tmp/site.yml"),
+        |argv| argv.push(format!("{PLAYBOOKS}/slow/site.yml")),
     ];
     for alter in arguments {
         let refused = shown(|grant| alter(&mut grant.argv));

@@ -1,12 +1,16 @@
 //! git through the whole chain: an agent asks, the gate grants each command, sudo starts the wrapper, which becomes the
 //! agent's Unix user before it looks at the repository.
 
+use std::io::Write;
 use std::path::Path;
+use std::process::{Command, Output, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use reeve::grant::{RunAs, WrapperName};
 use serde_json::{Value, json};
 
 use crate::as_user;
+use crate::grants::{grant, sign};
 use crate::host::*;
 
 const WORK: &str = "/var/lib/work";
@@ -159,13 +163,7 @@ fn a_hostile_repository_runs_nothing_on_the_host() {
 #[test]
 fn another_users_repository_is_not_entered_on_the_host() {
     let app = repository();
-    assert!(
-        std::process::Command::new("/usr/bin/chown")
-            .args(["-R", "archivist", &app])
-            .status()
-            .unwrap()
-            .success()
-    );
+    assert!(Command::new("/usr/bin/chown").args(["-R", "archivist", &app]).status().unwrap().success());
     let status = git_op("status", &app, json!({}));
     assert_eq!(status.state(), "failed", "{status:?}");
     assert!(status.body["error"].to_string().contains("belongs to another user"), "{status:?}");
@@ -188,4 +186,57 @@ fn a_repository_outside_of_the_contract_and_a_way_around_are_refused() {
     assert!(as_user("librarian", &["/bin/ln", "-s", &app, &link]).status.success());
     let linked = git_op("status", &link, json!({}));
     assert!(linked.body["error"].to_string().contains("a link stands in its path"), "{linked:?}");
+}
+
+/// The wrapper, as whoever has root but not the rules could start it.
+fn wrapper_with(environment: &[(&str, &str)], bytes: &[u8]) -> Output {
+    let mut wrapper = Command::new("/usr/local/libexec/reeve/reeve-git")
+        .envs(environment.iter().copied())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(wrapper.stdin.take().unwrap().write_all(bytes));
+    wrapper.wait_with_output().unwrap()
+}
+
+#[test]
+fn no_variable_of_the_callers_reaches_git() {
+    let app = repository();
+    let read = git_op("status", &app, json!({}));
+    let records = records_of(&read.id());
+    let signed = records.iter().filter_map(|record| record["detail"]["argv"].as_str());
+    let argv = signed.rev().find(|argv| argv.contains(" status ")).unwrap();
+    let (mark, script) = (format!("{app}.traced"), format!("{app}.sh"));
+    write(&script, &format!("#!/bin/sh\ntouch {mark}\n"));
+    assert!(as_user("librarian", &["/bin/chmod", "0755", &script]).status.success());
+    let from_the_environment = format!("'core.fsmonitor'='{script}'");
+    let hostile = [
+        ("GIT_TRACE", mark.as_str()),
+        ("GIT_TRACE2_EVENT", &mark),
+        ("GIT_CONFIG_COUNT", "1"),
+        ("GIT_CONFIG_KEY_0", "core.fsmonitor"),
+        ("GIT_CONFIG_VALUE_0", &script),
+        ("GIT_CONFIG_PARAMETERS", &from_the_environment),
+        ("GIT_DIR", "/nowhere"),
+        ("GIT_INDEX_FILE", "/nowhere"),
+        ("GIT_OBJECT_DIRECTORY", "/nowhere"),
+        ("GIT_EXEC_PATH", WORK),
+        ("GIT_EXTERNAL_DIFF", &script),
+        ("GIT_SSH_COMMAND", &script),
+        ("PATH", WORK),
+    ];
+    let words: Vec<&str> = argv.split(' ').skip(1).collect();
+    let mut grant = grant(&words);
+    (grant.wrapper, grant.program) = (WrapperName::Git, "/usr/bin/git".to_owned());
+    (grant.directory, grant.run_as) = (Some(app.clone()), RunAs::User("librarian".to_owned()));
+    let shown = wrapper_with(&hostile, &sign(&grant));
+    let said = String::from_utf8_lossy(&shown.stdout).into_owned();
+    assert!(shown.status.success() && said.contains("# branch.head main"), "{shown:?}");
+    assert!(!Path::new(&mark).exists(), "a variable did something");
+    let traced = format!("GIT_TRACE={mark}");
+    let plain = ["/usr/bin/env", &traced, "/usr/bin/git", "-C", &app, "status"];
+    assert!(as_user("librarian", &plain).status.success());
+    assert!(Path::new(&mark).exists(), "plain git heeds it, or this shows nothing");
 }

@@ -79,14 +79,15 @@ impl Guest {
 impl Host for Guest {
     /// Reads the units as nobody in particular, as the gate does, and the journal as root, as its wrapper does.
     fn read(&self, argv: &Argv) -> Result<ToolOutput, HostError> {
-        let output = match argv.program {
-            Program::Journalctl => run(argv),
-            program => Command::new("/usr/bin/setpriv")
+        let output = if argv.program == Program::Journalctl {
+            run(argv)
+        } else {
+            Command::new("/usr/bin/setpriv")
                 .args(["--reuid=nobody", "--regid=nogroup", "--clear-groups", "--no-new-privs", "--"])
-                .arg(program.production_path())
+                .arg(argv.program.production_path())
                 .args(&argv.args)
                 .output()
-                .unwrap(),
+                .unwrap()
         };
         let exit_code = output.status.code().unwrap();
         Ok(ToolOutput { exit_code, stdout: output.stdout, stderr: output.stderr })
