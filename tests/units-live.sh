@@ -78,7 +78,7 @@ printf '#!/bin/sh\nset -e\n/usr/bin/systemctl --no-ask-password --no-pager -- st
 it "root in the launcher's unit can start a unit and read the journal" exits 0 inside reeve-launcher /usr/bin/sudo -n "$wrapper"
 it "what it starts is the host's" exits 0 systemctl is-active --quiet probe-unit.service
 systemctl stop probe-unit.service
-printf '#!/bin/sh\nexec /usr/bin/python3 -c "import socket; socket.create_connection((\"127.0.0.1\", 18999), 5)"\n' >"$wrapper"
+printf '#!/bin/bash\nexec 3<>/dev/tcp/127.0.0.1/18999\n' >"$wrapper"
 python3 -m http.server --bind 127.0.0.1 18999 >/dev/null 2>&1 &
 server=$!
 until ss -Hltn 'sport = 18999' | grep -q .; do sleep 0.2; done
