@@ -75,7 +75,7 @@ git_in_app() { by_agent "$prefix/usr/bin/git" -C "$work/app" "$@"; }
 
 # A clone that is one commit behind what is published, with a commit, a change and a file of its own.
 prepare_repository() {
-  work=$prefix/var/lib/work
+  work=$prefix/var/lib/repos
   mkdir -p "$work"
   [ "$(id -u)" != 0 ] || chown librarian: "$work"
   by_agent "$prefix/usr/bin/git" init --quiet --bare --initial-branch=main "$work/mirror/app.git"
@@ -179,12 +179,12 @@ chapter "What alice's phone shows now"
 phone | sed -e '1,/^└─/d' -e 's/^/  /'
 
 chapter "A git repository: the agent looks, and fetches what is published, at once and as its own Unix user"
-agent 0 op git status /var/lib/work/app
-agent 0 op git fetch /var/lib/work/app
+agent 0 op git status /var/lib/repos/app
+agent 0 op git fetch /var/lib/repos/app
 
 chapter "It wants to throw its own work away: a person sees which commits and files would go"
-agent 4 op git reset /var/lib/work/app -p to=origin/main --reason "start over from what is published"
-until_phone_shows "git reset /var/lib/work/app"
+agent 4 op git reset /var/lib/repos/app -p to=origin/main --reason "start over from what is published"
+until_phone_shows "git reset /var/lib/repos/app"
 newest
 answer_the_prompt
 id=$("$reeve" --json list | grep -Eo 'op_[0-9A-Z]{26}' | head -n 1)

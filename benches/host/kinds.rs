@@ -13,7 +13,7 @@ use crate::reeve::{Reeve, Rules};
 
 /// How often in each round; a playbook's run takes seconds, so once.
 const TIMES: usize = 5;
-const WORK: &str = "/var/lib/work";
+const WORK: &str = "/var/lib/repos";
 const PLAYBOOK: &str = "/etc/reeve/playbooks/motd";
 
 /// An operation, and the command that a person would type for it.
@@ -37,7 +37,7 @@ pub(crate) async fn measure() {
     let digest = prepare_playbook();
     let rules = Rules {
         contract: "[[allow]]\noperations = [\"git.status\", \"git.log\", \"git.diff\", \"git.branches\", \"git.fetch\", \"git.checkout\", \
-                   \"git.reset\"]\nrepositories = [\"/var/lib/work\"]\n\
+                   \"git.reset\"]\nrepositories = [\"/var/lib/repos\"]\n\
                    [[allow]]\noperations = [\"pct.list\", \"pct.status\", \"pct.config\", \"pct.snapshot\", \"pct.set\", \"pct.start\", \
                    \"pct.stop\"]\ncontainers = [\"101\"]\n\
                    [[allow]]\noperations = [\"ansible.check\", \"ansible.run\"]\nplaybooks = [\"motd\"]\n",
@@ -72,52 +72,52 @@ fn git() -> Vec<Case> {
         case(
             "git_status",
             op("status", json!({})),
-            "-u librarian git -C /var/lib/work/app status --porcelain=v2 -z --branch",
+            "-u librarian git -C /var/lib/repos/app status --porcelain=v2 -z --branch",
             "",
         ),
         case(
             "git_log",
             op("log", json!({"count": 20})),
-            "-u librarian git -C /var/lib/work/app log --max-count=20",
+            "-u librarian git -C /var/lib/repos/app log --max-count=20",
             "",
         ),
         case(
             "git_diff",
             op("diff", json!({"from": "HEAD~1", "to": "HEAD"})),
-            "-u librarian git -C /var/lib/work/app diff HEAD~1 HEAD",
+            "-u librarian git -C /var/lib/repos/app diff HEAD~1 HEAD",
             "",
         ),
         case(
             "git_branches",
             op("branches", json!({})),
-            "-u librarian git -C /var/lib/work/app for-each-ref",
+            "-u librarian git -C /var/lib/repos/app for-each-ref",
             "",
         ),
         case(
             "git_fetch",
             op("fetch", json!({})),
-            "-u librarian git -C /var/lib/work/app fetch origin",
+            "-u librarian git -C /var/lib/repos/app fetch origin",
             BEHIND,
         ),
         case(
             "git_checkout",
             op("checkout", json!({"branch": "side"})),
-            "-u librarian git -C /var/lib/work/app checkout side",
+            "-u librarian git -C /var/lib/repos/app checkout side",
             ON_MAIN,
         ),
         case(
             "git_reset",
             op("reset", json!({"to": "HEAD~1"})),
-            "-u librarian git -C /var/lib/work/app reset --hard HEAD~1",
+            "-u librarian git -C /var/lib/repos/app reset --hard HEAD~1",
             ON_MAIN,
         ),
     ]
 }
 
 const BEHIND: &str = "setpriv --reuid librarian --regid librarian --init-groups \
-                      git -C /var/lib/work/app update-ref refs/remotes/origin/main HEAD~1";
+                      git -C /var/lib/repos/app update-ref refs/remotes/origin/main HEAD~1";
 const ON_MAIN: &str = "setpriv --reuid librarian --regid librarian --init-groups sh -c \
-                       'cd /var/lib/work/app && git checkout -q main && git reset -q --hard origin/main'";
+                       'cd /var/lib/repos/app && git checkout -q main && git reset -q --hard origin/main'";
 
 fn pct() -> Vec<Case> {
     let op = |op: &str, params: Value| json!({"kind": "pct", "op": op, "resource": "101", "params": params});
@@ -243,12 +243,12 @@ fn shell(script: &str) {
 
 fn prepare_repository() {
     shell(
-        "mkdir -p /var/lib/work && chown librarian: /var/lib/work && \
+        "mkdir -p /var/lib/repos && chown librarian: /var/lib/repos && \
          setpriv --reuid librarian --regid librarian --init-groups env HOME=/nonexistent GIT_AUTHOR_NAME=x GIT_AUTHOR_EMAIL=x@y \
          GIT_COMMITTER_NAME=x GIT_COMMITTER_EMAIL=x@y sh -ec '\
-         cd /var/lib/work; git init -q -b main app; git init -q --bare -b main mirror/app.git; cd app; \
+         cd /var/lib/repos; git init -q -b main app; git init -q --bare -b main mirror/app.git; cd app; \
          for number in $(seq 40); do seq $number >file-$number; git add .; git commit -q -m \"commit $number\"; done; \
-         git remote add origin file:///var/lib/work/mirror/app.git; git push -q -u origin main; git branch side HEAD~5'",
+         git remote add origin file:///var/lib/repos/mirror/app.git; git push -q -u origin main; git branch side HEAD~5'",
     );
 }
 

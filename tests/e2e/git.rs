@@ -13,7 +13,7 @@ use crate::as_user;
 use crate::grants::{grant, sign};
 use crate::host::*;
 
-const WORK: &str = "/var/lib/work";
+const WORK: &str = "/var/lib/repos";
 
 /// git as a user of the host, who has no home.
 fn git_as(user: &str, repository: &str, args: &[&str]) -> String {
@@ -172,7 +172,7 @@ fn another_users_repository_is_not_entered_on_the_host() {
 #[test]
 fn a_repository_outside_of_the_contract_and_a_way_around_are_refused() {
     let app = repository();
-    for path in ["/etc", "/var/lib/work-evil", "/var/lib/reeve"] {
+    for path in ["/etc", "/var/lib/repos-evil", "/var/lib/reeve"] {
         let refused = git_op("status", path, json!({}));
         assert_eq!(
             (refused.code, &refused.body["decision"]["rule"]),
@@ -180,7 +180,7 @@ fn a_repository_outside_of_the_contract_and_a_way_around_are_refused() {
             "{refused:?}"
         );
     }
-    let upwards = git_op("status", "/var/lib/work/../reeve", json!({}));
+    let upwards = git_op("status", "/var/lib/repos/../reeve", json!({}));
     assert_eq!((upwards.code, &upwards.body["pointer"]), (422, &json!("/resource")), "{upwards:?}");
     let link = format!("{WORK}/link-{}", app.rsplit('-').next().unwrap());
     assert!(as_user("librarian", &["/bin/ln", "-s", &app, &link]).status.success());
