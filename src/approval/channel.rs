@@ -80,7 +80,7 @@ impl Channel {
         }
     }
 
-    /// Those of `voters` who can be asked now, if they are enough.
+    /// Those of `voters` who can be asked now, if they are enough. If not, looks again for whoever asks a second time.
     pub fn enough_of<'a>(
         &self,
         voters: impl Iterator<Item = &'a Approver>,
@@ -91,7 +91,12 @@ impl Channel {
         let needed = quorum.needed();
         match quorum.missing(voters.iter().map(|voter| voter.groups.as_slice())) {
             0 => Ok(voters),
-            missing => Err(NoChannel { reachable: needed.saturating_sub(missing), needed }),
+            missing => {
+                if let Self::Signal(link) = self {
+                    link.look_again();
+                }
+                Err(NoChannel { reachable: needed.saturating_sub(missing), needed })
+            }
         }
     }
 }

@@ -33,7 +33,8 @@ pub fn enter(path: &Path) -> io::Result<()> {
 }
 
 /// Opens a repository as this process's user. No component of its path is a link, and neither is its `.git`, which is a
-/// directory: no file that names another one. No link lies in there, since git would read and write through it.
+/// directory: no file that names another one. Only files and folders lie in there: git would read and write through a link,
+/// and wait at a pipe.
 ///
 /// # Errors
 /// When there is none, when it belongs to another user, or when something in it leads elsewhere.
@@ -89,22 +90,32 @@ fn look(git: &OwnedFd, entry: &Entry, path: PathBuf) -> io::Result<Option<PathBu
     if path.parent().is_some_and(|folder| is(REMOTES, folder)) {
         return Err(leads_elsewhere(&path));
     }
-    let (is_link, is_folder) = match entry.file_type() {
-        Some(known) => (known == Type::Symlink, known == Type::Directory),
-        None => {
-            let kind = kind(git, &path)?;
-            (kind == Some(SFlag::S_IFLNK), kind == Some(SFlag::S_IFDIR))
-        }
-    };
-    match is(NOT_ENTERED, &path) {
-        true => Ok(None),
-        false if is_link => Err(leads_elsewhere(&path)),
-        false => Ok(is_folder.then_some(path)),
+    if is(NOT_ENTERED, &path) {
+        return Ok(None);
     }
+    let (is_link, is_folder, is_file) = match entry.file_type() {
+        Some(known) => (known == Type::Symlink, known == Type::Directory, known == Type::File),
+        None => match kind(git, &path)? {
+            Some(found) => (found == SFlag::S_IFLNK, found == SFlag::S_IFDIR, found == SFlag::S_IFREG),
+            None => return Ok(None),
+        },
+    };
+    if is_link {
+        return Err(leads_elsewhere(&path));
+    }
+    // git would wait for the other end of a pipe, and everybody else for git.
+    if !is_folder && !is_file {
+        return Err(refused(format!("its .git/{} is neither a file nor a folder", shown(&path))));
+    }
+    Ok(is_folder.then_some(path))
 }
 
 fn leads_elsewhere(path: &Path) -> io::Error {
-    refused(format!("its .git/{} leads elsewhere", path.to_string_lossy().escape_debug()))
+    refused(format!("its .git/{} leads elsewhere", shown(path)))
+}
+
+fn shown(path: &Path) -> String {
+    path.to_string_lossy().escape_debug().to_string()
 }
 
 fn unfollowed(flags: OFlag) -> OpenHow {

@@ -8,7 +8,7 @@ use reeve::approval::prompt::Answer;
 use reeve::approval::signal::{Down, Dropped, SendError, Status};
 use serde_json::{Value, json};
 
-use crate::stage::{ACCOUNT, PATIENCE, Stage, fault, say, socket, uuid};
+use crate::stage::{ACCOUNT, PATIENCE, Stage, fault, key, say, socket, uuid};
 use crate::stand_in::{Command, Daemon, Say};
 
 #[tokio::test]
@@ -131,4 +131,22 @@ async fn people_who_are_enrolled_later_can_be_reached_after_the_next_probe() {
     stage.until(reached(&[])).await;
     stage.link.set_people(Arc::clone(&stage.people));
     stage.until(reached(&["alice", "bob"])).await;
+}
+
+#[tokio::test]
+async fn who_was_missed_is_looked_for_at_once_and_who_turns_out_to_be_another_is_missed_at_once() {
+    let hour = Duration::from_secs(3600);
+    let stage = Stage::with(|_| {}, |config| config.probe_every = hour).await.up().await;
+    let identity = |key, trust: &str| {
+        let of = "bob".into();
+        stage.world.command(Command::NewIdentity { of, fingerprint: key, trust: trust.into() });
+    };
+    identity(key('9'), "UNTRUSTED");
+    assert!(stage.link.identity_holds(stage.approver("bob")).await.is_err());
+    assert_eq!(stage.link.reachable(), ["alice"]);
+    identity(key('b'), "TRUSTED_VERIFIED");
+    stage.link.look_again();
+    stage
+        .until(|status| matches!(status, Status::Up { version: _, reachable } if reachable.contains(&"bob".to_owned())))
+        .await;
 }

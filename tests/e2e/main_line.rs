@@ -147,6 +147,12 @@ fn a_stolen_number_does_not_vote() {
     );
     say("alice", &format!("DENY {token}"));
     assert_eq!(end_of("librarian", &asked.id()).state(), "refused");
+    // Who is missed is looked for at once, not at the next probe.
+    zfs(&["create", "tank/vm/102"]);
+    wait_until("bob is asked again", || {
+        zfs_op("librarian", "destroy", "tank/vm/102", json!({})).body["state"] == "pending"
+    });
+    say("bob", &format!("DENY {}", crate::host::token(&prompt("bob", &["tank/vm/102"]))));
 }
 
 #[test]

@@ -55,6 +55,52 @@ async fn who_is_no_longer_an_approver_no_longer_counts() {
 }
 
 #[tokio::test]
+async fn who_names_an_approver_as_its_principal_has_one_less_to_say_yes() {
+    let stage = Stage::set().await;
+    let on_behalf_of = Some("alice".to_owned());
+    let submission = Submission { on_behalf_of, ..submission(zfs("destroy", "tank/vm@old")) };
+    let refused = stage.submit_with("librarian", submission, None).await.unwrap_err();
+    assert_eq!(refused.kind, ProblemKind::NoChannel, "{refused:?}");
+    assert!(stage.phones.so_far("bob").is_empty() && stage.zfs.has("tank/vm@old"));
+}
+
+#[tokio::test]
+async fn the_network_side_is_not_shown_what_people_are_and_orders_nothing() {
+    let stage = Stage::set().await;
+    let op = stage.submit("librarian", zfs("destroy", "tank/media@old")).await.unwrap();
+    let id = op.approval.unwrap().id;
+    for call in [
+        Call::Show { id: id.clone() },
+        Call::Vote { approval: id, confirm: true, object: None },
+        Call::Freeze { who: None, why: None },
+        Call::Thaw { who: None },
+    ] {
+        // Whoever took the front over may name any principal, an admin too.
+        for caller in ["librarian", "operator"] {
+            let refused = stage.call(caller, call.clone()).await;
+            assert_eq!(kind(refused), ProblemKind::Forbidden, "{caller}: {call:?}");
+        }
+    }
+    assert_eq!(stage.look("librarian", &op.id).await.unwrap().state, State::Pending);
+}
+
+#[tokio::test]
+async fn an_agent_cannot_bury_people_in_questions_and_all_agents_together_cannot() {
+    for (bound, word) in [("per_principal = 1", "1 operations of the caller"), ("overall = 1", "1 in all")] {
+        let mut stage = Stage::set().await;
+        stage.kill();
+        let bounds = format!("[approvals]\n{bound}\n\n[launcher]");
+        stage.write("gate.toml", &stage.read("gate.toml").replace("[launcher]", &bounds));
+        stage.start().await;
+        stage.submit("librarian", zfs("destroy", "tank/media@old")).await.unwrap();
+        let second = stage.submit("librarian", zfs("destroy", "tank/vm@old")).await.unwrap_err();
+        assert!(second.kind == ProblemKind::Busy && second.detail.contains(word), "{bound}: {second:?}");
+        let other = stage.submit("archivist", zfs("destroy", "tank/archive@old")).await;
+        assert_eq!(other.is_ok(), bound.starts_with("per_principal"), "{bound}: {other:?}");
+    }
+}
+
+#[tokio::test]
 async fn one_deny_ends_it_and_no_later_yes_revives_it() {
     let stage = Stage::set().await;
     let op = stage.submit("librarian", zfs("destroy", "tank/media@old")).await.unwrap();

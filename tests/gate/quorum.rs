@@ -165,6 +165,26 @@ async fn what_is_lost_for_good_is_approved_by_its_name_only() {
 }
 
 #[tokio::test]
+async fn a_name_that_only_looks_the_same_or_begins_the_same_approves_nothing() {
+    let stage = Stage::with(&policy("group = \"storage\"")).await;
+    for name in ["tank/media/copy", "tank/media/copy1"] {
+        stage.zfs.add(name);
+    }
+    let op = stage.submit("librarian", zfs("destroy", "tank/media/copy")).await.unwrap();
+    let asked = token(&stage.phones.messages("alice", 1)[0].text);
+    // The second has a Cyrillic letter, the last two say more than was asked.
+    let wrong =
+        ["tank/media/cop", "tank/media/c\u{43e}py", "tank/media/copy1", "tank/media/copy tank/media/copy1"];
+    for (number, name) in wrong.into_iter().enumerate() {
+        stage.phones.says("alice", &format!("CONFIRM {asked} {name}"));
+        let answer = stage.phones.messages("alice", number + 2).pop().unwrap().text;
+        assert!(answer.contains("Not counted"), "{name}: {answer}");
+    }
+    assert_eq!(stage.look("librarian", &op.id).await.unwrap().state, State::Pending);
+    assert!(stage.zfs.has("tank/media/copy") && stage.zfs.has("tank/media/copy1"));
+}
+
+#[tokio::test]
 async fn the_question_shows_where_it_stands_and_no_token_once_it_was_answered() {
     let stage = Stage::with(&policy("approvals = 2, group = \"storage\"")).await;
     let op = stage.submit("librarian", zfs("destroy", "tank/media@old")).await.unwrap();

@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 
 use arc_swap::{ArcSwap, ArcSwapOption};
 use serde_json::{Value, json};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Notify, mpsc, watch};
 
 use super::SignalConfig;
 use super::dedupe::Seen;
@@ -21,6 +21,9 @@ use crate::approval::inbound::Inbound;
 use crate::approval::people::{Approver, People};
 use crate::sys::clock::Clock;
 
+/// Probes that somebody asks for are not nearer to each other than this.
+const SOONEST_PROBE: Duration = Duration::from_secs(1);
+
 pub(super) struct Hub {
     pub(super) config: SignalConfig,
     pub(super) ourselves: Ourselves,
@@ -31,6 +34,7 @@ pub(super) struct Hub {
     inbox: mpsc::Sender<Inbound>,
     received: Mutex<Received>,
     last_heard_ms: AtomicU64,
+    look_again: Notify,
 }
 
 #[derive(Default)]
@@ -56,6 +60,7 @@ impl Hub {
             inbox,
             received: Mutex::default(),
             last_heard_ms: AtomicU64::new(0),
+            look_again: Notify::new(),
         }
     }
 
@@ -121,7 +126,7 @@ impl Hub {
     pub(super) async fn whose_identity_holds(&self, rpc: &Rpc) -> Vec<String> {
         let mut names = Vec::new();
         for approver in self.people.load_full().iter() {
-            match self.check_identity(rpc, approver).await {
+            match self.look_at_identity(rpc, approver).await {
                 Ok(()) => names.push(approver.name.clone()),
                 Err(trouble) => {
                     tracing::warn!(approver = approver.name, %trouble, "an approver cannot be reached")
@@ -131,8 +136,48 @@ impl Hub {
         names
     }
 
-    /// Asks the daemon for the approver's keys.
+    /// Somebody is missed: the next probe need not wait for its time.
+    pub(super) fn look_again(&self) {
+        self.look_again.notify_one();
+    }
+
+    /// Waits until the next probe is due.
+    pub(super) async fn next_probe(&self) {
+        let every = self.config.probe_every;
+        let soonest = every.min(SOONEST_PROBE);
+        tokio::time::sleep(soonest).await;
+        tokio::select! {
+            () = tokio::time::sleep(every.saturating_sub(soonest)) => {}
+            () = self.look_again.notified() => {}
+        }
+    }
+
+    /// Asks the daemon for the approver's keys, and knows from then on whether that person can be reached.
     pub(super) async fn check_identity(&self, rpc: &Rpc, approver: &Approver) -> Result<(), IdentityTrouble> {
+        let found = self.look_at_identity(rpc, approver).await;
+        match found {
+            Ok(()) => self.noticed(&approver.name, true),
+            Err(IdentityTrouble::Changed | IdentityTrouble::Unknown) => self.noticed(&approver.name, false),
+            Err(IdentityTrouble::Unchecked) => {}
+        }
+        found
+    }
+
+    fn noticed(&self, name: &str, holds: bool) {
+        self.status.send_if_modified(|status| match status {
+            Status::Down(_) => false,
+            Status::Up { version: _, reachable } => {
+                let before = reachable.len();
+                reachable.retain(|other| holds || other != name);
+                if holds && !reachable.iter().any(|other| other == name) {
+                    reachable.push(name.to_owned());
+                }
+                reachable.len() != before
+            }
+        });
+    }
+
+    async fn look_at_identity(&self, rpc: &Rpc, approver: &Approver) -> Result<(), IdentityTrouble> {
         let params = json!({"account": self.config.account, "number": approver.uuid});
         let answer = rpc.call("listIdentities", params, self.config.probe_timeout).await;
         let entries = answer.map_err(|error| match error {

@@ -163,12 +163,17 @@ impl Link {
         self.hub.rpc().is_some()
     }
 
-    /// The names of those who can be asked: their identity held at the last probe.
+    /// The names of those who can be asked: their identity held when it was last looked at.
     pub fn reachable(&self) -> Vec<String> {
         match self.status() {
             Status::Up { version: _, reachable } => reachable,
             Status::Down(_) => Vec::new(),
         }
+    }
+
+    /// Looks at everybody's identity again without waiting for the next probe: somebody was missed.
+    pub fn look_again(&self) {
+        self.hub.look_again();
     }
 
     /// How many notifications were dropped, by reason.

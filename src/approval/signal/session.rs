@@ -82,7 +82,7 @@ async fn keep_probing(hub: &Hub, rpc: &std::sync::Arc<Rpc>, was_up: &mut bool) -
         let reachable = hub.whose_identity_holds(rpc).await;
         hub.came_up(rpc, version, reachable);
         *was_up = true;
-        tokio::time::sleep(hub.config.probe_every).await;
+        hub.next_probe().await;
     }
 }
 

@@ -1,4 +1,4 @@
-//! Traps that are links in `.git`, through which git reads and writes outside of the repository.
+//! Traps that are links in `.git`, through which git reads and writes outside of the repository, or pipes, at which it waits.
 
 use super::Yard;
 use super::corpus::{Trap, not_entered};
@@ -12,6 +12,22 @@ pub const LINKS: &[Trap] = &[
         "packed refs that are a link",
         |yard| std::os::unix::fs::symlink(yard.mark(), yard.bench.path("app/.git/packed-refs")).unwrap(),
         |yard| plain(yard, &["pack-refs", "--all"]),
+    ),
+    not_entered(
+        "packed refs that are a pipe",
+        |yard| {
+            let pipe = yard.bench.path("app/.git/packed-refs");
+            nix::unistd::mkfifo(&pipe, nix::sys::stat::Mode::S_IRWXU).unwrap();
+        },
+        |yard| {
+            let mut git = yard.bench.plain_git("app").args(["branch", "--list"]).spawn().unwrap();
+            std::thread::sleep(std::time::Duration::from_secs(1));
+            if git.try_wait().unwrap().is_none() {
+                std::fs::write(yard.mark(), "").unwrap();
+                git.kill().unwrap();
+                git.wait().unwrap();
+            }
+        },
     ),
     not_entered(
         "a log that is a link",
