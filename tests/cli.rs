@@ -17,6 +17,8 @@ mod fake_gate;
 mod host;
 #[path = "cli/looking_after.rs"]
 mod looking_after;
+#[path = "cli/policy.rs"]
+mod policy;
 #[path = "cli/reaching.rs"]
 mod reaching;
 #[path = "cli/undoing.rs"]

@@ -47,7 +47,7 @@ impl Gate {
             return false;
         }
         let Ok(Ok(plan)) = self.plan_for(&instead).await else { return false };
-        let decision = rules.decide(&self.asked_by(&instead, Some(&plan)), &self.recent).await;
+        let decision = rules.decide(&self.asked_by(&instead, Some(&plan))).await.decision;
         // What the rules would have done in another way, or what is so already, is not this operation.
         let stays_itself = decision.keep.is_none() || plan.effects.reversible;
         decision.verdict == Verdict::Allow && stays_itself && !plan.settled

@@ -5,14 +5,13 @@ use std::sync::Arc;
 use super::permit::{Made, Permit};
 use super::protocol::{Answer, Decision, Problem, ProblemKind};
 use super::record::Unrecorded;
-use super::rules::Question;
 use super::{Gate, undoable};
 use crate::adapter::{self, Plan, PlanRefusal};
 use crate::audit::EventKind;
 use crate::grant::RunAs;
 use crate::job::Job;
 use crate::operation::Submission;
-use crate::policy::{PolicyDecision, Verdict};
+use crate::policy::{PolicyDecision, Question, Ruled, Verdict};
 use crate::principal::PrincipalName;
 
 /// What a decision came to, when it is not a refusal.
@@ -41,7 +40,8 @@ impl Gate {
             Ok(plan) => plan,
             Err(refusal) => return Err(self.refuse_plan(job, refusal).await),
         };
-        let decision = rules.decide(&self.asked_by(job, Some(&plan)), &self.recent).await;
+        let Ruled { decision, input } = rules.decide(&self.asked_by(job, Some(&plan))).await;
+        job.input = input;
         if decision.verdict == Verdict::Deny {
             job.plan = Some(plan);
             let problem = self.deny(job, decision).await;
@@ -59,6 +59,7 @@ impl Gate {
         job.plan = Some(plan);
         job.decision = Some(decision);
         let receipt = self.record(self.decision_event(job)).await?;
+        job.input = None;
         job.audit = Some((receipt.seq, receipt.hash.to_string()));
         Ok(match (settled, permit) {
             (true, _) => Decided::Settled,
@@ -103,7 +104,7 @@ impl Gate {
         let rules = self.rules.load_full();
         let mut job = Job::new(self.new_id("op")?, caller, submission, self.now_ms());
         loop {
-            let by_contract = rules.by_contract(&self.asked_by(&job, None));
+            let by_contract = rules.by_contract(&self.foreseen_by(&job, None));
             if by_contract.verdict == Verdict::Deny {
                 return self.previewed(&job, by_contract, None).await;
             }
@@ -111,7 +112,7 @@ impl Gate {
                 Ok(plan) => plan,
                 Err(refusal) => return Err(plan_problem(&refusal, Vec::new())),
             };
-            let decision = rules.decide(&self.asked_by(&job, Some(&plan)), &self.recent).await;
+            let decision = rules.decide(&self.foreseen_by(&job, Some(&plan))).await.decision;
             if decision.verdict == Verdict::Deny {
                 return self.previewed(&job, decision, None).await;
             }
@@ -142,14 +143,21 @@ impl Gate {
         Question { scheduled: job.purges.is_some(), ..self.question(&job.principal, &job.submission, plan) }
     }
 
+    /// What the rules would be asked: as if it were submitted now, which a preview does not count as.
+    fn foreseen_by<'a>(&'a self, job: &'a Job, plan: Option<&'a Plan>) -> Question<'a> {
+        let asked = self.asked_by(job, plan);
+        Question { recent: asked.recent.clone().and(job.submission.operation.tool()), ..asked }
+    }
+
     fn question<'a>(
         &'a self,
         caller: &'a PrincipalName,
         submission: &'a Submission,
         plan: Option<&'a Plan>,
     ) -> Question<'a> {
-        let host = &self.identity.name;
-        Question { caller, submission, plan, scheduled: false, host, now_ms: self.now_ms() }
+        let (host, now_ms) = (self.identity.name.as_str(), self.now_ms());
+        let (effects, recent) = (plan.map(|plan| &plan.effects), self.history.of(caller, now_ms));
+        Question { caller, submission, effects, scheduled: false, host, now_ms, recent }
     }
 
     /// Records a refusal and words it. An audit log that takes nothing does not turn a no into anything else.
@@ -253,6 +261,7 @@ fn plan_problem(refusal: &PlanRefusal, alternatives: Vec<serde_json::Value>) -> 
         rule: refusal.rule.as_str().to_owned(),
         reason: refusal.reason.clone(),
         policy: String::new(),
+        contract: None,
     };
     Problem { decision: Some(decision), alternatives, ..Problem::new(kind, refusal.reason.clone()) }
 }
@@ -264,6 +273,7 @@ pub(super) fn shown(decision: &PolicyDecision) -> Decision {
         rule: decision.rule.clone(),
         reason: decision.reason.clone(),
         policy: decision.revision.to_string(),
+        contract: decision.contract.as_ref().map(ToString::to_string),
     }
 }
 

@@ -20,6 +20,7 @@ mod due;
 mod end;
 mod envelope;
 mod freeze;
+mod history;
 mod launch;
 mod lines;
 mod live;
@@ -31,7 +32,6 @@ mod reach;
 mod read;
 mod record;
 mod resume;
-mod rules;
 pub mod server;
 mod shown;
 mod standing;
@@ -55,14 +55,15 @@ use crate::audit::AuditLog;
 use crate::grant::SigningKey;
 use crate::job::Store;
 use crate::metrics;
+use crate::policy::Rules;
 use crate::sys::clock::Clock;
 
 use budget::Budgets;
 use config::{ApprovalSettings, LauncherConfig};
 use cooling::Cooling;
 use freeze::Frozen;
+use history::History;
 use live::Live;
-use rules::{Recent, Rules};
 
 pub use start::{ReloadBy, StartError, causes, start};
 
@@ -76,7 +77,7 @@ pub struct Gate {
     store: Arc<Store>,
     live: Live,
     rules: ArcSwap<Rules>,
-    recent: Recent,
+    history: History,
     cooling: Cooling,
     frozen: Frozen,
     budgets: Budgets,

@@ -280,6 +280,9 @@ pub struct Decision {
     pub reason: String,
     /// Digest of the policy and contracts in force.
     pub policy: String,
+    /// Digest of the caller's own contract.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub contract: Option<String>,
 }
 
 /// An operation that takes this one back.

@@ -235,17 +235,20 @@ impl Gate {
     pub(super) fn catalogue(&self, caller: &PrincipalName) -> Result<Answer, Problem> {
         self.known(caller)?;
         let rules = self.rules.load();
-        let granted = |tool: &str| rules.contracts.get(caller).is_some_and(|contract| contract.has(tool));
+        let contract = rules.contracts.get(caller);
         let operations: Vec<Value> = catalogue()
             .map(|entry| {
+                let tool = format!("{}.{}", entry.kind, entry.op);
+                let entries = contract.map(|contract| contract.entries(&tool)).unwrap_or_default();
                 json!({
                     "kind": entry.kind, "op": entry.op, "effect": entry.effect, "about": entry.about,
-                    "schema": schema(entry), "granted": granted(&format!("{}.{}", entry.kind, entry.op)),
+                    "schema": schema(entry), "granted": !entries.is_empty(), "contract": entries,
                     "positional": entry.fields.iter().map(|field| field.name).collect::<Vec<_>>(),
                 })
             })
             .collect();
-        Ok(Answer::Document(json!({"operations": operations})))
+        let digest = contract.map(|contract| contract.digest());
+        Ok(Answer::Document(json!({"operations": operations, "contract": digest})))
     }
 
     /// What a principal is and offers: itself for everybody, others for admins.
@@ -257,7 +260,9 @@ impl Gate {
             rules.contracts.get(&name).filter(|_| self.may_see(caller, &name)).ok_or_else(not_found)?;
         let tools = catalogue().map(|entry| format!("{}.{}", entry.kind, entry.op));
         let offered: Vec<String> = tools.filter(|tool| contract.has(tool)).collect();
-        Ok(Answer::Document(json!({"name": name, "roles": contract.roles(), "operations": offered})))
+        Ok(Answer::Document(json!({
+            "name": name, "roles": contract.roles(), "operations": offered, "contract": contract.digest(),
+        })))
     }
 
     /// A verdict about a tool that another gateway runs. Of the circumstances, what Reeve knows itself is never taken
@@ -271,7 +276,9 @@ impl Gate {
     ) -> Result<Answer, Problem> {
         self.known(caller)?;
         let rules = self.rules.load_full();
-        rules.stand_in_context(caller, &self.identity.name, (self.now_ms(), &self.recent), &mut context);
+        let now_ms = self.now_ms();
+        let recent = self.history.of(caller, now_ms);
+        rules.stand_in_context(caller, &self.identity.name, (now_ms, &recent), &mut context);
         let event = Event::new(EventKind::Evaluation)
             .principal(caller.as_str())
             .with("tool", tool)

@@ -11,7 +11,7 @@ use crate::adapter::{self, PlanRefusal, ReadAnswer};
 use crate::audit::{EventKind, output_digest};
 use crate::job::{Job, State};
 use crate::operation::Submission;
-use crate::policy::Verdict;
+use crate::policy::{Ruled, Verdict};
 use crate::principal::PrincipalName;
 
 /// The longest result that is kept to be asked for again, in bytes.
@@ -29,7 +29,8 @@ impl Gate {
         }
         let mut job = Job::new(self.new_id("op")?, caller, submission, self.now_ms());
         let rules = self.rules.load_full();
-        let decision = rules.decide(&self.asked_by(&job, None), &self.recent).await;
+        let Ruled { decision, input } = rules.decide(&self.asked_by(&job, None)).await;
+        job.input = input;
         match decision.verdict {
             Verdict::Deny => return Err(self.deny(&mut job, decision).await),
             Verdict::Review => return self.granted_read(job.principal, job.submission).await,

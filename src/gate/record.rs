@@ -11,6 +11,7 @@ use super::live::Cell;
 use super::protocol::{Problem, ProblemKind};
 use crate::audit::{AuditError, Event, EventKind, Receipt};
 use crate::job::{BootTime, Job, KeyEntry, State, StoreError};
+use crate::operation::Digest;
 
 /// Why a step could not be recorded; the next one is not taken.
 #[derive(Debug, thiserror::Error)]
@@ -46,6 +47,10 @@ impl From<Unrecorded> for Problem {
     }
 }
 
+/// What a decision was made from is recorded up to so many bytes, and beyond that by its digest: a line of the log has
+/// room for other things, too.
+const MOST_INPUT: usize = 256 << 10;
+
 impl Gate {
     /// Appends a record and waits until it is durable.
     pub(super) async fn record(&self, event: Event) -> Result<Receipt, Unrecorded> {
@@ -54,7 +59,11 @@ impl Gate {
 
     /// An event about a job.
     pub(super) fn event(&self, kind: EventKind, job: &Job) -> Event {
-        Event::new(kind).principal(job.principal.as_str()).operation(job.id.as_str())
+        let event = Event::new(kind).principal(job.principal.as_str()).operation(job.id.as_str());
+        match job.decision.as_ref().and_then(|decision| decision.contract.as_ref()) {
+            Some(contract) => event.with("contract", contract.as_str()),
+            None => event,
+        }
     }
 
     /// Takes a job to its next state: recorded, stored, announced, in this order.
@@ -143,6 +152,11 @@ impl Gate {
             .with("on_behalf_of", json!(job.submission.on_behalf_of))
             .with("run_id", json!(job.submission.run_id))
             .with("decision", json!(decision));
+        let event = match job.input.as_ref().map(|input| json!(input)) {
+            Some(input) if input.to_string().len() <= MOST_INPUT => event.with("input", input),
+            Some(input) => event.with("input_digest", Digest::of(&input).as_str()),
+            None => event,
+        };
         let event = match &job.asked {
             Some(asked) => event.with("asked", asked.to_value()),
             None => event,

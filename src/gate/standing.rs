@@ -8,11 +8,11 @@ use serde::{Deserialize, Serialize};
 
 use super::Gate;
 use super::config::Budget;
-use super::rules::Rules;
 use crate::approval::people::{Approver, People};
 use crate::approval::prompt::Notice;
 use crate::job::StoreError;
 use crate::operation::Digest;
+use crate::policy::Rules;
 
 /// Where the last that was in force is kept.
 const NOTE: &str = "standing";

@@ -14,9 +14,9 @@ use super::budget::Budgets;
 use super::config::{ApprovalSettings, Budget, GateConfig, GateConfigError, SignalSettings};
 use super::cooling::Cooling;
 use super::freeze::Frozen;
+use super::history::History;
 use super::live::Live;
 use super::protocol::{Answer, Problem, ProblemKind};
-use super::rules::{Recent, Rules};
 use super::standing::Standing;
 use super::{Gate, Identity, Launcher};
 use crate::adapter::SystemHost;
@@ -30,7 +30,7 @@ use crate::config::ConfigError;
 use crate::grant::{KeyError, SigningKey};
 use crate::job::{Store, StoreError};
 use crate::metrics;
-use crate::policy::{Contracts, PolicyEngine, PolicyError, PolicySource, WorkerProgram};
+use crate::policy::{Contracts, HOURS, PolicyEngine, PolicyError, PolicySource, Rules, WorkerProgram};
 use crate::principal::PrincipalName;
 use crate::sys::clock::Clock;
 use crate::sys::{host, ids};
@@ -113,6 +113,7 @@ pub async fn start(path: &Path, config: GateConfig, clock: Arc<dyn Clock>) -> Re
     let cooling = cooling(&store, &config.approvals, clock.as_ref())?;
     let frozen = Frozen::load(&store)?;
     let budgets = Budgets::load(config.budgets, &store, super::millis(clock.now()))?;
+    let history = history(&store, clock.as_ref())?;
     let gate = Arc::new(Gate {
         identity: identity(&config.host)?,
         launcher: Launcher { uid: uid_of(&config.launcher.user)?, settings: config.launcher },
@@ -123,7 +124,7 @@ pub async fn start(path: &Path, config: GateConfig, clock: Arc<dyn Clock>) -> Re
         store,
         live: Live::default(),
         rules: ArcSwap::from_pointee(Rules::new(contracts, engine)),
-        recent: Recent::default(),
+        history,
         cooling,
         frozen,
         budgets,
@@ -154,6 +155,16 @@ fn cooling(store: &Store, settings: &ApprovalSettings, clock: &dyn Clock) -> Res
         cooling.note(&job, now);
     }
     Ok(cooling)
+}
+
+/// What was taken in hand before the gate was stopped still counts. Refusals are in no store, and do not.
+fn history(store: &Store, clock: &dyn Clock) -> Result<History, StoreError> {
+    let back = u64::from(HOURS.unsigned_abs()) * 3_600_000;
+    let history = History::default();
+    for job in store.since(super::millis(clock.now()).saturating_sub(back))? {
+        history.note(&job.principal, job.submission.operation.tool(), job.created_at());
+    }
+    Ok(history)
 }
 
 fn open_audit(config: &GateConfig, clock: &Arc<dyn Clock>) -> Result<AuditLog, AuditError> {

@@ -38,7 +38,7 @@ impl Gate {
         if self.draining.load(Ordering::Acquire) {
             return Err(Problem::new(ProblemKind::Unavailable, "the gate is going down; nothing ran"));
         }
-        self.recent.note(&caller, self.now_ms());
+        self.history.note(&caller, submission.operation.tool(), self.now_ms());
         if let Some(decision) = self.frozen(&caller) {
             let mut job = Job::new(self.new_id("op")?, caller, submission, self.now_ms());
             return Err(self.deny(&mut job, decision).await);

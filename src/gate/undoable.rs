@@ -139,6 +139,7 @@ mod tests {
             reason: "reversible first".to_owned(),
             terms: None,
             keep: Some(KeepFor::try_from(TWO_DAYS).unwrap()),
+            contract: None,
             revision: Digest::of_bytes(b""),
         }
     }

@@ -8,7 +8,7 @@ use crate::adapter::{Effects, Plan};
 use crate::approval::token::TokenHash;
 use crate::approval::vote::SentPrompt;
 use crate::operation::{Digest, Operation, Submission};
-use crate::policy::{KeepFor, PolicyDecision, ReviewTerms};
+use crate::policy::{Input, KeepFor, PolicyDecision, ReviewTerms};
 use crate::principal::PrincipalName;
 
 /// One operation from its submission to its end. Times are milliseconds since 1970.
@@ -35,6 +35,9 @@ pub struct Job {
     pub history: Vec<Change>,
     /// What was decided.
     pub decision: Option<PolicyDecision>,
+    /// What that was made from, until it is recorded.
+    #[serde(skip)]
+    pub input: Option<Input>,
     /// The Unix user that it acts as, where that is not root.
     #[serde(default)]
     pub run_as: Option<String>,
@@ -166,6 +169,7 @@ impl Job {
             state: State::Proposed,
             history: vec![Change { state: State::Proposed, at }],
             decision: None,
+            input: None,
             run_as: None,
             asked: None,
             keep: None,

@@ -14,6 +14,9 @@ pub struct Problem {
     pub place: Option<Place>,
     /// What is wrong.
     pub message: String,
+    /// What would put it right, when that can be told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub help: Option<String>,
 }
 
 /// A place in a file.
@@ -33,14 +36,24 @@ pub struct Place {
 impl Problem {
     /// Something wrong with a file as a whole.
     pub(super) fn in_file(file: &str, message: impl Into<String>) -> Self {
-        Self { file: file.to_owned(), place: None, message: message.into() }
+        Self { file: file.to_owned(), place: None, message: message.into(), help: None }
+    }
+
+    /// With what would put it right.
+    #[must_use]
+    pub(super) fn help(self, help: impl Into<String>) -> Self {
+        Self { help: Some(help.into()), ..self }
     }
 }
 
 impl fmt::Display for Problem {
-    /// `policy.star:3:5: message`, and below it the line with carets under what is meant.
+    /// `policy.star:3:5: message`, below it the line with carets under what is meant, and then what to do about it.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Some(place) = &self.place else { return write!(f, "{}: {}", self.file, self.message) };
+        let help = self.help.as_deref();
+        let Some(place) = &self.place else {
+            write!(f, "{}: {}", self.file, self.message)?;
+            return help.map_or(Ok(()), |help| write!(f, "\n  = help: {help}"));
+        };
         writeln!(f, "{}:{}:{}: {}", self.file, place.line, place.column, self.message)?;
         let number = place.line.to_string();
         writeln!(f, "  {number} | {}", place.text)?;
@@ -48,7 +61,8 @@ impl fmt::Display for Problem {
         let before = place.text.chars().take(place.column.saturating_sub(1));
         let indent: String = before.map(|c| if c == '\t' { '\t' } else { ' ' }).collect();
         let gutter = " ".repeat(number.len());
-        write!(f, "  {gutter} | {indent}{}", "^".repeat(place.width.max(1)))
+        write!(f, "  {gutter} | {indent}{}", "^".repeat(place.width.max(1)))?;
+        help.map_or(Ok(()), |help| write!(f, "\n  {gutter} = help: {help}"))
     }
 }
 
@@ -63,8 +77,13 @@ mod tests {
             file: "policy.star".to_owned(),
             place: Some(place),
             message: "no such name".to_owned(),
+            help: None,
         };
-        assert_eq!(problem.to_string(), "policy.star:12:5: no such name\n  12 |     foo(1)\n     |     ^^^");
-        assert_eq!(Problem::in_file("policy.star", "is empty").to_string(), "policy.star: is empty");
+        let shown = "policy.star:12:5: no such name\n  12 |     foo(1)\n     |     ^^^";
+        assert_eq!(problem.to_string(), shown);
+        assert_eq!(problem.help("write bar").to_string(), format!("{shown}\n     = help: write bar"));
+        let empty = Problem::in_file("policy.star", "is empty");
+        assert_eq!(empty.to_string(), "policy.star: is empty");
+        assert_eq!(empty.help("write one").to_string(), "policy.star: is empty\n  = help: write one");
     }
 }

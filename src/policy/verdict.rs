@@ -204,6 +204,9 @@ pub struct PolicyDecision {
     /// That what could not be taken back is to be done so that it can, and for how many seconds it is kept.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub keep: Option<KeepFor>,
+    /// The digest of the caller's contract as it was then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub contract: Option<Digest>,
     /// The digest of the rules that decided.
     pub revision: Digest,
 }
@@ -243,7 +246,13 @@ impl PolicyDecision {
     #[must_use]
     pub fn deny(rule: impl Into<String>, reason: impl Into<String>, revision: Digest) -> Self {
         let (rule, reason) = (rule.into(), reason.into());
-        Self { verdict: Verdict::Deny, rule, reason, terms: None, keep: None, revision }
+        Self { verdict: Verdict::Deny, rule, reason, terms: None, keep: None, contract: None, revision }
+    }
+
+    /// Under this contract.
+    #[must_use]
+    pub fn of_contract(self, contract: Digest) -> Self {
+        Self { contract: Some(contract), ..self }
     }
 
     /// The stricter of two decisions. Of two reviews, the terms of both hold, and if those cannot hold together it is a
@@ -252,6 +261,8 @@ impl PolicyDecision {
     pub fn strictest(mut self, mut other: Self) -> Self {
         let keep = self.keep.max(other.keep);
         (self.keep, other.keep) = (keep, keep);
+        let contract = self.contract.take().or(other.contract.take());
+        (self.contract, other.contract) = (contract.clone(), contract);
         if self.verdict != other.verdict {
             return if self.verdict > other.verdict { self } else { other };
         }
@@ -265,11 +276,14 @@ impl PolicyDecision {
         };
         match terms {
             Some(terms) => Self { terms, ..self },
-            None => Self::deny(
-                "review-conflict",
-                format!("{} and {} ask for reviews that cannot both be had", self.rule, other.rule),
-                self.revision,
-            ),
+            None => Self {
+                contract: self.contract,
+                ..Self::deny(
+                    "review-conflict",
+                    format!("{} and {} ask for reviews that cannot both be had", self.rule, other.rule),
+                    self.revision,
+                )
+            },
         }
     }
 }
@@ -285,6 +299,7 @@ mod tests {
             reason: String::new(),
             terms,
             keep: None,
+            contract: None,
             revision: Digest::of_bytes(b"x"),
         }
     }

@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::language::Ruling;
 use super::problem::Problem;
+use super::verdict::Verdict;
 
 /// The longest frame. The worker's memory is bounded, and nothing honest comes near this.
 pub(super) const MAX_FRAME: usize = 1 << 20;
@@ -19,6 +20,9 @@ pub(super) struct Question<'a> {
     pub(super) tool: Cow<'a, str>,
     pub(super) args: Value,
     pub(super) context: Value,
+    /// Whether to say, besides, what was returned and where it stands.
+    #[serde(default)]
+    pub(super) explain: bool,
 }
 
 /// As [`Question`], of what somebody else owns.
@@ -28,6 +32,7 @@ pub(super) struct QuestionRef<'a> {
     pub(super) tool: &'a str,
     pub(super) args: &'a Value,
     pub(super) context: &'a Value,
+    pub(super) explain: bool,
 }
 
 /// What was decided.
@@ -36,6 +41,35 @@ pub(super) struct QuestionRef<'a> {
 pub(super) struct Reply {
     pub(super) id: u64,
     pub(super) ruling: Ruling,
+    /// What was returned, in order, for a question that wants to know.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) matched: Vec<Matched>,
+}
+
+/// One verdict among those that made a decision.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Matched {
+    /// Where it comes from.
+    pub within: MatchedIn,
+    /// What it says.
+    pub verdict: Verdict,
+    /// The rule's name.
+    pub rule: String,
+    /// Why.
+    pub reason: String,
+    /// Where the rule stands, as a problem without words; nothing where it was written out as a dict or a word.
+    pub stands: Option<Problem>,
+}
+
+/// Where a verdict comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MatchedIn {
+    /// From `evaluate`.
+    Policy,
+    /// From the caller's profile.
+    Profile,
 }
 
 /// The worker's first frame, once it is confined and has read the policy.
@@ -58,8 +92,16 @@ pub struct WorkerReport {
     pub landlock: String,
     /// How many examples came out as expected.
     pub examples: usize,
-    /// What looks wrong without being an error.
+    /// How many rules there are: calls of `allow`, `deny` and `review`.
+    pub rules: usize,
+    /// What looks wrong without being an error; the first of them.
     pub warnings: Vec<Problem>,
+    /// Rules that no example comes to; the first of them.
+    pub untried: Vec<Problem>,
+    /// How many those are.
+    pub untried_count: usize,
+    /// The principals that have a profile.
+    pub profiles: Vec<String>,
 }
 
 /// A message is larger than a frame may be.

@@ -52,7 +52,7 @@ fn run() -> io::Result<()> {
 /// Loads a policy of our own before anything of others is read: libraries below the interpreter look at the number of
 /// processors when first used, and the filter would kill them for it.
 fn warm_up() {
-    let text = "def evaluate(tool, args, context):\n    return allow(f\"{tool}\" + \"{}\".format(json.encode(args)))\n\
+    let text = "def evaluate(tool, args, context):\n    matches(tool, \"a+\")\n    return allow(f\"{tool}\" + \"{}\".format(json.encode(args)))\n\
                 example(\"a\", {\"b\": 1}, expect = \"allow\")\n";
     let main = SourceFile { name: "warm-up.star".to_owned(), text: text.to_owned() };
     // What comes of it does not matter: if it fails, so will the real one, and say why.
@@ -77,7 +77,8 @@ impl Worker {
         loop {
             while let Some(json) = self.frames.next().map_err(|_too_large| bad_frame())? {
                 let question: Question<'_> = serde_json::from_slice(json)?;
-                let reply = Reply { id: question.id, ruling: policy.rule(&question) };
+                let (ruling, matched) = policy.rule(&question);
+                let reply = Reply { id: question.id, ruling, matched };
                 self.replies.extend(frame(&reply).map_err(|_too_large| bad_frame())?);
                 if SystemClock.boot().saturating_sub(flushed) > HOLD {
                     self.flush()?;
@@ -104,10 +105,15 @@ impl Worker {
         };
         match Policy::load(&source) {
             Ok(policy) => {
+                let found = policy.found();
                 let report = WorkerReport {
                     landlock: word(landlock).to_owned(),
-                    examples: policy.examples(),
-                    warnings: policy.warnings().to_vec(),
+                    examples: found.examples,
+                    rules: found.rules,
+                    warnings: found.warnings.clone(),
+                    untried: found.untried.clone(),
+                    untried_count: found.untried_count,
+                    profiles: policy.profiles(),
                 };
                 send(&mut self.socket, &Startup::Ready(report))?;
                 Ok(Some(policy))

@@ -67,7 +67,7 @@ async fn what_is_denied_is_403_with_the_decision_and_what_could_be_done_instead(
         json!({
             "type": "urn:reeve:problem:denied", "title": "Denied", "status": 403, "code": "denied",
             "detail": "destroying is not in the contract", "final": true, "operation": "op_9",
-            "decision": {"verdict": "deny", "rule": "reads-are-free", "reason": "because", "policy": "sha256:00"},
+            "decision": {"verdict": "deny", "rule": "reads-are-free", "reason": "because", "policy": "sha256:00", "contract": "sha256:01"},
             "alternatives": [{"kind": "zfs", "op": "rename", "resource": "tank/a"}],
         })
     );

@@ -155,6 +155,7 @@ pub(crate) fn decision(verdict: &str) -> Decision {
         rule: "reads-are-free".to_owned(),
         reason: "because".to_owned(),
         policy: "sha256:00".to_owned(),
+        contract: Some("sha256:01".to_owned()),
     }
 }
 

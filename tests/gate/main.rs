@@ -14,6 +14,7 @@
 )]
 
 mod approvals;
+mod contracts;
 mod crash;
 mod expiry;
 mod freezing;

@@ -15,7 +15,7 @@ async fn evaluate(stage: &Stage, caller: &str, context: Value) -> (String, Strin
 }
 
 /// The rule by which something was denied.
-fn rule<T: std::fmt::Debug>(answer: Result<T, Problem>) -> String {
+pub(crate) fn rule<T: std::fmt::Debug>(answer: Result<T, Problem>) -> String {
     answer.unwrap_err().decision.unwrap().rule
 }
 

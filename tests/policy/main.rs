@@ -8,6 +8,7 @@
     reason = "a test that cannot go on has failed, and these measure time and start themselves again"
 )]
 
+mod helpers;
 mod hostile;
 mod language;
 

@@ -139,7 +139,10 @@ fn operations() -> Value {
 }
 
 fn decision() -> Value {
-    object(&[("verdict", verdict()), ("rule", text()), ("reason", text()), ("policy", text())], &[])
+    object(
+        &[("verdict", verdict()), ("rule", text()), ("reason", text()), ("policy", text())],
+        &[("contract", text())],
+    )
 }
 
 /// RFC 9457, with members of ours; more may come.

@@ -19,6 +19,7 @@ fn envelope(state: State) -> Envelope {
             rule: "default".to_owned(),
             reason: "no rule allows it".to_owned(),
             policy: "sha256:00".to_owned(),
+            contract: None,
         }),
         effects: None,
         result: None,

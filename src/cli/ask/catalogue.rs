@@ -95,6 +95,12 @@ fn one(screen: Screen, entry: &Value) -> Result<Exit, Failure> {
         })
         .collect();
     screen.table(&["parameter", "", "what it is"], &rows)?;
+    for entry in entry.get("contract").and_then(Value::as_array).into_iter().flatten() {
+        screen.line(&paint("our contract:", Tone::Faint))?;
+        for (key, value) in entry.as_object().into_iter().flatten() {
+            screen.line(&format!("  {} = {}", harmless(key), harmless(&value.to_string())))?;
+        }
+    }
     Ok(Exit::Done)
 }
 

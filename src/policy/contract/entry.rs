@@ -2,10 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use crate::operation::{Granted, Operation, Touched};
-use crate::policy::Verdict;
+use serde_json::Value;
 
 use super::Refusal;
+use super::constraint::Constraint;
+use crate::operation::{Granted, Operation, Touched};
+use crate::policy::window::TimeWindow;
+use crate::policy::{Recent, Verdict};
 
 /// One `[[allow]]`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,6 +20,23 @@ pub(super) struct Entry {
     pub(super) max_bytes: Option<u64>,
     pub(super) run_as_user: bool,
     pub(super) at_least: Verdict,
+    pub(super) constraints: Vec<Constraint>,
+    pub(super) terms: Terms,
+    /// As it stands in the file, for its principal to see.
+    pub(super) shown: Value,
+}
+
+/// What has to be so besides, when something is asked for.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Terms {
+    /// How many people have to agree.
+    pub(super) approvals: Option<u32>,
+    /// How often an hour the entry's operations may be asked for.
+    pub(super) max_per_hour: Option<u64>,
+    /// When.
+    pub(super) window: Option<TimeWindow>,
+    /// Whether the caller has to say why.
+    pub(super) reason: bool,
 }
 
 impl Entry {
@@ -33,11 +53,45 @@ impl Entry {
         self.granted.iter().any(|granted| granted.realm() == touched.realm && granted.covers(&touched.name))
     }
 
-    /// Whether the entry goes as far as the operation's parameters.
-    pub(super) fn bounds(&self, operation: &Operation) -> bool {
-        let wants_recursion = operation.params().get("recursive").is_some_and(|value| value == true);
-        self.recursive || !wants_recursion
+    /// What of the operation's parameters goes further than the entry does: the rule, and in words.
+    pub(super) fn exceeded_by(&self, operation: &Operation, args: &Value) -> Option<(&'static str, String)> {
+        let wants_recursion = args.get("recursive").is_some_and(|value| value == true);
+        if wants_recursion && !self.recursive {
+            let words = format!("has {} here without recursion only", operation.tool());
+            return Some(("contract-recursive", words));
+        }
+        let broken = self.constraints.iter().find_map(|constraint| constraint.broken_by(args))?;
+        Some(("contract-constraint", format!("has {} with bounds: {broken}", operation.tool())))
     }
+
+    /// That what has to be so besides is not: how often, when, and why.
+    fn unmet(&self, asked: &Circumstances<'_>) -> Option<Refusal> {
+        let refuse = |rule, reason| Some(Refusal { rule, reason });
+        if self.terms.reason && asked.reason.is_none_or(|reason| reason.trim().is_empty()) {
+            return refuse("contract-reason", "the contract asks for a reason, and none is given".to_owned());
+        }
+        if let Some(window) = self.terms.window.as_ref().filter(|window| !window.contains(asked.now)) {
+            return refuse("contract-window", format!("the contract grants this at {}", window.as_str()));
+        }
+        let most = self.terms.max_per_hour?;
+        let times = |tool: &String| asked.recent.tools.get(tool).copied().unwrap_or_default();
+        let times: u64 = self.operations.iter().map(times).sum();
+        if times <= most {
+            return None;
+        }
+        refuse("contract-rate", format!("the contract grants this {most} times an hour"))
+    }
+}
+
+/// What a contract looks at besides the operation.
+#[derive(Debug, Clone, Copy)]
+pub struct Circumstances<'a> {
+    /// Why, in the caller's words.
+    pub reason: Option<&'a str>,
+    /// Seconds since 1970.
+    pub now: u64,
+    /// How often the caller asked lately, this time included.
+    pub recent: &'a Recent,
 }
 
 /// That a contract grants an operation, and on which terms. Only [`super::Contract::check`] makes it.
@@ -69,6 +123,20 @@ impl ContractGrant {
     #[must_use]
     pub fn at_least(&self) -> Verdict {
         self.at_least
+    }
+
+    /// How many people have to agree, where the contract says so.
+    #[must_use]
+    pub fn approvals(&self) -> Option<u32> {
+        self.entries.iter().filter_map(|entry| entry.terms.approvals).max()
+    }
+
+    /// Whether it is granted now, so often, and for what was said.
+    ///
+    /// # Errors
+    /// Names the term that is not met.
+    pub fn check_circumstances(&self, asked: &Circumstances<'_>) -> Result<(), Refusal> {
+        self.entries.iter().find_map(|entry| entry.unmet(asked)).map_or(Ok(()), Err)
     }
 
     /// The Unix user to run as; root when there is none.

@@ -1,16 +1,17 @@
 //! Contracts: which operations on which resources within which bounds a principal may ask for at all. What no entry covers is refused.
 
+mod constraint;
 mod entry;
 mod set;
 mod written;
 
 use std::collections::BTreeSet;
 
-pub use entry::ContractGrant;
+pub use entry::{Circumstances, ContractGrant};
 pub use set::Contracts;
 
 use crate::config::ConfigError;
-use crate::operation::Operation;
+use crate::operation::{Digest, Operation};
 use crate::principal::{PrincipalName, Role};
 use entry::Entry;
 
@@ -21,6 +22,7 @@ pub struct Contract {
     roles: BTreeSet<Role>,
     run_as: Option<String>,
     allow: Vec<Entry>,
+    digest: Digest,
 }
 
 /// Why something may not be done: a value with its rule, for the caller and the record to show.
@@ -59,6 +61,19 @@ impl Contract {
         self.run_as.as_deref()
     }
 
+    /// SHA-256 over the file: the contract's version.
+    #[must_use]
+    pub fn digest(&self) -> &Digest {
+        &self.digest
+    }
+
+    /// The entries that have the operation, as they stand in the file.
+    #[must_use]
+    pub fn entries(&self, tool: &str) -> Vec<&serde_json::Value> {
+        let entries = self.allow.iter().filter(|entry| self.is_agent() && entry.has(tool));
+        entries.map(|entry| &entry.shown).collect()
+    }
+
     /// Whether any entry has the operation: `zfs.snapshot`.
     #[must_use]
     pub fn has(&self, tool: &str) -> bool {
@@ -86,10 +101,20 @@ impl Contract {
             let names = names.join(" and ");
             return Err(self.refuse("contract-resource", &format!("does not have {tool} on {names}")));
         }
-        let covering: Vec<&Entry> =
-            with_resource.into_iter().filter(|entry| entry.bounds(operation)).collect();
+        let mut args = operation.params();
+        args.insert("resource".to_owned(), operation.resource().into());
+        let args = serde_json::Value::Object(args);
+        let (mut covering, mut exceeded) = (Vec::new(), None);
+        for entry in with_resource {
+            match entry.exceeded_by(operation, &args) {
+                None => covering.push(entry),
+                Some(bound) => exceeded = exceeded.or(Some(bound)),
+            }
+        }
         ContractGrant::of(&covering, self.run_as.as_deref()).ok_or_else(|| {
-            self.refuse("contract-recursive", &format!("has {tool} here without recursion only"))
+            let nothing = ("contract-resource", format!("does not have {tool} here"));
+            let (rule, words) = exceeded.unwrap_or(nothing);
+            self.refuse(rule, &words)
         })
     }
 
@@ -102,5 +127,7 @@ impl Contract {
     }
 }
 
+#[cfg(test)]
+mod bound_tests;
 #[cfg(test)]
 mod tests;

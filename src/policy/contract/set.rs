@@ -38,6 +38,12 @@ impl Contracts {
         Ok(Self { contracts, revision: Digest::of(&files.into()) })
     }
 
+    /// No contracts at all: nobody may ask for anything.
+    #[must_use]
+    pub fn none() -> Self {
+        Self { contracts: BTreeMap::new(), revision: Digest::of(&serde_json::json!({})) }
+    }
+
     /// The contract of a principal. There is none by default.
     #[must_use]
     pub fn get(&self, principal: &PrincipalName) -> Option<&Contract> {

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::policy::Verdict;
 
-const LIBRARIAN: &str = r#"
+pub(super) const LIBRARIAN: &str = r#"
 principal = "librarian"
 roles = ["agent"]
 run_as = "librarian"
@@ -41,19 +41,19 @@ datasets = ["tank/vm"]
 pools = ["backup"]
 "#;
 
-fn contract(text: &str) -> Contract {
+pub(super) fn contract(text: &str) -> Contract {
     Contract::parse("contracts/x.toml", text).unwrap()
 }
 
-fn mistake(text: &str) -> String {
+pub(super) fn mistake(text: &str) -> String {
     Contract::parse("contracts/x.toml", text).unwrap_err().to_string()
 }
 
-fn operation(op: &str, resource: &str, params: Value) -> Operation {
+pub(super) fn operation(op: &str, resource: &str, params: Value) -> Operation {
     Operation::from_value(json!({"kind": "zfs", "op": op, "resource": resource, "params": params})).unwrap()
 }
 
-fn rule(contract: &Contract, operation: &Operation) -> &'static str {
+pub(super) fn rule(contract: &Contract, operation: &Operation) -> &'static str {
     match contract.check(operation) {
         Ok(_) => "granted",
         Err(refusal) => refusal.rule,
@@ -61,7 +61,7 @@ fn rule(contract: &Contract, operation: &Operation) -> &'static str {
 }
 
 /// A contract with one entry of zfs.destroy and zfs.snapshot and this line in it.
-fn with_line(line: &str) -> Contract {
+pub(super) fn with_line(line: &str) -> Contract {
     contract(&format!(
         "principal = \"a\"\nroles = [\"agent\"]\nrun_as = \"a\"\n[[allow]]\n\
          operations = [\"zfs.destroy\", \"zfs.snapshot\"]\ndatasets = [\"tank\"]\n{line}\n"
@@ -204,7 +204,7 @@ fn a_misspelt_key_or_operation_keeps_the_contract_out_and_names_what_was_meant()
         mistake(&LIBRARIAN.replace("recursive = false", "recursiv = false")),
         "contracts/x.toml:13:1: unknown key `recursiv`; did you mean `recursive`?\n  \
          known: operations, datasets, pools, playbooks, units, repositories, containers, recursive, max_objects, \
-         max_bytes, run_as_user, at_least"
+         max_bytes, run_as_user, at_least, approvals, max_per_hour, time_window, require_reason, where"
     );
     assert_eq!(
         mistake(&LIBRARIAN.replace("zfs.snapshot", "zfs.snapshots")),

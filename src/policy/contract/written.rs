@@ -1,15 +1,18 @@
 //! A contract as written, and from it the contract as meant.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use serde::Deserialize;
 use toml::Spanned;
 
+use super::constraint::{Constraint, WrittenConstraint};
+use super::entry::Terms;
 use super::{Contract, Entry};
 use crate::config::{self, ConfigError};
-use crate::operation::{Effect, Granted, Realm, catalogue};
+use crate::operation::{Digest, Effect, Form, Granted, Realm, catalogue};
 use crate::policy::Verdict;
+use crate::policy::window::TimeWindow;
 use crate::principal::{PrincipalName, Role};
 
 #[derive(Deserialize)]
@@ -43,6 +46,12 @@ struct WrittenEntry {
     max_bytes: Option<Spanned<String>>,
     run_as_user: Option<Spanned<bool>>,
     at_least: Option<AtLeast>,
+    approvals: Option<Spanned<u32>>,
+    max_per_hour: Option<Spanned<u64>>,
+    time_window: Option<Spanned<String>>,
+    require_reason: Option<bool>,
+    #[serde(default, rename = "where")]
+    bounds: BTreeMap<String, Spanned<WrittenConstraint>>,
 }
 
 impl WrittenEntry {
@@ -58,6 +67,9 @@ impl WrittenEntry {
     }
 }
 
+/// More than that is not counted of a caller.
+const MOST_PER_HOUR: u64 = 9_999;
+
 /// An entry of a contract grants; it cannot deny.
 #[derive(Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -72,12 +84,23 @@ pub(super) fn parse(label: &str, text: &str) -> Result<Contract, ConfigError> {
     let principal = PrincipalName::try_from(written.principal.get_ref().clone())
         .map_err(|error| page.wrong(&written.principal, error.to_string()))?;
     let run_as = written.run_as.map(|user| page.user(user)).transpose()?;
-    let allow = written
-        .allow
-        .into_iter()
-        .map(|entry| page.entry(entry, run_as.is_some()))
-        .collect::<Result<_, _>>()?;
-    Ok(Contract { principal, roles: written.roles, run_as, allow })
+    let entries = written.allow.into_iter().map(|entry| page.entry(entry, run_as.is_some()));
+    let mut allow = entries.collect::<Result<Vec<Entry>, _>>()?;
+    for (entry, shown) in allow.iter_mut().zip(as_written(label, text)?) {
+        entry.shown = shown;
+    }
+    let digest = Digest::of_bytes(text.as_bytes());
+    Ok(Contract { principal, roles: written.roles, run_as, allow, digest })
+}
+
+/// The entries as they stand in the file, for their principal to see.
+fn as_written(label: &str, text: &str) -> Result<Vec<serde_json::Value>, ConfigError> {
+    #[derive(Deserialize)]
+    struct Entries {
+        #[serde(default)]
+        allow: Vec<serde_json::Value>,
+    }
+    config::parse::<Entries>(label, text).map(|entries| entries.allow)
 }
 
 /// The file, so that what is wrong can be shown in it.
@@ -133,6 +156,18 @@ impl Page<'_> {
             .flat_map(|realm| entry.names(realm).iter().map(move |name| (realm, name)))
             .map(|(realm, name)| self.granted(realm, name))
             .collect::<Result<_, _>>()?;
+        let terms = Terms {
+            approvals: entry.approvals.as_ref().map(|count| self.within(count, (1, 16))).transpose()?,
+            max_per_hour: entry
+                .max_per_hour
+                .as_ref()
+                .map(|count| self.within(count, (1, MOST_PER_HOUR)))
+                .transpose()?,
+            window: entry.time_window.map(|window| self.window(window)).transpose()?,
+            reason: entry.require_reason.unwrap_or(false),
+        };
+        let constraints = self.constraints(entry.bounds, &operations)?;
+        let asks_people = terms.approvals.is_some();
         Ok(Entry {
             operations: entry.operations.into_iter().map(Spanned::into_inner).collect(),
             granted,
@@ -142,8 +177,12 @@ impl Page<'_> {
             run_as_user: as_user.is_some() || always_as_user,
             at_least: match entry.at_least {
                 Some(AtLeast::Review) => Verdict::Review,
+                Some(AtLeast::Allow) | None if asks_people => Verdict::Review,
                 Some(AtLeast::Allow) | None => Verdict::Allow,
             },
+            constraints,
+            terms,
+            shown: serde_json::Value::Null,
         })
     }
 
@@ -234,24 +273,79 @@ impl Page<'_> {
             .map_err(|invalid| self.wrong(name, format!("`{written}` {}", invalid.problem)))
     }
 
-    /// `10G`: a number with K, M, G, T or P, each 1024 times the one before, or plain bytes.
-    fn size(&self, size: Spanned<String>) -> Result<u64, ConfigError> {
-        let text = size.get_ref();
-        let digits = text.trim_end_matches(['K', 'M', 'G', 'T', 'P']);
-        let power = match text.strip_prefix(digits) {
-            Some("") => Some(0),
-            Some("K") => Some(1),
-            Some("M") => Some(2),
-            Some("G") => Some(3),
-            Some("T") => Some(4),
-            Some("P") => Some(5),
-            Some(_) | None => None,
-        };
-        let plain = digits.bytes().all(|b| b.is_ascii_digit());
-        let number = digits.parse::<u64>().ok().filter(|_| plain);
-        let bytes = number.zip(power).and_then(|(number, power)| number.checked_mul(1024_u64.pow(power)));
-        bytes.ok_or_else(|| self.wrong(&size, format!("`{text}` is no size such as 512M, 10G or 2T")))
+    fn size(&self, written: Spanned<String>) -> Result<u64, ConfigError> {
+        let text = written.get_ref();
+        size(text).ok_or_else(|| self.wrong(&written, format!("`{text}` is no size such as 512M, 10G or 2T")))
     }
+
+    /// The bounds on single parameters. A pointer begins with a parameter that every operation of the entry has.
+    fn constraints(
+        &self,
+        written: BTreeMap<String, Spanned<WrittenConstraint>>,
+        operations: &[&crate::operation::Entry],
+    ) -> Result<Vec<Constraint>, ConfigError> {
+        let mut constraints = Vec::new();
+        for (at, constraint) in written {
+            let wrong = |problem: String| self.wrong_at(constraint.span(), problem);
+            let mut forms = Vec::new();
+            for operation in operations {
+                forms.extend(form_of(operation, &at).map_err(wrong)?);
+            }
+            // Where operations take different things under one name, the condition has to fit the first of them.
+            let meant = constraint.get_ref().clone().meant(&at, forms.first().copied());
+            constraints.push(meant.map_err(wrong)?);
+        }
+        Ok(constraints)
+    }
+
+    fn window(&self, written: Spanned<String>) -> Result<TimeWindow, ConfigError> {
+        TimeWindow::parse(written.get_ref()).map_err(|refused| self.wrong(&written, refused.to_string()))
+    }
+
+    fn within<T: Copy + PartialOrd + std::fmt::Display>(
+        &self,
+        written: &Spanned<T>,
+        (least, most): (T, T),
+    ) -> Result<T, ConfigError> {
+        let value = *written.get_ref();
+        if value >= least && value <= most {
+            return Ok(value);
+        }
+        Err(self.wrong(written, format!("{value} is not from {least} to {most}")))
+    }
+}
+
+/// What the parameter at a pointer is, for the first part of it; nothing where the pointer goes further in.
+fn form_of(operation: &crate::operation::Entry, at: &str) -> Result<Option<Form>, String> {
+    let help = "a pointer is /resource or / and a parameter, such as /name";
+    let rest = at.strip_prefix('/').ok_or_else(|| format!("`{at}` is no JSON Pointer: {help}"))?;
+    let (name, is_whole) = rest.split_once('/').map_or((rest, true), |(name, _)| (name, false));
+    if name == "resource" && is_whole {
+        return Ok(Some(Form::Text));
+    }
+    let Some(field) = operation.fields.iter().find(|field| field.name == name) else {
+        let known = operation.fields.iter().map(|field| field.name).chain(["resource"]);
+        let nearest = config::did_you_mean(name, known);
+        return Err(format!("{} has no parameter `{name}`{nearest}", tool(operation)));
+    };
+    Ok(is_whole.then(|| field.shape.form()))
+}
+
+/// `10G`: a number with K, M, G, T or P, each 1024 times the one before, or plain bytes.
+pub(super) fn size(text: &str) -> Option<u64> {
+    let digits = text.trim_end_matches(['K', 'M', 'G', 'T', 'P']);
+    let power = match text.strip_prefix(digits)? {
+        "" => 0,
+        "K" => 1,
+        "M" => 2,
+        "G" => 3,
+        "T" => 4,
+        "P" => 5,
+        _ => return None,
+    };
+    let plain = digits.bytes().all(|b| b.is_ascii_digit());
+    let number = digits.parse::<u64>().ok().filter(|_| plain)?;
+    number.checked_mul(1024_u64.pow(power))
 }
 
 fn tool(entry: &crate::operation::Entry) -> String {

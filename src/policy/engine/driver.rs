@@ -17,7 +17,7 @@ use super::{Shared, WorkerProgram};
 use crate::operation::Digest;
 use crate::policy::source::PolicySource;
 use crate::policy::verdict::PolicyDecision;
-use crate::policy::wire::WorkerReport;
+use crate::policy::wire::{Matched, WorkerReport};
 
 /// Wall time of one decision. The interpreter's own limits are well below.
 const DEADLINE: Duration = Duration::from_millis(500);
@@ -29,18 +29,21 @@ const WINDOW: usize = 256;
 const STARTS: usize = 20;
 const PERIOD: Duration = Duration::from_secs(1);
 
+/// A decision, with what was returned, in order, when that was wanted.
+pub(super) type Answer = (PolicyDecision, Vec<Matched>);
+
 /// A question and who waits for its answer.
 #[derive(Debug)]
 pub(super) struct Job {
     id: u64,
     frame: Vec<u8>,
-    reply: oneshot::Sender<PolicyDecision>,
+    reply: oneshot::Sender<Answer>,
     /// How many workers have died with it unanswered.
     deaths: u8,
 }
 
 impl Job {
-    pub(super) fn new(id: u64, frame: Vec<u8>, reply: oneshot::Sender<PolicyDecision>) -> Self {
+    pub(super) fn new(id: u64, frame: Vec<u8>, reply: oneshot::Sender<Answer>) -> Self {
         Self { id, frame, reply, deaths: 0 }
     }
 
@@ -48,13 +51,13 @@ impl Job {
         self.deaths > 0
     }
 
-    fn answer(self, decision: PolicyDecision) {
+    fn answer(self, answer: Answer) {
         // Whoever has stopped waiting has its refusal already.
-        drop(self.reply.send(decision));
+        drop(self.reply.send(answer));
     }
 
     fn deny(self, rule: &str, reason: &str, revision: &Digest) {
-        self.answer(PolicyDecision::deny(rule, reason, revision.clone()));
+        self.answer((PolicyDecision::deny(rule, reason, revision.clone()), Vec::new()));
     }
 }
 
@@ -62,7 +65,7 @@ impl Job {
 #[derive(Debug)]
 pub(super) enum Order {
     Decide(Job),
-    Swap { live: Box<Live>, source: PolicySource, report: WorkerReport, done: oneshot::Sender<()> },
+    Swap { live: Box<Live>, source: PolicySource, report: Box<WorkerReport>, done: oneshot::Sender<()> },
 }
 
 /// How a worker came to its end.
@@ -182,7 +185,7 @@ impl Driver {
                 }
                 self.revision = source.revision();
                 self.source = source;
-                self.shared.set(self.revision.clone(), report);
+                self.shared.set(self.revision.clone(), *report);
                 // Whoever reloads may have stopped waiting; the new policy decides all the same.
                 let _ = done.send(());
             }
@@ -220,7 +223,7 @@ impl Driver {
                 Ok(Some(reply)) if self.asked.front().is_some_and(|job| job.id == reply.id) => {
                     let decision = reply.ruling.under(self.revision.clone());
                     if let Some(job) = self.asked.pop_front() {
-                        job.answer(decision);
+                        job.answer((decision, reply.matched));
                     }
                     self.head_since = Instant::now();
                 }

@@ -17,11 +17,11 @@ use tokio::time::{Instant, timeout};
 use super::problem::Problem;
 use super::source::PolicySource;
 use super::verdict::PolicyDecision;
-use super::wire::{QuestionRef, WorkerReport, frame};
+use super::wire::{Matched, QuestionRef, WorkerReport, frame};
 use super::worker;
 use crate::operation::Digest;
 use crate::sys::process::ProcessError;
-use driver::{Driver, Job, Order};
+use driver::{Answer, Driver, Job, Order};
 use live::Live;
 use nursery::Nursery;
 
@@ -172,19 +172,31 @@ impl PolicyEngine {
     /// Decides. What cannot be decided in time is refused.
     pub async fn decide(&self, input: &PolicyInput<'_>) -> PolicyDecision {
         let begun = Instant::now();
-        let decision = match self.ask(input).await {
-            Ok(decision) => decision,
-            Err((rule, reason)) => PolicyDecision::deny(rule, reason, self.revision()),
-        };
+        let (decision, _unasked) = self.answer(input, false).await;
         if let Some(observer) = &self.observer {
             observer(begun.elapsed(), &decision);
         }
         decision
     }
 
-    async fn ask(&self, input: &PolicyInput<'_>) -> Result<PolicyDecision, (&'static str, &'static str)> {
+    /// Decides, and says which rules matched, in order: the decision is the strictest of them. Nobody observes it.
+    pub async fn explain(&self, input: &PolicyInput<'_>) -> (PolicyDecision, Vec<Matched>) {
+        self.answer(input, true).await
+    }
+
+    async fn answer(&self, input: &PolicyInput<'_>, explain: bool) -> Answer {
+        let refused = |(rule, reason)| (PolicyDecision::deny(rule, reason, self.revision()), Vec::new());
+        self.ask(input, explain).await.unwrap_or_else(refused)
+    }
+
+    async fn ask(
+        &self,
+        input: &PolicyInput<'_>,
+        explain: bool,
+    ) -> Result<Answer, (&'static str, &'static str)> {
         let id = self.next_id.fetch_add(1, Ordering::Relaxed);
-        let question = QuestionRef { id, tool: input.tool, args: &input.args, context: &input.context };
+        let question =
+            QuestionRef { id, tool: input.tool, args: &input.args, context: &input.context, explain };
         let frame = frame(&question).map_err(|_too_large| {
             ("policy-input-too-large", "this is more than the policy can be asked about")
         })?;
@@ -195,7 +207,7 @@ impl PolicyEngine {
             answer.await.ok()
         };
         match timeout(PATIENCE, decided).await {
-            Ok(Some(decision)) => Ok(decision),
+            Ok(Some(answer)) => Ok(answer),
             Ok(None) => Err(("policy-worker-died", "the policy engine has stopped")),
             Err(_elapsed) => Err(("policy-timeout", "the policy had too much else to decide")),
         }
@@ -208,7 +220,7 @@ impl PolicyEngine {
     pub async fn reload(&self, source: PolicySource) -> Result<WorkerReport, PolicyError> {
         let (live, report) = Live::start(&self.nursery, &self.program, &source).await?;
         let (done, swapped) = oneshot::channel();
-        let order = Order::Swap { live: Box::new(live), source, report: report.clone(), done };
+        let order = Order::Swap { live: Box::new(live), source, report: Box::new(report.clone()), done };
         self.orders.send(order).await.map_err(|_stopped| PolicyError::Stopped)?;
         swapped.await.map_err(|_stopped| PolicyError::Stopped)?;
         Ok(report)

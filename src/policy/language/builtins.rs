@@ -2,8 +2,6 @@
 
 #![allow(clippy::too_many_arguments, reason = "what a policy may write in a call is an argument each")]
 
-use std::cell::RefCell;
-
 use starlark::environment::{Globals, GlobalsBuilder, LibraryExtension};
 use starlark::eval::Evaluator;
 use starlark::starlark_module;
@@ -13,25 +11,24 @@ use starlark::values::{Heap, Value};
 
 use super::examples::Example;
 use super::ruling::Terms;
-use super::{at, ruling};
-use crate::operation::zfs::{DatasetName, Target};
+use super::session::{Current, RuleCall};
+use super::{at, helpers, ruling};
 use crate::policy::Verdict;
-
-/// The examples of all files, as `example()` collects them while they load. They are JSON, since a type of ours could go
-/// through the interpreter only with an unsafe marker trait.
-pub(super) type Collector = RefCell<Vec<String>>;
 
 /// A builtin that was called in a way that it cannot be.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 struct Misuse(String);
 
-fn misuse(message: impl Into<String>) -> starlark::Error {
+pub(super) fn misuse(message: impl Into<String>) -> starlark::Error {
     starlark::Error::new_native(Misuse(message.into()))
 }
 
 pub(super) fn globals() -> Globals {
-    GlobalsBuilder::extended_by(&[LibraryExtension::StructType, LibraryExtension::Json]).with(natives).build()
+    GlobalsBuilder::extended_by(&[LibraryExtension::StructType, LibraryExtension::Json])
+        .with(natives)
+        .with(helpers::natives)
+        .build()
 }
 
 #[starlark_module]
@@ -41,18 +38,20 @@ fn natives(builder: &mut GlobalsBuilder) {
     fn allow<'v>(
         #[starlark(default = NoneOr::None)] reason: NoneOr<&str>,
         #[starlark(require = named, default = NoneOr::None)] rule: NoneOr<&str>,
-        heap: Heap<'v>,
+        eval: &mut Evaluator<'v, '_, '_>,
     ) -> starlark::Result<Value<'v>> {
-        Ok(verdict(heap, Verdict::Allow, reason, rule))
+        come_to(Verdict::Allow, reason, rule, eval)?;
+        Ok(verdict(eval.heap(), Verdict::Allow, reason, rule))
     }
 
     /// The operation does not run.
     fn deny<'v>(
         reason: NoneOr<&str>,
         #[starlark(require = named, default = NoneOr::None)] rule: NoneOr<&str>,
-        heap: Heap<'v>,
+        eval: &mut Evaluator<'v, '_, '_>,
     ) -> starlark::Result<Value<'v>> {
-        Ok(verdict(heap, Verdict::Deny, reason, rule))
+        come_to(Verdict::Deny, reason, rule, eval)?;
+        Ok(verdict(eval.heap(), Verdict::Deny, reason, rule))
     }
 
     /// People decide.
@@ -65,12 +64,14 @@ fn natives(builder: &mut GlobalsBuilder) {
         #[starlark(require = named, default = NoneOr::None)] hold: NoneOr<&str>,
         #[starlark(require = named, default = NoneOr::None)] window: NoneOr<&str>,
         #[starlark(require = named, default = NoneOr::None)] rule: NoneOr<&str>,
-        heap: Heap<'v>,
+        eval: &mut Evaluator<'v, '_, '_>,
     ) -> starlark::Result<Value<'v>> {
+        come_to(Verdict::Review, reason, rule, eval)?;
         let (group, groups, ttl) = (group.into_option(), groups.into_option(), ttl.into_option());
         let (hold, window) = (hold.into_option(), window.into_option());
         let in_all = Some(i64::from(approvals));
         Terms { approvals: in_all, group, groups, ttl, hold, window }.meant().map_err(misuse)?;
+        let heap = eval.heap();
         Ok(heap.alloc(AllocDict([
             ("verdict", heap.alloc(Verdict::Review.as_str())),
             ("reason", text(heap, reason.into_option())),
@@ -102,13 +103,6 @@ fn natives(builder: &mut GlobalsBuilder) {
         Ok(heap.alloc(AllocDict(entries)))
     }
 
-    /// Whether a resource is a dataset, lies below it, or is a snapshot or bookmark there, by whole components.
-    fn under(resource: &str, dataset: &str) -> starlark::Result<bool> {
-        let outer = DatasetName::try_from(dataset.to_owned())
-            .map_err(|invalid| misuse(format!("under: {dataset:?} {}", invalid.problem)))?;
-        Ok(Target::try_from(resource.to_owned()).is_ok_and(|target| target.dataset().is_within(&outer)))
-    }
-
     /// States what `evaluate` has to say to this; a policy of which it does not come true is kept out.
     fn example<'v>(
         tool: &str,
@@ -119,9 +113,8 @@ fn natives(builder: &mut GlobalsBuilder) {
     ) -> starlark::Result<NoneType> {
         let expect = Verdict::from_word(expect)
             .ok_or_else(|| misuse(format!("expect is \"allow\", \"review\" or \"deny\", not {expect:?}")))?;
-        let place = eval.call_stack_top_location();
-        let collector = eval.extra.and_then(|extra| extra.downcast_ref::<Collector>());
-        let (Some(place), Some(collector)) = (place, collector) else {
+        let notes = Current::of(eval).and_then(Current::examples);
+        let (Some(place), Some(notes)) = (eval.call_stack_top_location(), notes) else {
             return Err(misuse("example() stands at the top level of a file"));
         };
         let object = |value: NoneOr<Value<'v>>| match value.into_option() {
@@ -130,10 +123,23 @@ fn natives(builder: &mut GlobalsBuilder) {
         };
         let (args, context) = (object(args)?, object(context)?);
         let example = Example { tool: tool.to_owned(), args, context, expect, stands: at(&place, "") };
-        let text = serde_json::to_string(&example).map_err(starlark::Error::new_native)?;
-        collector.borrow_mut().push(text);
+        notes.add(&example).map_err(starlark::Error::new_native)?;
         Ok(NoneType)
     }
+}
+
+/// Writes down that a rule was come to, when somebody wants to know.
+fn come_to(
+    verdict: Verdict,
+    reason: NoneOr<&str>,
+    rule: NoneOr<&str>,
+    eval: &Evaluator<'_, '_, '_>,
+) -> starlark::Result<()> {
+    let Some(notes) = Current::of(eval).and_then(Current::calls) else { return Ok(()) };
+    let Some(place) = eval.call_stack_top_location() else { return Ok(()) };
+    let text = |text: NoneOr<&str>| text.into_option().map(str::to_owned);
+    let call = RuleCall { verdict, reason: text(reason), rule: text(rule), stands: at(&place, "") };
+    notes.add(&call).map_err(starlark::Error::new_native)
 }
 
 fn verdict<'v>(heap: Heap<'v>, verdict: Verdict, reason: NoneOr<&str>, rule: NoneOr<&str>) -> Value<'v> {

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::Policy;
+use super::session::RuleCall;
 use crate::policy::Verdict;
 use crate::policy::problem::Problem;
 use crate::policy::wire::Question;
@@ -22,24 +23,35 @@ pub(super) struct Example {
 }
 
 impl Example {
-    /// What is wrong with it, if anything. An error is never what was expected, though it would decide as `deny` does.
-    pub(super) fn run(&self, policy: &Policy) -> Option<Problem> {
+    /// The rules that it came to; or what is wrong with it. An error is never what was expected, though it would decide
+    /// as `deny` does.
+    pub(super) fn run(&self, policy: &Policy) -> Result<Vec<RuleCall>, Problem> {
         let question = Question {
             id: 0,
             tool: Cow::Borrowed(&self.tool),
             args: self.args.clone(),
             context: self.context.clone(),
+            explain: true,
         };
-        let expect = self.expect.as_str();
-        let came = match policy.try_rule(&question) {
-            Ok(ruling) if ruling.verdict == self.expect => return None,
-            Ok(ruling) => format!("{} ({:?})", ruling.verdict.as_str(), ruling.reason),
-            Err(problem) => match &problem.place {
-                Some(place) => format!("an error at line {}: {}", place.line, problem.message),
-                None => format!("an error: {}", problem.message),
-            },
+        let (came, help) = match policy.try_rule(&question) {
+            Ok(ruled) if ruled.ruling.verdict == self.expect => return Ok(ruled.calls),
+            Ok(ruled) => {
+                let (verdict, rule) = (ruled.ruling.verdict.as_str(), &ruled.ruling.rule);
+                let came = format!("{verdict} ({:?})", ruled.ruling.reason);
+                (came, format!("write expect = \"{verdict}\" if that is right, or change the rule {rule}"))
+            }
+            Err(problem) => {
+                let came = match &problem.place {
+                    Some(place) => format!("an error at line {}: {}", place.line, problem.message),
+                    None => format!("an error: {}", problem.message),
+                };
+                let help = problem.help.unwrap_or_else(|| {
+                    "an example's args and context hold what it gives them and nothing else".to_owned()
+                });
+                (came, help)
+            }
         };
-        let message = format!("this example expects {expect}, and what came out is {came}");
-        Some(Problem { message, ..self.stands.clone() })
+        let message = format!("this example expects {}, and what came out is {came}", self.expect.as_str());
+        Err(Problem { message, help: Some(help), ..self.stands.clone() })
     }
 }

@@ -8,9 +8,12 @@ use starlark::environment::{FrozenModule, Globals, Module};
 use starlark::eval::{Evaluator, ReturnFileLoader};
 use starlark::syntax::{AstModule, Dialect, DialectTypes};
 
-use super::builtins::{self, Collector};
+use super::builtins;
 use super::examples::Example;
-use super::{at, limits, problem};
+use super::session::Session;
+use super::survey::Survey;
+use super::{at, at_fixed, limits, problem};
+use crate::config::did_you_mean;
 use crate::policy::problem::Problem;
 use crate::policy::source::PolicySource;
 
@@ -26,33 +29,36 @@ pub(super) struct Loaded {
     pub(super) module: FrozenModule,
     pub(super) examples: Vec<Example>,
     pub(super) warnings: Vec<Problem>,
+    pub(super) survey: Survey,
 }
 
 pub(super) fn load(source: &PolicySource) -> Result<Loaded, Problem> {
     let loader = Loader {
         source,
         globals: builtins::globals(),
-        collector: Collector::default(),
+        session: Session::loading(),
         done: RefCell::default(),
         warnings: RefCell::default(),
+        survey: RefCell::default(),
     };
     let main = source.main();
     let module = loader.module(&main.name, &main.text, &mut vec![main.name.clone()])?;
-    let examples = loader.collector.into_inner();
-    let examples = examples
-        .iter()
-        .map(|text| serde_json::from_str(text))
-        .collect::<Result<_, _>>()
+    let Loader { session, warnings, survey, .. } = loader;
+    let examples = session
+        .examples()
         .map_err(|error| Problem::in_file(&main.name, format!("an example cannot be kept: {error}")))?;
-    Ok(Loaded { module, examples, warnings: loader.warnings.into_inner() })
+    let (mut warnings, survey) = (warnings.into_inner(), survey.into_inner());
+    warnings.extend(survey.unused());
+    Ok(Loaded { module, examples, warnings, survey })
 }
 
 struct Loader<'a> {
     source: &'a PolicySource,
     globals: Globals,
-    collector: Collector,
+    session: Session,
     done: RefCell<HashMap<String, FrozenModule>>,
     warnings: RefCell<Vec<Problem>>,
+    survey: RefCell<Survey>,
 }
 
 impl Loader<'_> {
@@ -60,10 +66,11 @@ impl Loader<'_> {
     fn module(&self, name: &str, text: &str, path: &mut Vec<String>) -> Result<FrozenModule, Problem> {
         let ast = AstModule::parse(name, text.to_owned(), &dialect()).map_err(|error| problem(&error))?;
         self.lint(&ast);
+        self.survey.borrow_mut().read(&ast);
         let mut modules = Vec::new();
         for load in ast.loads() {
             let module = self.loaded(load.module_id, path).map_err(|message| match message {
-                Refused::Here(message) => at(&load.span, message),
+                Refused::Here(message) => at_fixed(&load.span, message),
                 Refused::There(problem) => problem,
             })?;
             modules.push((load.module_id.to_owned(), module));
@@ -74,7 +81,9 @@ impl Loader<'_> {
         Module::with_temp_heap(|module| {
             let mut evaluator = Evaluator::new(&module);
             evaluator.set_loader(&files);
-            evaluator.extra = Some(&self.collector);
+            evaluator.extra = Some(self.session.lent());
+            // A call that cannot succeed is a mistake whether or not an example comes to it.
+            evaluator.enable_static_typechecking(true);
             limits::loading(&mut evaluator)
                 .and_then(|()| evaluator.eval_module(ast, &self.globals).map(|_value| ()))
                 .map_err(|error| problem(&error))?;
@@ -95,8 +104,11 @@ impl Loader<'_> {
         }
         let Some(text) = self.source.beside().get(name) else {
             let there: Vec<&str> = self.source.beside().keys().map(String::as_str).collect();
+            let nearest = did_you_mean(name, there.iter().copied());
             let there = if there.is_empty() { "none".to_owned() } else { there.join(", ") };
-            return Err(Refused::Here(format!("no file {name:?} beside the policy; there are: {there}")));
+            return Err(Refused::Here(format!(
+                "no file {name:?} beside the policy; there are: {there}{nearest}"
+            )));
         };
         path.push(name.to_owned());
         let module = self.module(name, text, path).map_err(Refused::There)?;

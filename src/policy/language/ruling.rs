@@ -36,7 +36,7 @@ impl Ruling {
     /// The decision under a revision.
     pub(crate) fn under(self, revision: Digest) -> PolicyDecision {
         let Self { verdict, rule, reason, terms, keep } = self;
-        PolicyDecision { verdict, rule, reason, terms, keep, revision }
+        PolicyDecision { verdict, rule, reason, terms, keep, contract: None, revision }
     }
 
     /// Callers read this, so it says where the policy failed and nothing of what stands there.
@@ -47,20 +47,25 @@ impl Ruling {
     }
 }
 
-/// The ruling that a value is.
-pub(super) fn read(value: Value<'_>) -> Result<Ruling, String> {
-    let Some(list) = ListRef::from_value(value) else { return read_one(value) };
-    let mut rulings = list.iter().map(read_one).collect::<Result<Vec<_>, _>>()?.into_iter();
-    let Some(first) = rulings.next() else {
-        let (rule, reason) = ("no-rule".to_owned(), "no rule matched".to_owned());
-        return Ok(Ruling { verdict: Verdict::Deny, rule, reason, terms: None, keep: None });
-    };
-    Ok(rulings.fold(first, strictest))
+/// The rulings that a value is: one, or those of a list in its order.
+pub(super) fn read(value: Value<'_>) -> Result<Vec<Ruling>, String> {
+    match ListRef::from_value(value) {
+        Some(list) => list.iter().map(read_one).collect(),
+        None => read_one(value).map(|ruling| vec![ruling]),
+    }
 }
 
-fn strictest(one: Ruling, other: Ruling) -> Ruling {
+/// The strictest of rulings; where there is none, no rule matched.
+pub(super) fn strictest_of(rulings: impl IntoIterator<Item = Ruling>) -> Ruling {
+    rulings.into_iter().reduce(strictest).unwrap_or_else(|| {
+        let (rule, reason) = ("no-rule".to_owned(), "no rule matched".to_owned());
+        Ruling { verdict: Verdict::Deny, rule, reason, terms: None, keep: None }
+    })
+}
+
+pub(super) fn strictest(one: Ruling, other: Ruling) -> Ruling {
     let nowhere = Digest::of_bytes(b"");
-    let PolicyDecision { verdict, rule, reason, terms, keep, revision: _ } =
+    let PolicyDecision { verdict, rule, reason, terms, keep, .. } =
         one.under(nowhere.clone()).strictest(other.under(nowhere));
     Ruling { verdict, rule, reason, terms, keep }
 }

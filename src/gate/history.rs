@@ -1,0 +1,96 @@
+//! How often callers asked lately: an input of rules, kept here so that rules need no memory of their own.
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::sync::{Mutex, PoisonError};
+
+use crate::policy::{HOURS, Recent};
+use crate::principal::PrincipalName;
+
+const MINUTE_MS: u64 = 60_000;
+const HOUR_MS: u64 = 60 * MINUTE_MS;
+
+/// Who asked when, for what.
+#[derive(Default)]
+pub(super) struct History {
+    asked: Mutex<HashMap<PrincipalName, VecDeque<(u64, String)>>>,
+}
+
+/// The most that is counted for one caller.
+const MOST_COUNTED: usize = 10_000;
+
+impl History {
+    /// The caller asks for an operation.
+    pub(super) fn note(&self, caller: &PrincipalName, tool: String, now_ms: u64) {
+        let back = u64::from(HOURS.unsigned_abs()) * HOUR_MS;
+        let mut asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
+        let times = asked.entry(caller.clone()).or_default();
+        times.push_back((now_ms, tool));
+        while times.len() > MOST_COUNTED || times.front().is_some_and(|(first, _)| first + back < now_ms) {
+            times.pop_front();
+        }
+    }
+
+    /// What rules may know of it.
+    pub(super) fn of(&self, caller: &PrincipalName, now_ms: u64) -> Recent {
+        let asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut recent = Recent { hours: vec![0; HOURS.unsigned_abs() as usize], ..Recent::default() };
+        let mut tools: BTreeMap<String, u64> = BTreeMap::new();
+        for (at, tool) in asked.get(caller).into_iter().flatten() {
+            let ago = now_ms.saturating_sub(*at);
+            recent.minute += u64::from(ago <= MINUTE_MS);
+            if ago <= HOUR_MS {
+                recent.hour += 1;
+                *tools.entry(tool.clone()).or_default() += 1;
+            }
+            let hour = usize::try_from(ago.saturating_sub(1) / HOUR_MS).unwrap_or(usize::MAX);
+            if let Some(count) = recent.hours.get_mut(hour) {
+                *count += 1;
+            }
+        }
+        let mut sum = 0;
+        for count in &mut recent.hours {
+            sum += *count;
+            *count = sum;
+        }
+        Recent { tools, ..recent }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn name(text: &str) -> PrincipalName {
+        PrincipalName::try_from(text.to_owned()).unwrap()
+    }
+
+    #[test]
+    fn what_a_caller_asked_is_counted_by_time_and_operation_and_for_nobody_else() {
+        let history = History::default();
+        let now = 100 * HOUR_MS;
+        for (ago, tool) in [
+            (23 * HOUR_MS, "zfs.list"),
+            (2 * HOUR_MS, "zfs.list"),
+            (30 * MINUTE_MS, "zfs.destroy"),
+            (0, "zfs.list"),
+        ] {
+            history.note(&name("librarian"), tool.to_owned(), now - ago);
+        }
+        let recent = history.of(&name("librarian"), now);
+        assert_eq!((recent.minute, recent.hour), (1, 2));
+        assert_eq!([0, 1, 22, 23].map(|hour| recent.hours[hour]), [2, 3, 4, 4]);
+        assert_eq!(recent.tools, BTreeMap::from([("zfs.destroy".to_owned(), 1), ("zfs.list".to_owned(), 1)]));
+        assert_eq!(history.of(&name("keeper"), now).hours, vec![0; 24]);
+        history.note(&name("librarian"), "zfs.list".to_owned(), now + 2 * HOUR_MS);
+        assert_eq!(history.of(&name("librarian"), now + 2 * HOUR_MS).hours[23], 4);
+    }
+
+    #[test]
+    fn no_more_is_kept_of_a_caller_than_is_counted() {
+        let history = History::default();
+        for _ in 0..MOST_COUNTED + 5 {
+            history.note(&name("librarian"), "zfs.list".to_owned(), HOUR_MS);
+        }
+        assert_eq!(history.of(&name("librarian"), HOUR_MS).hour, 10_000);
+    }
+}

@@ -1,0 +1,110 @@
+//! What a contract bounds besides names, as the gate holds it: how often, why and with which parameters, and its version on record.
+
+use reeve::gate::protocol::{Answer, Call, State};
+use serde_json::{Value, json};
+
+use crate::rules::rule;
+use crate::stage::{LENIENT, POLICY, Stage, snapshot, submission, zfs};
+
+const BOUNDED: &str = r#"principal = "librarian"
+roles = ["agent"]
+
+[[allow]]
+operations = ["zfs.snapshot"]
+datasets = ["tank/media"]
+max_per_hour = 2
+require_reason = true
+where = { "/name" = { prefix = "daily-" } }
+"#;
+
+fn with_reason(name: &str) -> reeve::operation::Submission {
+    let reason = Some("nightly".to_owned());
+    reeve::operation::Submission { reason, ..submission(snapshot("tank/media", name)) }
+}
+
+#[tokio::test]
+async fn a_contracts_bounds_hold_at_the_gate_and_what_was_done_counts_beyond_a_restart() {
+    let mut stage = Stage::with(LENIENT).await;
+    stage.write("contracts/librarian.toml", BOUNDED);
+    stage.reload();
+    assert_eq!(rule(stage.submit("librarian", snapshot("tank/media", "daily-0")).await), "contract-reason");
+    assert_eq!(rule(stage.submit_with("librarian", with_reason("x"), None).await), "contract-constraint");
+    // A preview is no submission, and foresees what one would come to.
+    let plan = || Call::Plan { submission: with_reason("daily-1") };
+    assert!(
+        matches!(stage.call("librarian", plan()).await, Ok(Answer::Plan { decision, .. }) if decision.verdict == "deny")
+    );
+    stage.crash().await;
+    for name in ["daily-1", "daily-2"] {
+        assert_eq!(
+            stage.submit_with("librarian", with_reason(name), None).await.unwrap().state,
+            State::Succeeded
+        );
+    }
+    stage.crash().await;
+    assert_eq!(rule(stage.submit_with("librarian", with_reason("daily-3"), None).await), "contract-rate");
+    assert_eq!(stage.launcher.commands(), ["snapshot tank/media@daily-1", "snapshot tank/media@daily-2"]);
+}
+
+#[tokio::test]
+async fn the_version_of_the_contract_stands_in_answers_and_in_every_record_of_an_operation() {
+    let stage = Stage::set().await;
+    let digest = reeve::operation::Digest::of_bytes(stage.read("contracts/librarian.toml").as_bytes());
+    let op = stage.submit("librarian", zfs("destroy", "tank/media@old")).await.unwrap();
+    assert_eq!(op.decision.unwrap().contract.as_deref(), Some(digest.as_str()));
+    stage.phones.votes("alice", 1, "CONFIRM");
+    stage.until(&op.id, State::Succeeded).await;
+    for kind in ["decision", "approval_asked", "vote", "outcome"] {
+        let records = stage.records(kind);
+        let of_it: Vec<&Value> =
+            records.iter().filter(|record| record["operation"] == op.id.as_str()).collect();
+        assert!(!of_it.is_empty(), "{kind}");
+        assert!(
+            of_it.iter().all(|record| record["detail"]["contract"] == digest.as_str()),
+            "{kind}: {of_it:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn what_a_decision_was_made_from_is_in_its_record_and_decides_the_same_again() {
+    let stage = Stage::set().await;
+    stage.submit("librarian", zfs("destroy", "tank/media@old")).await.unwrap();
+    let record = stage.records("decision").pop().unwrap();
+    let input: reeve::policy::Input = serde_json::from_value(record["detail"]["input"].clone()).unwrap();
+    assert_eq!((input.verdict.as_str(), input.contract.as_str()), ("review", "allow"));
+    assert_eq!(
+        (input.asked.tool.as_str(), input.asked.context["agent_id"].as_str()),
+        ("zfs.destroy", Some("librarian"))
+    );
+    assert_eq!(input.asked.context["effects"]["objects"][0]["name"], "tank/media@old");
+    assert_eq!(input.asked.context["recent"]["tools"], json!({"zfs.destroy": 1}));
+    let policy = reeve::policy::SourceFile { name: "policy.star".to_owned(), text: POLICY.to_owned() };
+    let worker = reeve::policy::WorkerProgram {
+        path: env!("CARGO_BIN_EXE_reeve-gate").into(),
+        args: vec!["__policy-worker".into()],
+        load_deadline: std::time::Duration::from_secs(30),
+    };
+    let source = reeve::policy::PolicySource::new(policy, Vec::new());
+    let engine = reeve::policy::PolicyEngine::start(source, worker).await.unwrap();
+    let again = engine.decide(&input.asked.input()).await;
+    assert_eq!((again.verdict, again.rule), (input.verdict, input.rule));
+}
+
+#[tokio::test]
+async fn each_caller_is_shown_the_entries_of_its_own_contract() {
+    let stage = Stage::set().await;
+    let shown = async |caller: &str| {
+        let Answer::Document(catalogue) = stage.call(caller, Call::Catalogue).await.unwrap() else {
+            panic!()
+        };
+        let operations = catalogue["operations"].as_array().unwrap();
+        let destroy = operations.iter().find(|entry| entry["kind"] == "zfs" && entry["op"] == "destroy");
+        (destroy.unwrap()["contract"].clone(), catalogue["contract"].clone())
+    };
+    let (librarian, archivist) = (shown("librarian").await, shown("archivist").await);
+    assert_eq!(librarian.0[0]["datasets"], json!(["tank/media", "tank/vm"]));
+    assert_eq!(archivist.0[0]["datasets"], json!(["tank/archive", "tank/media/films"]));
+    assert_ne!(librarian.1, archivist.1);
+    assert_eq!(shown("operator").await.0, json!([]));
+}
