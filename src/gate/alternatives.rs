@@ -43,11 +43,11 @@ impl Gate {
         let rules = self.rules.load_full();
         let submission = Submission { operation: operation.clone(), ..job.submission.clone() };
         let instead = Job::new(job.id.clone(), job.principal.clone(), submission, self.now_ms());
-        if rules.by_contract(&self.asked_by(&instead, None)).verdict != Verdict::Allow {
+        if rules.by_contract(&self.foreseen_by(&instead, None)).verdict != Verdict::Allow {
             return false;
         }
         let Ok(Ok(plan)) = self.plan_for(&instead).await else { return false };
-        let decision = rules.decide(&self.asked_by(&instead, Some(&plan))).await.decision;
+        let decision = rules.decide(&self.foreseen_by(&instead, Some(&plan))).await.decision;
         // What the rules would have done in another way, or what is so already, is not this operation.
         let stays_itself = decision.keep.is_none() || plan.effects.reversible;
         decision.verdict == Verdict::Allow && stays_itself && !plan.settled

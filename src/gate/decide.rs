@@ -143,8 +143,8 @@ impl Gate {
         Question { scheduled: job.purges.is_some(), ..self.question(&job.principal, &job.submission, plan) }
     }
 
-    /// What the rules would be asked: as if it were submitted now, which a preview does not count as.
-    fn foreseen_by<'a>(&'a self, job: &'a Job, plan: Option<&'a Plan>) -> Question<'a> {
+    /// What the rules would be asked: as if it were submitted now, which neither a preview nor an offer counts as.
+    pub(super) fn foreseen_by<'a>(&'a self, job: &'a Job, plan: Option<&'a Plan>) -> Question<'a> {
         let asked = self.asked_by(job, plan);
         Question { recent: asked.recent.clone().and(job.submission.operation.tool()), ..asked }
     }

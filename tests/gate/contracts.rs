@@ -3,7 +3,7 @@
 use reeve::gate::protocol::{Answer, Call, State};
 use serde_json::{Value, json};
 
-use crate::rules::rule;
+use crate::rules::{NARROW, rule};
 use crate::stage::{LENIENT, POLICY, Stage, snapshot, submission, zfs};
 
 const BOUNDED: &str = r#"principal = "librarian"
@@ -44,6 +44,22 @@ async fn a_contracts_bounds_hold_at_the_gate_and_what_was_done_counts_beyond_a_r
     stage.crash().await;
     assert_eq!(rule(stage.submit_with("librarian", with_reason("daily-3"), None).await), "contract-rate");
     assert_eq!(stage.launcher.commands(), ["snapshot tank/media@daily-1", "snapshot tank/media@daily-2"]);
+}
+
+#[tokio::test]
+async fn what_is_offered_counts_as_if_it_were_asked_for() {
+    let stage = Stage::with(NARROW).await;
+    let wide = |name: &str| json!({"kind": "zfs", "op": "snapshot", "resource": "tank/media", "params": {"name": name, "recursive": true}});
+    for (most, offered) in [(1, 0), (3, 1)] {
+        let contract = format!(
+            "principal = \"librarian\"\nroles = [\"agent\"]\n\n[[allow]]\noperations = [\"zfs.snapshot\"]\n\
+             datasets = [\"tank/media\"]\nmax_per_hour = {most}\n"
+        );
+        stage.write("contracts/librarian.toml", &contract);
+        stage.reload();
+        let refused = stage.submit("librarian", wide("x")).await.unwrap_err();
+        assert_eq!(refused.alternatives.len(), offered, "{most}: {refused:?}");
+    }
 }
 
 #[tokio::test]

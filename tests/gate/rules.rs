@@ -285,7 +285,7 @@ async fn a_preview_records_no_operation_runs_nothing_and_asks_nobody() {
 }
 
 /// Only snapshots of one thing at a time are free, and what can be taken back.
-const NARROW: &str = r#"
+pub(crate) const NARROW: &str = r#"
 def evaluate(tool, args, context):
     if args.get("recursive"):
         return deny("one at a time")
