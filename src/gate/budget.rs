@@ -163,8 +163,10 @@ impl Gate {
             let whom = Whom::Principal(job.principal.to_string());
             self.freeze(&whom, &By::Budget, Some(beyond.why.clone())).await;
         }
+        let contract = job.decision.as_ref().and_then(|decision| decision.contract.clone());
         let revision = self.rules.load().revision.clone();
-        Err(self.deny(job, PolicyDecision::deny("budget", beyond.why, revision)).await)
+        let decision = PolicyDecision { contract, ..PolicyDecision::deny("budget", beyond.why, revision) };
+        Err(self.deny(job, decision).await)
     }
 
     /// Keeps that what a principal used so far counts no more.

@@ -88,8 +88,10 @@ impl By<'_> {
 impl Gate {
     /// The refusal that a frozen principal gets.
     pub(super) fn frozen(&self, principal: &PrincipalName) -> Option<PolicyDecision> {
-        let revision = || self.rules.load().revision.clone();
-        self.frozen.reason(principal).map(|reason| PolicyDecision::deny("frozen", reason, revision()))
+        let reason = self.frozen.reason(principal)?;
+        let rules = self.rules.load();
+        let contract = rules.contracts.get(principal).map(|contract| contract.digest().clone());
+        Some(PolicyDecision { contract, ..PolicyDecision::deny("frozen", reason, rules.revision.clone()) })
     }
 
     /// Takes an order from the chat.

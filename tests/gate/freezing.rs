@@ -28,6 +28,8 @@ async fn one_person_freezes_an_agent_in_the_chat_and_what_waited_ends() {
     stage.until(&waiting.id, State::Cancelled).await;
     assert_eq!(rule(stage.submit("librarian", snapshot("tank/media", "one")).await), "frozen");
     assert_eq!(rule(stage.submit("librarian", zfs("list", "tank/media")).await), "frozen");
+    let refused = stage.records("decision").pop().unwrap();
+    assert!(refused["detail"]["contract"].is_string(), "its contract is named: {refused}");
     assert_eq!(stage.submit("archivist", zfs("list", "tank/archive")).await.unwrap().state, State::Succeeded);
     stage.phones.says("bob", &format!("CONFIRM {asked}"));
     let heard = stage.phones.messages("bob", 4);
@@ -143,6 +145,11 @@ async fn what_is_refused_by_a_budget_is_shown_as_denied_and_on_record() {
     assert_eq!(frozen[0]["detail"]["by"], json!("a budget that was used up"));
     let decisions = stage.records("decision");
     assert_eq!(decisions.last().unwrap()["detail"]["decision"]["rule"], json!("budget"));
+    assert_eq!(
+        decisions.last().unwrap()["detail"]["contract"],
+        decisions.first().unwrap()["detail"]["contract"]
+    );
+    assert!(decisions.last().unwrap()["detail"]["contract"].is_string(), "it was decided under one");
     let Answer::Operations { operations, .. } = stage
         .call("librarian", Call::List { state: None, kind: None, cursor: None, limit: 9 })
         .await
