@@ -22,7 +22,7 @@ root_bin_dir=$source_dir/target/root/release
 dry_run=no systemctl=yes uninstall=no purge=no
 
 readonly programs=(reeve reeved reeve-gate) root_programs=(reeve-launcher)
-readonly wrappers=(reeve-zfs reeve-systemd reeve-pct reeve-git reeve-ansible)
+readonly wrappers=(reeve-zfs reeve-systemd reeve-pct reeve-git reeve-ansible reeve-tool)
 readonly units=(reeve-launcher.socket reeve-launcher.service reeve-gate.service reeved.service)
 # What ansible-playbook goes by when reeve-ansible starts it.
 readonly ansible_parts=(ansible.cfg reeve_events.py)
@@ -88,6 +88,12 @@ users() {
     say "user $name"
     act useradd --system --user-group --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin "$name"
   done
+  # Whom tools run as: system users of this group and of no other. One is made; a host may have more.
+  if ! getent group reeve-tools >/dev/null; then say "group reeve-tools"; act groupadd --system reeve-tools; fi
+  if ! getent passwd reeve-tool >/dev/null; then
+    say "user reeve-tool"
+    act useradd --system --gid reeve-tools --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin reeve-tool
+  fi
 }
 
 directories() {
@@ -95,12 +101,18 @@ directories() {
   directory /etc/reeve/contracts root:reeve-gate 0750
   # The gate reads playbooks to see that they are the pinned ones; root alone can write them.
   directory /etc/reeve/playbooks root:reeve-gate 0750
+  directory /etc/reeve/tools root:reeve-gate 0750
   directory /etc/reeve/tls root:reeve 0750
   directory /var/lib/reeve reeve-gate:reeve-gate 0700
   # Root's ledger lies in a directory that only root can write, so that no service user can put a link in its way.
   directory /var/lib/reeve-root root:root 0755
   directory /var/lib/reeve-root/spent root:root 0700
   directory /var/lib/reeve-root/ansible root:root 0700
+  # Tools' workspaces: each is its tool's user's own, in directories that only root can write.
+  directory /var/lib/reeve-tools root:root 0711
+  directory /var/lib/reeve-tools/fresh root:root 0755
+  directory /var/lib/reeve-tools/named root:root 0711
+  directory /var/lib/reeve-tools/principal root:root 0711
   directory /var/log/reeve reeve-gate:reeve-gate 0750
   directory "$libexec" root:root 0755
   directory "$libexec/ansible" root:root 0755
@@ -113,7 +125,7 @@ directories() {
 # What exists keeps its content; owner and mode are what each process may read.
 configuration_modes() {
   local path
-  for path in /etc/reeve/gate.toml /etc/reeve/*.star /etc/reeve/contracts/*.toml; do owned "$path" root:reeve-gate 0640; done
+  for path in /etc/reeve/gate.toml /etc/reeve/*.star /etc/reeve/contracts/*.toml /etc/reeve/tools/*.toml; do owned "$path" root:reeve-gate 0640; done
   for path in /etc/reeve/reeved.toml /etc/reeve/tls/*; do owned "$path" root:reeve 0640; done
 }
 
@@ -215,13 +227,14 @@ uninstall_all() {
 
 purge_all() {
   local name
-  for name in /etc/reeve /var/lib/reeve /var/lib/reeve-root /var/log/reeve; do remove "$name"; done
-  for name in reeve reeve-gate reeve-run; do
+  for name in /etc/reeve /var/lib/reeve /var/lib/reeve-root /var/lib/reeve-tools /var/log/reeve; do remove "$name"; done
+  for name in reeve reeve-gate reeve-run reeve-tool; do
     getent passwd "$name" >/dev/null || continue
     say "remove user $name"
     act userdel "$name"
   done
   if getent group reeve-approvers >/dev/null; then say "remove group reeve-approvers"; act groupdel reeve-approvers; fi
+  if getent group reeve-tools >/dev/null; then say "remove group reeve-tools"; act groupdel reeve-tools; fi
 }
 
 remove() {

@@ -14,6 +14,8 @@ pub mod sys;
 
 pub mod grant;
 
+pub mod sandbox;
+
 pub mod wrapper;
 
 pub mod launcher;

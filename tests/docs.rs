@@ -1,12 +1,14 @@
 //! What the documents show is what there is: links lead somewhere, the configuration that is shown is the default, the
 //! prompt is the one that people get.
-#![allow(clippy::unwrap_used, reason = "a test says what is wrong by failing")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test says what is wrong by failing")]
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use reeve::adapter::Declaration;
 use reeve::api::Settings;
 use reeve::gate::config::GateConfig;
+use reeve::operation::tool::ToolName;
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -77,6 +79,33 @@ fn the_network_sides_configuration_that_is_shown_is_the_default() {
         shown.lines().filter(|line| begins_with(line)).map(|line| line.to_owned() + "\n").collect();
     let parse = |text: &str| Settings::parse("the page", text).unwrap();
     assert_eq!(parse(&shown), parse(&least), "{least}");
+}
+
+fn declared(name: &str, text: &str) -> Declaration {
+    let tool = ToolName::try_from(name.to_owned()).unwrap();
+    Declaration::parse(name, text, &tool).unwrap_or_else(|error| panic!("{error}"))
+}
+
+#[test]
+fn every_tool_that_is_shown_can_be_declared() {
+    for entry in fs::read_dir(root().join("docs/examples/tools")).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_stem().unwrap().to_string_lossy().into_owned();
+        declared(&name, &fs::read_to_string(&path).unwrap());
+    }
+}
+
+#[test]
+fn the_tool_that_is_shown_has_the_defaults() {
+    let page = read("docs/configuration.md");
+    let section = page.split_once("\n### Tools\n").unwrap().1;
+    let shown = section.split_once("```toml\n").unwrap().1.split_once("```").unwrap().0;
+    let is_default =
+        |line: &str| ["user", "workspace", "read_only", "egress"].iter().any(|key| line.starts_with(key));
+    let least = shown.split_once("[limits]").unwrap().0;
+    let least: String =
+        least.lines().filter(|line| !is_default(line)).map(|line| line.to_owned() + "\n").collect();
+    assert_eq!(declared("rg", shown), declared("rg", &least));
 }
 
 #[test]

@@ -17,7 +17,7 @@ fi
 install() { "$here/../install.sh" --bin-dir "$REEVE_BIN" --root-bin-dir "$REEVE_ROOT_BIN" --no-systemctl "$@"; }
 # Everything that an installation owns, with owner, mode and content.
 host() {
-  find /etc/reeve /etc/sudoers.d /etc/tmpfiles.d /etc/systemd/system /usr/local /var/lib/reeve /var/lib/reeve-root /var/log/reeve \
+  find /etc/reeve /etc/sudoers.d /etc/tmpfiles.d /etc/systemd/system /usr/local /var/lib/reeve /var/lib/reeve-root /var/lib/reeve-tools /var/log/reeve \
     /run/reeve \( -name 'reeve*' -o -path '*/reeve*/*' \) -printf '%p %U:%G %m %T@\n' 2>/dev/null | sort
   sha256sum /etc/passwd /etc/group
 }
@@ -30,7 +30,7 @@ paths() { cut -d' ' -f1 <<<"$1" | grep ^/; }
 is() { same "$2" "$(stat -c '%U:%G %a' "$1")"; }
 fails() { if "$@"; then echo "it succeeded"; return 1; fi; }
 readable_by() { setpriv --reuid "$1" --regid "$1" --init-groups -- test -r "$2"; }
-writable_by() { setpriv --reuid "$1" --regid "$1" --init-groups -- test -w "$2"; }
+writable_by() { setpriv --reuid "$1" --regid "$(id -g "$1")" --init-groups -- test -w "$2"; }
 
 bare=$(host)
 it "a dry run changes nothing" unchanged_by install --dry-run
@@ -45,6 +45,7 @@ done <<'TABLE'
 /etc/reeve root:root 755
 /etc/reeve/contracts root:reeve-gate 750
 /etc/reeve/playbooks root:reeve-gate 750
+/etc/reeve/tools root:reeve-gate 750
 /etc/reeve/tls root:reeve 750
 /etc/reeve/grant.pub root:root 644
 /etc/sudoers.d/reeve root:root 440
@@ -52,6 +53,10 @@ done <<'TABLE'
 /var/lib/reeve-root root:root 755
 /var/lib/reeve-root/spent root:root 700
 /var/lib/reeve-root/ansible root:root 700
+/var/lib/reeve-tools root:root 711
+/var/lib/reeve-tools/fresh root:root 755
+/var/lib/reeve-tools/named root:root 711
+/var/lib/reeve-tools/principal root:root 711
 /var/log/reeve reeve-gate:reeve-gate 750
 /run/reeve reeve-gate:reeve-run 1775
 /usr/local/bin/reeve root:root 755
@@ -64,17 +69,19 @@ done <<'TABLE'
 /usr/local/libexec/reeve/reeve-pct root:root 755
 /usr/local/libexec/reeve/reeve-git root:root 755
 /usr/local/libexec/reeve/reeve-ansible root:root 755
+/usr/local/libexec/reeve/reeve-tool root:root 755
 /usr/local/libexec/reeve/ansible root:root 755
 /usr/local/libexec/reeve/ansible/ansible.cfg root:root 644
 /usr/local/libexec/reeve/ansible/reeve_events.py root:root 644
 TABLE
 
 it "the grant key's public half is what the gate's user printed" same "$(printf '%064d' 7)" "$(cat /etc/reeve/grant.pub)"
-for user in reeve reeve-gate reeve-run; do
+for user in reeve reeve-gate reeve-run reeve-tool; do
   it "$user cannot log in" same /usr/sbin/nologin "$(getent passwd "$user" | cut -d: -f7)"
   it "$user cannot write the configuration" fails writable_by "$user" /etc/reeve
   it "$user cannot write the ledger's directory" fails writable_by "$user" /var/lib/reeve-root
 done
+it "the tools' user is in the tools' group and in no other" same "$(getent group reeve-tools | cut -d: -f3)" "$(id -G reeve-tool)"
 it "the gate and the launcher can make their sockets" eval 'writable_by reeve-gate /run/reeve && writable_by reeve-run /run/reeve'
 it "reeved cannot make a socket beside them" fails writable_by reeve /run/reeve
 touch /run/reeve/gate.sock && chown reeve-gate /run/reeve/gate.sock
@@ -127,5 +134,5 @@ it "configuration, state and log stay" test -e /etc/reeve/gate.toml -a -d /var/l
 it "--purge without --uninstall is refused" fails install --purge
 it "it purges" install --uninstall --purge
 it "nothing of it is left" same "$(paths "$bare")" "$(paths "$(host)")"
-it "the users are gone" fails eval 'getent passwd reeve reeve-gate reeve-run || getent group reeve-approvers'
+it "the users are gone" fails eval 'getent passwd reeve reeve-gate reeve-run reeve-tool || getent group reeve-approvers reeve-tools'
 verdict

@@ -120,6 +120,10 @@ pub enum Action {
     Unretire,
     /// A lock is taken away.
     Unlock,
+    /// A tool is run.
+    Run,
+    /// A tool may write there.
+    Write,
 }
 
 impl Effects {

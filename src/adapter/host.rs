@@ -36,6 +36,8 @@ pub enum Program {
     Pvesm,
     /// `ha-manager`, for what Proxmox's HA looks after
     HaManager,
+    /// A declared tool, which its confinement names.
+    Tool,
 }
 
 impl Program {
@@ -52,6 +54,7 @@ impl Program {
             Self::Pct => "/usr/sbin/pct",
             Self::Pvesm => "/usr/sbin/pvesm",
             Self::HaManager => "/usr/sbin/ha-manager",
+            Self::Tool => crate::wrapper::tool::INNER,
         }
     }
 
@@ -69,6 +72,7 @@ impl Program {
             Self::Journalctl => Reads::ByWrapper(WrapperName::Systemd),
             Self::Git | Self::Stat => Reads::ByWrapper(WrapperName::Git),
             Self::Pct | Self::Pvesm | Self::HaManager => Reads::ByWrapper(WrapperName::Pct),
+            Self::Tool => Reads::ByWrapper(WrapperName::Tool),
         }
     }
 
@@ -80,6 +84,7 @@ impl Program {
             Self::Systemctl | Self::Journalctl => true,
             Self::Git | Self::Stat => true,
             Self::Pct | Self::Pvesm | Self::HaManager => true,
+            Self::Tool => true,
         }
     }
 
@@ -96,6 +101,7 @@ impl Program {
             Self::Pct => "pct",
             Self::Pvesm => "pvesm",
             Self::HaManager => "ha-manager",
+            Self::Tool => "tool",
         }
     }
 }
@@ -155,7 +161,18 @@ impl Argv {
 impl fmt::Display for Argv {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.program.name())?;
-        self.args.iter().try_for_each(|arg| write!(f, " {arg}"))
+        match (self.program, self.args.as_slice()) {
+            // What stands in the log: neither a tool's environment nor what it reads, and all else that confines it.
+            (Program::Tool, [confinement, input, args @ ..]) => {
+                let fields = confinement.split(';').map(|field| match field.strip_prefix("env=") {
+                    Some(variable) => format!("env={}", variable.split('=').next().unwrap_or_default()),
+                    None => field.to_owned(),
+                });
+                write!(f, " {} input={}", fields.collect::<Vec<_>>().join(";"), input.len())?;
+                args.iter().try_for_each(|arg| write!(f, " {arg}"))
+            }
+            (_, args) => args.iter().try_for_each(|arg| write!(f, " {arg}")),
+        }
     }
 }
 
@@ -191,6 +208,11 @@ pub trait Host: Send + Sync {
     fn settings(&self) -> &Settings {
         static NONE: LazyLock<Settings> = LazyLock::new(Settings::default);
         &NONE
+    }
+
+    /// Who asks, where somebody does.
+    fn caller(&self) -> Option<&str> {
+        None
     }
 
     /// Every file below a directory, as far as only root, or the gate's own user, can have written it.

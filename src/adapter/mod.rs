@@ -14,6 +14,7 @@ mod refusal;
 mod settings;
 mod system;
 mod systemd;
+mod tool;
 mod verify;
 mod zfs;
 
@@ -28,7 +29,8 @@ pub use refusal::{FailureReason, PlanRefusal, Rule};
 pub use settings::{Settings, SettingsError};
 pub use system::SystemHost;
 pub use systemd::{SystemdAsWritten, SystemdSettings};
-pub use verify::{Happened, ReadAnswer, Verification};
+pub use tool::{Declaration, ToolSettings, shown as shown_tool};
+pub use verify::{Happened, Ran, ReadAnswer, Verification};
 
 use serde_json::Value;
 
@@ -84,6 +86,11 @@ pub trait Adapter {
         None
     }
 
+    /// What the last step of a change says of itself, for tools whose end is the whole answer.
+    fn ran(&self, _stdout: &[u8]) -> Option<Result<Ran, Garbled>> {
+        None
+    }
+
     /// What the caller may see of one line that a step prints, while it runs; most tools say nothing that is for callers.
     fn progress(&self, _line: &[u8]) -> Option<Value> {
         None
@@ -98,5 +105,6 @@ pub fn of(operation: &Operation) -> &dyn Adapter {
         Operation::Systemd(systemd) => systemd,
         Operation::Git(git) => git,
         Operation::Pct(pct) => pct,
+        Operation::Tool(tool) => tool,
     }
 }

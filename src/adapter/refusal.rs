@@ -149,6 +149,10 @@ pub enum Rule {
     PctNotRetired,
     /// Root's configuration does not allow it.
     PctNotAllowed,
+    /// Root declared no such tool.
+    ToolNotFound,
+    /// A tool's arguments are not as its declaration says.
+    ToolArguments,
 }
 
 impl Rule {
@@ -213,6 +217,8 @@ impl Rule {
             Self::PctRetired => "pct-retired",
             Self::PctNotRetired => "pct-not-retired",
             Self::PctNotAllowed => "pct-not-allowed",
+            Self::ToolNotFound => "tool-not-found",
+            Self::ToolArguments => "tool-arguments",
         }
     }
 }

@@ -4,9 +4,10 @@ use super::GitSettings;
 use super::ansible::AnsibleSettings;
 use super::pct::settings::PctSettings;
 use super::systemd::SystemdSettings;
+use super::tool::ToolSettings;
 
 /// What the sections mean.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Settings {
     /// `[ansible]`: the playbooks.
     pub ansible: AnsibleSettings,
@@ -16,6 +17,8 @@ pub struct Settings {
     pub git: GitSettings,
     /// `[pct]`
     pub pct: PctSettings,
+    /// The declared tools.
+    pub tools: ToolSettings,
 }
 
 /// A value in one of the sections makes no sense.

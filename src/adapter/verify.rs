@@ -24,6 +24,8 @@ pub enum Happened {
     Partly,
     /// The host does not show it, or could not be read.
     CannotTell,
+    /// It is over for certain, and nobody saw how far it came.
+    Ended,
 }
 
 /// What a second look at the host found.
@@ -41,9 +43,27 @@ pub struct Verification {
     pub output: Option<Value>,
 }
 
+/// What a tool's own end says, where that is the whole answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ran {
+    /// How it ended and what confined it: for the caller and the audit log.
+    pub result: Value,
+    /// What it wrote: for the caller, and never for the audit log.
+    pub output: Value,
+    /// The tool's own status.
+    pub exit_code: Option<i32>,
+    /// Why it counts as failed; nothing when it does not.
+    pub error: Option<String>,
+}
+
 impl Verification {
     pub(super) fn new(happened: Happened, result: Value, reason: Option<String>) -> Self {
         Self { verified: happened == Happened::Wholly, happened, result, reason, output: None }
+    }
+
+    /// What was seen of something's own end.
+    pub(crate) fn ended(result: Value) -> Self {
+        Self::new(Happened::Wholly, result, None)
     }
 
     /// The same, with what programs on the host wrote about it.

@@ -66,6 +66,7 @@ enum Command {
     Policy(host::PolicyArgs),
     Check(host::CheckArgs),
     Sudoers(host::SudoersArgs),
+    Tool(host::ToolArgs),
     Pki(pki::PkiArgs),
 }
 
@@ -128,6 +129,7 @@ fn run(command: &Command, screen: Screen) -> Result<Exit, Failure> {
         Command::Policy(args) => host::policy(args, screen, clock.as_ref()),
         Command::Check(args) => host::check(args, screen),
         Command::Sudoers(args) => host::sudoers(args, screen),
+        Command::Tool(args) => host::tool(args, screen),
         Command::Pki(args) => pki::run(args, screen, clock),
     }
 }

@@ -168,7 +168,10 @@ impl Gate {
         }
         match job.submission.operation.effect() {
             Effect::Read => End::read(adapter::of(&job.submission.operation).interpret(&last), is_cut),
-            Effect::Change | Effect::Destroy => self.end_verified(job, plan).await,
+            Effect::Change | Effect::Destroy => match adapter::of(&job.submission.operation).ran(&last) {
+                Some(ran) => End::ran(ran),
+                None => self.end_verified(job, plan).await,
+            },
         }
     }
 

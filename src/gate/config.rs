@@ -9,6 +9,7 @@ use serde::Deserialize;
 
 use crate::adapter::{
     AnsibleAsWritten, GitSettingsAsWritten, PctAsWritten, Settings, SettingsError, SystemdAsWritten,
+    ToolSettings,
 };
 use crate::approval::people::{ApproverAsWritten, People, PeopleError};
 use crate::config::{self, ConfigError};
@@ -33,6 +34,8 @@ pub struct GateConfig {
     pub contracts: PathBuf,
     /// The policy file.
     pub policy: PathBuf,
+    /// The folder of declared tools.
+    pub tools: PathBuf,
     /// The launcher.
     pub launcher: LauncherConfig,
     /// The audit log.
@@ -135,6 +138,8 @@ struct AsWritten {
     contracts: PathBuf,
     #[serde(default = "default_policy")]
     policy: PathBuf,
+    #[serde(default = "default_tools")]
+    tools: PathBuf,
     #[serde(default = "default_log")]
     log: String,
     #[serde(default)]
@@ -215,6 +220,10 @@ fn default_policy() -> PathBuf {
     PathBuf::from("/etc/reeve/policy.star")
 }
 
+fn default_tools() -> PathBuf {
+    PathBuf::from("/etc/reeve/tools")
+}
+
 fn default_log() -> String {
     "info".to_owned()
 }
@@ -242,9 +251,11 @@ impl Default for ApprovalsAsWritten {
 }
 
 impl GateConfig {
-    /// Reads the file. `host_name` is the name of the host when the file gives none.
+    /// Reads the file, and the tools declared beside it. `host_name` is the name of the host when the file gives none.
     pub fn read(path: &Path, host_name: &str) -> Result<Self, GateConfigError> {
-        config::read::<AsWritten>(path)?.meant(host_name)
+        let mut config = config::read::<AsWritten>(path)?.meant(host_name)?;
+        config.adapters.tools = ToolSettings::load(&config.tools)?;
+        Ok(config)
     }
 
     /// The configuration that a text stands for.
@@ -275,6 +286,7 @@ impl AsWritten {
             state: absolute("state", self.state)?,
             contracts: absolute("contracts", self.contracts)?,
             policy: absolute("policy", self.policy)?,
+            tools: absolute("tools", self.tools)?,
             launcher,
             audit: AuditSettings {
                 path: absolute("audit.path", self.audit.path)?,
@@ -287,6 +299,7 @@ impl AsWritten {
                 git: self.git.meant()?,
                 systemd: self.systemd.meant()?,
                 pct: self.pct.meant()?,
+                tools: ToolSettings::default(),
             },
             people: People::from_written(self.approver)?,
             budgets: self.budget.into_iter().map(BudgetAsWritten::meant).collect::<Result<_, _>>()?,

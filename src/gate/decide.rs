@@ -254,7 +254,9 @@ fn plan_problem(refusal: &PlanRefusal, alternatives: Vec<serde_json::Value>) -> 
         | adapter::Rule::PctShrink
         | adapter::Rule::PctRetired
         | adapter::Rule::PctNotRetired
-        | adapter::Rule::PctNotAllowed => ProblemKind::PlanRefused,
+        | adapter::Rule::PctNotAllowed
+        | adapter::Rule::ToolNotFound
+        | adapter::Rule::ToolArguments => ProblemKind::PlanRefused,
     };
     let decision = Decision {
         verdict: "deny".to_owned(),

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::adapter::{self, Happened, Verification};
+use crate::adapter::{self, Happened, Ran, Verification};
 use crate::approval::prompt::Outcome as Told;
 use crate::audit::Event;
 use crate::job::{Outcome, State};
@@ -34,6 +34,26 @@ impl End {
         }
     }
 
+    /// A tool ended, and its end is the answer.
+    pub(super) fn ran(ran: Result<Ran, adapter::Garbled>) -> Self {
+        let Ok(Ran { result, output, exit_code, error }) = ran else {
+            return Self::failed("the tool's output was not understood".to_owned());
+        };
+        let (state, told) = match error {
+            None => (State::Succeeded, Told::Verified),
+            Some(_) => (State::Failed, Told::Failed { exit_code }),
+        };
+        let seen = Verification { output: Some(output), ..Verification::ended(result) };
+        let outcome = Outcome {
+            result: Some(shown(&seen)),
+            exit_code,
+            verified: Some(error.is_none()),
+            error,
+            ..Outcome::default()
+        };
+        Self { state, outcome, told, detail: seen.result }
+    }
+
     /// Every step ended well; the host says whether that is so.
     pub(super) fn verified(verification: Verification) -> Self {
         let outcome = Outcome {
@@ -51,7 +71,7 @@ impl End {
     pub(super) fn reconciled(verification: Verification, why: &str) -> Self {
         let (state, told) = match verification.happened {
             Happened::Wholly => (State::Succeeded, Told::Verified),
-            Happened::NotAtAll => (State::Failed, Told::Failed { exit_code: None }),
+            Happened::NotAtAll | Happened::Ended => (State::Failed, Told::Failed { exit_code: None }),
             Happened::Partly | Happened::CannotTell => (State::Unknown, Told::Unknown),
         };
         let error = (state != State::Succeeded).then(|| match &verification.reason {

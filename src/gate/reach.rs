@@ -102,6 +102,10 @@ impl Host for Reach {
         self.host.settings()
     }
 
+    fn caller(&self) -> Option<&str> {
+        Some(self.principal.as_str())
+    }
+
     fn folder(&self, path: &str) -> Result<Vec<PinnedFile>, FolderError> {
         self.host.folder(path)
     }

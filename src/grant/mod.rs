@@ -65,12 +65,20 @@ pub enum WrapperName {
     Git,
     /// `ansible-playbook`.
     Ansible,
+    /// Declared tools, shut in.
+    Tool,
 }
 
 impl WrapperName {
     /// Every one of them.
-    pub const ALL: [WrapperName; 5] =
-        [WrapperName::Zfs, WrapperName::Systemd, WrapperName::Pct, WrapperName::Git, WrapperName::Ansible];
+    pub const ALL: [WrapperName; 6] = [
+        WrapperName::Zfs,
+        WrapperName::Systemd,
+        WrapperName::Pct,
+        WrapperName::Git,
+        WrapperName::Ansible,
+        WrapperName::Tool,
+    ];
 
     /// The name of its file.
     #[must_use]
@@ -81,6 +89,7 @@ impl WrapperName {
             WrapperName::Pct => "reeve-pct",
             WrapperName::Git => "reeve-git",
             WrapperName::Ansible => "reeve-ansible",
+            WrapperName::Tool => "reeve-tool",
         }
     }
 
@@ -93,6 +102,7 @@ impl WrapperName {
             WrapperName::Pct => 3,
             WrapperName::Git => 4,
             WrapperName::Ansible => 5,
+            WrapperName::Tool => 6,
         }
     }
 

@@ -49,6 +49,19 @@ pub enum Refusal {
     UserUnknown,
     /// A user that no grant may name.
     UserForbidden,
+    /// A tool would run as a user that is none of those made for tools.
+    NotAToolUser,
+    /// A tool's program is not to be trusted.
+    ProgramUntrusted(TrustedFileError),
+    /// A tool's program is not the pinned one.
+    ProgramAltered,
+    /// What a tool's confinement says cannot be enforced on this host.
+    NotEnforced {
+        /// The part of it.
+        layer: &'static str,
+        /// What is to be done.
+        fix: String,
+    },
     /// The wrapper was started with arguments.
     Arguments,
     /// The system refused a step that comes before or after the grant's own checks.
@@ -85,6 +98,16 @@ impl fmt::Display for Refusal {
             Refusal::KeyMalformed => write!(f, "the gate's public key is not 64 hexadecimal digits"),
             Refusal::UserUnknown => write!(f, "the host has no such user"),
             Refusal::UserForbidden => write!(f, "no grant may name this user"),
+            Refusal::NotAToolUser => write!(
+                f,
+                "a tool's user is a system user of the group reeve-tools, and of no other: see install.sh"
+            ),
+            Refusal::ProgramUntrusted(_) => write!(f, "the tool's program is not to be trusted"),
+            Refusal::ProgramAltered => write!(
+                f,
+                "the tool's program is not the one that its declaration pins: pin it anew (sha256sum) if it was updated"
+            ),
+            Refusal::NotEnforced { layer, fix } => write!(f, "{layer}: cannot be enforced here: {fix}"),
             Refusal::Arguments => write!(f, "takes no arguments: the grant comes on stdin"),
             Refusal::System { doing, .. } => write!(f, "cannot {doing}"),
         }
@@ -97,7 +120,8 @@ impl std::error::Error for Refusal {
             Refusal::Ledger(source) | Refusal::System { source, .. } => Some(source),
             Refusal::LedgerUntrusted(source)
             | Refusal::KeyUntrusted(source)
-            | Refusal::InputUntrusted(source) => Some(source),
+            | Refusal::InputUntrusted(source)
+            | Refusal::ProgramUntrusted(source) => Some(source),
             Refusal::Malformed(_)
             | Refusal::TrailingBytes
             | Refusal::BadSignature
@@ -114,6 +138,9 @@ impl std::error::Error for Refusal {
             | Refusal::KeyMalformed
             | Refusal::UserUnknown
             | Refusal::UserForbidden
+            | Refusal::NotAToolUser
+            | Refusal::ProgramAltered
+            | Refusal::NotEnforced { .. }
             | Refusal::Arguments => None,
         }
     }

@@ -52,6 +52,7 @@ pub fn catalogue() -> impl Iterator<Item = &'static Entry> + Clone {
         super::pct::CATALOGUE,
         super::git::CATALOGUE,
         super::ansible::CATALOGUE,
+        super::tool::CATALOGUE,
     ]
     .into_iter()
     .flatten()

@@ -11,6 +11,7 @@ pub mod pct;
 mod realm;
 mod shape;
 pub mod systemd;
+pub mod tool;
 pub mod zfs;
 
 pub use catalogue::{Entry, Field, catalogue, schema};
@@ -60,6 +61,8 @@ pub enum Operation {
     Git(git::GitOperation),
     /// Something done to a Proxmox container.
     Pct(pct::PctOperation),
+    /// Something done with a declared tool.
+    Tool(tool::ToolOperation),
 }
 
 /// What the operations of each kind say of themselves.
@@ -141,6 +144,7 @@ impl Operation {
             }
             "git" => git::GitOperation::from_parts(&op, &resource, &mut params).map(Self::Git)?,
             "pct" => pct::PctOperation::from_parts(&op, &resource, &mut params).map(Self::Pct)?,
+            "tool" => tool::ToolOperation::from_parts(&op, &resource, &mut params).map(Self::Tool)?,
             _not_in_catalogue => return Err(Invalid::at("/kind", "is not known")),
         };
         params.finish()?;
@@ -168,6 +172,7 @@ impl Operation {
             Self::Systemd(operation) => operation,
             Self::Git(operation) => operation,
             Self::Pct(operation) => operation,
+            Self::Tool(operation) => operation,
         }
     }
 

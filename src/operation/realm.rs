@@ -7,6 +7,7 @@ use super::ansible::PlaybookName;
 use super::git::RepositoryPath;
 use super::pct::{VmId, VmRange};
 use super::systemd::GrantedUnit;
+use super::tool::ToolName;
 use super::zfs::{DatasetName, PoolName, Target};
 
 /// A realm of names.
@@ -25,12 +26,21 @@ pub enum Realm {
     Repository,
     /// Proxmox containers.
     Container,
+    /// Declared tools, by their names.
+    Tool,
 }
 
 impl Realm {
     /// Every one of them.
-    pub const ALL: [Self; 6] =
-        [Self::Dataset, Self::Pool, Self::Playbook, Self::Unit, Self::Repository, Self::Container];
+    pub const ALL: [Self; 7] = [
+        Self::Dataset,
+        Self::Pool,
+        Self::Playbook,
+        Self::Unit,
+        Self::Repository,
+        Self::Container,
+        Self::Tool,
+    ];
 
     /// The key in contracts.
     pub fn key(self) -> &'static str {
@@ -41,6 +51,7 @@ impl Realm {
             Self::Unit => "units",
             Self::Repository => "repositories",
             Self::Container => "containers",
+            Self::Tool => "tools",
         }
     }
 
@@ -56,6 +67,7 @@ impl Realm {
             Self::Unit => GrantedUnit::try_from(written).map(Granted::Unit),
             Self::Repository => RepositoryPath::try_from(written).map(Granted::Repository),
             Self::Container => VmRange::try_from(written).map(Granted::Container),
+            Self::Tool => ToolName::try_from(written).map(Granted::Tool),
         }
     }
 }
@@ -91,6 +103,8 @@ pub enum Granted {
     Repository(RepositoryPath),
     /// Containers, with their snapshots.
     Container(VmRange),
+    /// A tool.
+    Tool(ToolName),
 }
 
 impl Granted {
@@ -109,6 +123,7 @@ impl Granted {
                 RepositoryPath::try_from(path.to_owned()).is_ok_and(|path| path.is_within(granted))
             }
             Self::Container(granted) => covers(*granted, name),
+            Self::Tool(granted) => granted.as_str() == name,
         }
     }
 
@@ -121,6 +136,7 @@ impl Granted {
             Self::Unit(_) => Realm::Unit,
             Self::Repository(_) => Realm::Repository,
             Self::Container(_) => Realm::Container,
+            Self::Tool(_) => Realm::Tool,
         }
     }
 }

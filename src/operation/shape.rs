@@ -97,6 +97,12 @@ pub enum Shape {
     Networks,
     /// A list of tags.
     Tags,
+    /// `rg`: a tool by the name of its declaration.
+    Tool,
+    /// `declared` only: all tools.
+    Declared,
+    /// A tool's arguments: an object from name to value.
+    Arguments,
 }
 
 /// A part of a branch's name.
@@ -131,7 +137,7 @@ impl Shape {
             Self::Switch => Form::Switch,
             Self::Number(..) => Form::Number,
             Self::Size => Form::Size,
-            Self::Vars => Form::Json,
+            Self::Vars | Self::Arguments => Form::Json,
             Self::ListOf(_)
             | Self::PropertyNames
             | Self::Units
@@ -152,6 +158,8 @@ impl Shape {
             | Self::Tag
             | Self::Words(_)
             | Self::Playbook
+            | Self::Tool
+            | Self::Declared
             | Self::Property
             | Self::Value
             | Self::Unit
@@ -218,6 +226,9 @@ impl Shape {
             Self::Storage => "STORAGE".to_owned(),
             Self::Networks => "'[\"name=eth0,bridge=vmbr0,ip=dhcp\"]'".to_owned(),
             Self::Tags => "TAG,TAG".to_owned(),
+            Self::Tool => "TOOL".to_owned(),
+            Self::Declared => super::tool::DECLARED.to_owned(),
+            Self::Arguments => "'{\"NAME\":VALUE}'".to_owned(),
         }
     }
 
@@ -267,6 +278,9 @@ impl Shape {
             Self::Hostname => json!("web"),
             Self::Networks => json!(["name=eth0,bridge=vmbr0,ip=dhcp"]),
             Self::Tags => json!(["team-a"]),
+            Self::Tool => json!("rg"),
+            Self::Declared => json!("declared"),
+            Self::Arguments => json!({"pattern": "x"}),
         }
     }
 
@@ -296,7 +310,9 @@ impl Shape {
             Self::Settings => {
                 json!({"type": "object", "maxProperties": 32, "additionalProperties": {"type": "string"}})
             }
-            Self::Playbook => {
+            Self::Declared => json!({"type": "string", "const": super::tool::DECLARED}),
+            Self::Arguments => json!({"type": "object"}),
+            Self::Playbook | Self::Tool => {
                 json!({"type": "string", "maxLength": 64, "pattern": "^[A-Za-z0-9][A-Za-z0-9_.-]*$"})
             }
             Self::Vars => json!({"type": "object"}),

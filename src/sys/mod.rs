@@ -3,6 +3,7 @@
 #![allow(unsafe_code, reason = "system calls that neither std nor nix wraps are made here and nowhere else")]
 
 pub mod activation;
+pub mod cgroup;
 pub mod clock;
 #[cfg(feature = "full")]
 pub mod confine;
@@ -10,6 +11,8 @@ pub mod exec;
 pub mod harden;
 pub mod host;
 pub mod ids;
+pub mod jail;
+pub mod landlock;
 pub mod peer;
 mod pidfd;
 pub mod process;
@@ -17,5 +20,6 @@ pub mod random;
 pub mod repository;
 #[cfg(test)]
 pub(crate) mod scratch;
+pub mod seccomp;
 pub mod supervise;
 pub mod trusted_file;

@@ -36,6 +36,30 @@ pub fn check(path: &Path) -> Result<(), TrustedFileError> {
     open_regular(path).map(drop)
 }
 
+/// Opens a file that only root or this process's user can have written, to read or to run it.
+///
+/// # Errors
+/// As [`read`].
+pub fn open_file(path: &Path) -> Result<File, TrustedFileError> {
+    open_regular(path)
+}
+
+/// That only root or this process's user can put something else in the place of a file or directory, which may itself
+/// belong to anybody.
+///
+/// # Errors
+/// As [`read`].
+pub fn check_place(path: &Path) -> Result<(), TrustedFileError> {
+    let (parent, name) = open_parent(path, Leaf::File)?;
+    let flags = OFlag::O_PATH | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
+    let found = openat(&parent, name, flags, Mode::empty()).map_err(|errno| cannot_open(path, errno))?;
+    match status(path, &found)?.st_mode & libc::S_IFMT {
+        libc::S_IFDIR | libc::S_IFREG => Ok(()),
+        libc::S_IFLNK => Err(refuse(path, Problem::SymbolicLink)),
+        _ => Err(refuse(path, Problem::WrongKind)),
+    }
+}
+
 /// As [`read`], for a secret: group and world must not be able to read it either.
 ///
 /// # Errors

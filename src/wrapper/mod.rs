@@ -11,6 +11,7 @@
 pub mod ansible;
 pub mod form;
 mod table;
+pub mod tool;
 
 use std::convert::Infallible;
 use std::ffi::OsString;
@@ -92,6 +93,7 @@ pub struct Cleared {
     grant: SpentGrant,
     program: &'static Program,
     identity: Identity,
+    tool: Option<tool::Prepared>,
 }
 
 /// Who the program will be.
@@ -127,8 +129,12 @@ pub fn authorise(bytes: &[u8], table: &'static Table, context: &Context) -> Resu
     }
     let program = permitted.program;
     let identity = identity(&verified.grant().run_as, context.root)?;
+    let tool = match program.lifetime {
+        Lifetime::Exec | Lifetime::Supervised => None,
+        Lifetime::Confined => Some(tool::prepare(verified.grant(), context.root)?),
+    };
     let grant = context.ledger.spend(verified)?;
-    Ok(Cleared { grant, program, identity })
+    Ok(Cleared { grant, program, identity, tool })
 }
 
 fn run(table: &'static Table) -> Result<Infallible, Refusal> {
@@ -139,7 +145,10 @@ fn run(table: &'static Table) -> Result<Infallible, Refusal> {
     refuse_arguments(std::env::args_os())?;
     let bytes = read_grant(io::stdin().lock())?;
     let cleared = authorise(&bytes, table, &context()?)?;
-    execute(&cleared)
+    match cleared {
+        Cleared { tool: Some(tool), grant, .. } => tool::run(tool, grant.grant()),
+        other @ Cleared { tool: None, .. } => execute(&other),
+    }
 }
 
 fn refuse_arguments(args: impl Iterator<Item = OsString>) -> Result<(), Refusal> {
@@ -197,6 +206,8 @@ fn identity(run_as: &RunAs, root: Root) -> Result<Identity, Refusal> {
 fn execute(cleared: &Cleared) -> Result<Infallible, Refusal> {
     let limit = Duration::from_secs(cleared.grant().run_limit_secs.into());
     match cleared.program.lifetime {
+        // A tool never gets here: it is shut in by `tool::run`.
+        Lifetime::Confined => Err(Refusal::ProgramNotInTable),
         Lifetime::Exec => {
             // From here on the timer counts for the program: it survives exec.
             exec::end_after(limit);

@@ -3,6 +3,7 @@
 
 use super::form::{Form, is_size, is_zfs_list, is_zfs_name, is_zfs_part};
 use crate::grant::{Grant, Refusal, RunAs, WrapperName};
+use crate::sandbox;
 
 /// All that a wrapper will run.
 #[derive(Debug)]
@@ -55,6 +56,9 @@ pub enum Arguments {
     Subcommands(&'static [Subcommand]),
     /// Options and operands.
     Plain(&'static [Opt], Operands),
+    /// A confinement, what the tool reads from its standard input, and any arguments: they are the tool's own matter,
+    /// which the confinement holds in whatever they say.
+    Confined,
 }
 
 /// Who a program may run as.
@@ -84,6 +88,8 @@ pub enum Lifetime {
     Exec,
     /// It stays, and ends everything that the program started when the time is over or nobody listens any more.
     Supervised,
+    /// It stays, and shuts the tool in that the grant's confinement names.
+    Confined,
 }
 
 /// A first argument, and what may follow it: options first, then operands.
@@ -173,6 +179,12 @@ impl Table {
             args.require(arg == *word)?;
         }
         let input = match &program.arguments {
+            Arguments::Confined => {
+                let confinement = args.next()?;
+                args.require(sandbox::decode(confinement).is_ok())?;
+                let _input = args.next()?;
+                None
+            }
             Arguments::Plain(options, operands) => permits(options, operands, &mut args)?,
             Arguments::Subcommands(subcommands) => {
                 let name = args.next()?;

@@ -62,9 +62,15 @@ fn sign_bytes(message: &[u8]) -> Vec<u8> {
 
 /// As the launcher does it.
 pub fn show(bytes: &[u8]) -> Output {
+    show_to("reeve-zfs", bytes)
+}
+
+/// The same to another wrapper.
+pub fn show_to(wrapper: &str, bytes: &[u8]) -> Output {
+    let wrapper = format!("/usr/local/libexec/reeve/{wrapper}");
     let mut sudo = Command::new("/usr/bin/setpriv")
         .args(["--reuid", "reeve-run", "--regid", "reeve-run", "--init-groups", "--"])
-        .args(["/usr/bin/sudo", "-n", "--", "/usr/local/libexec/reeve/reeve-zfs"])
+        .args(["/usr/bin/sudo", "-n", "--", &wrapper])
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())

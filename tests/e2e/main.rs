@@ -26,6 +26,7 @@ mod pct;
 mod repeats;
 mod requests;
 mod rules;
+mod tools;
 mod undoable;
 mod users;
 mod whole_suite;

@@ -5,7 +5,7 @@
 mod acting;
 mod events;
 mod folder;
-mod schema;
+pub(super) mod schema;
 mod seen;
 mod settings;
 

@@ -143,6 +143,14 @@ impl Schema {
         self.check_at(value, "vars")
     }
 
+    /// The same for a value that is called otherwise.
+    ///
+    /// # Errors
+    /// As [`Self::check`].
+    pub fn check_named(&self, value: &Value, name: &str) -> Result<(), String> {
+        self.check_at(value, name)
+    }
+
     fn check_at(&self, value: &Value, at: &str) -> Result<(), String> {
         match (self, value) {
             (Self::OneOf(allowed), value) => hold(allowed.contains(value), at, || {

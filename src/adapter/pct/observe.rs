@@ -137,7 +137,9 @@ impl Looking<'_> {
             | Action::ResetFailed
             | Action::Move
             | Action::PutAway
-            | Action::BringBack => Seen::Unclear,
+            | Action::BringBack
+            | Action::Run
+            | Action::Write => Seen::Unclear,
         }
     }
 

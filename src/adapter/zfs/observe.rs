@@ -135,7 +135,9 @@ impl Looking<'_> {
             | Action::Resize
             | Action::Retire
             | Action::Unretire
-            | Action::Unlock => (Seen::Unclear, None),
+            | Action::Unlock
+            | Action::Run
+            | Action::Write => (Seen::Unclear, None),
             Action::Move | Action::PutAway | Action::BringBack => (Seen::Unclear, here),
         })
     }

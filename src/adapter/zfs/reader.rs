@@ -78,7 +78,8 @@ fn is_absent(program: Program, name: &str, stderr: &str) -> bool {
         | Program::Stat
         | Program::Pct
         | Program::Pvesm
-        | Program::HaManager => &[],
+        | Program::HaManager
+        | Program::Tool => &[],
     };
     words.iter().any(|words| stderr == format!("cannot open '{name}': {words}\n"))
 }

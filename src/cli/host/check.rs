@@ -11,6 +11,7 @@ use crate::api::Settings;
 use crate::cli::exit::{Exit, Failure, with_causes};
 use crate::cli::screen::{Screen, Tone, harmless, paint};
 use crate::gate::config::GateConfig;
+use crate::operation::Digest;
 use crate::policy::{Contracts, PolicyEngine, PolicySource, WorkerProgram};
 use crate::sys::{host, trusted_file};
 
@@ -29,6 +30,9 @@ pub(in crate::cli) struct CheckArgs {
     #[arg(long, value_name = "FILE", default_value = "/etc/reeve/reeved.toml")]
     reeved: PathBuf,
 }
+
+/// No program that is a tool comes near this.
+const MOST_PROGRAM: usize = 1 << 30;
 
 /// One part of the configuration, and what is wrong with it.
 #[derive(Debug, Serialize)]
@@ -93,9 +97,34 @@ fn gate(path: &Path) -> Result<Vec<Finding>, Failure> {
     let found = format!("{approvers} approvers, {channel}");
     Ok(vec![
         Finding::of("gate", path, Ok(found)),
+        Finding::of("tools", &config.tools, tools(&config)),
         Finding::of("contracts", &config.contracts, contracts(&config.contracts)),
         Finding::of("policy", &config.policy, policy(&config.policy)),
     ])
+}
+
+/// Every declared program is the pinned one; what would be refused when it runs is named now.
+fn tools(config: &GateConfig) -> Result<String, String> {
+    let mut names = Vec::new();
+    for (name, declared) in config.adapters.tools.iter() {
+        let confinement = &declared.confinement;
+        let program = Path::new(&confinement.program);
+        let bytes = trusted_file::read(program, MOST_PROGRAM)
+            .map_err(|error| format!("{name}: program: {}", with_causes(&error)))?;
+        let found = Digest::of_bytes(&bytes);
+        if found.as_str().trim_start_matches("sha256:") != confinement.sha256 {
+            let program = program.display();
+            return Err(format!(
+                "{name}: sha256: {program} is not the pinned program, and would be refused; it has {found}"
+            ));
+        }
+        for path in &confinement.read_only {
+            trusted_file::check_place(Path::new(path))
+                .map_err(|error| format!("{name}: read_only: {}", with_causes(&error)))?;
+        }
+        names.push(name.as_str());
+    }
+    Ok(if names.is_empty() { "none".to_owned() } else { names.join(", ") })
 }
 
 fn contracts(directory: &Path) -> Result<String, String> {

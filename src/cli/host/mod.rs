@@ -9,6 +9,7 @@ mod gate;
 mod policy;
 mod show;
 mod sudoers;
+mod tool;
 
 pub(super) use approval::ApprovalArgs;
 pub(super) use approver::ApproverArgs;
@@ -18,6 +19,7 @@ pub(super) use freeze::{FreezeArgs, ThawArgs};
 pub(super) use policy::PolicyArgs;
 pub(super) use show::ShowArgs;
 pub(super) use sudoers::SudoersArgs;
+pub(super) use tool::ToolArgs;
 
 pub(super) use approval::run as approval;
 pub(super) use approver::run as approver;
@@ -27,6 +29,7 @@ pub(super) use freeze::{freeze, thaw};
 pub(super) use policy::run as policy;
 pub(super) use show::run as show;
 pub(super) use sudoers::run as sudoers;
+pub(super) use tool::run as tool;
 
 use std::future::Future;
 

@@ -41,6 +41,8 @@ struct WrittenEntry {
     repositories: Vec<Spanned<String>>,
     #[serde(default)]
     containers: Vec<Spanned<String>>,
+    #[serde(default)]
+    tools: Vec<Spanned<String>>,
     recursive: Option<Spanned<bool>>,
     max_objects: Option<Spanned<u64>>,
     max_bytes: Option<Spanned<String>>,
@@ -63,6 +65,7 @@ impl WrittenEntry {
             Realm::Unit => &self.units,
             Realm::Repository => &self.repositories,
             Realm::Container => &self.containers,
+            Realm::Tool => &self.tools,
         }
     }
 }
@@ -149,6 +152,9 @@ impl Page<'_> {
         if let Some(key) = as_user.filter(|_| operations.iter().any(|known| known.realm == Realm::Container))
         {
             return Err(self.wrong(key, "containers are root's alone"));
+        }
+        if let Some(key) = as_user.filter(|_| operations.iter().any(|known| known.realm == Realm::Tool)) {
+            return Err(self.wrong(key, "a tool runs as the user of its own declaration"));
         }
         let always_as_user = self.check_user(&entry, &operations, has_user)?;
         let granted = Realm::ALL

@@ -1,0 +1,160 @@
+//! Declared tools: what a run would be, its one step, and what its wrapper said of it.
+//!
+//! `docs/sandbox.md` says what confines a tool, and what does not.
+
+mod arguments;
+mod declaration;
+mod settings;
+mod told;
+
+pub use declaration::Declaration;
+pub use settings::ToolSettings;
+
+use serde_json::{Value, json};
+
+use super::effects::Action;
+use super::{
+    Adapter, Argv, Effects, FailureReason, Garbled, Happened, Host, Object, Plan, PlanRefusal, Program, Ran,
+    ReadAnswer, Rule, Step, Verification, WrapperName,
+};
+use crate::operation::Digest;
+use crate::operation::tool::ToolOperation;
+use crate::sandbox::{self, Confinement, MemoryBy, Workspace};
+
+impl Adapter for ToolOperation {
+    fn is_plain_read(&self) -> bool {
+        matches!(self, Self::List)
+    }
+
+    fn is_gone(&self, _refusal: &PlanRefusal) -> bool {
+        false
+    }
+
+    fn plan(&self, host: &dyn Host) -> Result<Plan, PlanRefusal> {
+        let Self::Run { tool, arguments, input } = self else {
+            return Ok(Plan { effects: Effects::none(), steps: Vec::new(), undo: None, settled: false });
+        };
+        let Some(declared) = host.settings().tools.get(tool) else {
+            return Err(PlanRefusal::new(Rule::ToolNotFound, format!("root declared no tool {tool}")));
+        };
+        let given = Value::Object(arguments.clone());
+        let refuse = |problem: String| PlanRefusal::new(Rule::ToolArguments, problem);
+        declared.parameters.check_named(&given, "arguments").map_err(refuse)?;
+        let args = arguments::render(&declared.arguments, arguments).map_err(refuse)?;
+        let confinement = for_caller(declared, host)?;
+        let step = step(declared, &confinement, (input.as_deref().unwrap_or_default(), &args));
+        let effects = effects(&confinement, &args, input.as_deref());
+        Ok(Plan { effects, steps: vec![step], undo: None, settled: false })
+    }
+
+    fn read(&self, host: &dyn Host) -> Result<ReadAnswer, PlanRefusal> {
+        let Self::List = self else {
+            return Err(PlanRefusal::new(Rule::HostUnreadable, "this operation needs a grant"));
+        };
+        let tools: Vec<Value> =
+            host.settings().tools.iter().map(|(name, declared)| shown(name.as_str(), declared)).collect();
+        Ok(ReadAnswer { result: json!({"tools": tools}), exit_code: 0 })
+    }
+
+    fn interpret(&self, _stdout: &[u8]) -> Result<Value, Garbled> {
+        Ok(Value::Null)
+    }
+
+    /// What a tool did is what its wrapper said: see [`Adapter::ran`].
+    fn verify(&self, _plan: &Plan, _host: &dyn Host) -> Verification {
+        nobody_saw()
+    }
+
+    fn reconcile(&self, _plan: &Plan, _host: &dyn Host) -> Verification {
+        nobody_saw()
+    }
+
+    fn explain(&self, _exit_code: i32, _stderr: &[u8]) -> FailureReason {
+        FailureReason::Unrecognised
+    }
+
+    fn progress(&self, line: &[u8]) -> Option<Value> {
+        told::progress(line)
+    }
+
+    fn ran(&self, stdout: &[u8]) -> Option<Result<Ran, Garbled>> {
+        Some(told::ran(stdout))
+    }
+}
+
+/// A tool as callers and people on the host see it.
+pub fn shown(name: &str, declared: &Declaration) -> Value {
+    let Confinement {
+        tier, program, workspace, workspace_exec, read_only, environment, limits, user, ..
+    } = &declared.confinement;
+    let workspace = match workspace {
+        Workspace::Fresh => "fresh".to_owned(),
+        Workspace::Principal(_) => "principal".to_owned(),
+        Workspace::Named(name) => format!("named:{name}"),
+    };
+    let memory_by = match limits.memory_by {
+        MemoryBy::Cgroup => "cgroup",
+        MemoryBy::Rlimit => "rlimit",
+    };
+    let variables: Vec<&String> = environment.iter().map(|(name, _)| name).collect();
+    json!({
+        "name": name, "about": declared.about, "schema": declared.schema, "program": program, "tier": tier.as_str(),
+        "user": user, "workspace": workspace, "workspace_exec": workspace_exec, "read_only": read_only,
+        "environment": variables, "egress": "none",
+        "limits": {
+            "wall_clock_seconds": declared.wall_clock.as_secs(), "cpu_seconds": limits.cpu, "memory": limits.memory,
+            "memory_by": memory_by, "processes": limits.processes, "open_files": limits.open_files,
+            "file_size": limits.file_size, "output": limits.output, "workspace": limits.workspace,
+        },
+    })
+}
+
+/// The confinement with the caller's own workspace in it.
+fn for_caller(declared: &Declaration, host: &dyn Host) -> Result<Confinement, PlanRefusal> {
+    let mut confinement = declared.confinement.clone();
+    if let Workspace::Principal(name) = &mut confinement.workspace {
+        let caller = host.caller().ok_or_else(|| {
+            PlanRefusal::new(
+                Rule::HostUnreadable,
+                "nobody asks, so that there is no workspace of the caller's",
+            )
+        })?;
+        caller.clone_into(name);
+    }
+    Ok(confinement)
+}
+
+fn step(declared: &Declaration, confinement: &Confinement, (input, args): (&str, &[String])) -> Step {
+    let first = [sandbox::encode(confinement), input.to_owned()];
+    let argv = Argv::new(Program::Tool, first.into_iter().chain(args.iter().cloned()));
+    Step { wrapper: WrapperName::Tool, argv: Argv { limit: Some(declared.wall_clock), ..argv } }
+}
+
+/// The tool with all that confines it, and the workspace where it leaves one.
+fn effects(confinement: &Confinement, args: &[String], input: Option<&str>) -> Effects {
+    let digest = Digest::of(&json!([sandbox::encode(confinement), args, input])).as_str().to_owned();
+    let mut line = confinement.program.clone();
+    args.iter().for_each(|arg| line.push_str(&format!(" {}", in_one_line(arg))));
+    let note = format!("in tier {}, without a network, as {}", confinement.tier.as_str(), confinement.user);
+    let run = Object::new(Action::Run, "tool", confinement.tool.as_str(), Some(digest));
+    let mut objects = vec![run.becomes(line).note(note)];
+    let stays = confinement.workspace != Workspace::Fresh;
+    if stays {
+        objects.push(Object::new(Action::Write, "workspace", confinement.workspace.path(), None));
+    }
+    Effects { objects, reversible: !stays, ..Effects::none() }
+}
+
+fn in_one_line(text: &str) -> String {
+    text.chars().map(|character| if character.is_control() { '\u{fffd}' } else { character }).collect()
+}
+
+/// Nobody saw the end, and the host does not show it: it is over all the same, since a tool ends with its wrapper.
+fn nobody_saw() -> Verification {
+    let reason =
+        "the tool was ended with its wrapper; what it had written to a workspace that stays is there";
+    Verification::new(Happened::Ended, json!({"ended": "unseen"}), Some(reason.to_owned()))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,114 @@
+//! What a run would be: planned from the declaration, bound to all that confines it.
+
+use super::declaration::tests::WHOLE;
+use super::*;
+use crate::adapter::{HostError, Settings, ToolOutput};
+use crate::operation::Operation;
+
+struct Declared(Settings, Option<&'static str>);
+
+impl Host for Declared {
+    fn read(&self, _argv: &Argv) -> Result<ToolOutput, HostError> {
+        unreachable!("a tool's plan reads no program")
+    }
+
+    fn settings(&self) -> &Settings {
+        &self.0
+    }
+
+    fn caller(&self) -> Option<&str> {
+        self.1
+    }
+}
+
+fn host(text: &str) -> Declared {
+    let directory = tempfile::tempdir().unwrap();
+    std::fs::write(directory.path().join("rg.toml"), text).unwrap();
+    let tools = ToolSettings::load(directory.path()).unwrap();
+    Declared(Settings { tools, ..Settings::default() }, Some("librarian"))
+}
+
+fn plan(host: &Declared, params: Value) -> Result<Plan, PlanRefusal> {
+    let asked = json!({"kind": "tool", "op": "run", "resource": "rg", "params": params});
+    crate::adapter::of(&Operation::from_value(asked).unwrap()).plan(host)
+}
+
+#[test]
+fn a_run_is_one_step_that_carries_the_whole_confinement() {
+    let planned = plan(&host(WHOLE), json!({"arguments": {"pattern": "x"}, "input": "in"})).unwrap();
+    let [step] = planned.steps.as_slice() else { panic!("{planned:?}") };
+    assert_eq!((step.wrapper, step.argv.program), (WrapperName::Tool, Program::Tool));
+    let confinement = sandbox::decode(&step.argv.args[0]).unwrap();
+    assert_eq!(confinement.workspace, Workspace::Principal("librarian".to_owned()));
+    assert_eq!(step.argv.args[1..], ["in", "--json", "--", "x"]);
+    assert_eq!(step.argv.limit, Some(std::time::Duration::from_secs(5)));
+    assert!(!planned.effects.reversible);
+}
+
+#[test]
+fn an_approval_binds_to_arguments_input_and_every_part_of_the_confinement() {
+    let digest = |text: &str, params: Value| plan(&host(text), params).unwrap().effects.effects_digest();
+    let params = json!({"arguments": {"pattern": "x"}});
+    let first = digest(WHOLE, params.clone());
+    assert_eq!(first, digest(WHOLE, params.clone()));
+    assert_ne!(first, digest(WHOLE, json!({"arguments": {"pattern": "y"}})));
+    assert_ne!(first, digest(WHOLE, json!({"arguments": {"pattern": "x"}, "input": "y"})));
+    for (from, to) in
+        [("tier = \"c\"", "tier = \"b\""), ("64M", "65M"), ("0f0f", "1f0f"), ("/srv/docs", "/srv/doc")]
+    {
+        assert_ne!(first, digest(&WHOLE.replacen(from, to, 1), params.clone()), "{to}");
+    }
+}
+
+#[test]
+fn a_fresh_workspace_leaves_nothing_to_take_back() {
+    let fresh =
+        plan(&host(&WHOLE.replacen("\"principal\"", "\"fresh\"", 1)), json!({"arguments": {"pattern": "x"}}));
+    let effects = fresh.unwrap().effects;
+    assert!(effects.reversible);
+    assert_eq!(effects.objects.len(), 1);
+}
+
+#[test]
+fn what_the_schema_does_not_have_is_refused_with_its_place() {
+    let host = host(WHOLE);
+    for (arguments, word) in [
+        (json!({}), "pattern"),
+        (json!({"pattern": "x", "exec": "sh"}), "exec"),
+        (json!({"pattern": 5}), "pattern"),
+        (json!({"pattern": "x", "count": 101}), "count"),
+    ] {
+        let refused = plan(&host, json!({"arguments": arguments})).unwrap_err();
+        assert_eq!(refused.rule, Rule::ToolArguments);
+        assert!(refused.reason.contains(word), "{}", refused.reason);
+    }
+}
+
+#[test]
+fn a_tool_that_nobody_declared_is_not_found() {
+    let none = Declared(Settings::default(), Some("librarian"));
+    assert_eq!(plan(&none, json!({})).unwrap_err().rule, Rule::ToolNotFound);
+}
+
+#[test]
+fn a_list_shows_schema_and_confinement_and_no_value_of_the_environment() {
+    let list = Operation::from_value(json!({"kind": "tool", "op": "list", "resource": "declared"})).unwrap();
+    let answer = crate::adapter::of(&list)
+        .read(&host(&WHOLE.replacen("LANG = \"C\"", "TOKEN = \"s3cret\"", 1)))
+        .unwrap();
+    let tool = &answer.result["tools"][0];
+    assert_eq!((&tool["name"], &tool["tier"], &tool["egress"]), (&json!("rg"), &json!("c"), &json!("none")));
+    assert_eq!(tool["schema"]["required"], json!(["pattern"]));
+    assert_eq!(tool["environment"], json!(["TOKEN"]));
+    assert!(!answer.result.to_string().contains("s3cret"));
+}
+
+#[test]
+fn the_log_has_the_confinement_and_neither_environment_nor_input() {
+    let text = WHOLE.replacen("LANG = \"C\"", "TOKEN = \"s3cret=1\"", 1);
+    let planned = plan(&host(&text), json!({"arguments": {"pattern": "x"}, "input": "s3cret"})).unwrap();
+    let line = planned.steps[0].argv.to_string();
+    assert!(line.starts_with("tool reeve-tool-v1;tool=rg;tier=c;user=reeve-tool;"), "{line}");
+    assert!(line.ends_with(";env=TOKEN input=6 --json -- x"), "{line}");
+    assert!(!line.contains("s3cret"));
+}

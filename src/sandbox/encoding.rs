@@ -1,0 +1,365 @@
+//! A confinement as text: `key=value` between semicolons, in one order. One confinement has one text, and what is not
+//! exactly such a text is no confinement. The bounds here hold whoever wrote it.
+
+use std::fmt;
+
+use super::{Confinement, Limits, MemoryBy, Tier, WORKSPACES, Workspace};
+
+/// What every one begins with.
+const MAGIC: &str = "reeve-tool-v1";
+const MAX_BYTES: usize = 16 * 1024;
+const MAX_LIST: usize = 32;
+
+/// Variables by which a library or an interpreter would load something else than what was declared. The confinement holds
+/// without this: it keeps declarations from meaning more than they seem to.
+const LOADERS: [&str; 18] = [
+    "LD_",
+    "GCONV_PATH",
+    "LOCPATH",
+    "MALLOC_",
+    "GLIBC_TUNABLES",
+    "BASH_",
+    "ENV",
+    "IFS",
+    "PYTHONSTARTUP",
+    "PYTHONPATH",
+    "PYTHONHOME",
+    "NODE_OPTIONS",
+    "PERL5",
+    "RUBYOPT",
+    "RUBYLIB",
+    "JAVA_TOOL_OPTIONS",
+    "GIT_",
+    "SSH_",
+];
+
+/// Where nothing may be granted, at, above or below: the kernel's own trees, what runs, and Reeve's own files.
+const NEVER: [&str; 10] = [
+    "/proc",
+    "/sys",
+    "/dev",
+    "/run",
+    "/boot",
+    "/root",
+    "/etc/reeve",
+    "/var/lib/reeve",
+    "/var/lib/reeve-root",
+    "/var/log/reeve",
+];
+
+/// What is wrong with the text of a confinement.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NotAConfinement(pub &'static str);
+
+impl fmt::Display for NotAConfinement {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "no confinement: {}", self.0)
+    }
+}
+
+impl std::error::Error for NotAConfinement {}
+
+/// The text of a confinement.
+#[must_use]
+pub fn encode(confinement: &Confinement) -> String {
+    let Confinement {
+        tool,
+        tier,
+        user,
+        program,
+        sha256,
+        workspace,
+        workspace_exec,
+        read_only,
+        environment,
+        limits,
+    } = confinement;
+    let workspace = match workspace {
+        Workspace::Fresh => "fresh".to_owned(),
+        Workspace::Principal(name) => format!("principal:{name}"),
+        Workspace::Named(name) => format!("named:{name}"),
+    };
+    let memory_by = match limits.memory_by {
+        MemoryBy::Cgroup => "cgroup",
+        MemoryBy::Rlimit => "rlimit",
+    };
+    let mut text = format!(
+        "{MAGIC};tool={tool};tier={};user={user};program={program};sha256={sha256};workspace={workspace};exec={};cpu={};\
+         memory={};by={memory_by};processes={};files={};file={};output={};space={}",
+        tier.as_str(),
+        u8::from(*workspace_exec),
+        limits.cpu,
+        limits.memory,
+        limits.processes,
+        limits.open_files,
+        limits.file_size,
+        limits.output,
+        limits.workspace,
+    );
+    read_only.iter().for_each(|path| text.push_str(&format!(";read={path}")));
+    environment.iter().for_each(|(name, value)| text.push_str(&format!(";env={name}={value}")));
+    text
+}
+
+/// The confinement that a text is.
+///
+/// # Errors
+/// The first thing that is wrong.
+pub fn decode(text: &str) -> Result<Confinement, NotAConfinement> {
+    if text.len() > MAX_BYTES {
+        return Err(NotAConfinement("too long"));
+    }
+    let mut fields = Fields(text.split(';').peekable());
+    if fields.0.next() != Some(MAGIC) {
+        return Err(NotAConfinement("does not begin as one of this version does"));
+    }
+    let confinement = fields.confinement()?;
+    check(&confinement)?;
+    // Of all texts that would be read the same, one is right: the one that is written.
+    if encode(&confinement) != text {
+        return Err(NotAConfinement("not in its one form"));
+    }
+    Ok(confinement)
+}
+
+struct Fields<'a>(std::iter::Peekable<std::str::Split<'a, char>>);
+
+impl Fields<'_> {
+    fn confinement(&mut self) -> Result<Confinement, NotAConfinement> {
+        Ok(Confinement {
+            tool: self.text("tool=")?,
+            tier: match self.text("tier=")?.as_str() {
+                "b" => Tier::B,
+                "c" => Tier::C,
+                _ => return Err(NotAConfinement("unknown tier")),
+            },
+            user: self.text("user=")?,
+            program: self.text("program=")?,
+            sha256: self.text("sha256=")?,
+            workspace: workspace(&self.text("workspace=")?)?,
+            workspace_exec: self.text("exec=")? == "1",
+            limits: self.limits()?,
+            read_only: self.all("read="),
+            environment: self
+                .all("env=")
+                .iter()
+                .map(|pair| pair.split_once('='))
+                .map(|pair| pair.map(|(name, value)| (name.to_owned(), value.to_owned())))
+                .collect::<Option<_>>()
+                .ok_or(NotAConfinement("a variable without a value"))?,
+        })
+    }
+
+    fn limits(&mut self) -> Result<Limits, NotAConfinement> {
+        Ok(Limits {
+            cpu: self.number("cpu=")?,
+            memory: self.number("memory=")?,
+            memory_by: match self.text("by=")?.as_str() {
+                "cgroup" => MemoryBy::Cgroup,
+                "rlimit" => MemoryBy::Rlimit,
+                _ => return Err(NotAConfinement("unknown way to bound memory")),
+            },
+            processes: self.number("processes=")?,
+            open_files: self.number("files=")?,
+            file_size: self.number("file=")?,
+            output: self.number("output=")?,
+            workspace: self.number("space=")?,
+        })
+    }
+
+    fn text(&mut self, key: &'static str) -> Result<String, NotAConfinement> {
+        self.0.next().and_then(|field| field.strip_prefix(key)).map(str::to_owned).ok_or(NotAConfinement(key))
+    }
+
+    fn number(&mut self, key: &'static str) -> Result<u64, NotAConfinement> {
+        self.text(key)?.parse().map_err(|_| NotAConfinement(key))
+    }
+
+    fn all(&mut self, key: &str) -> Vec<String> {
+        let mut found = Vec::new();
+        while let Some(value) = self.0.peek().and_then(|field| field.strip_prefix(key)) {
+            found.push(value.to_owned());
+            self.0.next();
+        }
+        found
+    }
+}
+
+fn workspace(text: &str) -> Result<Workspace, NotAConfinement> {
+    match text.split_once(':') {
+        None if text == "fresh" => Ok(Workspace::Fresh),
+        Some(("principal", name)) => Ok(Workspace::Principal(name.to_owned())),
+        Some(("named", name)) => Ok(Workspace::Named(name.to_owned())),
+        _ => Err(NotAConfinement("unknown workspace")),
+    }
+}
+
+/// The bounds that hold for every confinement.
+///
+/// # Errors
+/// The first that does not.
+pub(super) fn check(confinement: &Confinement) -> Result<(), NotAConfinement> {
+    const KIB: u64 = 1 << 10;
+    const TIB: u64 = 1 << 40;
+    let Limits { cpu, memory, memory_by: _, processes, open_files, file_size, output, workspace } =
+        &confinement.limits;
+    let has_name = match &confinement.workspace {
+        Workspace::Fresh => true,
+        Workspace::Principal(name) | Workspace::Named(name) => is_name(name),
+    };
+    let is_digest =
+        |text: &str| text.len() == 64 && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+    let bounds = [
+        (is_name(&confinement.tool), "the tool's name"),
+        (is_name(&confinement.user), "the user's name"),
+        (is_path(&confinement.program), "the program's path"),
+        (is_reachable(confinement), "the program lies neither below /usr nor below a path of read_only"),
+        (is_digest(&confinement.sha256), "the digest"),
+        (has_name, "the workspace's name"),
+        (confinement.read_only.len() <= MAX_LIST, "the number of paths"),
+        (confinement.read_only.iter().all(|path| is_path(path) && is_grantable(path)), "a path to read"),
+        (confinement.environment.len() <= MAX_LIST, "the number of variables"),
+        (confinement.environment.iter().all(|(name, value)| is_variable(name, value)), "a variable"),
+        ((1..=86_400).contains(cpu), "processor time"),
+        ((KIB * KIB * 4..=TIB).contains(memory), "memory"),
+        ((1..=65_536).contains(processes), "processes"),
+        ((16..=4096).contains(open_files), "open files"),
+        ((0..=TIB).contains(file_size), "the size of a file"),
+        ((0..=2 * KIB * KIB).contains(output), "output"),
+        ((64 * KIB..=TIB).contains(workspace), "the size of the workspace"),
+    ];
+    match bounds.into_iter().find(|(holds, _)| !holds) {
+        Some((_, broken)) => Err(NotAConfinement(broken)),
+        None => Ok(()),
+    }
+}
+
+fn is_name(text: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.');
+    (1..=64).contains(&text.len())
+        && text.bytes().all(plain)
+        && text.starts_with(|first: char| first.is_ascii_alphanumeric())
+}
+
+fn is_path(text: &str) -> bool {
+    let is_part = |part: &str| !matches!(part, "" | "." | "..");
+    let plain = |byte: u8| byte.is_ascii_graphic() && byte != b';';
+    text.len() <= 1024
+        && text.bytes().all(plain)
+        && text.strip_prefix('/').is_some_and(|rest| rest.split('/').all(is_part))
+}
+
+fn is_reachable(confinement: &Confinement) -> bool {
+    let below = |top: &str| is_at_or_below(&confinement.program, top);
+    below("/usr") || confinement.read_only.iter().any(|path| below(path))
+}
+
+fn is_grantable(path: &str) -> bool {
+    let apart = |never: &str| !is_at_or_below(path, never) && !is_at_or_below(never, path);
+    NEVER.into_iter().all(apart) && !is_at_or_below(WORKSPACES, path) && !is_at_or_below(path, WORKSPACES)
+}
+
+fn is_at_or_below(path: &str, top: &str) -> bool {
+    path.strip_prefix(top).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+fn is_variable(name: &str, value: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+    (1..=64).contains(&name.len())
+        && name.bytes().all(plain)
+        && !name.starts_with(|first: char| first.is_ascii_digit())
+        && !LOADERS
+            .iter()
+            .any(|loader| if loader.ends_with('_') { name.starts_with(loader) } else { name == *loader })
+        && value.len() <= 1024
+        && value.bytes().all(|byte| matches!(byte, b' '..=b'~') && byte != b';')
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+
+    pub(in crate::sandbox) fn sample(tier: Tier) -> Confinement {
+        Confinement {
+            tool: "rg".to_owned(),
+            tier,
+            user: "reeve-tool".to_owned(),
+            program: "/usr/bin/rg".to_owned(),
+            sha256: "0f".repeat(32),
+            workspace: Workspace::Principal("librarian".to_owned()),
+            workspace_exec: false,
+            read_only: vec!["/srv/docs".to_owned(), "/opt/x".to_owned()],
+            environment: vec![("LANG".to_owned(), "C=x y".to_owned())],
+            limits: Limits {
+                cpu: 10,
+                memory: 64 << 20,
+                memory_by: MemoryBy::Cgroup,
+                processes: 16,
+                open_files: 64,
+                file_size: 1 << 20,
+                output: 1 << 16,
+                workspace: 1 << 20,
+            },
+        }
+    }
+
+    #[test]
+    fn a_confinement_has_one_text() {
+        for tier in [Tier::B, Tier::C] {
+            let text = encode(&sample(tier));
+            assert_eq!(decode(&text), Ok(sample(tier)));
+            for other in [
+                format!("{text};"),
+                format!(" {text}"),
+                text.replace("cpu=10", "cpu=010"),
+                text.replace("cpu=10", "cpu=+10"),
+                text.replace("exec=0", "exec=2"),
+                text.replace(";read=/opt/x", "")
+                    .replace(";env=", ";read=/opt/x;env=")
+                    .replace("tier", "Tier"),
+                text.replace("v1", "v2"),
+                String::new(),
+            ] {
+                assert!(decode(&other).is_err(), "{other}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_bounds_hold_whoever_wrote_it() {
+        let alters: [fn(&mut Confinement); 27] = [
+            |c| c.tool = "../x".to_owned(),
+            |c| c.user = String::new(),
+            |c| c.program = "usr/bin/rg".to_owned(),
+            |c| c.program = "/usr/../bin/rg".to_owned(),
+            |c| c.program = "/srv/other/rg".to_owned(),
+            |c| c.program = "/srv/docsx/rg".to_owned(),
+            |c| c.sha256 = "0F".repeat(32),
+            |c| c.workspace = Workspace::Named("..".to_owned()),
+            |c| c.workspace = Workspace::Principal("a/b".to_owned()),
+            |c| c.read_only = vec!["/".to_owned()],
+            |c| c.read_only = vec!["/etc".to_owned()],
+            |c| c.read_only = vec!["/var/lib".to_owned()],
+            |c| c.read_only = vec!["/var/lib/reeve-tools/principal/archivist".to_owned()],
+            |c| c.read_only = vec!["/proc/1".to_owned()],
+            |c| c.read_only = vec!["/srv//x".to_owned()],
+            |c| c.read_only = vec!["/srv/x;exec=1".to_owned()],
+            |c| c.environment = vec![("LD_PRELOAD".to_owned(), "x".to_owned())],
+            |c| c.environment = vec![("A".to_owned(), "x\ny".to_owned())],
+            |c| c.environment = vec![("A-B".to_owned(), "x".to_owned())],
+            |c| c.limits.cpu = 0,
+            |c| c.limits.memory = 0,
+            |c| c.limits.processes = 0,
+            |c| c.limits.open_files = u64::MAX,
+            |c| c.limits.file_size = u64::MAX,
+            |c| c.limits.output = 1 << 30,
+            |c| c.limits.workspace = 0,
+            |c| c.environment = vec![("A".to_owned(), "x".to_owned()); 33],
+        ];
+        for (place, alter) in alters.iter().enumerate() {
+            let mut altered = sample(Tier::C);
+            alter(&mut altered);
+            assert!(decode(&encode(&altered)).is_err(), "{place}: {altered:?}");
+        }
+    }
+}

@@ -1,0 +1,159 @@
+//! How a declared tool is confined: the confinement as a grant carries it, and what it comes to in Landlock's rules, the
+//! filter of system calls, the command line of bubblewrap, and the lines that the wrapper reports with.
+//!
+//! Nothing here touches a host. What a confinement can say is so little that none of them is dangerous: this module's
+//! bounds hold for whoever signs a grant.
+
+mod bubblewrap;
+mod encoding;
+pub mod report;
+mod syscalls;
+mod view;
+
+pub use bubblewrap::{BUBBLEWRAP, Descriptors, arguments};
+pub use encoding::{NotAConfinement, decode, encode};
+pub use syscalls::filter;
+pub use view::{Access, READABLE, View, rights, view};
+
+/// The Unix group of those that tools run as, and the only one that they have.
+pub const GROUP: &str = "reeve-tools";
+/// Below this lie the kept workspaces, and the place where a fresh one is mounted.
+pub const WORKSPACES: &str = "/var/lib/reeve-tools";
+/// The numbers of those users: system users, and never root.
+pub const USERS: std::ops::RangeInclusive<u32> = 100..=999;
+
+/// How far a tool is shut in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Tier {
+    /// An own user, Landlock, a filter of system calls, an own tree of processes.
+    B,
+    /// The same inside namespaces of its own, with a root that holds little, by bubblewrap.
+    C,
+}
+
+impl Tier {
+    /// `b` or `c`.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Tier::B => "b",
+            Tier::C => "c",
+        }
+    }
+
+    /// The least of Landlock's ABIs that enforces what the tier says: scopes for signals and abstract sockets (6) where no
+    /// namespace stands in between, and shortening files (3).
+    #[must_use]
+    pub fn landlock(self) -> u32 {
+        match self {
+            Tier::B => 6,
+            Tier::C => 3,
+        }
+    }
+}
+
+/// Where a tool works.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Workspace {
+    /// Empty, in memory, and gone afterwards.
+    Fresh,
+    /// One for each caller, which stays.
+    Principal(String),
+    /// One for all callers, which stays.
+    Named(String),
+}
+
+impl Workspace {
+    /// Where it lies on the host.
+    #[must_use]
+    pub fn path(&self) -> String {
+        match self {
+            Workspace::Fresh => format!("{WORKSPACES}/fresh"),
+            Workspace::Principal(name) => format!("{WORKSPACES}/principal/{name}"),
+            Workspace::Named(name) => format!("{WORKSPACES}/named/{name}"),
+        }
+    }
+}
+
+/// What bounds memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MemoryBy {
+    /// A control group: the sum over the tree, and the end of the tree.
+    Cgroup,
+    /// The address space of each process by itself: its next allocation fails.
+    Rlimit,
+}
+
+/// How much a run may use.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Seconds of processor time, all processes together.
+    pub cpu: u64,
+    /// Bytes of memory.
+    pub memory: u64,
+    /// What bounds them.
+    pub memory_by: MemoryBy,
+    /// Processes and threads at one time.
+    pub processes: u64,
+    /// Descriptors of one process.
+    pub open_files: u64,
+    /// Bytes of one file.
+    pub file_size: u64,
+    /// Bytes of both outputs together.
+    pub output: u64,
+    /// Bytes of a fresh workspace, and of the private `/tmp`.
+    pub workspace: u64,
+}
+
+/// A tool's confinement for one run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Confinement {
+    /// The tool's name.
+    pub tool: String,
+    /// How far it is shut in.
+    pub tier: Tier,
+    /// The Unix user that it runs as, one of [`GROUP`].
+    pub user: String,
+    /// The program, by its absolute path without links.
+    pub program: String,
+    /// What the program's bytes must be, in hexadecimal digits.
+    pub sha256: String,
+    /// Where it works.
+    pub workspace: Workspace,
+    /// Whether files of the workspace may be run.
+    pub workspace_exec: bool,
+    /// What else it may read.
+    pub read_only: Vec<String>,
+    /// Its environment, besides what every tool has.
+    pub environment: Vec<(String, String)>,
+    /// How much it may use.
+    pub limits: Limits,
+}
+
+impl Confinement {
+    /// Where the tool sees its workspace.
+    #[must_use]
+    pub fn workspace_inside(&self) -> String {
+        match self.tier {
+            Tier::B => self.workspace.path(),
+            Tier::C => "/workspace".to_owned(),
+        }
+    }
+
+    /// The whole environment: what every tool has, and what is declared.
+    #[must_use]
+    pub fn whole_environment(&self) -> Vec<(String, String)> {
+        let own = [
+            ("PATH", "/usr/bin:/bin".to_owned()),
+            ("LC_ALL", "C.UTF-8".to_owned()),
+            ("HOME", self.workspace_inside()),
+            ("TMPDIR", "/tmp".to_owned()),
+        ];
+        let is_declared = |name: &str| self.environment.iter().any(|(declared, _)| declared == name);
+        own.into_iter()
+            .filter(|(name, _)| !is_declared(name))
+            .map(|(name, value)| (name.to_owned(), value))
+            .chain(self.environment.iter().cloned())
+            .collect()
+    }
+}

@@ -1,0 +1,255 @@
+//! What the wrapper says while a tool runs, line by line on its standard output: what confines it, what it writes, how it
+//! ended. Output is in base64, so that no byte of a tool's can be taken for a line of the wrapper's.
+
+use std::fmt::{self, Write as _};
+
+/// As much output as one line carries.
+pub const CHUNK: usize = 32 * 1024;
+
+/// What was found to be in force in the tool's own process, just before it became the program.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Active {
+    /// Landlock's ABI.
+    pub landlock: u32,
+    /// The rights on files that are taken away where nothing gives them back.
+    pub fs: u64,
+    /// The same for TCP ports.
+    pub net: u64,
+    /// The scopes.
+    pub scoped: u64,
+    /// The mode of the filter of system calls: 2 is a filter.
+    pub seccomp: u32,
+    /// Real, effective and saved user.
+    pub uid: u32,
+    /// Real, effective and saved group.
+    pub gid: u32,
+    /// The namespaces, `mnt:4026531841`; on the way to the gate only the names of those that are its own.
+    pub namespaces: Vec<String>,
+    /// What bounds memory, processes and processor time together; empty in the tool's own process.
+    pub bounded_by: String,
+}
+
+impl fmt::Display for Active {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Active { landlock, fs, net, scoped, seccomp, uid, gid, namespaces, bounded_by } = self;
+        write!(
+            f,
+            "active {landlock} {fs} {net} {scoped} {seccomp} {uid} {gid} {} {bounded_by}",
+            namespaces.join(",")
+        )
+    }
+}
+
+impl Active {
+    /// Reads a line that was written as this type writes it.
+    #[must_use]
+    pub fn read(line: &str) -> Option<Active> {
+        let mut words = line.strip_prefix("active ")?.split(' ');
+        let active = Active {
+            landlock: words.next()?.parse().ok()?,
+            fs: words.next()?.parse().ok()?,
+            net: words.next()?.parse().ok()?,
+            scoped: words.next()?.parse().ok()?,
+            seccomp: words.next()?.parse().ok()?,
+            uid: words.next()?.parse().ok()?,
+            gid: words.next()?.parse().ok()?,
+            namespaces: words.next()?.split(',').filter(|name| !name.is_empty()).map(str::to_owned).collect(),
+            bounded_by: words.next()?.to_owned(),
+        };
+        words.next().is_none().then_some(active)
+    }
+}
+
+/// A limit that ended a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Limit {
+    /// Time by the clock.
+    WallClock,
+    /// Processor time.
+    Cpu,
+    /// Memory.
+    Memory,
+    /// The size of a file.
+    FileSize,
+    /// Output.
+    Output,
+}
+
+impl Limit {
+    /// Every one of them.
+    pub const ALL: [Limit; 5] = [Limit::WallClock, Limit::Cpu, Limit::Memory, Limit::FileSize, Limit::Output];
+
+    /// The key of the declaration.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Limit::WallClock => "wall_clock",
+            Limit::Cpu => "cpu",
+            Limit::Memory => "memory",
+            Limit::FileSize => "file_size",
+            Limit::Output => "output",
+        }
+    }
+}
+
+/// How a run ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum How {
+    /// By itself, with this status.
+    Exit(i32),
+    /// By this signal, which no limit of ours sent.
+    Signal(i32),
+    /// By a limit.
+    Limit(Limit),
+}
+
+impl How {
+    /// Two words.
+    #[must_use]
+    pub fn words(self) -> String {
+        match self {
+            How::Exit(status) => format!("exit {status}"),
+            How::Signal(signal) => format!("signal {signal}"),
+            How::Limit(limit) => format!("limit {}", limit.as_str()),
+        }
+    }
+
+    /// Reads two words.
+    #[must_use]
+    pub fn read(kind: &str, what: &str) -> Option<How> {
+        match kind {
+            "exit" => what.parse().ok().map(How::Exit),
+            "signal" => what.parse().ok().map(How::Signal),
+            "limit" => Limit::ALL.into_iter().find(|limit| limit.as_str() == what).map(How::Limit),
+            _ => None,
+        }
+    }
+}
+
+/// The end of a run, and what it used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct End {
+    /// How.
+    pub how: How,
+    /// By the clock.
+    pub wall_ms: u64,
+    /// Processor time of all its processes; absent where nothing counts it.
+    pub cpu_ms: Option<u64>,
+    /// The most memory that it had at one time, in bytes; absent where nothing counts it.
+    pub memory: Option<u64>,
+}
+
+impl fmt::Display for End {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let number = |number: Option<u64>| number.map_or("-".to_owned(), |number| number.to_string());
+        write!(f, "end {} {} {} {}", self.how.words(), self.wall_ms, number(self.cpu_ms), number(self.memory))
+    }
+}
+
+impl End {
+    /// Reads a line that was written as this type writes it.
+    #[must_use]
+    pub fn read(line: &str) -> Option<End> {
+        let words: Vec<&str> = line.strip_prefix("end ")?.split(' ').collect();
+        let [kind, what, wall, cpu, memory] = words.as_slice() else { return None };
+        let number = |word: &str| if word == "-" { Some(None) } else { word.parse().ok().map(Some) };
+        Some(End {
+            how: How::read(kind, what)?,
+            wall_ms: wall.parse().ok()?,
+            cpu_ms: number(cpu)?,
+            memory: number(memory)?,
+        })
+    }
+}
+
+const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
+/// A line with output: `out` or `err`, and the bytes in base64.
+#[must_use]
+pub fn output(stream: &str, bytes: &[u8]) -> String {
+    let mut line = String::with_capacity(8 + bytes.len() * 4 / 3);
+    let _ = write!(line, "{stream} ");
+    for three in bytes.chunks(3) {
+        let mut padded = [0_u8; 4];
+        for (at, byte) in padded.iter_mut().skip(1).zip(three) {
+            *at = *byte;
+        }
+        let group = u32::from_be_bytes(padded);
+        for place in 0..4 {
+            let sextet = usize::try_from(group >> (18 - 6 * place) & 63).unwrap_or(0);
+            let digit = DIGITS.get(sextet).copied().unwrap_or(b'=');
+            line.push(char::from(if place <= three.len() { digit } else { b'=' }));
+        }
+    }
+    line
+}
+
+/// The bytes of a line that [`output`] wrote, without its first word.
+#[cfg(feature = "full")]
+#[must_use]
+pub fn bytes(digits: &str) -> Option<Vec<u8>> {
+    let mut bytes = Vec::with_capacity(digits.len() * 3 / 4);
+    for four in digits.as_bytes().chunks(4) {
+        let padding = four.iter().filter(|digit| **digit == b'=').count();
+        if four.len() != 4 || padding > 2 {
+            return None;
+        }
+        let mut group = 0_u32;
+        for digit in four {
+            let sextet = if *digit == b'=' { 0 } else { DIGITS.iter().position(|known| known == digit)? };
+            group = group << 6 | u32::try_from(sextet).ok()?;
+        }
+        bytes.extend(group.to_be_bytes().iter().skip(1).take(3 - padding));
+    }
+    Some(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_in_force_is_read_as_it_was_written() {
+        let active = Active {
+            landlock: 7,
+            fs: 65535,
+            net: 3,
+            scoped: 3,
+            seccomp: 2,
+            uid: 998,
+            gid: 997,
+            namespaces: vec!["mnt".to_owned(), "pid".to_owned()],
+            bounded_by: "cgroup-v2".to_owned(),
+        };
+        assert_eq!(Active::read(&active.to_string()), Some(active.clone()));
+        let bare = Active { namespaces: vec![], bounded_by: String::new(), ..active };
+        assert_eq!(Active::read(&bare.to_string()), Some(bare));
+        assert_eq!(Active::read("active 1 2"), None);
+    }
+
+    #[test]
+    fn every_end_is_read_as_it_was_written() {
+        let hows = Limit::ALL.into_iter().map(How::Limit).chain([How::Exit(127), How::Signal(9)]);
+        for how in hows {
+            let end = End { how, wall_ms: 12, cpu_ms: None, memory: Some(4096) };
+            assert_eq!(End::read(&end.to_string()), Some(end));
+        }
+        assert_eq!(End::read("end limit tea 1 2 3"), None);
+    }
+
+    #[test]
+    #[cfg(feature = "full")]
+    fn every_byte_comes_through_and_none_ends_a_line() {
+        assert_eq!(output("out", b"Man"), "out TWFu");
+        assert_eq!(output("err", b"Ma"), "err TWE=");
+        assert_eq!(output("out", b"M"), "out TQ==");
+        let all: Vec<u8> = (0..=255).chain(0..=255).collect();
+        for length in [0, 1, 2, 3, 255, 512] {
+            let line = output("out", &all[..length]);
+            assert!(!line.contains('\n'));
+            assert_eq!(bytes(line.strip_prefix("out ").unwrap()).as_deref(), Some(&all[..length]));
+        }
+        assert_eq!(bytes("TQ="), None);
+        assert_eq!(bytes("T\0=="), None);
+    }
+}

@@ -1,0 +1,240 @@
+//! A control group for one run: what its processes use together, and their end.
+//!
+//! On a unified hierarchy (v2) with its controllers, or on the older one with a hierarchy for each (v1). A group lies at
+//! the top, below `reeve-tools`: where the launcher itself runs, systemd allows none below a group with processes.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+const TOP: &str = "/sys/fs/cgroup";
+const OURS: &str = "reeve-tools";
+/// How often a group is made anew when somebody tidied it away before it had a process.
+const TRIES: u32 = 3;
+
+/// Which kind of hierarchy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Layout {
+    Unified,
+    Separate,
+}
+
+/// The group of one run.
+#[derive(Debug)]
+pub struct Cgroup {
+    layout: Layout,
+    name: String,
+    bounds: Bounds,
+}
+
+/// What a run may use.
+#[derive(Clone, Copy, Debug)]
+pub struct Bounds {
+    /// Bytes of memory, what is swapped out included.
+    pub memory: u64,
+    /// Processes and threads.
+    pub processes: u64,
+}
+
+impl Cgroup {
+    /// Makes a group.
+    ///
+    /// # Errors
+    /// When this host has no controllers for memory and processes, or a bound cannot be set.
+    pub fn new(name: &str, bounds: &Bounds) -> io::Result<Cgroup> {
+        let layout = layout().ok_or_else(|| io::Error::from(io::ErrorKind::Unsupported))?;
+        let group = Cgroup { layout, name: name.to_owned(), bounds: *bounds };
+        sweep(layout);
+        group.again_when_gone(|| group.make()).inspect_err(|_error| group.remove())?;
+        Ok(group)
+    }
+
+    /// Whoever sweeps may take a group away that has no process yet, and its last one the directory above.
+    fn again_when_gone(&self, what: impl Fn() -> io::Result<()>) -> io::Result<()> {
+        for _try in 0..TRIES {
+            match what() {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                other => return other,
+            }
+        }
+        what()
+    }
+
+    /// What it is called in reports.
+    #[must_use]
+    pub fn kind(&self) -> &'static str {
+        match self.layout {
+            Layout::Unified => "cgroup-v2",
+            Layout::Separate => "cgroup-v1",
+        }
+    }
+
+    fn make(&self) -> io::Result<()> {
+        let bounds = &self.bounds;
+        let memory = bounds.memory.to_string();
+        let processes = bounds.processes.to_string();
+        match self.layout {
+            Layout::Unified => {
+                let top = Path::new(TOP).join(OURS);
+                make_directory(&top)?;
+                for above in [Path::new(TOP), &top] {
+                    fs::write(above.join("cgroup.subtree_control"), "+memory +pids")?;
+                }
+                let group = self.directory("");
+                make_directory(&group)?;
+                fs::write(group.join("memory.max"), memory)?;
+                // Not there without swap.
+                when_there(&group.join("memory.swap.max"), "0")?;
+                fs::write(group.join("memory.oom.group"), "1")?;
+                fs::write(group.join("pids.max"), processes)
+            }
+            Layout::Separate => {
+                for controller in ["memory", "pids", "cpuacct"] {
+                    make_directory(&Path::new(TOP).join(controller).join(OURS))?;
+                    make_directory(&self.directory(controller))?;
+                }
+                fs::write(self.directory("memory").join("memory.limit_in_bytes"), &memory)?;
+                when_there(&self.directory("memory").join("memory.memsw.limit_in_bytes"), &memory)?;
+                fs::write(self.directory("pids").join("pids.max"), processes)
+            }
+        }
+    }
+
+    /// Puts this process, and with it all that it starts, into the group.
+    ///
+    /// # Errors
+    /// When the group is gone.
+    pub fn enter(&self) -> io::Result<()> {
+        self.again_when_gone(|| {
+            self.make()?;
+            self.directories().into_iter().try_for_each(|group| fs::write(group.join("cgroup.procs"), "0"))
+        })
+    }
+
+    /// Processor time that its processes used so far.
+    #[must_use]
+    pub fn cpu(&self) -> Option<Duration> {
+        match self.layout {
+            Layout::Unified => {
+                entry(&self.directory("").join("cpu.stat"), "usage_usec").map(Duration::from_micros)
+            }
+            Layout::Separate => {
+                number(&self.directory("cpuacct").join("cpuacct.usage")).map(Duration::from_nanos)
+            }
+        }
+    }
+
+    /// The most bytes of memory that they had at one time.
+    #[must_use]
+    pub fn memory_peak(&self) -> Option<u64> {
+        match self.layout {
+            Layout::Unified => number(&self.directory("").join("memory.peak")),
+            Layout::Separate => number(&self.directory("memory").join("memory.max_usage_in_bytes")),
+        }
+    }
+
+    /// Whether the kernel ended a process of theirs because there was no memory left.
+    #[must_use]
+    pub fn ran_out_of_memory(&self) -> bool {
+        let killed = match self.layout {
+            Layout::Unified => entry(&self.directory("").join("memory.events"), "oom_kill"),
+            Layout::Separate => entry(&self.directory("memory").join("memory.oom_control"), "oom_kill"),
+        };
+        killed.is_some_and(|killed| killed > 0)
+    }
+
+    /// Ends every process in it, as far as this hierarchy can.
+    pub fn end_all(&self) {
+        match self.layout {
+            Layout::Unified => drop(fs::write(self.directory("").join("cgroup.kill"), "1")),
+            // The end of the tree's first process ends the others; the group only counts.
+            Layout::Separate => {}
+        }
+    }
+
+    /// Whether no process is in it any more.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.directories().iter().all(|group| {
+            fs::read_to_string(group.join("cgroup.procs"))
+                .map_or(true, |processes| processes.trim().is_empty())
+        })
+    }
+
+    /// Removes the group, which has to be empty.
+    pub fn remove(&self) {
+        for group in self.directories() {
+            // A group that is not empty stays; whoever makes the next one tidies it away.
+            let _ = fs::remove_dir(&group);
+            if let Some(above) = group.parent() {
+                let _ = fs::remove_dir(above);
+            }
+        }
+    }
+
+    fn directory(&self, controller: &str) -> PathBuf {
+        Path::new(TOP).join(controller).join(OURS).join(&self.name)
+    }
+
+    fn directories(&self) -> Vec<PathBuf> {
+        match self.layout {
+            Layout::Unified => vec![self.directory("")],
+            Layout::Separate => {
+                ["memory", "pids", "cpuacct"].map(|controller| self.directory(controller)).to_vec()
+            }
+        }
+    }
+}
+
+/// Whether this host has what a group needs.
+#[must_use]
+pub fn is_there() -> bool {
+    layout().is_some()
+}
+
+fn layout() -> Option<Layout> {
+    let top = Path::new(TOP);
+    if let Ok(controllers) = fs::read_to_string(top.join("cgroup.controllers")) {
+        let has = |name: &str| controllers.split_ascii_whitespace().any(|word| word == name);
+        return (has("memory") && has("pids")).then_some(Layout::Unified);
+    }
+    let has = |name: &str| top.join(name).join("cgroup.procs").exists();
+    (has("memory") && has("pids") && has("cpuacct")).then_some(Layout::Separate)
+}
+
+/// Takes away what runs left behind whose wrapper was killed. A group with processes is in use and stays.
+fn sweep(layout: Layout) {
+    let tops = match layout {
+        Layout::Unified => vec![Path::new(TOP).join(OURS)],
+        Layout::Separate => {
+            ["memory", "pids", "cpuacct"].map(|name| Path::new(TOP).join(name).join(OURS)).to_vec()
+        }
+    };
+    for group in tops.iter().filter_map(|top| fs::read_dir(top).ok()).flatten().flatten() {
+        if group.file_type().is_ok_and(|kind| kind.is_dir()) {
+            let _ = fs::remove_dir(group.path());
+        }
+    }
+}
+
+fn make_directory(path: &Path) -> io::Result<()> {
+    match fs::create_dir(path) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        other => other,
+    }
+}
+
+fn when_there(path: &Path, value: &str) -> io::Result<()> {
+    if path.exists() { fs::write(path, value) } else { Ok(()) }
+}
+
+fn number(path: &Path) -> Option<u64> {
+    fs::read_to_string(path).ok()?.trim().parse().ok()
+}
+
+fn entry(path: &Path, name: &str) -> Option<u64> {
+    let text = fs::read_to_string(path).ok()?;
+    let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '))?;
+    line.trim().parse().ok()
+}

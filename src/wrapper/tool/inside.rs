@@ -1,0 +1,265 @@
+//! The inner stage: the first process of a tool's tree, which makes the tool's own process and waits for all of them.
+//!
+//! In the tool's process, in this order: a session of its own → limits → is it who it was to become? → Landlock → the
+//! filter of system calls → one line on what is in force → exec. Nothing after the filter but that line and exec.
+
+use std::convert::Infallible;
+use std::ffi::{CString, NulError};
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::Path;
+
+use nix::fcntl::OFlag;
+use nix::sys::wait::WaitStatus;
+use nix::unistd::{chdir, getegid, geteuid, pipe2, setsid};
+
+use crate::sandbox::report::{Active, How};
+use crate::sandbox::{Confinement, Descriptors, MemoryBy, Tier, decode, filter, rights, view};
+use crate::sys::landlock::{self, Handled, Ruleset};
+use crate::sys::{jail, seccomp};
+
+/// The kinds of namespaces, as `/proc/self/ns` calls them.
+pub(super) const NAMESPACES: [&str; 7] = ["user", "mnt", "pid", "net", "ipc", "uts", "cgroup"];
+
+/// What is to be run, and how.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Order {
+    pub(super) confinement: Confinement,
+    pub(super) args: Vec<String>,
+    pub(super) is_script: bool,
+    /// The namespaces of the host, which the tool must not be in.
+    pub(super) outside: Vec<String>,
+}
+
+/// A step that failed.
+struct Failed(String);
+
+fn step(name: &str) -> impl Fn(io::Error) -> Failed + '_ {
+    move |error| Failed(format!("{name}: {error}"))
+}
+
+impl Order {
+    /// The bytes in which an order goes through bubblewrap.
+    pub(super) fn to_bytes(&self) -> Vec<u8> {
+        let script = if self.is_script { "script" } else { "program" };
+        let mut parts =
+            vec![script.to_owned(), self.outside.join(","), crate::sandbox::encode(&self.confinement)];
+        parts.extend(self.args.iter().cloned());
+        parts.join("\0").into_bytes()
+    }
+
+    fn from_bytes(bytes: Vec<u8>) -> Option<Order> {
+        let text = String::from_utf8(bytes).ok()?;
+        let mut parts = text.split('\0');
+        Some(Order {
+            is_script: parts.next()? == "script",
+            outside: parts.next()?.split(',').map(str::to_owned).collect(),
+            confinement: decode(parts.next()?).ok()?,
+            args: parts.map(str::to_owned).collect(),
+        })
+    }
+}
+
+/// The stage as bubblewrap starts it: its order, its report and the program lie where [`Descriptors::FIXED`] says.
+///
+/// # Errors
+/// When it was not started so.
+pub(super) fn from_descriptors() -> io::Result<Infallible> {
+    let Descriptors { order, report, program } = Descriptors::FIXED;
+    let (order, report, program) =
+        (jail::inherited(order)?, jail::inherited(report)?, jail::inherited(program)?);
+    jail::close_all_on_exec()?;
+    let mut bytes = Vec::new();
+    File::from(order).read_to_end(&mut bytes)?;
+    let order = Order::from_bytes(bytes).ok_or_else(|| io::Error::other("no order"))?;
+    run(&order, report, program)
+}
+
+/// Runs the tool to its end, as the first process of its tree; this process ends with it.
+pub(super) fn run(order: &Order, report: OwnedFd, program: OwnedFd) -> ! {
+    let mut report = File::from(report);
+    let ended = start(order, program, &mut report).and_then(|()| wait(&mut report).map_err(step("wait")));
+    if let Err(Failed(why)) = ended {
+        let _ = writeln!(report, "failed {}", why.replace('\n', " "));
+    }
+    jail::end(0)
+}
+
+fn start(order: &Order, program: OwnedFd, report: &mut File) -> Result<(), Failed> {
+    jail::hide().map_err(step("hide"))?;
+    let (told, tell) = pipe2(OFlag::O_CLOEXEC).map_err(|errno| step("pipe")(errno.into()))?;
+    match jail::split().map_err(step("fork"))? {
+        jail::Side::Child => {
+            let mut tell = File::from(tell);
+            let Err(Failed(why)) = become_tool(order, &program, &mut tell);
+            let _ = writeln!(tell, "failed {}", why.replace('\n', " "));
+            jail::end(126)
+        }
+        jail::Side::Parent(child) => {
+            drop((tell, program));
+            jail::let_go_of_output().map_err(step("output"))?;
+            let mut said = String::new();
+            // Its end is the exec, or the end of the process that did not get there.
+            File::from(told).take(4096).read_to_string(&mut said).map_err(step("read"))?;
+            report.write_all(said.as_bytes()).map_err(step("report"))?;
+            FIRST.set(child.as_raw()).map_err(|_again| Failed("started twice".to_owned()))
+        }
+    }
+}
+
+/// The tool's own process among those that this one waits for.
+static FIRST: std::sync::OnceLock<i32> = std::sync::OnceLock::new();
+
+fn wait(report: &mut File) -> io::Result<()> {
+    let first = FIRST.get().copied();
+    while let Some(status) = jail::next_end()? {
+        let (pid, how) = match status {
+            WaitStatus::Exited(pid, status) => (pid, How::Exit(status)),
+            WaitStatus::Signaled(pid, signal, _) => (pid, How::Signal(signal as i32)),
+            WaitStatus::Stopped(..)
+            | WaitStatus::PtraceEvent(..)
+            | WaitStatus::PtraceSyscall(_)
+            | WaitStatus::Continued(_)
+            | WaitStatus::StillAlive => continue,
+        };
+        if Some(pid.as_raw()) == first {
+            return writeln!(report, "{}", how.words());
+        }
+    }
+    Err(io::Error::other("the tool's process is gone and was not seen to end"))
+}
+
+fn become_tool(order: &Order, program: &OwnedFd, tell: &mut File) -> Result<Infallible, Failed> {
+    let confinement = &order.confinement;
+    let args = c_strings(std::iter::once(&confinement.program).chain(&order.args))?;
+    let environment: Vec<String> =
+        confinement.whole_environment().iter().map(|(name, value)| format!("{name}={value}")).collect();
+    let environment = c_strings(environment.iter())?;
+    setsid().map_err(|errno| step("session")(errno.into()))?;
+    let workspace = confinement.workspace_inside();
+    chdir(Path::new(&workspace)).map_err(|errno| step("workspace")(errno.into()))?;
+    limit(confinement).map_err(step("limits"))?;
+    let (uid, gid) = (geteuid().as_raw(), getegid().as_raw());
+    jail::look(uid, gid).map_err(|what| Failed(format!("not as it was to be: {what}")))?;
+    let namespaces = namespaces().map_err(step("namespaces"))?;
+    is_apart(confinement.tier, &namespaces, &order.outside)?;
+    let program_of_filter = filter(confinement.tier);
+    let (handled, abi) = shut_in(confinement, program).map_err(step("landlock"))?;
+    jail::close_all_on_exec().map_err(step("descriptors"))?;
+    seccomp::install(&program_of_filter).map_err(step("seccomp"))?;
+    let active = Active {
+        landlock: abi,
+        fs: handled.fs,
+        net: handled.net,
+        scoped: handled.scoped,
+        seccomp: jail::filter_mode(),
+        uid,
+        gid,
+        namespaces,
+        bounded_by: String::new(),
+    };
+    writeln!(tell, "{active}").map_err(step("report"))?;
+    let script = order.is_script.then_some(confinement.program.as_str());
+    jail::become_program(program, script, (&args, &environment)).map_err(step("exec"))
+}
+
+fn c_strings<'a>(texts: impl Iterator<Item = &'a String>) -> Result<Vec<CString>, Failed> {
+    let all: Result<Vec<_>, NulError> = texts.map(|text| CString::new(text.as_str())).collect();
+    all.map_err(|_zero| Failed("a zero byte in an argument".to_owned()))
+}
+
+fn limit(confinement: &Confinement) -> io::Result<()> {
+    let limits = &confinement.limits;
+    let by_process = limits.memory_by == MemoryBy::Rlimit;
+    jail::limit(&jail::ProcessLimits {
+        cpu: limits.cpu,
+        file_size: limits.file_size,
+        open_files: limits.open_files,
+        // The kernel counts the first process of the tree, too.
+        processes: by_process.then_some(limits.processes + 1),
+        address_space: by_process.then_some(limits.memory),
+    })
+}
+
+/// Each namespace that this process is in, as `mnt:4026531841`.
+pub(super) fn namespaces() -> io::Result<Vec<String>> {
+    let one = |kind: &str| {
+        let link = std::fs::read_link(format!("/proc/self/ns/{kind}"))?;
+        let link = link.to_string_lossy();
+        let number = link.split(['[', ']']).nth(1).unwrap_or_default();
+        Ok(format!("{kind}:{number}"))
+    };
+    NAMESPACES.into_iter().map(one).collect()
+}
+
+/// What a tier has of its own it does not share with the host.
+fn is_apart(tier: Tier, own: &[String], outside: &[String]) -> Result<(), Failed> {
+    let needed: &[&str] = match tier {
+        Tier::B => &["mnt", "pid", "ipc"],
+        Tier::C => &NAMESPACES,
+    };
+    let is_new = |kind: &&&str| {
+        let prefix = format!("{kind}:");
+        let find = |all: &[String]| all.iter().find(|one| one.starts_with(&prefix)).cloned();
+        matches!((find(own), find(outside)), (Some(own), Some(outside)) if own != outside)
+    };
+    match needed.iter().find(|kind| !is_new(kind)) {
+        None => Ok(()),
+        Some(kind) => Err(Failed(format!("not as it was to be: the {kind} namespace is the host's"))),
+    }
+}
+
+/// Landlock with every right that the kernel knows. Tier C has a network of its own, in which its ports are its own
+/// matter.
+fn shut_in(confinement: &Confinement, program: &impl AsFd) -> io::Result<(Handled, u32)> {
+    let abi = landlock::abi();
+    if abi < confinement.tier.landlock() {
+        return Err(io::Error::other(format!(
+            "this kernel has ABI {abi}, and {} is needed",
+            confinement.tier.landlock()
+        )));
+    }
+    let net = match confinement.tier {
+        Tier::B => 3,
+        Tier::C => 0,
+    };
+    let scoped = if abi >= 6 { 3 } else { 0 };
+    let handled = Handled { fs: landlock::all_rights(abi), net, scoped };
+    let rules = Ruleset::new(handled)?;
+    for seen in view(confinement) {
+        match rules.allow(Path::new(&seen.path), rights(seen.access)) {
+            Err(error) if seen.optional && error.kind() == io::ErrorKind::NotFound => {}
+            other => {
+                other.map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", seen.path)))?
+            }
+        }
+    }
+    rules.allow_at(program, rights(crate::sandbox::Access::Run))?;
+    rules.restrict_self()?;
+    Ok((handled, abi))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn all(number: u32) -> Vec<String> {
+        NAMESPACES.map(|kind| format!("{kind}:{number}")).to_vec()
+    }
+
+    #[test]
+    fn a_tool_that_shares_a_namespace_with_the_host_does_not_start() {
+        assert!(is_apart(Tier::C, &all(2), &all(1)).is_ok());
+        for place in 0..NAMESPACES.len() {
+            let mut own = all(2);
+            own[place] = format!("{}:1", NAMESPACES[place]);
+            assert!(is_apart(Tier::C, &own, &all(1)).is_err(), "{own:?}");
+            own.remove(place);
+            assert!(is_apart(Tier::C, &own, &all(1)).is_err(), "{own:?}");
+        }
+        let own = ["user:1", "mnt:2", "pid:2", "net:1", "ipc:2", "uts:1", "cgroup:1"].map(str::to_owned);
+        assert!(is_apart(Tier::B, &own, &all(1)).is_ok());
+        assert!(is_apart(Tier::B, &all(1), &all(1)).is_err());
+    }
+}

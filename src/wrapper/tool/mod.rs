@@ -1,0 +1,266 @@
+//! What the wrapper of tools does instead of becoming a program:
+//!
+//! look at user, program and kernel → spend the grant → workspace → control group → a child: the group → (tier B) own
+//! mounts → the user, for good → (tier C) bubblewrap → the inner stage → … → the tool. The wrapper stays outside, reads
+//! what they write, and ends all of them.
+
+mod inside;
+mod place;
+mod supervisor;
+
+use std::convert::Infallible;
+use std::ffi::CString;
+use std::fs::File;
+use std::io::{self, Read, Seek, Write};
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::Path;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use aws_lc_rs::digest::{Context as Digest, SHA256};
+use nix::fcntl::OFlag;
+use nix::unistd::pipe2;
+
+use super::{REFUSED, Root, Table, cannot};
+use crate::grant::{Grant, Refusal};
+use crate::sandbox::{
+    BUBBLEWRAP, Confinement, Descriptors, GROUP, MemoryBy, Tier, USERS, Workspace, arguments, decode,
+};
+use crate::sys::cgroup::{self, Bounds, Cgroup};
+use crate::sys::ids::{self, User};
+use crate::sys::{exec, jail, landlock, seccomp, trusted_file};
+use inside::Order;
+use supervisor::{Pipes, Supervisor};
+
+/// The wrapper itself: what a grant names, and what bubblewrap finds inside.
+pub const INNER: &str = "/usr/local/libexec/reeve/reeve-tool";
+
+/// How much longer than the tool the wrapper may take, before the kernel ends it.
+const SLACK: Duration = Duration::from_secs(8);
+
+/// Runs the wrapper, or its inner stage where bubblewrap starts it: as a user and with one argument. Root takes none.
+pub fn main(table: &'static Table) -> ExitCode {
+    let mut args = std::env::args_os().skip(1);
+    let asks_for_inner = args.next().is_some_and(|arg| arg == "--inside") && args.next().is_none();
+    if !asks_for_inner || ids::is_root() {
+        return super::main(table);
+    }
+    let Err(error) = inside::from_descriptors();
+    let _ = writeln!(io::stderr(), "reeve-tool: {error}");
+    ExitCode::from(REFUSED)
+}
+
+/// A tool that may be run: everything about it was looked at.
+#[derive(Debug)]
+pub(super) struct Prepared {
+    confinement: Confinement,
+    user: User,
+    program: File,
+    is_script: bool,
+}
+
+/// Looks at everything that a grant for a tool names, and at the kernel.
+///
+/// # Errors
+/// The first thing that is not as it must be.
+pub(super) fn prepare(grant: &Grant, root: Root) -> Result<Prepared, Refusal> {
+    if root != Root::Held {
+        return Err(cannot("run as root")(io::Error::from(io::ErrorKind::PermissionDenied)));
+    }
+    let confinement = grant.argv.first().and_then(|text| decode(text).ok());
+    let confinement = confinement.ok_or(Refusal::ArgumentNotInTable(1))?;
+    let user = tool_user(&confinement.user)?;
+    enforceable(&confinement)?;
+    for path in &confinement.read_only {
+        trusted_file::check_place(Path::new(path)).map_err(Refusal::InputUntrusted)?;
+    }
+    let mut program =
+        trusted_file::open_file(Path::new(&confinement.program)).map_err(Refusal::ProgramUntrusted)?;
+    let (digest, is_script) = digest(&mut program).map_err(cannot("read the program"))?;
+    if digest != confinement.sha256 {
+        return Err(Refusal::ProgramAltered);
+    }
+    Ok(Prepared { confinement, user, program, is_script })
+}
+
+/// A user that is for tools and nothing else.
+fn tool_user(name: &str) -> Result<User, Refusal> {
+    let user = ids::user(name).map_err(cannot("look the user up"))?.ok_or(Refusal::UserUnknown)?;
+    let group = ids::group(GROUP).map_err(cannot("look the group up"))?;
+    let is_one = USERS.contains(&user.uid)
+        && user.gid != 0
+        && Some(user.gid) == group
+        && user.groups.iter().all(|group| *group == user.gid);
+    if is_one { Ok(user) } else { Err(Refusal::NotAToolUser) }
+}
+
+/// Whether this host can enforce all of it.
+fn enforceable(confinement: &Confinement) -> Result<(), Refusal> {
+    let missing = |layer, fix: String| Err(Refusal::NotEnforced { layer, fix });
+    let (abi, needed) = (landlock::abi(), confinement.tier.landlock());
+    if abi < needed {
+        let kernel = if needed > 3 { "6.12" } else { "6.2" };
+        let fix = format!(
+            "tier {} needs Landlock's ABI {needed} (Linux {kernel}) and this kernel has {abi}: a newer kernel, or lsm=landlock,… \
+             on its command line",
+            confinement.tier.as_str()
+        );
+        return missing("landlock", fix);
+    }
+    if !seccomp::is_there() {
+        return missing("seccomp", "a kernel with CONFIG_SECCOMP_FILTER".to_owned());
+    }
+    if confinement.limits.memory_by == MemoryBy::Cgroup && !cgroup::is_there() {
+        let fix = "control groups for memory and processes, or memory_by = \"rlimit\" in the declaration"
+            .to_owned();
+        return missing("cgroup", fix);
+    }
+    if confinement.tier == Tier::C {
+        if trusted_file::check(Path::new(BUBBLEWRAP)).is_err() {
+            return missing("bubblewrap", format!("{BUBBLEWRAP} (Debian: apt-get install bubblewrap)"));
+        }
+        let allowed = std::fs::read_to_string("/proc/sys/user/max_user_namespaces").unwrap_or_default();
+        if allowed.trim().parse::<u64>().unwrap_or(0) == 0 {
+            return missing("user namespaces", "sysctl user.max_user_namespaces above 0".to_owned());
+        }
+    }
+    Ok(())
+}
+
+/// The digest of a program, in hexadecimal digits, and whether an interpreter has to read it.
+fn digest(program: &mut File) -> io::Result<(String, bool)> {
+    let mut digest = Digest::new(&SHA256);
+    let mut buffer = vec![0; 64 * 1024];
+    let mut is_script = None;
+    loop {
+        let count = program.read(&mut buffer)?;
+        let read = buffer.get(..count).unwrap_or_default();
+        is_script.get_or_insert(read.starts_with(b"#!"));
+        if count == 0 {
+            break;
+        }
+        digest.update(read);
+    }
+    program.rewind()?;
+    let hex = digest.finish().as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+    Ok((hex, is_script.unwrap_or(false)))
+}
+
+/// Runs a tool to its end and says all about it on standard output; this process ends with it.
+///
+/// # Errors
+/// When it was not started.
+pub(super) fn run(tool: Prepared, grant: &Grant) -> Result<Infallible, Refusal> {
+    let Prepared { confinement, user, program, is_script } = tool;
+    let limit = Duration::from_secs(grant.run_limit_secs.into());
+    exec::end_after(limit + SLACK);
+    place::ready(&confinement.workspace, &user).map_err(cannot("have the workspace"))?;
+    let cgroup = match confinement.limits.memory_by {
+        MemoryBy::Rlimit => None,
+        MemoryBy::Cgroup => {
+            // What shuts it in is in the group and not of the tool: the first process of its tree, and bubblewrap.
+            let around = match confinement.tier {
+                Tier::B => 1,
+                Tier::C => 2,
+            };
+            let bounds = Bounds {
+                memory: confinement.limits.memory,
+                processes: confinement.limits.processes + around,
+            };
+            let name: String = grant.nonce.iter().map(|byte| format!("{byte:02x}")).collect();
+            Some(Cgroup::new(&name, &bounds).map_err(|source| Refusal::NotEnforced {
+                layer: "cgroup",
+                fix: format!("{source}: see docs/sandbox.md on control groups"),
+            })?)
+        }
+    };
+    let outside = inside::namespaces().map_err(cannot("read its namespaces"))?;
+    let input = grant.argv.get(1).cloned().unwrap_or_default();
+    let args = grant.argv.iter().skip(2).cloned().collect();
+    let order = Order { confinement, args, is_script, outside };
+    let started = start(&order, &user, (program, cgroup.as_ref()), &input);
+    let (child, pipes) = started
+        .inspect_err(|_error| cgroup.iter().for_each(Cgroup::remove))
+        .map_err(cannot("start the tool"))?;
+    Supervisor::new(child, pipes, cgroup, &order).map_err(cannot("watch the tool"))?.watch(limit)
+}
+
+fn start(
+    order: &Order,
+    user: &User,
+    (program, cgroup): (File, Option<&Cgroup>),
+    input: &str,
+) -> io::Result<(nix::unistd::Pid, Pipes)> {
+    let stdin = jail::file_in_memory(input.as_bytes())?;
+    let (report, tell) = pipe2(OFlag::O_CLOEXEC)?;
+    let (out, stdout) = pipe2(OFlag::O_CLOEXEC)?;
+    let (err, stderr) = pipe2(OFlag::O_CLOEXEC)?;
+    if order.confinement.tier == Tier::B {
+        jail::new_process_tree()?;
+    }
+    match jail::split()? {
+        jail::Side::Parent(child) => Ok((child, Pipes { report, out, err })),
+        jail::Side::Child => {
+            let own = Own { stdin, stdout, stderr, report: tell, program: program.into() };
+            let Err(error) = own.go(order, user, cgroup);
+            // What was standard error is the supervisor's to read, which shows it when nothing was started.
+            let _ = writeln!(io::stderr(), "{error}");
+            jail::end(REFUSED.into())
+        }
+    }
+}
+
+/// What the child has.
+struct Own {
+    stdin: OwnedFd,
+    stdout: OwnedFd,
+    stderr: OwnedFd,
+    report: OwnedFd,
+    program: OwnedFd,
+}
+
+impl Own {
+    fn go(self, order: &Order, user: &User, cgroup: Option<&Cgroup>) -> io::Result<Infallible> {
+        let Own { stdin, stdout, stderr, report, program } = self;
+        let standard = [(stdin.as_fd(), 0), (stdout.as_fd(), 1), (stderr.as_fd(), 2)];
+        jail::hand_on(&standard)?;
+        if let Some(cgroup) = cgroup {
+            cgroup.enter().map_err(|error| doing("cgroup", &error))?;
+        }
+        let confinement = &order.confinement;
+        match confinement.tier {
+            Tier::B => {
+                jail::new_mounts().map_err(|error| doing("mounts", &error))?;
+                let bytes = confinement.limits.workspace;
+                jail::private_directory("/tmp", user, bytes).map_err(|error| doing("/tmp", &error))?;
+                if confinement.workspace == Workspace::Fresh {
+                    let path = confinement.workspace.path();
+                    jail::private_directory(&path, user, bytes)
+                        .map_err(|error| doing("workspace", &error))?;
+                }
+                jail::become_nobody_else(user).map_err(|error| doing("user", &error))?;
+                jail::end_with_parent()?;
+                drop((stdin, stdout, stderr));
+                inside::run(order, report, program)
+            }
+            Tier::C => {
+                let argv = std::iter::once(BUBBLEWRAP.to_owned()).chain(arguments(confinement, INNER));
+                let argv = argv.map(CString::new).collect::<Result<Vec<_>, _>>()?;
+                let bytes = jail::file_in_memory(&order.to_bytes())?;
+                jail::become_nobody_else(user).map_err(|error| doing("user", &error))?;
+                jail::end_with_parent()?;
+                let Descriptors { order: at, report: report_at, program: program_at } = Descriptors::FIXED;
+                jail::hand_on(&[
+                    (bytes.as_fd(), at),
+                    (report.as_fd(), report_at),
+                    (program.as_fd(), program_at),
+                ])?;
+                jail::execute(BUBBLEWRAP, &argv)
+            }
+        }
+    }
+}
+
+fn doing(what: &str, error: &io::Error) -> io::Error {
+    io::Error::new(error.kind(), format!("{what}: {error}"))
+}

@@ -1,0 +1,326 @@
+//! Outside of the tool's tree: hands its output on, counts what it uses, and ends all of it when a limit is reached, when
+//! nobody listens, or when the tool itself has ended.
+
+use std::convert::Infallible;
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::os::fd::{AsFd, OwnedFd};
+use std::time::{Duration, Instant};
+
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::signal::{Signal, kill};
+use nix::sys::wait::{WaitPidFlag, waitpid};
+use nix::unistd::Pid;
+
+use super::inside::Order;
+use crate::grant::Refusal;
+use crate::sandbox::Limits;
+use crate::sandbox::report::{Active, CHUNK, End, How, Limit, output};
+use crate::sys::cgroup::Cgroup;
+use crate::sys::jail;
+
+/// How often what is used is looked at.
+const TICK: Duration = Duration::from_millis(50);
+/// How long what was killed may take to be gone.
+const KILL_GRACE: Duration = Duration::from_secs(2);
+/// How much is kept of what is said before a tool begins: by bubblewrap, or by the inner stage.
+const MAX_SAID: u64 = 4096;
+
+/// Where the tree's processes write.
+#[derive(Debug)]
+pub(super) struct Pipes {
+    pub(super) report: OwnedFd,
+    pub(super) out: OwnedFd,
+    pub(super) err: OwnedFd,
+}
+
+/// A running tool.
+pub(super) struct Supervisor {
+    child: Pid,
+    exit: OwnedFd,
+    report: Option<File>,
+    out: Option<File>,
+    err: Option<File>,
+    cgroup: Option<Cgroup>,
+    limits: Limits,
+    outside: Vec<String>,
+    said: Vec<u8>,
+    reported: String,
+    seen: usize,
+    is_active: bool,
+    how: Option<How>,
+    limit: Option<Limit>,
+    written: u64,
+    began: Instant,
+}
+
+/// Why a watch is over.
+enum Over {
+    Ended,
+    NobodyListens,
+}
+
+impl Supervisor {
+    pub(super) fn new(child: Pid, pipes: Pipes, cgroup: Option<Cgroup>, order: &Order) -> io::Result<Self> {
+        Ok(Self {
+            child,
+            exit: jail::exit_of(child)?,
+            report: Some(File::from(pipes.report)),
+            out: Some(File::from(pipes.out)),
+            err: Some(File::from(pipes.err)),
+            cgroup,
+            limits: order.confinement.limits.clone(),
+            outside: order.outside.clone(),
+            said: Vec::new(),
+            reported: String::new(),
+            seen: 0,
+            is_active: false,
+            how: None,
+            limit: None,
+            written: 0,
+            began: now(),
+        })
+    }
+
+    /// Watches to the end, which is this process's.
+    ///
+    /// # Errors
+    /// When the tool did not begin.
+    pub(super) fn watch(mut self, limit: Duration) -> Result<Infallible, Refusal> {
+        let over = self.until_over(limit);
+        self.end_all();
+        let over = over.and_then(|over| self.drain().map(|()| over));
+        let ended = self.end();
+        self.cgroup.iter().for_each(Cgroup::remove);
+        match over {
+            Ok(Over::Ended) if self.is_active => {}
+            Ok(Over::Ended) => return Err(self.refusal()),
+            Err(source) if source.kind() != io::ErrorKind::BrokenPipe => {
+                return Err(Refusal::System { doing: "watch the tool", source });
+            }
+            Ok(Over::NobodyListens) | Err(_) => {
+                let _ = nix::sys::signal::raise(Signal::SIGKILL);
+            }
+        }
+        let told = say(&ended.to_string());
+        std::process::exit(if told.is_ok() { 0 } else { 1 })
+    }
+
+    fn until_over(&mut self, limit: Duration) -> io::Result<Over> {
+        let until = self.began + limit;
+        loop {
+            let is_readable = self.wait_for_something()?;
+            if is_readable.listener_gone {
+                return Ok(Over::NobodyListens);
+            }
+            self.take(&is_readable)?;
+            if self.how.is_some() || self.report.is_none() || is_readable.exited {
+                return Ok(Over::Ended);
+            }
+            self.limit = self.limit.or_else(|| self.limit_reached(until));
+            if self.limit.is_some() {
+                return Ok(Over::Ended);
+            }
+        }
+    }
+
+    fn wait_for_something(&self) -> io::Result<Readable> {
+        let stdout = io::stdout();
+        // What the tool writes stays in its pipes until it is certain that it is the tool that writes.
+        let [has_report, has_out, has_err] = [
+            self.report.is_some(),
+            self.is_active && self.out.is_some(),
+            self.is_active && self.err.is_some(),
+        ];
+        let sources = [
+            self.report.as_ref().filter(|_| has_report),
+            self.out.as_ref().filter(|_| has_out),
+            self.err.as_ref().filter(|_| has_err),
+        ];
+        let mut fds = vec![
+            PollFd::new(stdout.as_fd(), PollFlags::empty()),
+            PollFd::new(self.exit.as_fd(), PollFlags::POLLIN),
+        ];
+        fds.extend(sources.iter().flatten().map(|fd| PollFd::new(fd.as_fd(), PollFlags::POLLIN)));
+        match poll(&mut fds, PollTimeout::try_from(TICK).unwrap_or(PollTimeout::ZERO)) {
+            Ok(_) | Err(Errno::EINTR) => {}
+            Err(errno) => return Err(errno.into()),
+        }
+        let mut answers = fds.iter().map(|fd| fd.any().unwrap_or(false));
+        let mut next = |is_there: bool| is_there && answers.next().unwrap_or(false);
+        Ok(Readable {
+            listener_gone: next(true),
+            exited: next(true),
+            report: next(has_report),
+            out: next(has_out),
+            err: next(has_err),
+        })
+    }
+
+    fn take(&mut self, readable: &Readable) -> io::Result<()> {
+        if readable.report {
+            let bytes = read(&mut self.report)?;
+            self.reported.push_str(&String::from_utf8_lossy(&bytes));
+            self.hear()?;
+        }
+        if readable.out {
+            let bytes = read(&mut self.out)?;
+            self.hand_on("out", &bytes)?;
+        }
+        if readable.err {
+            let bytes = read(&mut self.err)?;
+            self.hand_on("err", &bytes)?;
+        }
+        Ok(())
+    }
+
+    /// What the inner stage reports, line by line.
+    fn hear(&mut self) -> io::Result<()> {
+        while let Some((line, rest)) = self.reported.get(self.seen..).and_then(|rest| rest.split_once('\n')) {
+            let line = line.to_owned();
+            self.seen = self.reported.len() - rest.len();
+            if let Some(active) = Active::read(&line) {
+                self.is_active = true;
+                let own = active.namespaces.iter().filter(|one| !self.outside.contains(one));
+                let namespaces =
+                    own.map(|one| one.split(':').next().unwrap_or_default().to_owned()).collect();
+                let bounded_by = self.cgroup.as_ref().map_or("rlimit", Cgroup::kind).to_owned();
+                say(&Active { namespaces, bounded_by, ..active }.to_string())?;
+            } else if let Some(why) = line.strip_prefix("failed ") {
+                self.is_active = false;
+                self.said.extend_from_slice(why.as_bytes());
+            } else if let Some((kind, what)) = line.split_once(' ') {
+                self.how = How::read(kind, what);
+            }
+        }
+        Ok(())
+    }
+
+    /// A tool's output.
+    fn hand_on(&mut self, stream: &str, bytes: &[u8]) -> io::Result<()> {
+        let room = usize::try_from(self.limits.output.saturating_sub(self.written)).unwrap_or(usize::MAX);
+        if bytes.len() > room {
+            self.limit = self.limit.or(Some(Limit::Output));
+        }
+        let kept = bytes.get(..bytes.len().min(room)).unwrap_or_default();
+        self.written += u64::try_from(kept.len()).unwrap_or(u64::MAX);
+        kept.chunks(CHUNK).try_for_each(|chunk| say(&output(stream, chunk)))
+    }
+
+    fn limit_reached(&self, until: Instant) -> Option<Limit> {
+        if now() >= until {
+            return Some(Limit::WallClock);
+        }
+        if self.cgroup.as_ref().is_some_and(Cgroup::ran_out_of_memory) {
+            return Some(Limit::Memory);
+        }
+        self.used_its_time().then_some(Limit::Cpu)
+    }
+
+    fn used_its_time(&self) -> bool {
+        let used = self.cgroup.as_ref().and_then(Cgroup::cpu);
+        used.is_some_and(|used| used >= Duration::from_secs(self.limits.cpu))
+    }
+
+    /// Ends the tree by its first process, or by what has that as its child and dies with it, and waits until it is gone.
+    fn end_all(&self) {
+        let until = now() + KILL_GRACE;
+        loop {
+            let _ = kill(self.child, Signal::SIGKILL);
+            self.cgroup.iter().for_each(Cgroup::end_all);
+            let reaped = !matches!(
+                waitpid(self.child, Some(WaitPidFlag::WNOHANG)),
+                Ok(nix::sys::wait::WaitStatus::StillAlive) | Err(Errno::EINTR)
+            );
+            if (reaped && self.cgroup.as_ref().is_none_or(Cgroup::is_empty)) || now() >= until {
+                return;
+            }
+            std::thread::sleep(TICK / 10);
+        }
+    }
+
+    /// What is still in the pipes. Nobody is left to write, so they end; if somebody is, they are left.
+    fn drain(&mut self) -> io::Result<()> {
+        let until = now() + TICK * 4;
+        let is_left =
+            |own: &Self| own.report.is_some() || (own.is_active && (own.out.is_some() || own.err.is_some()));
+        while is_left(self) && now() < until {
+            let readable = self.wait_for_something()?;
+            if readable.listener_gone {
+                return Ok(());
+            }
+            self.take(&readable)?;
+        }
+        if let (false, Some(err)) = (self.is_active, self.err.take()) {
+            // What kept it from beginning says why: bubblewrap, or the inner stage.
+            err.take(MAX_SAID).read_to_end(&mut self.said)?;
+        }
+        Ok(())
+    }
+
+    fn end(&self) -> End {
+        let ran_out = self.cgroup.as_ref().is_some_and(Cgroup::ran_out_of_memory);
+        let how = match (self.limit, self.how) {
+            (Some(limit), _) => How::Limit(limit),
+            (None, Some(How::Signal(libc::SIGXCPU))) => How::Limit(Limit::Cpu),
+            (None, Some(How::Signal(libc::SIGXFSZ))) => How::Limit(Limit::FileSize),
+            (None, None | Some(How::Signal(libc::SIGKILL))) if ran_out => How::Limit(Limit::Memory),
+            (None, Some(How::Signal(libc::SIGKILL))) if self.used_its_time() => How::Limit(Limit::Cpu),
+            (None, Some(how)) => how,
+            (None, None) => How::Signal(libc::SIGKILL),
+        };
+        let wall = now().saturating_duration_since(self.began);
+        let millis = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+        End {
+            how,
+            wall_ms: millis(wall),
+            cpu_ms: self.cgroup.as_ref().and_then(Cgroup::cpu).map(millis),
+            memory: self.cgroup.as_ref().and_then(Cgroup::memory_peak),
+        }
+    }
+
+    fn refusal(&self) -> Refusal {
+        let said = String::from_utf8_lossy(&self.said);
+        let line: Vec<&str> = said.split_whitespace().collect();
+        let fix = if line.is_empty() { "it ended before it began".to_owned() } else { line.join(" ") };
+        Refusal::NotEnforced { layer: "the sandbox", fix }
+    }
+}
+
+/// What a poll found.
+struct Readable {
+    listener_gone: bool,
+    exited: bool,
+    report: bool,
+    out: bool,
+    err: bool,
+}
+
+/// What is there to read now; at its end the file is closed.
+fn read(from: &mut Option<File>) -> io::Result<Vec<u8>> {
+    let mut buffer = vec![0; CHUNK];
+    let count = match from {
+        Some(file) => file.read(&mut buffer)?,
+        None => 0,
+    };
+    if count == 0 {
+        *from = None;
+    }
+    buffer.truncate(count);
+    Ok(buffer)
+}
+
+fn say(line: &str) -> io::Result<()> {
+    let mut stdout = io::stdout().lock();
+    stdout.write_all(format!("{line}\n").as_bytes())?;
+    stdout.flush()
+}
+
+#[allow(
+    clippy::disallowed_methods,
+    reason = "a deadline of the kernel's, not a time that anything is decided by"
+)]
+fn now() -> Instant {
+    Instant::now()
+}

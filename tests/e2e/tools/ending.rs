@@ -1,0 +1,268 @@
+//! Rows on limits, and on how a tree of processes comes to its end.
+
+use std::time::{Duration, Instant};
+
+use reeve::sandbox::report::{How, Limit};
+use reeve::sandbox::{MemoryBy, Tier, Workspace};
+
+use super::fixture::*;
+
+fn ended_by(limit: Limit, tool: impl Fn(Tier) -> Tool) {
+    for tier in TIERS {
+        let ran = tool(tier).run();
+        assert_eq!(ran.how(), How::Limit(limit), "{tier:?}: {ran:#?}");
+        assert_eq!(processes_of_the_user(), "", "{tier:?}");
+    }
+}
+
+#[test]
+fn row_098_time_by_the_clock_ends_it_whatever_it_does_about_signals() {
+    for code in [
+        "time.sleep(60)",
+        "for n in range(1, 65):\n  if n not in (9, 19, 32, 33): signal.signal(n, signal.SIG_IGN)\nwhile True: time.sleep(1)",
+        "os.kill(os.getpid(), signal.SIGSTOP)",
+    ] {
+        ended_by(Limit::WallClock, |tier| Tool::probe(tier, code).with(|tool| tool.seconds = 1));
+    }
+}
+
+#[test]
+fn row_099_processor_time_counts_for_all_processes_together() {
+    for code in ["while True: pass", "os.fork(); os.fork()\nwhile True: pass"] {
+        ended_by(Limit::Cpu, |tier| Tool::probe(tier, code).with(|tool| tool.confinement.limits.cpu = 1));
+    }
+}
+
+#[test]
+fn row_100_memory_counts_for_all_processes_together() {
+    let one = "x = bytearray(1 << 29)";
+    let eight = "for _ in range(3): os.fork()\nx = bytearray(24 << 20)\ntime.sleep(5)";
+    for code in [one, eight] {
+        ended_by(Limit::Memory, |tier| {
+            Tool::probe(tier, code).with(|tool| tool.confinement.limits.memory = 96 << 20)
+        });
+    }
+}
+
+#[test]
+fn row_101_what_lies_in_memory_as_files_is_memory() {
+    ended_by(Limit::Memory, |tier| {
+        Tool::probe(tier, "f = open('x', 'wb', 0)\nwhile True: f.write(bytes(1 << 20))").with(|tool| {
+            tool.confinement.limits.memory = 64 << 20;
+            tool.confinement.limits.workspace = 1 << 30;
+            tool.confinement.limits.file_size = 1 << 30;
+        })
+    });
+}
+
+#[test]
+fn memory_by_rlimit_is_of_each_process_and_says_so_in_the_receipt() {
+    for tier in TIERS {
+        let tool =
+            Tool::probe(tier, "try: bytearray(1 << 29)\nexcept MemoryError: print('no')").with(|tool| {
+                tool.confinement.limits.memory_by = MemoryBy::Rlimit;
+            });
+        let ran = tool.run();
+        assert_eq!(ran.text(), "no", "{tier:?}");
+        assert_eq!(ran.active.unwrap().bounded_by, "rlimit");
+    }
+}
+
+#[test]
+fn row_102_processes_are_as_many_as_declared() {
+    let code = "n = 1\ntry:\n  while True:\n    if os.fork() == 0: time.sleep(60)\n    n += 1\nexcept OSError as e: print(n, name(e.errno))";
+    for tier in TIERS {
+        let tool = Tool::probe(tier, code).with(|tool| tool.confinement.limits.processes = 16);
+        assert_eq!(tool.run().text(), "16 EAGAIN", "{tier:?}");
+    }
+}
+
+#[test]
+fn row_103_descriptors_are_as_many_as_declared() {
+    let code = "print(tried(lambda: [os.dup(0) for _ in range(1000)]))";
+    for tier in TIERS {
+        let tool = Tool::probe(tier, code).with(|tool| tool.confinement.limits.open_files = 64);
+        assert_eq!(tool.run().text(), "EMFILE", "{tier:?}");
+    }
+}
+
+#[test]
+fn row_104_a_file_is_no_larger_than_declared() {
+    let code = "signal.signal(signal.SIGXFSZ, signal.SIG_DFL)\nf = open('x', 'wb', 0)\nwhile True: f.write(bytes(1 << 16))";
+    ended_by(Limit::FileSize, |tier| {
+        Tool::probe(tier, code).with(|tool| tool.confinement.limits.file_size = 1 << 20)
+    });
+}
+
+#[test]
+fn row_105_a_crash_leaves_no_core() {
+    for tier in TIERS {
+        let code = "import resource\nprint(resource.getrlimit(resource.RLIMIT_CORE))";
+        assert_eq!(Tool::probe(tier, code).run().text(), "(0, 0)", "{tier:?}");
+        assert_eq!(Tool::probe(tier, "os.kill(os.getpid(), 11)").run().how(), How::Signal(11), "{tier:?}");
+    }
+}
+
+#[test]
+fn row_107_and_108_output_is_bounded_on_either_stream_and_nothing_of_it_is_waited_for() {
+    for stream in ["stdout", "stderr"] {
+        for tier in TIERS {
+            let code = format!("while True: sys.{stream}.write('y' * 65536)");
+            let ran = Tool::probe(tier, &code).with(|tool| tool.confinement.limits.output = 100_000).run();
+            assert_eq!(ran.how(), How::Limit(Limit::Output), "{tier:?}");
+            assert_eq!(ran.out.len() + ran.err.len(), 100_000, "{tier:?}");
+            assert!(ran.took < Duration::from_secs(5), "{ran:#?}");
+        }
+    }
+}
+
+#[test]
+fn row_109_every_byte_of_output_comes_through() {
+    let code = "sys.stdout.buffer.write(bytes(range(256)) + b'\\x1b]0;x\\x07\\nend exit 0 1 1 1\\nactive 7')";
+    for tier in TIERS {
+        let ran = Tool::probe(tier, code).run();
+        let mut expected: Vec<u8> = (0..=255).collect();
+        expected.extend(b"\x1b]0;x\x07\nend exit 0 1 1 1\nactive 7");
+        assert_eq!(ran.out, expected, "{tier:?}");
+        assert_eq!(ran.how(), How::Exit(0));
+    }
+}
+
+#[test]
+fn row_111_runs_beside_each_other_do_not_count_for_each_other() {
+    for tier in TIERS {
+        let runs: Vec<_> = (0..6)
+            .map(|number| {
+                let code = format!(
+                    "wrote('x'); x = bytearray(24 << 20); time.sleep(0.5); print({number}, os.listdir('.'))"
+                );
+                let tool = Tool::probe(tier, &code).with(|tool| tool.confinement.limits.memory = 64 << 20);
+                std::thread::spawn(move || tool.run())
+            })
+            .collect();
+        for (number, run) in runs.into_iter().enumerate() {
+            assert_eq!(run.join().unwrap().text(), format!("{number} ['x']"), "{tier:?}");
+        }
+    }
+}
+
+#[test]
+fn row_112_what_made_itself_a_daemon_ends_with_the_tool() {
+    let daemon = "if os.fork() == 0:\n  os.setsid()\n  if os.fork() == 0: time.sleep(86394)\n  os._exit(0)\n";
+    for tier in TIERS {
+        let ran = Tool::probe(tier, &format!("{daemon}print('bye')")).run();
+        assert_eq!(ran.text(), "bye", "{tier:?}");
+        assert!(ran.took < Duration::from_secs(5));
+        assert_eq!(processes_of_the_user(), "", "{tier:?}");
+        let tool = Tool::probe(tier, &format!("{daemon}time.sleep(60)")).with(|tool| tool.seconds = 1);
+        assert_eq!(tool.run().how(), How::Limit(Limit::WallClock));
+        assert_eq!(processes_of_the_user(), "", "{tier:?}");
+    }
+}
+
+#[test]
+fn row_113_a_fork_bomb_is_gone_within_a_second() {
+    let code = "while True:\n  try: os.fork()\n  except OSError: pass";
+    for tier in TIERS {
+        let ran = Tool::probe(tier, code).with(|tool| tool.seconds = 1).run();
+        assert_eq!(ran.how(), How::Limit(Limit::WallClock), "{tier:?}");
+        assert!(ran.end.unwrap().wall_ms < 3000, "{ran:#?}");
+        assert_eq!(processes_of_the_user(), "", "{tier:?}");
+    }
+}
+
+#[test]
+fn row_114_whoever_holds_the_output_open_holds_nobody_up() {
+    let code = "if os.fork() == 0:\n  os.setsid(); time.sleep(86395)\nprint('done')";
+    for tier in TIERS {
+        let ran = Tool::probe(tier, code).run();
+        assert_eq!(ran.text(), "done", "{tier:?}");
+        assert!(ran.took < Duration::from_secs(5), "{ran:#?}");
+    }
+}
+
+#[test]
+fn row_115_when_the_wrapper_is_killed_nothing_of_the_tool_is_left() {
+    for tier in TIERS {
+        let code = "if os.fork() == 0:\n  os.setsid()\nwrote('x'); time.sleep(86396)";
+        let mut child = Tool::probe(tier, code).start();
+        crate::host::wait_until("the tool runs", || processes_of_the_user().contains("86396"));
+        // The wrapper, which sudo has become.
+        assert!(
+            std::process::Command::new("/bin/kill")
+                .args(["-9", &child.id().to_string()])
+                .status()
+                .unwrap()
+                .success()
+        );
+        child.wait().unwrap();
+        let began = Instant::now();
+        crate::host::wait_until("all of it is gone", || processes_of_the_user().is_empty());
+        assert!(began.elapsed() < Duration::from_secs(2), "{tier:?}");
+    }
+}
+
+#[test]
+fn when_nobody_listens_any_more_the_tool_ends() {
+    for tier in TIERS {
+        let mut child = Tool::probe(tier, "time.sleep(86397)").start();
+        crate::host::wait_until("the tool runs", || processes_of_the_user().contains("86397"));
+        drop(child.stdout.take());
+        let began = Instant::now();
+        assert!(!child.wait().unwrap().success());
+        assert!(began.elapsed() < Duration::from_secs(2), "{tier:?}");
+        assert_eq!(processes_of_the_user(), "", "{tier:?}");
+    }
+}
+
+#[test]
+fn row_118_a_stopped_tree_ends() {
+    let code = "for _ in range(3):\n  if os.fork() == 0: os.kill(os.getpid(), signal.SIGSTOP)\nos.kill(os.getpid(), signal.SIGSTOP)";
+    for tier in TIERS {
+        let ran = Tool::probe(tier, code).with(|tool| tool.seconds = 1).run();
+        assert_eq!(ran.how(), How::Limit(Limit::WallClock), "{tier:?}");
+        assert_eq!(processes_of_the_user(), "", "{tier:?}");
+    }
+}
+
+#[test]
+fn row_119_each_end_is_told_apart_from_the_others() {
+    for tier in TIERS {
+        for status in [0, 1, 125, 126, 127, 137, 255] {
+            let ran = Tool::probe(tier, &format!("os._exit({status})")).run();
+            assert_eq!((ran.code, ran.how()), (Some(0), How::Exit(status)), "{tier:?}");
+        }
+        for number in [9, 15, 6] {
+            let ran = Tool::probe(tier, &format!("os.kill(os.getpid(), {number})")).run();
+            assert_eq!(ran.how(), How::Signal(number), "{tier:?}");
+        }
+    }
+}
+
+#[test]
+fn row_120_orphans_are_reaped_inside() {
+    let code = "for _ in range(200):\n  if os.fork() == 0:\n    if os.fork() == 0: os._exit(0)\n    os._exit(0)\n  os.wait()\nprint('all')";
+    for tier in TIERS {
+        assert_eq!(Tool::probe(tier, code).run().text(), "all", "{tier:?}");
+    }
+}
+
+#[test]
+fn a_workspace_that_stays_is_the_callers_and_has_what_it_had() {
+    for tier in TIERS {
+        let run = |code: &str, name: &str| {
+            let workspace = Workspace::Principal(name.to_owned());
+            Tool::probe(tier, code)
+                .with(|tool| tool.confinement.workspace = workspace)
+                .run()
+                .text()
+                .to_owned()
+        };
+        run("wrote('kept')", "e2e-one");
+        assert_eq!(run("print(os.listdir('.'))", "e2e-one"), "['kept']", "{tier:?}");
+        assert_eq!(run("print(os.listdir('.'))", "e2e-two"), "[]", "{tier:?}");
+        for name in ["e2e-one", "e2e-two"] {
+            std::fs::remove_dir_all(format!("/var/lib/reeve-tools/principal/{name}")).unwrap();
+        }
+    }
+}

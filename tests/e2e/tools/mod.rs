@@ -1,0 +1,11 @@
+//! Tools in their sandbox, on the real kernel: each row of the conformance list by its number, with the same probe run
+//! outside as its control, so that nothing passes because it could not have worked anyway.
+
+mod chain;
+mod ending;
+mod files;
+mod fixture;
+mod network;
+mod privilege;
+mod refusals;
+mod working;

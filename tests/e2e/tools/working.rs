@@ -1,0 +1,86 @@
+//! What must still work inside: a sandbox that breaks these is switched off.
+
+use reeve::sandbox::{Tier, Workspace};
+
+use super::fixture::*;
+
+fn shell(tier: Tier, script: &str) -> Ran {
+    let shell = std::fs::canonicalize("/bin/sh").unwrap().display().to_string();
+    let tool = Tool::new(tier, &shell, &["-ec", script]).with(|tool| {
+        tool.confinement.workspace_exec = true;
+        tool.confinement.limits.workspace = 256 << 20;
+        tool.confinement.limits.memory = 1 << 30;
+    });
+    tool.run()
+}
+
+#[test]
+fn a_shell_with_pipes_here_documents_and_temporary_files() {
+    for tier in TIERS {
+        let script = "f=$(mktemp); cat >$f <<E\nb\na\nE\nsort $f | tr a-z A-Z | tr -d '\\n'; pwd; date +%Y | grep -c 20; rm $f";
+        let home = Tool::probe(tier, "").confinement.workspace_inside();
+        assert_eq!(shell(tier, script).text(), format!("AB{home}\n1"), "{tier:?}");
+    }
+}
+
+#[test]
+fn git_makes_commits() {
+    for tier in TIERS {
+        let script = "git init -q .; echo x >a; git add a; git -c user.name=x -c user.email=x@x commit -qm x; git status --short; git log --oneline | wc -l";
+        assert_eq!(shell(tier, script).text(), "1", "{tier:?}");
+    }
+}
+
+#[test]
+fn make_and_the_compiler_build_a_program_that_runs() {
+    for tier in TIERS {
+        let script = "printf '#include <stdio.h>\\nint main(void) { puts(\"built\"); }\\n' >a.c; printf 'all: a b\\na: a.c\\n\\tcc -o a a.c\\nb: a.c\\n\\tcc -o b a.c\\n' >Makefile; make -s -j2; ./a; ./b";
+        assert_eq!(shell(tier, script).text(), "built\nbuilt", "{tier:?}");
+    }
+}
+
+#[test]
+fn python_starts_processes_and_in_tier_c_shares_semaphores_with_them() {
+    let pool = "import multiprocessing as m\nif __name__ == '__main__':\n  p = m.get_context('fork').Process(target=print, args=('child',)); p.start(); p.join()";
+    for tier in TIERS {
+        assert_eq!(Tool::probe(tier, pool).run().text(), "child", "{tier:?}");
+    }
+    let queue =
+        "import multiprocessing as m\nq = m.get_context('fork').Queue(); q.put('through'); print(q.get())";
+    assert_eq!(Tool::probe(Tier::C, queue).run().text(), "through");
+}
+
+#[test]
+fn sqlite_locks_its_files() {
+    let code = "import sqlite3\nd = sqlite3.connect('x.db'); d.execute('pragma journal_mode=wal'); d.execute('create table t(a)'); d.execute('insert into t values (1)'); d.commit(); print(d.execute('select count(*) from t').fetchone()[0])";
+    for tier in TIERS {
+        assert_eq!(Tool::probe(tier, code).run().text(), "1", "{tier:?}");
+    }
+}
+
+#[test]
+fn an_archive_is_made_and_unpacked() {
+    for tier in TIERS {
+        let script =
+            "mkdir d; echo x >'d/a b'; ln -s 'a b' d/l; tar -cf a.tar d; rm -r d; tar -xf a.tar; cat d/l";
+        assert_eq!(shell(tier, script).text(), "x", "{tier:?}");
+    }
+}
+
+#[test]
+fn names_that_are_unusual_are_names() {
+    let code = "for n in ['a b', 'ä\\u4e2d', 'new\\nline', '-x']: open(n, 'w')\nprint(len(os.listdir('.')))";
+    for tier in TIERS {
+        let workspace = Workspace::Fresh;
+        let tool = Tool::probe(tier, code).with(|tool| tool.confinement.workspace = workspace);
+        assert_eq!(tool.run().text(), "4", "{tier:?}");
+    }
+}
+
+#[test]
+fn a_megabyte_of_output_comes_whole() {
+    for tier in TIERS {
+        let ran = Tool::probe(tier, "sys.stdout.write('x' * 1000000)").run();
+        assert_eq!(ran.text().len(), 1_000_000, "{tier:?}");
+    }
+}
