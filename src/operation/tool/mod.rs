@@ -142,6 +142,15 @@ impl Typed for ToolOperation {
     fn place(&self) -> String {
         format!("tool {}", self.resource())
     }
+
+    /// Whole, and in one line: people say yes to all of a script that is given as input, or cannot be asked.
+    fn command_line(&self) -> String {
+        let mut line = format!("tool {} {}", self.name(), self.resource());
+        for (name, value) in self.params() {
+            line.push_str(&format!(" {name}={value}"));
+        }
+        line
+    }
 }
 
 #[cfg(test)]
@@ -163,6 +172,18 @@ mod tests {
         let bare =
             json!({"kind": "tool", "op": "run", "resource": "rg", "params": {"arguments": {}, "input": ""}});
         assert_eq!(read(bare).unwrap().to_value()["params"], json!({}));
+    }
+
+    #[test]
+    fn a_run_is_shown_whole_and_in_one_line() {
+        let asked = json!({"kind": "tool", "op": "run", "resource": "python",
+            "params": {"arguments": {"arguments": ["a b"]}, "input": "import os\nprint(\"x\")"}});
+        assert_eq!(
+            read(asked).unwrap().command_line(),
+            r#"tool run python arguments={"arguments":["a b"]} input="import os\nprint(\"x\")""#
+        );
+        let bare = json!({"kind": "tool", "op": "run", "resource": "rg"});
+        assert_eq!(read(bare).unwrap().command_line(), "tool run rg");
     }
 
     #[test]

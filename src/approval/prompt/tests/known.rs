@@ -1,4 +1,4 @@
-//! Questions about containers, units and repositories: what was, what becomes, and what goes along.
+//! Questions about containers, units, repositories and tools: what was, what becomes, and what goes along.
 
 use super::{facts, token};
 use crate::approval::prompt::{ObjectLine, PromptFacts, prompt};
@@ -56,6 +56,16 @@ pub(super) fn known() -> Vec<(&'static str, String)> {
         let facts = PromptFacts { command_line, dependents, bytes_freed: None, ..facts(&token, objects) };
         prompt(&facts).unwrap()
     };
+    let script =
+        r#"tool run python arguments={"arguments":["--all"]} input="import os\nprint(os.listdir())""#;
+    let tool = [
+        object(
+            "tool",
+            "python",
+            &["-> /usr/bin/python3.13 -I - --all", "in tier c, without a network, as reeve-tool"],
+        ),
+        object("workspace", "/var/lib/reeve-tools/principal/librarian", &[]),
+    ];
     let memory = [object("container", "101", &["cores=(not set) memory=512 -> cores=2 memory=1024", "web"])];
     vec![
         ("prompt-pct-destroy", shown("pct destroy 101 (related)", &container, &with_it)),
@@ -65,6 +75,7 @@ pub(super) fn known() -> Vec<(&'static str, String)> {
             shown("systemd stop db.service", &service(), &["cleanup.service".to_owned()]),
         ),
         ("prompt-git-reset", shown("git reset /srv/app main 83baae6", &commits, &[])),
+        ("prompt-tool-run", shown(script, &tool, &[])),
         ("prompt-more-than-fits", shown("zfs destroy -r tank", &much, &with_much)),
     ]
 }
