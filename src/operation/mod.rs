@@ -7,6 +7,7 @@ mod fields;
 pub mod git;
 mod invalid;
 mod json;
+mod name_type;
 pub mod pct;
 mod realm;
 mod shape;

@@ -1,53 +1,13 @@
 //! Names of repositories, branches, revisions, remotes, files, stashes and kept states: git's rules
 //! (`git-check-ref-format(1)`), and stricter where that is safe. Nothing here begins with `-`, holds a blank or leads upwards.
 
-use std::fmt;
-
-use serde::{Deserialize, Serialize};
-
 use crate::operation::Invalid;
+use crate::operation::name_type::name_type;
 
 /// As long as the path of a repository, or of a file in one, may be.
 const MAX_PATH: usize = 1024;
 /// As long as the name of a branch or a revision may be.
 const MAX_REF: usize = 200;
-
-macro_rules! name_type {
-    ($(#[$doc:meta])* $name:ident, $check:path) => {
-        $(#[$doc])*
-        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-        #[serde(try_from = "String", into = "String")]
-        pub struct $name(String);
-
-        impl $name {
-            /// The name as text.
-            pub fn as_str(&self) -> &str {
-                &self.0
-            }
-        }
-
-        impl TryFrom<String> for $name {
-            type Error = Invalid;
-
-            fn try_from(name: String) -> Result<Self, Invalid> {
-                $check(&name)?;
-                Ok(Self(name))
-            }
-        }
-
-        impl From<$name> for String {
-            fn from(name: $name) -> Self {
-                name.0
-            }
-        }
-
-        impl fmt::Display for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(&self.0)
-            }
-        }
-    };
-}
 
 name_type! {
     /// A repository's working tree, by its absolute path: `/srv/app`.

@@ -6,6 +6,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::operation::Invalid;
+use crate::operation::name_type::name_type;
 
 /// `pve-vmid`: 100 to 999999999.
 const VM_IDS: std::ops::RangeInclusive<u32> = 100..=999_999_999;
@@ -140,43 +141,6 @@ macro_rules! as_text {
 }
 as_text!(VmId, VmRange, Disk);
 
-macro_rules! name_type {
-    ($(#[$doc:meta])* $name:ident, $check:path) => {
-        $(#[$doc])*
-        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-        #[serde(try_from = "String", into = "String")]
-        pub struct $name(String);
-
-        impl $name {
-            /// The name as text.
-            pub fn as_str(&self) -> &str {
-                &self.0
-            }
-        }
-
-        impl TryFrom<String> for $name {
-            type Error = Invalid;
-
-            fn try_from(name: String) -> Result<Self, Invalid> {
-                $check(&name).map_err(Invalid::here)?;
-                Ok(Self(name))
-            }
-        }
-
-        impl From<$name> for String {
-            fn from(name: $name) -> Self {
-                name.0
-            }
-        }
-
-        impl fmt::Display for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(&self.0)
-            }
-        }
-    };
-}
-
 name_type! {
     /// A container's snapshot: `before-upgrade`.
     SnapshotName, check_snapshot
@@ -209,11 +173,11 @@ impl Template {
     }
 }
 
-fn require(holds: bool, problem: &'static str) -> Result<(), &'static str> {
-    if holds { Ok(()) } else { Err(problem) }
+fn require(holds: bool, problem: &'static str) -> Result<(), Invalid> {
+    if holds { Ok(()) } else { Err(Invalid::here(problem)) }
 }
 
-fn check_snapshot(name: &str) -> Result<(), &'static str> {
+fn check_snapshot(name: &str) -> Result<(), Invalid> {
     let is_plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-');
     let is_name = (2..=MAX_SNAPSHOT).contains(&name.len())
         && name.starts_with(|c: char| c.is_ascii_alphabetic())
@@ -223,7 +187,7 @@ fn check_snapshot(name: &str) -> Result<(), &'static str> {
     require(!is_reserved, "is a name that Proxmox keeps for itself")
 }
 
-fn check_storage(name: &str) -> Result<(), &'static str> {
+fn check_storage(name: &str) -> Result<(), Invalid> {
     let is_inside = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.');
     let is_name = (2..=100).contains(&name.len())
         && name.starts_with(|c: char| c.is_ascii_alphabetic())
@@ -232,10 +196,10 @@ fn check_storage(name: &str) -> Result<(), &'static str> {
     require(is_name, "is no storage's name: a letter first, then a-z A-Z 0-9 _ - .")
 }
 
-fn check_template(name: &str) -> Result<(), &'static str> {
+fn check_template(name: &str) -> Result<(), Invalid> {
     const WHAT: &str = "is no template: STORAGE:vztmpl/FILE, where FILE ends in .tar, .tar.gz, .tar.xz, .tar.zst or .tar.bz2";
-    let (storage, file) = name.split_once(":vztmpl/").ok_or(WHAT)?;
-    check_storage(storage).map_err(|_| WHAT)?;
+    let (storage, file) = name.split_once(":vztmpl/").ok_or_else(|| Invalid::here(WHAT))?;
+    check_storage(storage).map_err(|_| Invalid::here(WHAT))?;
     let is_plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.' | b'+' | b'~');
     let is_file = file.len() <= 200
         && file.starts_with(|c: char| c.is_ascii_alphanumeric())
@@ -244,7 +208,7 @@ fn check_template(name: &str) -> Result<(), &'static str> {
     require(is_file, WHAT)
 }
 
-fn check_hostname(name: &str) -> Result<(), &'static str> {
+fn check_hostname(name: &str) -> Result<(), Invalid> {
     let is_name = name.len() <= 253 && name.split('.').all(is_label);
     require(is_name, "is no host name: labels of a-z A-Z 0-9 -, between dots")
 }
@@ -259,7 +223,7 @@ fn is_label(label: &str) -> bool {
 /// Tags of this beginning say what Reeve did to a container, so nobody else sets them.
 pub const OWN_TAGS: &str = "reeve-";
 
-fn check_tag(tag: &str) -> Result<(), &'static str> {
+fn check_tag(tag: &str) -> Result<(), Invalid> {
     let is_inside =
         |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'_' | b'-' | b'+' | b'.');
     let is_tag = (1..=64).contains(&tag.len())
@@ -269,7 +233,7 @@ fn check_tag(tag: &str) -> Result<(), &'static str> {
     require(!tag.starts_with(OWN_TAGS), "is a tag of Reeve's own")
 }
 
-fn check_line(text: &str) -> Result<(), &'static str> {
+fn check_line(text: &str) -> Result<(), Invalid> {
     let is_line = (1..=500).contains(&text.chars().count())
         && text.chars().all(|c| !c.is_control() && !matches!(c, '\u{2028}' | '\u{2029}'))
         && text.trim() == text;

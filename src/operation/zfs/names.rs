@@ -6,6 +6,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::operation::Invalid;
+use crate::operation::name_type::name_type;
 
 /// `ZFS_MAX_DATASET_NAME_LEN` is 256 with the closing NUL.
 const MAX_BYTES: usize = 255;
@@ -16,43 +17,6 @@ const RESERVED_POOLS: [&str; 5] = ["mirror", "raidz", "draid", "spare", "log"];
 
 /// Where `destroy` with `quarantine` puts datasets, below each pool.
 pub const QUARANTINE: &str = "reeve-quarantine";
-
-macro_rules! name_type {
-    ($(#[$doc:meta])* $name:ident, $check:path) => {
-        $(#[$doc])*
-        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-        #[serde(try_from = "String", into = "String")]
-        pub struct $name(String);
-
-        impl $name {
-            /// The name as text.
-            pub fn as_str(&self) -> &str {
-                &self.0
-            }
-        }
-
-        impl TryFrom<String> for $name {
-            type Error = Invalid;
-
-            fn try_from(name: String) -> Result<Self, Invalid> {
-                $check(&name)?;
-                Ok(Self(name))
-            }
-        }
-
-        impl From<$name> for String {
-            fn from(name: $name) -> Self {
-                name.0
-            }
-        }
-
-        impl fmt::Display for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(&self.0)
-            }
-        }
-    };
-}
 
 name_type! {
     /// A pool: `tank`.
