@@ -12,10 +12,11 @@ const HOUR_MS: u64 = 60 * MINUTE_MS;
 /// Who asked when, for what.
 #[derive(Default)]
 pub(super) struct History {
-    asked: Mutex<HashMap<PrincipalName, VecDeque<(u64, String)>>>,
+    asked: Mutex<HashMap<PrincipalName, BTreeMap<String, VecDeque<u64>>>>,
 }
 
-/// The most that is counted for one caller.
+/// The most that is counted of one caller for one operation. For each by itself: what is asked often must not have what is
+/// asked seldom forgotten.
 const MOST_COUNTED: usize = 10_000;
 
 impl History {
@@ -23,9 +24,9 @@ impl History {
     pub(super) fn note(&self, caller: &PrincipalName, tool: String, now_ms: u64) {
         let back = u64::from(HOURS.unsigned_abs()) * HOUR_MS;
         let mut asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
-        let times = asked.entry(caller.clone()).or_default();
-        times.push_back((now_ms, tool));
-        while times.len() > MOST_COUNTED || times.front().is_some_and(|(first, _)| first + back < now_ms) {
+        let times = asked.entry(caller.clone()).or_default().entry(tool).or_default();
+        times.push_back(now_ms);
+        while times.len() > MOST_COUNTED || times.front().is_some_and(|first| first + back < now_ms) {
             times.pop_front();
         }
     }
@@ -35,7 +36,8 @@ impl History {
         let asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
         let mut recent = Recent { hours: vec![0; HOURS.unsigned_abs() as usize], ..Recent::default() };
         let mut tools: BTreeMap<String, u64> = BTreeMap::new();
-        for (at, tool) in asked.get(caller).into_iter().flatten() {
+        let of_caller = asked.get(caller).into_iter().flatten();
+        for (tool, at) in of_caller.flat_map(|(tool, times)| times.iter().map(move |at| (tool, at))) {
             let ago = now_ms.saturating_sub(*at);
             recent.minute += u64::from(ago <= MINUTE_MS);
             if ago <= HOUR_MS {
@@ -86,11 +88,13 @@ mod tests {
     }
 
     #[test]
-    fn no_more_is_kept_of_a_caller_than_is_counted() {
+    fn a_caller_that_asks_very_often_has_nothing_else_forgotten() {
         let history = History::default();
+        history.note(&name("librarian"), "zfs.destroy".to_owned(), HOUR_MS);
         for _ in 0..MOST_COUNTED + 5 {
             history.note(&name("librarian"), "zfs.list".to_owned(), HOUR_MS);
         }
-        assert_eq!(history.of(&name("librarian"), HOUR_MS).hour, 10_000);
+        let recent = history.of(&name("librarian"), HOUR_MS);
+        assert_eq!((recent.hour, recent.tools["zfs.destroy"]), (10_001, 1));
     }
 }
