@@ -55,6 +55,7 @@ unit: ## unit and integration tests
 
 scripts: build ## the test host itself, the installer, sudo's rule and the units, with real calls
 	tests/alerts.sh
+	tests/dashboard.sh
 	tests/isolation.sh
 	tests/install.sh
 	tests/sudoers.sh
