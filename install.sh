@@ -1,13 +1,15 @@
 #!/bin/bash
-# Installs Reeve on this host: users, directories, binaries, wrappers, the grant key's public half, sudo, units.
-# Running it again changes nothing that is already right; configuration that exists is kept.
+# Installs Reeve on this host: users, directories, binaries, wrappers, the grant key's public half, sudo, units,
+# completions and manual pages. Running it again changes nothing that is already right; configuration that exists is kept.
 #
 #   ./install.sh [--bin-dir DIR] [--root-bin-dir DIR] [--dry-run] [--no-systemctl]
+#   ./install.sh --prefix DIR [--bin-dir DIR] [--root-bin-dir DIR] [--dry-run]
 #   ./install.sh --uninstall [--purge] [--dry-run] [--no-systemctl]
 #
 #   --bin-dir DIR        where reeve, reeved and reeve-gate were built (default: target/release)
 #   --root-bin-dir DIR   where reeve-launcher and the wrappers were built without the default features
 #                        (default: target/root/release)
+#   --prefix DIR         for packages: only the files, below DIR; no users, no state, no key, nothing in force
 #   --dry-run            say what would be done, and do nothing
 #   --no-systemctl       install the units, but do not speak to systemd
 #   --uninstall          remove programs, units and the sudo rule; configuration, state and logs stay
@@ -19,15 +21,15 @@ export PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C
 source_dir=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 bin_dir=$source_dir/target/release
 root_bin_dir=$source_dir/target/root/release
-dry_run=no systemctl=yes uninstall=no purge=no
+dry_run=no systemctl=yes uninstall=no purge=no prefix=''
 
 readonly programs=(reeve reeved reeve-gate) root_programs=(reeve-launcher)
 readonly wrappers=(reeve-zfs reeve-systemd reeve-pct reeve-git reeve-ansible reeve-tool)
 readonly units=(reeve-launcher.socket reeve-launcher.service reeve-gate.service reeved.service)
 # What ansible-playbook goes by when reeve-ansible starts it.
 readonly ansible_parts=(ansible.cfg reeve_events.py)
-readonly bin=/usr/local/bin libexec=/usr/local/libexec/reeve unit_dir=/etc/systemd/system
-readonly sudoers=/etc/sudoers.d/reeve grant_pub=/etc/reeve/grant.pub tmpfiles=/etc/tmpfiles.d/reeve.conf
+readonly bin=/usr/local/bin libexec=/usr/local/libexec/reeve share=/usr/local/share grant_pub=/etc/reeve/grant.pub
+unit_dir=/etc/systemd/system sudoers=/etc/sudoers.d/reeve tmpfiles=/etc/tmpfiles.d/reeve.conf sysusers=/etc/sysusers.d/reeve.conf
 
 die() { echo "install.sh: $*" >&2; exit 1; }
 usage() { sed -n '2,/^set -/{/^set -/d;s/^# \{0,1\}//;p}' "${BASH_SOURCE[0]}"; }
@@ -40,6 +42,7 @@ while [ $# -gt 0 ]; do
   case $1 in
     --bin-dir) bin_dir=${2:?--bin-dir needs a directory}; shift 2 ;;
     --root-bin-dir) root_bin_dir=${2:?--root-bin-dir needs a directory}; shift 2 ;;
+    --prefix) prefix=$(realpath -m "${2:?--prefix needs a directory}"); shift 2 ;;
     --dry-run) dry_run=yes; shift ;;
     --no-systemctl) systemctl=no; shift ;;
     --uninstall) uninstall=yes; shift ;;
@@ -56,16 +59,49 @@ install_all() {
   check_source
   users
   directories
-  for name in "${programs[@]}"; do file "$bin_dir/$name" "$bin/$name" root:root 0755; done
-  for name in "${root_programs[@]}"; do file "$root_bin_dir/$name" "$bin/$name" root:root 0755; done
-  for name in "${wrappers[@]}"; do file "$root_bin_dir/$name" "$libexec/$name" root:root 0755; done
-  for name in "${ansible_parts[@]}"; do file "$source_dir/wrappers/ansible/$name" "$libexec/ansible/$name" root:root 0644; done
+  files
   configuration_modes
   grant_key
   install_sudoers
-  for name in "${units[@]}"; do file "$source_dir/systemd/$name" "$unit_dir/$name" root:root 0644; done
   [ "$systemctl" = no ] || act systemctl daemon-reload
   if [ "$said" = 0 ]; then echo "nothing to do: Reeve is installed"; fi
+}
+
+# What a package has: files alone, where a package's are. Its scripts do the rest with the host's own tools.
+install_prefix() {
+  unit_dir=/usr/lib/systemd/system tmpfiles=/usr/lib/tmpfiles.d/reeve.conf sysusers=/usr/lib/sysusers.d/reeve.conf
+  check_source
+  files
+  file "$source_dir/sudoers/reeve" "$sudoers" root:root 0440
+  if [ "$said" = 0 ]; then echo "nothing to do: $prefix has all files"; fi
+}
+
+files() {
+  local name
+  for name in "${programs[@]}"; do file "$bin_dir/$name" "$bin/$name" root:root 0755; done
+  for name in "${root_programs[@]}"; do file "$root_bin_dir/$name" "$bin/$name" root:root 0755; done
+  directory "$libexec" root:root 0755
+  for name in "${wrappers[@]}"; do file "$root_bin_dir/$name" "$libexec/$name" root:root 0755; done
+  directory "$libexec/ansible" root:root 0755
+  for name in "${ansible_parts[@]}"; do file "$source_dir/wrappers/ansible/$name" "$libexec/ansible/$name" root:root 0644; done
+  for name in "${units[@]}"; do file "$source_dir/systemd/$name" "$unit_dir/$name" root:root 0644; done
+  file "$source_dir/systemd/reeve.tmpfiles" "$tmpfiles" root:root 0644
+  file "$source_dir/systemd/reeve.sysusers" "$sysusers" root:root 0644
+  command_line
+}
+
+# Where each shell and man(1) look, with what `reeve` itself says of its commands.
+readonly completions=(bash:bash-completion/completions/reeve zsh:zsh/site-functions/_reeve fish:fish/vendor_completions.d/reeve.fish)
+command_line() {
+  local made completion page
+  made=$(mktemp -d)
+  for completion in "${completions[@]}"; do
+    "$bin_dir/reeve" __completions "${completion%%:*}" >"$made/completion" || die "reeve has no completions for ${completion%%:*}"
+    file "$made/completion" "$share/${completion#*:}" root:root 0644
+  done
+  "$bin_dir/reeve" __man "$made/man" || die "reeve has no manual pages"
+  for page in "$made"/man/*.1; do file "$page" "$share/man/man1/${page##*/}" root:root 0644; done
+  rm -rf "$made"
 }
 
 # Before anything is touched: all that will be needed is there.
@@ -75,51 +111,30 @@ check_source() {
   for name in "${root_programs[@]}" "${wrappers[@]}"; do
     [ -x "$root_bin_dir/$name" ] || die "$root_bin_dir/$name is missing (--root-bin-dir)"
   done
-  for name in sudo visudo runuser useradd install; do
-    command -v "$name" >/dev/null || die "$name is missing (Debian: apt-get install sudo util-linux passwd coreutils)"
+  [ -z "$prefix" ] || return 0
+  for name in sudo visudo runuser systemd-sysusers userdel; do
+    command -v "$name" >/dev/null || die "$name is missing (Debian: apt-get install sudo util-linux systemd passwd)"
   done
 }
 
 users() {
-  local name
-  if ! getent group reeve-approvers >/dev/null; then say "group reeve-approvers"; act groupadd --system reeve-approvers; fi
-  for name in reeve reeve-gate reeve-run; do
-    getent passwd "$name" >/dev/null && continue
-    say "user $name"
-    act useradd --system --user-group --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin "$name"
-  done
-  # Whom tools run as: system users of this group and of no other. One is made; a host may have more.
-  if ! getent group reeve-tools >/dev/null; then say "group reeve-tools"; act groupadd --system reeve-tools; fi
-  if ! getent passwd reeve-tool >/dev/null; then
-    say "user reeve-tool"
-    act useradd --system --gid reeve-tools --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin reeve-tool
-  fi
+  local type name missing=no
+  while read -r type name _; do
+    case $type in
+      u) getent passwd "$name" >/dev/null && continue; say "user $name" ;;
+      g) getent group "$name" >/dev/null && continue; say "group $name" ;;
+      *) continue ;;
+    esac
+    missing=yes
+  done <"$source_dir/systemd/reeve.sysusers"
+  [ "$missing" = no ] || act systemd-sysusers "$source_dir/systemd/reeve.sysusers"
 }
 
 directories() {
-  directory /etc/reeve root:root 0755
-  directory /etc/reeve/contracts root:reeve-gate 0750
-  # The gate reads playbooks to see that they are the pinned ones; root alone can write them.
-  directory /etc/reeve/playbooks root:reeve-gate 0750
-  directory /etc/reeve/tools root:reeve-gate 0750
-  directory /etc/reeve/tls root:reeve 0750
-  directory /var/lib/reeve reeve-gate:reeve-gate 0700
-  # Root's ledger lies in a directory that only root can write, so that no service user can put a link in its way.
-  directory /var/lib/reeve-root root:root 0755
-  directory /var/lib/reeve-root/spent root:root 0700
-  directory /var/lib/reeve-root/ansible root:root 0700
-  # Tools' workspaces: each is its tool's user's own, in directories that only root can write.
-  directory /var/lib/reeve-tools root:root 0711
-  directory /var/lib/reeve-tools/fresh root:root 0755
-  directory /var/lib/reeve-tools/named root:root 0711
-  directory /var/lib/reeve-tools/principal root:root 0711
-  directory /var/log/reeve reeve-gate:reeve-gate 0750
-  directory "$libexec" root:root 0755
-  directory "$libexec/ansible" root:root 0755
-  file "$source_dir/systemd/reeve.tmpfiles" "$tmpfiles" root:root 0644
-  # The sockets' directory: the gate and the launcher each make their own in it, and sticky keeps the launcher's
-  # hands off the gate's.
-  directory /run/reeve reeve-gate:reeve-run 1775
+  local type path mode user group
+  while read -r type path mode user group _; do
+    if [ "$type" = d ]; then directory "$path" "$user:$group" "$mode"; fi
+  done <"$source_dir/systemd/reeve.tmpfiles"
 }
 
 # What exists keeps its content; owner and mode are what each process may read.
@@ -171,14 +186,14 @@ narrower_sudoers() {
 sudo_lines() { grep -vE '^[[:space:]]*(#|$)' "$1" | sort; }
 
 directory() {
-  local path=$1 owner=$2 mode=$3
+  local path=$prefix$1 owner=$2 mode=$3
   [ ! -L "$path" ] || die "$path is a symbolic link"
   if [ ! -d "$path" ]; then say "directory $path ($owner $mode)"; act mkdir -p "$path"; act_owned "$path" "$owner" "$mode"
   else owned "$path" "$owner" "$mode"; fi
 }
 
 file() {
-  local from=$1 path=$2 owner=$3 mode=$4
+  local from=$1 path=$prefix$2 owner=$3 mode=$4
   [ -f "$from" ] || die "$from is missing"
   if [ -f "$path" ] && [ ! -L "$path" ] && cmp -s "$from" "$path"; then owned "$path" "$owner" "$mode"; return; fi
   replace "$path" "$owner" "$mode" <"$from"
@@ -217,6 +232,12 @@ uninstall_all() {
   if [ "$systemctl" = yes ]; then act systemctl disable --now "${units[@]}" 2>/dev/null || true; fi
   for name in "${units[@]}"; do remove "$unit_dir/$name"; done
   remove "$tmpfiles"
+  remove "$sysusers"
+  for name in "${completions[@]}"; do
+    remove "$share/${name#*:}"
+    (cd "$share" && act rmdir -p "$(dirname "${name#*:}")" 2>/dev/null) || true
+  done
+  for name in "$share"/man/man1/reeve.1 "$share"/man/man1/reeve-*.1; do remove "$name"; done
   for name in "${programs[@]}" "${root_programs[@]}"; do remove "$bin/$name"; done
   remove "$libexec"
   remove /run/reeve
@@ -244,6 +265,9 @@ remove() {
 }
 
 [ "$dry_run" = yes ] || [ "$(id -u)" = 0 ] || die "must be root"
-if [ "$uninstall" = yes ]; then uninstall_all
+if [ -n "$prefix" ]; then
+  [ "$uninstall" = no ] || die "--prefix is for packages: remove $prefix"
+  install_prefix
+elif [ "$uninstall" = yes ]; then uninstall_all
 elif [ "$purge" = yes ]; then die "--purge goes with --uninstall"
 else install_all; fi

@@ -36,7 +36,14 @@ stand_ins() {
   local dir=$1 name
   mkdir -p "$dir"
   chmod 0755 "$dir"
-  for name in reeve reeved reeve-launcher reeve-fake-zfs reeve-fake-pct; do printf '#!/bin/sh\n' >"$dir/$name"; done
+  for name in reeved reeve-launcher reeve-fake-zfs reeve-fake-pct; do printf '#!/bin/sh\n' >"$dir/$name"; done
+  cat >"$dir/reeve" <<'STUB'
+#!/bin/sh
+case $1 in
+  __completions) echo "completions for $2" ;;
+  __man) mkdir -p "$2" && touch "$2/reeve.1" "$2/reeve-op.1" ;;
+esac
+STUB
   # What it prints is only the shape of a key.
   cat >"$dir/reeve-gate" <<'STUB'
 #!/bin/sh

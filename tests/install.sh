@@ -17,8 +17,8 @@ fi
 install() { "$here/../install.sh" --bin-dir "$REEVE_BIN" --root-bin-dir "$REEVE_ROOT_BIN" --no-systemctl "$@"; }
 # Everything that an installation owns, with owner, mode and content.
 host() {
-  find /etc/reeve /etc/sudoers.d /etc/tmpfiles.d /etc/systemd/system /usr/local /var/lib/reeve /var/lib/reeve-root /var/lib/reeve-tools /var/log/reeve \
-    /run/reeve \( -name 'reeve*' -o -path '*/reeve*/*' \) -printf '%p %U:%G %m %T@\n' 2>/dev/null | sort
+  find /etc/reeve /etc/sudoers.d /etc/tmpfiles.d /etc/sysusers.d /etc/systemd/system /usr/local /var/lib/reeve /var/lib/reeve-root /var/lib/reeve-tools /var/log/reeve \
+    /run/reeve \( -name 'reeve*' -o -name _reeve -o -path '*/reeve*/*' \) -printf '%p %U:%G %m %T@\n' 2>/dev/null | sort
   sha256sum /etc/passwd /etc/group
 }
 unchanged_by() {
@@ -73,6 +73,13 @@ done <<'TABLE'
 /usr/local/libexec/reeve/ansible root:root 755
 /usr/local/libexec/reeve/ansible/ansible.cfg root:root 644
 /usr/local/libexec/reeve/ansible/reeve_events.py root:root 644
+/etc/tmpfiles.d/reeve.conf root:root 644
+/etc/sysusers.d/reeve.conf root:root 644
+/usr/local/share/bash-completion/completions/reeve root:root 644
+/usr/local/share/zsh/site-functions/_reeve root:root 644
+/usr/local/share/fish/vendor_completions.d/reeve.fish root:root 644
+/usr/local/share/man/man1/reeve.1 root:root 644
+/usr/local/share/man/man1/reeve-op.1 root:root 644
 TABLE
 
 it "the grant key's public half is what the gate's user printed" same "$(printf '%064d' 7)" "$(cat /etc/reeve/grant.pub)"
@@ -87,6 +94,21 @@ it "reeved cannot make a socket beside them" fails writable_by reeve /run/reeve
 touch /run/reeve/gate.sock && chown reeve-gate /run/reeve/gate.sock
 it "the launcher cannot take the gate's socket away" fails setpriv --reuid reeve-run --regid reeve-run --init-groups -- rm -f /run/reeve/gate.sock
 rm -f /run/reeve/gate.sock
+
+it "the completions are what the command line says of itself" same "completions for zsh" "$(cat /usr/local/share/zsh/site-functions/_reeve)"
+it "systemd itself would make no directory otherwise" unchanged_by systemd-tmpfiles --create /etc/tmpfiles.d/reeve.conf
+it "and no user" unchanged_by systemd-sysusers /etc/sysusers.d/reeve.conf
+
+# For a package: files, and nothing of this host's.
+packaged=$(mktemp -d)
+it "with --prefix it touches nothing of the host" unchanged_by install --prefix "$packaged"
+it "and a second run nothing below it" same "nothing to do: $packaged has all files" "$(install --prefix "$packaged")"
+it "a package has the wrappers" is "$packaged/usr/local/libexec/reeve/reeve-zfs" "root:root 755"
+it "its unit where packages have theirs" is "$packaged/usr/lib/systemd/system/reeved.service" "root:root 644"
+it "its sudo rule as sudo wants it" is "$packaged/etc/sudoers.d/reeve" "root:root 440"
+it "but no key, no state and no configuration" fails test -e "$packaged/etc/reeve" -o -e "$packaged/var" -o -e "$packaged/run"
+it "what --prefix made is not uninstalled by it" fails install --prefix "$packaged" --uninstall
+rm -rf "$packaged"
 
 # What an administrator or a mishap changed.
 echo 'x = 1' >/etc/reeve/gate.toml
