@@ -58,6 +58,7 @@ scripts: build ## the test host itself, the installer, sudo's rule and the units
 	tests/dashboard.sh
 	tests/isolation.sh
 	tests/install.sh
+	tests/role.sh
 	tests/sudoers.sh
 	tests/units.sh
 	tests/demo.sh
