@@ -13,7 +13,7 @@ ROOT_DIR  := --target-dir $(REEVE_TARGET)/root
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test test-real bench build release check lint unit e2e live-systemd scripts install-deps clean
+.PHONY: help demo test test-real bench build release deb check lint unit e2e live-systemd scripts install-deps clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -40,6 +40,9 @@ release: ## release build, as install.sh expects it in target/
 	CARGO_TARGET_DIR=target $(CARGO) build --locked --release --bin reeve --bin reeved --bin reeve-gate
 	CARGO_TARGET_DIR=target $(CARGO) build $(ROOT) --bins --release --target-dir target/root
 
+deb: release ## the Debian package, in target/
+	.ci/deb.sh target
+
 check: ## quick: does it compile
 	$(CARGO) check --locked --all-targets
 
@@ -59,6 +62,8 @@ scripts: build ## the test host itself, the installer, sudo's rule and the units
 	tests/isolation.sh
 	tests/install.sh
 	tests/role.sh
+	tests/doctor.sh
+	tests/deb.sh
 	tests/sudoers.sh
 	tests/units.sh
 	tests/demo.sh

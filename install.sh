@@ -25,11 +25,12 @@ dry_run=no systemctl=yes uninstall=no purge=no prefix=''
 
 readonly programs=(reeve reeved reeve-gate) root_programs=(reeve-launcher)
 readonly wrappers=(reeve-zfs reeve-systemd reeve-pct reeve-git reeve-ansible reeve-tool)
-readonly units=(reeve-launcher.socket reeve-launcher.service reeve-gate.service reeved.service)
+readonly units=(reeve-launcher.socket reeve-launcher.service reeve-gate.service reeved.service
+  reeve-doctor.service reeve-doctor.timer)
 # What ansible-playbook goes by when reeve-ansible starts it.
 readonly ansible_parts=(ansible.cfg reeve_events.py)
-readonly bin=/usr/local/bin libexec=/usr/local/libexec/reeve share=/usr/local/share grant_pub=/etc/reeve/grant.pub
-unit_dir=/etc/systemd/system sudoers=/etc/sudoers.d/reeve tmpfiles=/etc/tmpfiles.d/reeve.conf sysusers=/etc/sysusers.d/reeve.conf
+readonly bin=/usr/local/bin libexec=/usr/local/libexec/reeve grant_pub=/etc/reeve/grant.pub
+share=/usr/local/share unit_dir=/etc/systemd/system sudoers=/etc/sudoers.d/reeve tmpfiles=/etc/tmpfiles.d/reeve.conf sysusers=/etc/sysusers.d/reeve.conf
 
 die() { echo "install.sh: $*" >&2; exit 1; }
 usage() { sed -n '2,/^set -/{/^set -/d;s/^# \{0,1\}//;p}' "${BASH_SOURCE[0]}"; }
@@ -69,7 +70,8 @@ install_all() {
 
 # What a package has: files alone, where a package's are. Its scripts do the rest with the host's own tools.
 install_prefix() {
-  unit_dir=/usr/lib/systemd/system tmpfiles=/usr/lib/tmpfiles.d/reeve.conf sysusers=/usr/lib/sysusers.d/reeve.conf
+  share=/usr/share unit_dir=/usr/lib/systemd/system tmpfiles=/usr/lib/tmpfiles.d/reeve.conf sysusers=/usr/lib/sysusers.d/reeve.conf
+  completions=("${completions[@]/site-functions/vendor-completions}")
   check_source
   files
   file "$source_dir/sudoers/reeve" "$sudoers" root:root 0440
@@ -82,6 +84,7 @@ files() {
   for name in "${root_programs[@]}"; do file "$root_bin_dir/$name" "$bin/$name" root:root 0755; done
   directory "$libexec" root:root 0755
   for name in "${wrappers[@]}"; do file "$root_bin_dir/$name" "$libexec/$name" root:root 0755; done
+  wrapper_sums
   directory "$libexec/ansible" root:root 0755
   for name in "${ansible_parts[@]}"; do file "$source_dir/wrappers/ansible/$name" "$libexec/ansible/$name" root:root 0644; done
   for name in "${units[@]}"; do file "$source_dir/systemd/$name" "$unit_dir/$name" root:root 0644; done
@@ -90,8 +93,17 @@ files() {
   command_line
 }
 
+# By which `reeve doctor` knows each wrapper again.
+wrapper_sums() {
+  local sums
+  sums=$(mktemp)
+  (cd "$root_bin_dir" && sha256sum "${wrappers[@]}") >"$sums"
+  file "$sums" "$libexec/SHA256SUMS" root:root 0644
+  rm -f "$sums"
+}
+
 # Where each shell and man(1) look, with what `reeve` itself says of its commands.
-readonly completions=(bash:bash-completion/completions/reeve zsh:zsh/site-functions/_reeve fish:fish/vendor_completions.d/reeve.fish)
+completions=(bash:bash-completion/completions/reeve zsh:zsh/site-functions/_reeve fish:fish/vendor_completions.d/reeve.fish)
 command_line() {
   local made completion page
   made=$(mktemp -d)
@@ -248,7 +260,7 @@ uninstall_all() {
 
 purge_all() {
   local name
-  for name in /etc/reeve /var/lib/reeve /var/lib/reeve-root /var/lib/reeve-tools /var/log/reeve; do remove "$name"; done
+  for name in /etc/reeve /var/lib/reeve /var/lib/reeve-preflight /var/lib/reeve-root /var/lib/reeve-tools /var/log/reeve; do remove "$name"; done
   for name in reeve reeve-gate reeve-run reeve-tool; do
     getent passwd "$name" >/dev/null || continue
     say "remove user $name"

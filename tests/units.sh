@@ -25,7 +25,7 @@ confined() { systemd-analyze security --offline=true --no-pager --threshold="$2"
 has_none() { same "" "$(grep -E "^($2)" "$units/$1" || true)"; }
 has() { grep -qxF "$2" "$units/$1"; }
 
-for unit in reeved.service reeve-gate.service reeve-launcher.service reeve-launcher.socket; do
+for unit in reeved.service reeve-gate.service reeve-launcher.service reeve-launcher.socket reeve-doctor.service reeve-doctor.timer; do
   it "$unit is valid, without a warning" valid "$unit"
 done
 # Tenths: 15 is an exposure of 1.5.

@@ -129,6 +129,18 @@ impl Settings {
         super::live::Live::load(self, 0).map(drop)
     }
 
+    /// When the server's certificate, the first authority and the first revocation list end, in Unix time.
+    ///
+    /// # Errors
+    /// As [`Self::check`].
+    pub fn ends(self) -> Result<Vec<(&'static str, i64)>, super::LiveError> {
+        let live = super::live::Live::load(self, 0)?;
+        let mut ends = vec![("server", live.ends.server), ("client_ca", live.ends.client_ca)];
+        let list = live.verifier.revocations().and_then(|revocations| revocations.first_end());
+        ends.extend(list.map(|end| ("crl", super::live::seconds(end))));
+        Ok(ends)
+    }
+
     /// Reads configuration from text; `label` is what errors call the file.
     ///
     /// # Errors

@@ -125,6 +125,8 @@ impl Asked<'_> {
             Route::Metrics => self.metrics().await,
             Route::OpenApi => Ok(answer::json_bytes(StatusCode::OK, Bytes::clone(&self.shared.openapi))),
             Route::Reload => reload::asked(self).await,
+            Route::Preflight => self.document(Call::Preflight).await,
+            Route::WarnPermissions => self.document(Call::WarnPermissions).await,
         }
     }
 

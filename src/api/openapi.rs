@@ -185,6 +185,16 @@ fn described(endpoint: Endpoint) -> Option<Path> {
             ..get("/openapi.json", "This document", is_json(200, "This document", "Document"))
         },
         Endpoint::Reload => reload(),
+        Endpoint::Preflight => get(
+            "/admin/preflight",
+            "What `reeve doctor` found on the host, check by check, and whether it is in lockdown, for the role admin",
+            is_json(200, "The checks", "Preflight"),
+        ),
+        Endpoint::WarnPermissions => get(
+            "/admin/warn-permissions",
+            "The risky lines of sudo's configuration, for the role admin",
+            is_json(200, "The lines", "SudoersProbe"),
+        ),
         Endpoint::None => return None,
     })
 }

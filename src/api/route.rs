@@ -22,6 +22,8 @@ pub(super) enum Route {
     Metrics,
     OpenApi,
     Reload,
+    Preflight,
+    WarnPermissions,
 }
 
 /// An operation's id as it may stand in a path: letters, digits and `_`.
@@ -65,6 +67,8 @@ impl Route {
             Self::Metrics => Endpoint::Metrics,
             Self::OpenApi => Endpoint::OpenApi,
             Self::Reload => Endpoint::Reload,
+            Self::Preflight => Endpoint::Preflight,
+            Self::WarnPermissions => Endpoint::WarnPermissions,
         }
     }
 }
@@ -92,6 +96,10 @@ pub(super) fn route(method: &Method, path: &str) -> Routing {
         [Some("metrics"), None, ..] => only(method, &Method::GET, Route::Metrics),
         [Some("openapi.json"), None, ..] => only(method, &Method::GET, Route::OpenApi),
         [Some("admin"), Some("reload"), None, ..] => only(method, &Method::POST, Route::Reload),
+        [Some("admin"), Some("preflight"), None, ..] => only(method, &Method::GET, Route::Preflight),
+        [Some("admin"), Some("warn-permissions"), None, ..] => {
+            only(method, &Method::GET, Route::WarnPermissions)
+        }
         _other => Routing::Nothing,
     }
 }
@@ -149,6 +157,8 @@ mod tests {
             (Method::GET, "/metrics", Route::Metrics),
             (Method::GET, "/openapi.json", Route::OpenApi),
             (Method::POST, "/admin/reload", Route::Reload),
+            (Method::GET, "/admin/preflight", Route::Preflight),
+            (Method::GET, "/admin/warn-permissions", Route::WarnPermissions),
         ] {
             assert_eq!(route(&method, path), Routing::Found(wanted), "{method} {path}");
         }
@@ -185,7 +195,7 @@ mod tests {
             "/host/op/..%2f",
             "/directory/",
             "/directory/Root",
-            "/admin/preflight",
+            "/admin/sudoers",
             "/host/op/a-b",
         ] {
             assert_eq!(route(&Method::GET, path), Routing::Nothing, "{path}");

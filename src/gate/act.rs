@@ -105,6 +105,11 @@ impl Gate {
             self.finish(cell, End::frozen(), EventKind::Cancelled).await;
             return Ok(Next::Nothing);
         }
+        let reads = job.submission.operation.effect() == Effect::Read;
+        if let Some(decision) = self.locked_down(&job.principal).filter(|_| !reads) {
+            self.finish(cell, End::failed(decision.reason), EventKind::Outcome).await;
+            return Ok(Next::Nothing);
+        }
         if self.too_late(&job) {
             self.finish(cell, End::too_late(), EventKind::ApprovalClosed).await;
             return Ok(Next::Nothing);

@@ -1,6 +1,7 @@
 //! `gate.toml`: as it is written, and as it is meant.
 
 mod budget;
+mod preflight;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -16,6 +17,8 @@ use crate::config::{self, ConfigError};
 
 use budget::BudgetAsWritten;
 pub use budget::{Amount, Budget};
+use preflight::PreflightAsWritten;
+pub use preflight::PreflightSettings;
 
 /// What the gate runs by.
 #[derive(Debug)]
@@ -50,6 +53,8 @@ pub struct GateConfig {
     pub people: People,
     /// How much each principal may change and destroy.
     pub budgets: Vec<Budget>,
+    /// How it goes by what `reeve doctor` found.
+    pub preflight: PreflightSettings,
     /// What is logged: `error`, `warn`, `info`, `debug`.
     pub log: String,
 }
@@ -161,6 +166,8 @@ struct AsWritten {
     budget: Vec<BudgetAsWritten>,
     #[serde(default)]
     git: GitSettingsAsWritten,
+    #[serde(default)]
+    preflight: PreflightAsWritten,
 }
 
 #[derive(Deserialize)]
@@ -303,6 +310,7 @@ impl AsWritten {
             },
             people: People::from_written(self.approver)?,
             budgets: self.budget.into_iter().map(BudgetAsWritten::meant).collect::<Result<_, _>>()?,
+            preflight: self.preflight.meant()?,
             log: self.log,
         })
     }

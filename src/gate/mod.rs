@@ -26,6 +26,7 @@ mod lines;
 mod live;
 mod output;
 mod permit;
+pub mod preflight;
 pub mod protocol;
 mod queries;
 mod reach;
@@ -81,6 +82,8 @@ pub struct Gate {
     cooling: Cooling,
     frozen: Frozen,
     budgets: Budgets,
+    preflight: preflight::Preflight,
+    preflight_settings: config::PreflightSettings,
     reloading: tokio::sync::Mutex<()>,
     draining: AtomicBool,
     host: ArcSwap<SystemHost>,

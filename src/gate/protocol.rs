@@ -113,6 +113,10 @@ pub enum Call {
     Metrics,
     /// Read configuration, contracts and policy again; for admins.
     Reload,
+    /// What `reeve doctor` found, for admins.
+    Preflight,
+    /// Of that, the risky lines of sudo's configuration.
+    WarnPermissions,
     /// Put into the audit log what the network side saw.
     Note(NetworkEvent),
     /// On the host's local socket only: vote on an approval as the Unix user that asks.

@@ -315,7 +315,7 @@ impl Gate {
                 crate::approval::Channel::Signal(_) => "down".to_owned(),
                 crate::approval::Channel::None => "none".to_owned(),
             },
-            sudoers_warnings: None,
+            sudoers_warnings: self.sudoers_warnings(),
             principals: principals.collect(),
         })
     }

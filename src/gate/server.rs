@@ -196,6 +196,8 @@ async fn for_caller(gate: &Arc<Gate>, caller: PrincipalName, call: Call) -> Resu
         Call::Directory { handle } => gate.directory(&caller, &handle),
         Call::Reload if gate.has_role(&caller, Role::Admin) => gate.reload(ReloadBy::Caller(&caller)).await,
         Call::Reload => Err(forbidden("reloading is for the role admin")),
+        Call::Preflight => gate.preflight(&caller),
+        Call::WarnPermissions => gate.warn_permissions(&caller),
         Call::Status
         | Call::Note(_)
         | Call::Metrics
@@ -232,6 +234,8 @@ async fn for_person(gate: &Arc<Gate>, user: &str, call: Call) -> Result<Answer, 
         | Call::Directory { .. }
         | Call::Metrics
         | Call::Reload
+        | Call::Preflight
+        | Call::WarnPermissions
         | Call::Note(_) => Err(forbidden(
             "people on the host see approvals, vote, freeze and thaw; everything else is asked over mTLS",
         )),

@@ -16,6 +16,7 @@ use super::cooling::Cooling;
 use super::freeze::Frozen;
 use super::history::History;
 use super::live::Live;
+use super::preflight::Preflight;
 use super::protocol::{Answer, Problem, ProblemKind};
 use super::standing::Standing;
 use super::{Gate, Identity, Launcher};
@@ -128,6 +129,8 @@ pub async fn start(path: &Path, config: GateConfig, clock: Arc<dyn Clock>) -> Re
         cooling,
         frozen,
         budgets,
+        preflight: Preflight::default(),
+        preflight_settings: config.preflight,
         reloading: tokio::sync::Mutex::default(),
         draining: AtomicBool::new(false),
         host: ArcSwap::from_pointee(SystemHost::new(config.adapters)),
@@ -222,6 +225,7 @@ impl Gate {
             .with("rules", self.rules.load().revision.as_str())
             .with("boot", self.identity.boot_id.as_str());
         self.audit.append(event).await?;
+        self.begin_preflight().await;
         let open = self.store.open_jobs()?;
         self.resume(open).await;
         self.forget().await;

@@ -39,11 +39,13 @@ impl Gate {
             return Err(Problem::new(ProblemKind::Unavailable, "the gate is going down; nothing ran"));
         }
         self.history.note(&caller, submission.operation.tool(), self.now_ms());
-        if let Some(decision) = self.frozen(&caller) {
+        let is_read = submission.operation.effect() == Effect::Read;
+        let refusal = self.frozen(&caller).or_else(|| self.locked_down(&caller).filter(|_| !is_read));
+        if let Some(decision) = refusal {
             let mut job = Job::new(self.new_id("op")?, caller, submission, self.now_ms());
             return Err(self.deny(&mut job, decision).await);
         }
-        if submission.operation.effect() == Effect::Read && key.is_none() {
+        if is_read && key.is_none() {
             return self.read(caller, submission).await;
         }
         // Decided one after another for each caller, so that a retry finds what the first attempt began.

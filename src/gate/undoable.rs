@@ -66,8 +66,7 @@ impl Gate {
             }
         };
         for job in due {
-            let Some(purge) = job.outcome.purge.clone().filter(|_| self.frozen(&job.principal).is_none())
-            else {
+            let Some(purge) = job.outcome.purge.clone().filter(|_| self.may_act(&job.principal)) else {
                 continue;
             };
             let id = job.id.clone();

@@ -39,13 +39,17 @@ pub enum Endpoint {
     OpenApi,
     /// `POST /admin/reload`.
     Reload,
+    /// `GET /admin/preflight`.
+    Preflight,
+    /// `GET /admin/warn-permissions`.
+    WarnPermissions,
     /// What no endpoint is.
     None,
 }
 
 impl Endpoint {
     /// All of them.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 17] = [
         Self::Submit,
         Self::Operation,
         Self::Events,
@@ -60,6 +64,8 @@ impl Endpoint {
         Self::Metrics,
         Self::OpenApi,
         Self::Reload,
+        Self::Preflight,
+        Self::WarnPermissions,
         Self::None,
     ];
 
@@ -81,6 +87,8 @@ impl Endpoint {
             Self::Metrics => "metrics",
             Self::OpenApi => "openapi",
             Self::Reload => "reload",
+            Self::Preflight => "preflight",
+            Self::WarnPermissions => "warn_permissions",
             Self::None => "none",
         }
     }

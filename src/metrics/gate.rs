@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use prometheus::{Histogram, HistogramVec, IntCounter, IntCounterVec, IntGauge};
+use prometheus::{Histogram, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec};
 
 use super::{LONG, MetricsError, PATIENT, Registry, SHORT};
 
@@ -26,6 +26,9 @@ pub struct Gate {
     audit_append: Histogram,
     /// Records that could not be written; what they were to permit did not happen.
     pub audit_errors: IntCounter,
+    preflight_checks: IntGaugeVec,
+    /// Without a sample until somebody has looked: nothing found is not nothing there.
+    sudoers_risky: IntGaugeVec,
 }
 
 impl Gate {
@@ -77,6 +80,16 @@ impl Gate {
             )?,
             audit_errors: r
                 .counter("reeve_audit_errors_total", "Records that could not be written to the audit log")?,
+            preflight_checks: r.gauges(
+                "reeve_preflight_checks",
+                "How each check of the last `reeve doctor` came out",
+                &["check", "status"],
+            )?,
+            sudoers_risky: r.gauges(
+                "reeve_sudoers_risky_entries",
+                "Lines of sudo's configuration that let somebody do more than a reader expects",
+                &[],
+            )?,
             registry: r,
         })
     }
@@ -111,6 +124,22 @@ impl Gate {
     pub fn audit_took(&self, records: u64, time: Duration) {
         self.audit_records.inc_by(records);
         self.audit_append.observe(time.as_secs_f64());
+    }
+
+    /// What the last examination of the host found: each check, and how it came out.
+    pub fn preflight<'a>(&self, checks: impl Iterator<Item = (&'a str, &'a str)>) {
+        self.preflight_checks.reset();
+        for (check, status) in checks {
+            self.preflight_checks.with_label_values(&[check, status]).set(1);
+        }
+    }
+
+    /// How many risky lines sudo's configuration has, if somebody could look.
+    pub fn sudoers(&self, risky: Option<i64>) {
+        self.sudoers_risky.reset();
+        if let Some(risky) = risky {
+            self.sudoers_risky.with_label_values::<&str>(&[]).set(risky);
+        }
     }
 
     /// A line about each, for the golden file.

@@ -215,6 +215,8 @@ async fn answer(shared: &Shared, ask: Ask) -> Result<Answer, Problem> {
             Ok(Answer::Text("# TYPE reeve_decisions_total counter\nreeve_decisions_total 1\n".to_owned()))
         }
         Call::Reload => Ok(Answer::Done("read".to_owned())),
+        Call::Preflight => Ok(Answer::Document(json!({"status": "pass", "checks": []}))),
+        Call::WarnPermissions => Ok(Answer::Document(json!({"status": "could_not_check", "warnings": null}))),
         Call::Note(_) => Ok(Answer::Done("noted".to_owned())),
         Call::Vote { .. } | Call::Show { .. } | Call::Freeze { .. } | Call::Thaw { .. } => {
             Err(Problem::new(ProblemKind::Forbidden, "not from here"))

@@ -16,6 +16,7 @@
 mod approvals;
 mod contracts;
 mod crash;
+mod examination;
 mod expiry;
 mod freezing;
 mod launcher;

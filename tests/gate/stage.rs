@@ -83,6 +83,9 @@ deadline = "5s"
 [audit]
 path = "@DIR@/log/audit.jsonl"
 
+[preflight]
+report = "@DIR@/report.json"
+
 [signal]
 socket = "@DIR@/signal.sock"
 account = "@ACCOUNT@"

@@ -28,6 +28,8 @@ pub(super) fn all() -> Value {
         ("Operations", operations()),
         ("Approvals", approvals()),
         ("Health", health()),
+        ("Preflight", preflight()),
+        ("SudoersProbe", sudoers_probe()),
         ("Reloaded", object(&[("gate", part()), ("reeved", part())], &[])),
         ("Document", json!({"type": "object"})),
     ] {
@@ -180,6 +182,53 @@ fn health() -> Value {
             ("audit", json!({"type": ["boolean", "null"]})),
             ("approvals", json!({"enum": ["up", "down", "none", null]})),
             ("sudoers_warnings", json!({"type": ["integer", "null"]})),
+        ],
+        &[],
+    )
+}
+
+/// The worst comes last.
+fn check_status() -> Value {
+    json!({"enum": ["pass", "warn", "could_not_check", "fail"]})
+}
+
+fn maybe(kind: &str) -> Value {
+    json!({"type": [kind, "null"]})
+}
+
+fn preflight() -> Value {
+    let check = object(
+        &[
+            ("id", text()),
+            ("status", check_status()),
+            ("required", json!({"type": "boolean"})),
+            ("evidence", json!({"type": "array", "items": text()})),
+            ("command", text()),
+            ("fix", text()),
+        ],
+        &[],
+    );
+    object(
+        &[
+            ("status", check_status()),
+            ("lockdown", maybe("string")),
+            ("stale", maybe("boolean")),
+            ("problem", maybe("string")),
+            ("checked_at", maybe("string")),
+            ("checks", json!({"type": "array", "items": check})),
+        ],
+        &[],
+    )
+}
+
+fn sudoers_probe() -> Value {
+    let entry = object(&[("place", text()), ("rule", text()), ("why", text())], &[]);
+    object(
+        &[
+            ("status", check_status()),
+            ("checked_at", maybe("string")),
+            ("warnings", maybe("integer")),
+            ("entries", json!({"type": ["array", "null"], "items": entry})),
         ],
         &[],
     )

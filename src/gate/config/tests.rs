@@ -141,3 +141,20 @@ fn a_budget_that_bounds_nothing_or_is_misspelt_is_refused() {
         assert!(parse(&format!("[[budget]]\noperations_per_day = 1\n{line}")).is_err(), "{line}");
     }
 }
+
+#[test]
+fn every_key_about_the_examination_changes_what_the_gate_goes_by() {
+    let preflight = |line: &str| format!("{:?}", parse(&format!("[preflight]\n{line}")).unwrap().preflight);
+    for line in ["report = \"/elsewhere\"", "needed = true", "max_age = \"1h\""] {
+        assert_ne!(preflight(line), preflight(""), "{line}");
+    }
+    for (line, key) in [
+        ("report = \"beside\"", "preflight.report"),
+        ("max_age = \"59s\"", "preflight.max_age"),
+        ("max_age = \"31d\"", "preflight.max_age"),
+    ] {
+        let said = refusal(&format!("[preflight]\n{line}"));
+        assert!(said.starts_with(key), "{said}");
+    }
+    assert!(parse("[preflight]\nneded = true").is_err());
+}

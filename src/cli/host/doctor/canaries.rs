@@ -1,0 +1,112 @@
+//! Canaries: the forbidden thing is tried, as the user that must not be able to do it. Each has a control, the same
+//! attempt by who may, so that a refusal is known to be of the user and not of a missing file or program.
+
+use std::path::Path;
+
+use super::found::Found;
+use crate::gate::config::GateConfig;
+use crate::gate::preflight::Status;
+use crate::sys::process::{self, Command, Exit};
+use crate::sys::{host, ids};
+
+const GATE: &str = "reeve-gate";
+const LAUNCHER: &str = "reeve-run";
+const TOOL: &str = "reeve-tool";
+/// What a wrapper answers who brings no grant.
+const REFUSED_BY_THE_WRAPPER: i32 = 125;
+
+/// Reads one byte.
+fn read(path: &Path) -> Vec<String> {
+    vec!["/usr/bin/head".to_owned(), "-c1".to_owned(), path.display().to_string()]
+}
+
+/// Opens for appending, and writes nothing.
+fn append(path: &Path) -> Vec<String> {
+    let mut words: Vec<String> =
+        ["/usr/bin/dd", "if=/dev/null", "oflag=append", "conv=notrunc,nocreat", "status=none"]
+            .map(str::to_owned)
+            .to_vec();
+    words.push(format!("of={}", path.display()));
+    words
+}
+
+/// The network side and the tools' user read the grant key; neither can.
+pub(super) fn grant_key(config: &GateConfig) -> Found {
+    let key = config.state.join("grant.key");
+    refused(&[&config.front_user, LAUNCHER, TOOL], GATE, &read(&key), &format!("read {}", key.display()))
+}
+
+/// They write into the audit log; none can.
+pub(super) fn audit_log(config: &GateConfig) -> Found {
+    let log = &config.audit.path;
+    refused(&[&config.front_user, LAUNCHER, TOOL], GATE, &append(log), &format!("write {}", log.display()))
+}
+
+/// They read root's ledger of spent grants; none can.
+pub(super) fn ledger(config: &GateConfig) -> Found {
+    let ledger = host::prefixed("/var/lib/reeve-root/spent").display().to_string();
+    let list = vec!["/usr/bin/ls".to_owned(), ledger.clone()];
+    refused(&[&config.front_user, GATE, LAUNCHER, TOOL], "root", &list, &format!("list {ledger}"))
+}
+
+/// They start a wrapper through sudo; only the launcher's user can.
+pub(super) fn sudo(config: &GateConfig) -> Found {
+    let wrapper = host::prefixed("/usr/local/libexec/reeve/reeve-zfs").display().to_string();
+    let words = ["/usr/bin/sudo", "-n", "--", &wrapper].map(str::to_owned);
+    match attempt(&config.launcher.user, &words) {
+        Ok(Exit::Code(REFUSED_BY_THE_WRAPPER)) => {}
+        Ok(other) => {
+            return Found::unseen(format!(
+                "{} cannot start {wrapper} either ({other:?}), so that nothing is shown",
+                config.launcher.user
+            ));
+        }
+        Err(why) => return Found::unseen(why),
+    }
+    let problems = [config.front_user.as_str(), GATE, TOOL].into_iter().filter_map(|user| {
+        match attempt(user, &words) {
+            // sudo's own refusal.
+            Ok(Exit::Code(1)) => None,
+            Ok(other) => Some((Status::Fail, format!("{user} got past sudo ({other:?})"))),
+            Err(why) => Some((Status::CouldNotCheck, why)),
+        }
+    });
+    Found::worst(problems.collect(), "sudo refuses everybody but the launcher's user")
+}
+
+/// That each of the users fails at what the control succeeds in.
+fn refused(users: &[&str], control: &str, words: &[String], what: &str) -> Found {
+    match attempt(control, words) {
+        Ok(Exit::Code(0)) => {}
+        Ok(other) => return Found::unseen(format!("{control} cannot {what} either ({other:?})")),
+        Err(why) => return Found::unseen(why),
+    }
+    let problems = users.iter().filter_map(|user| match attempt(user, words) {
+        Ok(Exit::Code(0)) => Some((Status::Fail, format!("{user} can {what}"))),
+        Ok(_refused) => None,
+        Err(why) => Some((Status::CouldNotCheck, why)),
+    });
+    Found::worst(
+        problems.collect(),
+        format!("of {} and {control}, only {control} can {what}", users.join(", ")),
+    )
+}
+
+/// Runs a command as a user, with that user's groups and nothing else.
+fn attempt(user: &str, words: &[String]) -> Result<Exit, String> {
+    let found = ids::user(user).map_err(|error| format!("{user}: {error}"))?;
+    let found = found.ok_or_else(|| format!("there is no user {user}"))?;
+    let ids = [found.uid.to_string(), found.gid.to_string()];
+    let [uid, gid] = &ids;
+    let become_it = ["--reuid", uid, "--regid", gid, "--init-groups", "--"].map(str::to_owned);
+    let command = Command::new("/usr/bin/setpriv").args(become_it).args(words.iter().cloned());
+    match process::run(&command) {
+        Ok(finished) if finished.timed_out => Err(format!("{user}: the attempt did not end")),
+        // setpriv's own word for a program that is not there.
+        Ok(finished) if matches!(finished.status, Exit::Code(126 | 127)) => {
+            Err(format!("{user}: {}", String::from_utf8_lossy(&finished.stderr).trim()))
+        }
+        Ok(finished) => Ok(finished.status),
+        Err(error) => Err(format!("{user}: {error}")),
+    }
+}
