@@ -273,7 +273,8 @@ fn row_057_nothing_is_left_on_the_host() {
         let mounts = std::fs::read_to_string("/proc/self/mountinfo").unwrap().lines().count();
         // Others write to the machine's /tmp meanwhile: what counts is what the tool's user left there.
         let user = reeve::sys::ids::user(USER).unwrap().unwrap().uid;
-        let is_the_tools = |entry: &std::fs::DirEntry| entry.metadata().is_ok_and(|found| found.uid() == user);
+        let is_the_tools =
+            |entry: &std::fs::DirEntry| entry.metadata().is_ok_and(|found| found.uid() == user);
         let entries = ["/var/lib/reeve-tools/fresh", "/tmp"]
             .map(|place| std::fs::read_dir(place).unwrap().flatten().filter(is_the_tools).count());
         (mounts, entries, std::fs::metadata("/var/lib/reeve-tools/fresh").unwrap().uid())
