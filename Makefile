@@ -63,6 +63,7 @@ scripts: build ## the test host itself, the installer, sudo's rule and the units
 	tests/install.sh
 	tests/role.sh
 	tests/doctor.sh
+	tests/lifecycle.sh
 	tests/deb.sh
 	tests/sudoers.sh
 	tests/units.sh

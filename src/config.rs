@@ -1,5 +1,7 @@
 //! Configuration files as people write them: whatever is wrong is named by file, line, column and the key that was probably meant.
 
+pub mod logging;
+
 use std::fmt;
 use std::ops::Range;
 use std::path::{Path, PathBuf};

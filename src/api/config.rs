@@ -165,7 +165,7 @@ impl Page<'_> {
     fn meant(&self, written: Written) -> Result<Settings, ConfigError> {
         let metrics_listen = written.metrics_listen.map(|address| self.loopback(&address)).transpose()?;
         let log = written.log;
-        if let Err(error) = tracing_subscriber::EnvFilter::try_new(log.get_ref()) {
+        if let Err(error) = config::logging::check(log.get_ref()) {
             return Err(self.wrong(log.span(), format!("is not a log filter such as `info`: {error}")));
         }
         Ok(Settings {

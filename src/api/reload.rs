@@ -15,6 +15,7 @@ use super::endpoint::{Asked, Failure, LATER, mismatch};
 use super::live::{Live, LiveError, seconds};
 use super::server::Shared;
 use super::status;
+use crate::config::logging;
 use crate::gate::protocol::{Answer, Call, Problem, ProblemKind};
 
 /// How often the revocation list's file is looked at.
@@ -105,6 +106,8 @@ fn replace(shared: &Shared, read: Result<Live, LiveError>) -> Result<(), LiveErr
             let live = Arc::new(live);
             let before = shared.live.swap(Arc::clone(&live));
             needs_restart(&before.settings, &live.settings);
+            // It was parsed when it was read.
+            drop(logging::change(&live.settings.log));
             in_force(shared, &live);
             // Last: whoever is woken by this finds the new configuration.
             shared.changed.send_replace(live.generation);
@@ -145,7 +148,6 @@ fn needs_restart(before: &Settings, after: &Settings) {
         ("metrics_listen", before.metrics_listen != after.metrics_listen),
         ("gate_socket", before.gate_socket != after.gate_socket),
         ("gate_user", before.gate_user != after.gate_user),
-        ("log", before.log != after.log),
     ] {
         if changed {
             tracing::warn!(key, "changed, and takes a restart to come into force");

@@ -2,7 +2,7 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io;
-use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use super::error::{AuditError, Outage};
@@ -10,6 +10,11 @@ use super::scan::{Scan, scan};
 
 const MODE: u32 = 0o640;
 const WRITABLE_BY_OTHERS: u32 = 0o022;
+
+/// A new file is its group's to read, for whoever ships records elsewhere, although the process makes all others for itself.
+fn share(file: &File) -> io::Result<()> {
+    file.set_permissions(fs::Permissions::from_mode(MODE))
+}
 
 /// A file of the log, open for writing.
 #[derive(Debug)]
@@ -35,6 +40,9 @@ impl Segment {
         if let Some(why) = distrust(&found) {
             return Err(AuditError::Untrusted { path: path.to_owned(), why });
         }
+        if found.len() == 0 {
+            share(&file).map_err(|error| AuditError::io("set the mode of", path, error))?;
+        }
         let reader = file.try_clone().map_err(|error| AuditError::io("open", path, error))?;
         let scan = scan(reader, path)?;
         let mut segment = Segment::around(path, file, &found);
@@ -49,6 +57,7 @@ impl Segment {
     /// Begins a file where none may be.
     pub(super) fn create(path: &Path) -> Result<Segment, Outage> {
         let file = options().create_new(true).open(path).map_err(Outage::io("begin"))?;
+        share(&file).map_err(Outage::io("set the mode of"))?;
         let found = file.metadata().map_err(Outage::io("look at"))?;
         Ok(Segment::around(path, file, &found))
     }

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::{Parser, Subcommand};
+use reeve::config::logging;
 use reeve::gate::config::GateConfig;
 use reeve::gate::{self, causes, server};
 use reeve::grant::SigningKey;
@@ -59,11 +60,7 @@ fn run(args: &Args) -> Result<(), Failure> {
     match args.command {
         Some(Command::Init) => init(&config),
         None => {
-            tracing_subscriber::fmt()
-                .with_env_filter(tracing_subscriber::EnvFilter::try_new(&config.log)?)
-                .with_writer(std::io::stderr)
-                .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()))
-                .init();
+            logging::begin(&config.log)?;
             // One thread decides, which spares it waking another for each frame; what blocks has its own.
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
             runtime.block_on(serve(args.config.clone(), config, passed))

@@ -1,13 +1,13 @@
 //! `reeved`: hears agents over mutual TLS and passes what they ask to the gate. Its options and keys are in docs/configuration.md.
 
 use std::error::Error;
-use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::Parser;
 use reeve::api::{Handle, Server, Settings};
+use reeve::config::logging;
 use reeve::sys::clock::SystemClock;
 use reeve::sys::harden;
 use sd_notify::NotifyState;
@@ -50,11 +50,7 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
         println!("reeved: {} is valid", arguments.config.display());
         return Ok(());
     }
-    tracing_subscriber::fmt()
-        .with_env_filter(tracing_subscriber::EnvFilter::try_new(&settings.log)?)
-        .with_ansi(std::io::stderr().is_terminal())
-        .with_writer(std::io::stderr)
-        .init();
+    logging::begin(&settings.log)?;
     if nix::unistd::geteuid().is_root() {
         tracing::warn!(
             "reeved runs as root: whoever takes it over has the host; let it run as the user reeve"

@@ -311,7 +311,7 @@ impl AsWritten {
             people: People::from_written(self.approver)?,
             budgets: self.budget.into_iter().map(BudgetAsWritten::meant).collect::<Result<_, _>>()?,
             preflight: self.preflight.meant()?,
-            log: self.log,
+            log: filter(self.log)?,
         })
     }
 }
@@ -332,6 +332,16 @@ fn absolute(key: &'static str, path: PathBuf) -> Result<PathBuf, GateConfigError
         return Ok(path);
     }
     Err(GateConfigError::Value { key, problem: format!("{} is not an absolute path", path.display()) })
+}
+
+fn filter(log: String) -> Result<String, GateConfigError> {
+    match config::logging::check(&log) {
+        Ok(()) => Ok(log),
+        Err(error) => {
+            let problem = format!("{log:?} is not a log filter such as info: {error}");
+            Err(GateConfigError::Value { key: "log", problem })
+        }
+    }
 }
 
 fn within<T: PartialOrd + std::fmt::Display>(

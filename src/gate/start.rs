@@ -27,7 +27,7 @@ use crate::approval::people::People;
 use crate::approval::prompt::Notice;
 use crate::approval::signal::{Link, SignalConfig, Status};
 use crate::audit::{AuditConfig, AuditError, AuditLog, Event, EventKind};
-use crate::config::ConfigError;
+use crate::config::{ConfigError, logging};
 use crate::grant::{KeyError, SigningKey};
 use crate::job::{Store, StoreError};
 use crate::metrics;
@@ -52,6 +52,7 @@ struct Anew {
     people: People,
     budgets: Vec<Budget>,
     host: SystemHost,
+    log: String,
 }
 
 /// Who asks for a reload.
@@ -292,7 +293,9 @@ impl Gate {
     }
 
     async fn bring_into_force(self: &Arc<Self>, anew: Anew, weaker: Vec<String>) -> Result<Answer, Problem> {
-        let Anew { rules, people, budgets, host } = anew;
+        let Anew { rules, people, budgets, host, log } = anew;
+        // It was parsed when it was read.
+        drop(logging::change(&log));
         let said = format!("rules {} are in force", rules.revision);
         self.host.store(Arc::new(host));
         self.rules.store(Arc::new(rules));
@@ -323,6 +326,7 @@ impl Gate {
             people: config.people,
             budgets: config.budgets,
             host: SystemHost::new(config.adapters),
+            log: config.log,
         })
     }
 

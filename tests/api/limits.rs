@@ -248,7 +248,7 @@ async fn what_is_no_request_gets_its_status_and_never_reaches_the_gate() {
         (Method::GET, "/host/op?state=done", &[], 400, "bad_query"),
         (Method::GET, "/host/op?all=1", &[], 400, "bad_query"),
         (Method::GET, "/host/op/op_1/events", &[("last-event-id", "x")], 400, "bad_last_event_id"),
-        (Method::GET, "/admin/preflight", &[], 404, "not_found"),
+        (Method::GET, "/admin/sudoers", &[], 404, "not_found"),
     ] {
         let answer = connection.send(request(method, path, headers, LIST)).await.unwrap();
         assert_eq!(answer.problem(), (status, code.to_owned()), "{path}");

@@ -143,6 +143,23 @@ async fn a_hangup_reloads_and_tells_systemd() {
 }
 
 #[tokio::test]
+async fn a_reload_changes_how_much_is_logged() {
+    let files = Files::new("");
+    let _gate = FakeGate::start(&files.path("gate.sock"));
+    let (reeved, notify) = Reeved::start(&files, 256);
+    assert_eq!(told(&notify), "READY=1");
+    let plain = std::fs::read_to_string(files.path("reeved.toml")).unwrap();
+    for log in ["error", "info"] {
+        files.write("reeved.toml", &format!("log = \"{log}\"\n{plain}"));
+        reeved.signal(Signal::SIGHUP);
+        assert!(told(&notify).starts_with("RELOADING=1"));
+        assert_eq!(told(&notify), "READY=1");
+    }
+    let line = wait_for(&reeved.log, "reloaded");
+    assert!(line.contains("generation=3"), "the first one was not to be logged: {line}");
+}
+
+#[tokio::test]
 async fn without_descriptors_it_waits_instead_of_spinning_and_then_goes_on() {
     let files = Files::new("");
     let _gate = FakeGate::start(&files.path("gate.sock"));

@@ -143,6 +143,12 @@ fn a_budget_that_bounds_nothing_or_is_misspelt_is_refused() {
 }
 
 #[test]
+fn a_log_filter_that_is_none_is_refused_when_it_is_read() {
+    assert!(refusal("log = \"reeve=louder\"").starts_with("log: "));
+    assert_eq!(parse("log = \"warn,reeve::approval=debug\"").unwrap().log, "warn,reeve::approval=debug");
+}
+
+#[test]
 fn every_key_about_the_examination_changes_what_the_gate_goes_by() {
     let preflight = |line: &str| format!("{:?}", parse(&format!("[preflight]\n{line}")).unwrap().preflight);
     for line in ["report = \"/elsewhere\"", "needed = true", "max_age = \"1h\""] {

@@ -64,7 +64,13 @@ fn untrusted(paths: &[PathBuf]) -> Vec<(Status, String)> {
     let wrong = paths.iter().filter_map(|path| trusted_file::check(path).err());
     let status = |error: &trusted_file::TrustedFileError| match error.problem() {
         trusted_file::Problem::Io(_) => Status::CouldNotCheck,
-        _ => Status::Fail,
+        trusted_file::Problem::NotAbsolute
+        | trusted_file::Problem::SymbolicLink
+        | trusted_file::Problem::WrongKind
+        | trusted_file::Problem::Owner(_)
+        | trusted_file::Problem::Writable { .. }
+        | trusted_file::Problem::Readable { .. }
+        | trusted_file::Problem::TooLarge { .. } => Status::Fail,
     };
     wrong.map(|error| (status(&error), with_causes(&error))).collect()
 }
