@@ -23,6 +23,8 @@ mod argv;
 mod doubt;
 #[path = "pct/every_operation.rs"]
 mod every_operation;
+#[path = "pct/past.rs"]
+mod past;
 #[path = "pct/planning.rs"]
 mod planning;
 #[path = "pct/reading.rs"]

@@ -26,5 +26,7 @@ mod doubt;
 mod making;
 #[path = "zfs/nothing_else.rs"]
 mod nothing_else;
+#[path = "zfs/past.rs"]
+mod past;
 #[path = "zfs/second_look.rs"]
 mod second_look;

@@ -223,6 +223,11 @@ pub trait Host: Send + Sync {
         read_folder(&prefixed(path))
     }
 
+    /// A time of the host's own clock on the wall, `2026-11-20 10:00:00`, in seconds since 1970.
+    fn local_time(&self, text: &str) -> Option<u64> {
+        crate::sys::local_time::seconds(text)
+    }
+
     /// Lets time go by, to see whether a state lasts.
     fn pause(&self, time: Duration) {
         std::thread::sleep(time);

@@ -8,6 +8,7 @@ mod effects;
 mod foreign;
 mod git;
 mod host;
+mod past;
 mod pct;
 mod plan;
 mod refusal;
@@ -23,6 +24,7 @@ pub use ansible::{AnsibleAsWritten, AnsibleSettings, FolderError, PinnedFile, re
 pub use effects::{Action, Basis, Effects, Object};
 pub use git::{GitSettings, GitSettingsAsWritten};
 pub use host::{Argv, Host, HostError, ListingForm, Program, Reads, ToolOutput};
+pub use past::Past;
 pub use pct::settings::{Ha, PctAsWritten, PctSettings};
 pub use plan::{Plan, Step, UndoOffer};
 pub use refusal::{FailureReason, PlanRefusal, Rule};
@@ -84,6 +86,15 @@ pub trait Adapter {
     /// What destroys for good what this operation, once planned, puts aside.
     fn purge(&self, _plan: &Plan) -> Option<Operation> {
         None
+    }
+
+    /// Each thing that a plan takes something from, with the youngest of its snapshots that the plan leaves; nothing
+    /// where nothing is taken away that a snapshot holds.
+    ///
+    /// # Errors
+    /// When the host cannot be read.
+    fn past_kept(&self, _plan: &Plan, _host: &dyn Host) -> Result<Vec<Past>, PlanRefusal> {
+        Ok(Vec::new())
     }
 
     /// What the last step of a change says of itself, for tools whose end is the whole answer.

@@ -76,6 +76,8 @@ kinds! {
     Preview = "preview",
     /// A verdict was asked for without an operation.
     Evaluation = "evaluation",
+    /// The policy on trial would have decided otherwise, or could not decide.
+    Shadow = "shadow",
 }
 
 /// Not the name of an [`EventKind`].

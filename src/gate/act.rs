@@ -132,8 +132,8 @@ impl Gate {
     }
 
     async fn ready(self: &Arc<Self>, job: &Job, permit: Permit, changes: Changes) -> Result<Ready, Problem> {
-        let of_this_moment =
-            job.plan.clone().filter(|_| permit.is_of_this_moment(self.clock.boot(), changes));
+        let is_of_this_moment = permit.is_of_this_moment(self.clock.boot(), changes);
+        let of_this_moment = job.plan.clone().filter(|_| is_of_this_moment);
         let planned = match of_this_moment {
             Some(plan) => Ok(plan),
             None => self.plan(job).await?,
@@ -152,6 +152,10 @@ impl Gate {
         let Some(run_as) = rules.run_as(&job.principal, &job.submission) else {
             return Ok(Ready::Not("the caller's contract does not grant this any more".to_owned()));
         };
+        // People take their time, and a snapshot may go or grow old meanwhile.
+        if !is_of_this_moment && let Some(why) = self.past_lost(&rules, job, &plan).await? {
+            return Ok(Ready::Not(why));
+        }
         let binds = binding(&job.submission.operation, &plan, &rules.revision);
         let within = job.effects().is_some_and(|shown| Effects::within_bounds(shown, &plan.effects));
         Ok(match permit.clear(&binds, run_as) {

@@ -4,11 +4,12 @@
 use std::sync::Arc;
 
 use super::Gate;
+use super::decide::Foreseen;
 use super::protocol::{Problem, ProblemKind};
 use crate::adapter;
 use crate::job::Job;
 use crate::operation::{Operation, Submission};
-use crate::policy::Verdict;
+use crate::policy::{Question, Verdict};
 
 /// How many are looked at: each is a look at the host.
 const MOST: usize = 3;
@@ -46,8 +47,9 @@ impl Gate {
         if rules.by_contract(&self.foreseen_by(&instead, None)).verdict != Verdict::Allow {
             return false;
         }
-        let Ok(Ok(plan)) = self.plan_for(&instead).await else { return false };
-        let decision = rules.decide(&self.foreseen_by(&instead, Some(&plan))).await.decision;
+        let Ok(Ok(Foreseen { plan, past })) = self.plan_for(&instead).await else { return false };
+        let question = Question { past: past.as_deref(), ..self.foreseen_by(&instead, Some(&plan)) };
+        let decision = rules.decide(&question).await.decision;
         // What the rules would have done in another way, or what is so already, is not this operation.
         let stays_itself = decision.keep.is_none() || plan.effects.reversible;
         decision.verdict == Verdict::Allow && stays_itself && !plan.settled

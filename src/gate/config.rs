@@ -37,6 +37,8 @@ pub struct GateConfig {
     pub contracts: PathBuf,
     /// The policy file.
     pub policy: PathBuf,
+    /// A policy on trial, which decides beside the other and changes nothing.
+    pub shadow: Option<PathBuf>,
     /// The folder of declared tools.
     pub tools: PathBuf,
     /// The launcher.
@@ -143,6 +145,7 @@ struct AsWritten {
     contracts: PathBuf,
     #[serde(default = "default_policy")]
     policy: PathBuf,
+    shadow: Option<PathBuf>,
     #[serde(default = "default_tools")]
     tools: PathBuf,
     #[serde(default = "default_log")]
@@ -292,6 +295,7 @@ impl AsWritten {
             approvers_group: self.approvers_group,
             state: absolute("state", self.state)?,
             contracts: absolute("contracts", self.contracts)?,
+            shadow: self.shadow.map(|shadow| beside(&self.policy, shadow)).transpose()?,
             policy: absolute("policy", self.policy)?,
             tools: absolute("tools", self.tools)?,
             launcher,
@@ -342,6 +346,20 @@ fn filter(log: String) -> Result<String, GateConfigError> {
             Err(GateConfigError::Value { key: "log", problem })
         }
     }
+}
+
+/// A policy on trial: a file beside the policy by its name, or any by its whole path; not the policy itself.
+fn beside(policy: &Path, shadow: PathBuf) -> Result<PathBuf, GateConfigError> {
+    let is_name = shadow.components().count() == 1 && shadow.file_name().is_some();
+    let path = match policy.parent() {
+        Some(directory) if is_name => directory.join(&shadow),
+        Some(_) | None => absolute("shadow", shadow)?,
+    };
+    if path != policy {
+        return Ok(path);
+    }
+    let problem = "is the policy itself; name another file".to_owned();
+    Err(GateConfigError::Value { key: "shadow", problem })
 }
 
 fn within<T: PartialOrd + std::fmt::Display>(

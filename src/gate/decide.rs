@@ -5,13 +5,14 @@ use std::sync::Arc;
 use super::permit::{Made, Permit};
 use super::protocol::{Answer, Decision, Problem, ProblemKind};
 use super::record::Unrecorded;
+use super::shadow::Lived;
 use super::{Gate, undoable};
-use crate::adapter::{self, Plan, PlanRefusal};
+use crate::adapter::{self, Past, Plan, PlanRefusal};
 use crate::audit::EventKind;
 use crate::grant::RunAs;
 use crate::job::Job;
 use crate::operation::Submission;
-use crate::policy::{PolicyDecision, Question, Ruled, Verdict};
+use crate::policy::{PolicyDecision, Question, Ruled, Rules, Verdict};
 use crate::principal::PrincipalName;
 
 /// What a decision came to, when it is not a refusal.
@@ -22,6 +23,12 @@ pub(super) enum Decided {
     Allowed(Permit),
     /// People decide.
     Review,
+}
+
+/// A plan, and what it leaves of the past where the caller's contract asks for that.
+pub(super) struct Foreseen {
+    pub(super) plan: Plan,
+    pub(super) past: Option<Vec<Past>>,
 }
 
 impl Gate {
@@ -36,12 +43,14 @@ impl Gate {
         }
         job.run_as = rules.run_as(&job.principal, &job.submission).and_then(user_of);
         let made = self.moment(job);
-        let plan = match self.plan_for(job).await? {
-            Ok(plan) => plan,
+        let Foreseen { plan, past } = match self.plan_for(job).await? {
+            Ok(foreseen) => foreseen,
             Err(refusal) => return Err(self.refuse_plan(job, refusal).await),
         };
-        let Ruled { decision, input } = rules.decide(&self.asked_by(job, Some(&plan))).await;
+        let question = Question { past: past.as_deref(), ..self.asked_by(job, Some(&plan)) };
+        let Ruled { decision, input } = rules.decide(&question).await;
         job.input = input;
+        self.try_beside(Lived::of(job, &decision));
         if decision.verdict == Verdict::Deny {
             job.plan = Some(plan);
             let problem = self.deny(job, decision).await;
@@ -75,12 +84,35 @@ impl Gate {
         Some(Made { at: self.clock.boot(), changes })
     }
 
-    /// The same for a caller, who has only a few places at once.
-    pub(super) async fn plan_for(self: &Arc<Self>, job: &Job) -> Result<Result<Plan, PlanRefusal>, Problem> {
+    /// The same for a caller, who has only a few places at once, with what it leaves of the past.
+    pub(super) async fn plan_for(
+        self: &Arc<Self>,
+        job: &Job,
+    ) -> Result<Result<Foreseen, PlanRefusal>, Problem> {
         let place = self.live.reading_place_of(&job.principal).acquire_owned().await;
-        let plan = self.plan(job).await;
+        let foreseen = match self.plan(job).await? {
+            Ok(plan) => self.past_of(job, &plan).await?.map(|past| Foreseen { plan, past }),
+            Err(refusal) => Err(refusal),
+        };
         drop(place);
-        plan
+        Ok(foreseen)
+    }
+
+    /// What a plan leaves of the past, where the caller's contract asks for that.
+    pub(super) async fn past_of(
+        self: &Arc<Self>,
+        job: &Job,
+        plan: &Plan,
+    ) -> Result<Result<Option<Vec<Past>>, PlanRefusal>, Problem> {
+        if !self.rules.load().wants_past(&job.principal, &job.submission) {
+            return Ok(Ok(None));
+        }
+        let place = self.live.reading_place().acquire_owned().await;
+        let (host, operation, plan) = (self.reach(job), job.submission.operation.clone(), plan.clone());
+        let looking = tokio::task::spawn_blocking(move || adapter::of(&operation).past_kept(&plan, &host));
+        let kept = looking.await.map_err(|_panicked| Problem::from(Unrecorded::Thread));
+        drop(place);
+        Ok(kept?.map(Some))
     }
 
     /// Reads the host and says what the operation would do. The outer error is ours, the inner one the host's state.
@@ -91,6 +123,21 @@ impl Gate {
         let planned = planning.await.map_err(|_panicked| Problem::from(Unrecorded::Thread));
         drop(place);
         planned
+    }
+
+    /// Why the contract does not grant it any more, when the snapshots that it asks for are not there.
+    pub(super) async fn past_lost(
+        self: &Arc<Self>,
+        rules: &Rules,
+        job: &Job,
+        plan: &Plan,
+    ) -> Result<Option<String>, Problem> {
+        let past = match self.past_of(job, plan).await? {
+            Ok(past) => past,
+            Err(refusal) => return Ok(Some(refusal.reason)),
+        };
+        let lost = rules.past_lost(&job.principal, &job.submission, (past.as_deref(), self.now_ms()));
+        Ok(lost.map(|refusal| refusal.reason))
     }
 
     /// What would be decided and what would happen, without running or asking anything. That it was asked is recorded:
@@ -108,11 +155,12 @@ impl Gate {
             if by_contract.verdict == Verdict::Deny {
                 return self.previewed(&job, by_contract, None).await;
             }
-            let plan = match self.plan_for(&job).await? {
-                Ok(plan) => plan,
+            let Foreseen { plan, past } = match self.plan_for(&job).await? {
+                Ok(foreseen) => foreseen,
                 Err(refusal) => return Err(plan_problem(&refusal, Vec::new())),
             };
-            let decision = rules.decide(&self.foreseen_by(&job, Some(&plan))).await.decision;
+            let question = Question { past: past.as_deref(), ..self.foreseen_by(&job, Some(&plan)) };
+            let decision = rules.decide(&question).await.decision;
             if decision.verdict == Verdict::Deny {
                 return self.previewed(&job, decision, None).await;
             }
@@ -130,7 +178,7 @@ impl Gate {
     ) -> Result<Answer, Problem> {
         let event = self
             .event(EventKind::Preview, job)
-            .with("operation", job.submission.operation.to_value())
+            .with("operation", job.submission.operation.without_secrets())
             .with("verdict", decision.verdict.as_str())
             .with("rule", decision.rule.as_str());
         self.record(event).await?;
@@ -157,7 +205,7 @@ impl Gate {
     ) -> Question<'a> {
         let (host, now_ms) = (self.identity.name.as_str(), self.now_ms());
         let (effects, recent) = (plan.map(|plan| &plan.effects), self.history.of(caller, now_ms));
-        Question { caller, submission, effects, scheduled: false, host, now_ms, recent }
+        Question { caller, submission, effects, past: None, scheduled: false, host, now_ms, recent }
     }
 
     /// Records a refusal and words it. An audit log that takes nothing does not turn a no into anything else.
@@ -178,7 +226,7 @@ impl Gate {
     async fn refuse_plan(self: &Arc<Self>, job: &Job, mut refusal: PlanRefusal) -> Problem {
         let event = self
             .event(EventKind::Plan, job)
-            .with("request", job.submission.operation.to_value())
+            .with("request", job.submission.operation.without_secrets())
             .with("rule", refusal.rule.as_str())
             .with("refused", refusal.reason.as_str());
         if let Err(error) = self.record(event).await {

@@ -34,6 +34,7 @@ mod read;
 mod record;
 mod resume;
 pub mod server;
+mod shadow;
 mod shown;
 mod standing;
 mod start;
@@ -78,6 +79,7 @@ pub struct Gate {
     store: Arc<Store>,
     live: Live,
     rules: ArcSwap<Rules>,
+    shadow: shadow::Shadow,
     history: History,
     cooling: Cooling,
     frozen: Frozen,

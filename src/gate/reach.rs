@@ -16,6 +16,7 @@ use crate::audit::{Event, EventKind};
 use crate::grant::{RunAs, WrapperName};
 use crate::job::Job;
 use crate::launcher::client::Cancellation;
+use crate::operation::secret::Secrets;
 use crate::principal::PrincipalName;
 use crate::sys::process::Exit;
 use crate::wrapper::REFUSED;
@@ -27,6 +28,7 @@ pub(super) struct Reach {
     operation: String,
     principal: PrincipalName,
     run_as: RunAs,
+    secrets: Secrets,
     runtime: Handle,
 }
 
@@ -42,6 +44,7 @@ impl Gate {
             operation: job.id.clone(),
             principal: job.principal.clone(),
             run_as,
+            secrets: job.submission.operation.secrets(),
             runtime: Handle::current(),
         }
     }
@@ -60,7 +63,7 @@ impl Reach {
             .principal(self.principal.as_str())
             .operation(&self.operation)
             .with("read", json!(true))
-            .with("argv", argv.to_string())
+            .with("argv", self.secrets.hidden_in(&argv.to_string()))
             .with("grant", format!("sha256:{digest}"));
         self.runtime
             .block_on(self.gate.record(event))

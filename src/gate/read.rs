@@ -7,6 +7,7 @@ use serde_json::json;
 use super::Gate;
 use super::protocol::{Envelope, Problem};
 use super::record::Unrecorded;
+use super::shadow::Lived;
 use crate::adapter::{self, PlanRefusal, ReadAnswer};
 use crate::audit::{EventKind, output_digest};
 use crate::job::{Job, State};
@@ -31,9 +32,14 @@ impl Gate {
         let rules = self.rules.load_full();
         let Ruled { decision, input } = rules.decide(&self.asked_by(&job, None)).await;
         job.input = input;
+        if decision.verdict == Verdict::Review {
+            // It is decided there again, and recorded.
+            return self.granted_read(job.principal, job.submission).await;
+        }
+        self.try_beside(Lived::of(&job, &decision));
         match decision.verdict {
             Verdict::Deny => return Err(self.deny(&mut job, decision).await),
-            Verdict::Review => return self.granted_read(job.principal, job.submission).await,
+            Verdict::Review => {}
             Verdict::Allow => {}
         }
         self.count_decision(&job, Verdict::Allow);

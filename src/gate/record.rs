@@ -138,6 +138,7 @@ impl Gate {
     /// What a decision looks like in the audit log.
     pub(super) fn decision_event(&self, job: &Job) -> Event {
         let operation = &job.submission.operation;
+        let secrets = operation.secrets();
         let decision = job.decision.as_ref().map(|decision| {
             json!({
                 "verdict": decision.verdict.as_str(), "rule": decision.rule, "reason": decision.reason,
@@ -146,7 +147,7 @@ impl Gate {
         });
         let event = self
             .event(EventKind::Decision, job)
-            .with("request", operation.to_value())
+            .with("request", secrets.hidden(&operation.to_value()))
             .with("request_digest", operation.digest().as_str())
             .with("reason", json!(job.submission.reason))
             .with("on_behalf_of", json!(job.submission.on_behalf_of))
@@ -158,7 +159,7 @@ impl Gate {
             None => event,
         };
         let event = match &job.asked {
-            Some(asked) => event.with("asked", asked.to_value()),
+            Some(asked) => event.with("asked", asked.without_secrets()),
             None => event,
         };
         let event = match &job.purges {
@@ -167,7 +168,7 @@ impl Gate {
         };
         match job.effects() {
             Some(effects) => event
-                .with("effects", effects.bound())
+                .with("effects", secrets.hidden(&effects.bound()))
                 .with("effects_digest", effects.effects_digest().as_str()),
             None => event,
         }

@@ -18,6 +18,7 @@ use super::history::History;
 use super::live::Live;
 use super::preflight::Preflight;
 use super::protocol::{Answer, Problem, ProblemKind};
+use super::shadow::{Shadow, Trial};
 use super::standing::Standing;
 use super::{Gate, Identity, Launcher};
 use crate::adapter::SystemHost;
@@ -49,6 +50,7 @@ pub(super) struct Sources {
 /// What a reload brings into force, all of it or nothing.
 struct Anew {
     rules: Rules,
+    trial: Trial,
     people: People,
     budgets: Vec<Budget>,
     host: SystemHost,
@@ -106,7 +108,8 @@ pub enum StartError {
 pub async fn start(path: &Path, config: GateConfig, clock: Arc<dyn Clock>) -> Result<Arc<Gate>, StartError> {
     let contracts = Contracts::load(&config.contracts)?;
     let metrics = Arc::new(metrics::gate::Gate::new()?);
-    let engine = policy_engine(&config.policy, &metrics).await?;
+    let engine = policy_engine((&config.policy, config.shadow.as_deref()), &metrics).await?;
+    let shadow = Shadow::new(Trial::load(config.shadow.as_deref()).await);
     let store = Arc::new(Store::open(&config.state.join("state.redb"))?);
     let audit = open_audit(&config, &clock)?;
     let observed = Arc::clone(&metrics);
@@ -126,6 +129,7 @@ pub async fn start(path: &Path, config: GateConfig, clock: Arc<dyn Clock>) -> Re
         store,
         live: Live::default(),
         rules: ArcSwap::from_pointee(Rules::new(contracts, engine)),
+        shadow,
         history,
         cooling,
         frozen,
@@ -144,8 +148,12 @@ pub async fn start(path: &Path, config: GateConfig, clock: Arc<dyn Clock>) -> Re
     Ok(gate)
 }
 
-async fn policy_engine(path: &Path, metrics: &Arc<metrics::gate::Gate>) -> Result<PolicyEngine, StartError> {
-    let engine = PolicyEngine::start(PolicySource::read(path)?, WorkerProgram::default()).await?;
+async fn policy_engine(
+    (path, trial): (&Path, Option<&Path>),
+    metrics: &Arc<metrics::gate::Gate>,
+) -> Result<PolicyEngine, StartError> {
+    let source = PolicySource::read_without(path, trial)?;
+    let engine = PolicyEngine::start(source, WorkerProgram::default()).await?;
     let metrics = Arc::clone(metrics);
     Ok(engine.observed_by(Arc::new(move |time, _decision| metrics.policy_took(time))))
 }
@@ -271,7 +279,8 @@ impl Gate {
             .with("why", why.as_str())
             .with("by", who)
             .with("weaker", json!(weaker))
-            .with("rules", revision.as_str());
+            .with("rules", revision.as_str())
+            .with("shadow", outcome.as_ref().map_or(json!(null), |anew| anew.trial.told()));
         self.record(event).await?;
         match outcome {
             Ok(anew) if may => self.bring_into_force(anew, weaker).await,
@@ -293,9 +302,10 @@ impl Gate {
     }
 
     async fn bring_into_force(self: &Arc<Self>, anew: Anew, weaker: Vec<String>) -> Result<Answer, Problem> {
-        let Anew { rules, people, budgets, host, log } = anew;
+        let Anew { rules, trial, people, budgets, host, log } = anew;
         // It was parsed when it was read.
         drop(logging::change(&log));
+        self.shadow.set(trial);
         let said = format!("rules {} are in force", rules.revision);
         self.host.store(Arc::new(host));
         self.rules.store(Arc::new(rules));
@@ -320,8 +330,10 @@ impl Gate {
     async fn load_anew(&self) -> Result<Anew, StartError> {
         let config = GateConfig::read(&self.sources.config, &self.identity.name)?;
         let contracts = Contracts::load(&self.sources.contracts)?;
-        let engine = policy_engine(&self.sources.policy, &self.metrics).await?;
+        let files = (self.sources.policy.as_path(), config.shadow.as_deref());
+        let engine = policy_engine(files, &self.metrics).await?;
         Ok(Anew {
+            trial: Trial::load(config.shadow.as_deref()).await,
             rules: Rules::new(contracts, engine),
             people: config.people,
             budgets: config.budgets,

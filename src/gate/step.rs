@@ -76,7 +76,7 @@ impl Gate {
         let event = self
             .event(EventKind::GrantSigned, job)
             .with("step", json!(number))
-            .with("argv", step.argv.to_string())
+            .with("argv", job.submission.operation.secrets().hidden_in(&step.argv.to_string()))
             .with("grant", format!("sha256:{digest}"));
         let mut job = cell.job.lock().await;
         let limit = u64::from(self.step_limit(&step.argv)) + GRANT_LIFETIME_SECS + GRACE_SECS;

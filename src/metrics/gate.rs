@@ -11,6 +11,7 @@ pub struct Gate {
     registry: Registry,
     decisions: IntCounterVec,
     policy_duration: Histogram,
+    shadow: IntCounterVec,
     operations: IntCounterVec,
     operation_duration: HistogramVec,
     approvals: IntCounterVec,
@@ -48,6 +49,11 @@ impl Gate {
                 "reeve_policy_duration_seconds",
                 "Time that one evaluation of the policy took",
                 SHORT,
+            )?,
+            shadow: r.counters(
+                "reeve_policy_shadow_total",
+                "Decisions that the policy on trial was asked beside the live one, by what came of it",
+                &["outcome"],
             )?,
             operations: r.counters(
                 "reeve_operations_total",
@@ -102,6 +108,11 @@ impl Gate {
     /// The policy was evaluated.
     pub fn policy_took(&self, time: Duration) {
         self.policy_duration.observe(time.as_secs_f64());
+    }
+
+    /// The policy on trial was asked: `same`, `other_rule`, `other_verdict`, `failed` or `skipped`.
+    pub fn shadowed(&self, outcome: &str) {
+        self.shadow.with_label_values(&[outcome]).inc();
     }
 
     /// An operation came into a state.
@@ -170,6 +181,7 @@ mod tests {
         gate.approval_ended("refused", Duration::from_secs(90));
         gate.audit_took(3, Duration::from_millis(2));
         gate.policy_took(Duration::from_micros(700));
+        gate.shadowed("other_verdict");
         gate.approvals_pending.set(4);
         let text = gate.text().unwrap();
         for line in [
@@ -180,6 +192,7 @@ mod tests {
             "reeve_approval_wait_seconds_sum 90",
             "reeve_audit_records_total 3",
             "reeve_policy_duration_seconds_count 1",
+            "reeve_policy_shadow_total{outcome=\"other_verdict\"} 1",
             "reeve_approvals_pending 4",
             "reeve_audit_errors_total 0",
         ] {

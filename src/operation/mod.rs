@@ -10,6 +10,7 @@ mod json;
 mod name_type;
 pub mod pct;
 mod realm;
+pub mod secret;
 mod shape;
 pub mod systemd;
 pub mod tool;
@@ -213,6 +214,16 @@ impl Operation {
     /// The typed parameters as JSON.
     pub fn params(&self) -> Map<String, Value> {
         self.typed().params()
+    }
+
+    /// The secrets among its parameters, which no log and no rule may see.
+    pub fn secrets(&self) -> secret::Secrets {
+        secret::Secrets::of(&Value::Object(self.params()))
+    }
+
+    /// The canonical form with its secrets as digests.
+    pub fn without_secrets(&self) -> Value {
+        self.secrets().hidden(&self.to_value())
     }
 
     /// Where it acts. Operations of one place run one after another: a plan holds until the next change of its place.

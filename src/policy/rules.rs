@@ -10,7 +10,7 @@ use super::contract::{Circumstances, ContractGrant, Contracts, Refusal};
 use super::engine::{PolicyEngine, PolicyInput};
 use super::verdict::{PolicyDecision, ReviewTerms, Verdict};
 use super::wire::Matched;
-use crate::adapter::Effects;
+use crate::adapter::{Effects, Past};
 use crate::grant::RunAs;
 use crate::operation::{Digest, Effect, Operation, Submission};
 use crate::principal::PrincipalName;
@@ -35,6 +35,8 @@ pub struct Question<'a> {
     pub submission: &'a Submission,
     /// What would happen, once that is known.
     pub effects: Option<&'a Effects>,
+    /// What of the past it would leave, where the caller's contract asks for that.
+    pub past: Option<&'a [Past]>,
     /// The gate itself asks, since what was put aside has been kept for its time.
     pub scheduled: bool,
     /// The host's name.
@@ -112,6 +114,17 @@ pub struct Input {
     pub verdict: Verdict,
     /// By which rule.
     pub rule: String,
+}
+
+impl Input {
+    /// What another policy makes of the same. What the contract let pass at least still holds.
+    pub async fn again_by(&self, engine: &PolicyEngine) -> PolicyDecision {
+        let decision = engine.decide(&self.asked.input()).await;
+        if self.contract <= decision.verdict {
+            return decision;
+        }
+        PolicyDecision { verdict: self.contract, rule: "contract".to_owned(), ..decision }
+    }
 }
 
 /// A decision with all that it was made of.
@@ -198,6 +211,7 @@ impl Rules {
         }
         if let Some(effects) = question.effects
             && let Err(refusal) = within(&granted, effects)
+                .and_then(|()| granted.check_past(question.past, question.now_ms / 1000))
         {
             return deny(refusal.rule, &refusal.reason);
         }
@@ -222,21 +236,39 @@ impl Rules {
         Some(granted.run_as().map_or(RunAs::Root, |user| RunAs::User(user.to_owned())))
     }
 
-    /// What the policy is asked.
+    /// What the contract asks for that is not there: a snapshot before this.
+    #[must_use]
+    pub fn past_lost(
+        &self,
+        caller: &PrincipalName,
+        submission: &Submission,
+        (past, now_ms): (Option<&[Past]>, u64),
+    ) -> Option<Refusal> {
+        let granted = self.contracts.get(caller)?.check(&submission.operation);
+        granted.and_then(|granted| granted.check_past(past, now_ms / 1000)).err()
+    }
+
+    /// Whether the caller's contract asks for a snapshot before this.
+    #[must_use]
+    pub fn wants_past(&self, caller: &PrincipalName, submission: &Submission) -> bool {
+        let granted = self.contracts.get(caller).map(|contract| contract.check(&submission.operation));
+        matches!(granted, Some(Ok(granted)) if granted.snapshot_first().is_some())
+    }
+
+    /// What the policy is asked, and what the log holds of it: secrets by their digests.
     #[must_use]
     pub fn asked(&self, question: &Question<'_>) -> Asked {
         let operation = &question.submission.operation;
-        let effects = question.effects;
-        let roles = self.contracts.get(question.caller).map(|contract| contract.roles().clone());
+        let (effects, secrets) = (question.effects, operation.secrets());
         let context = json!({
             "agent_id": question.caller,
-            "roles": roles.unwrap_or_default(),
+            "roles": self.roles_of(question.caller),
             "on_behalf_of": question.submission.on_behalf_of,
             "host": question.host,
             "scheduled": question.scheduled,
             "effect": operation.effect(),
             "reversible": effects.map_or(operation.effect() == Effect::Read, |effects| effects.reversible),
-            "effects": effects,
+            "effects": secrets.hidden(&json!(effects)),
             "now": question.now_ms / 1000,
             "recent": question.recent,
             "domain": null,
@@ -244,7 +276,14 @@ impl Rules {
             "agent_allowed_domains": [],
             "agent_denied_domains": [],
         });
-        Asked { tool: operation.tool(), args: args(operation), context }
+        Asked { tool: operation.tool(), args: secrets.hidden(&args(operation)), context }
+    }
+
+    /// What a caller may do besides, and the roles whose contracts hold for it.
+    fn roles_of(&self, caller: &PrincipalName) -> Vec<Value> {
+        let Some(contract) = self.contracts.get(caller) else { return Vec::new() };
+        let roles = contract.roles().iter().map(|role| json!(role));
+        roles.chain(contract.named_roles().iter().map(|name| json!(name))).collect()
     }
 
     /// Sets what Reeve knows in the circumstances of a tool that it does not run.
@@ -255,10 +294,9 @@ impl Rules {
         (now_ms, recent): (u64, &Recent),
         context: &mut Map<String, Value>,
     ) {
-        let roles = self.contracts.get(caller).map(|contract| contract.roles().clone()).unwrap_or_default();
         let known = [
             ("agent_id", json!(caller)),
-            ("roles", json!(roles)),
+            ("roles", json!(self.roles_of(caller))),
             ("host", json!(host)),
             ("scheduled", json!(false)),
             ("now", json!(now_ms / 1000)),

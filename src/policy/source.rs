@@ -43,6 +43,14 @@ impl PolicySource {
     /// # Errors
     /// Says which file could not be read or is not to be trusted.
     pub fn read(path: &Path) -> Result<Self, ConfigError> {
+        Self::read_without(path, None)
+    }
+
+    /// The same without a file that is on trial beside it: what is tried there is no part of what is in force.
+    ///
+    /// # Errors
+    /// As [`PolicySource::read`].
+    pub fn read_without(path: &Path, trial: Option<&Path>) -> Result<Self, ConfigError> {
         let main = SourceFile { name: file_name(path), text: config::read_text(path)? };
         let directory = path.parent().unwrap_or(Path::new("/"));
         let cannot_list = |source| ConfigError::Directory { path: directory.to_owned(), source };
@@ -50,7 +58,7 @@ impl PolicySource {
         for entry in std::fs::read_dir(directory).map_err(cannot_list)? {
             let path = entry.map_err(cannot_list)?.path();
             let name = file_name(&path);
-            if is_loadable(&name) && name != main.name {
+            if is_loadable(&name) && name != main.name && trial != Some(path.as_path()) {
                 beside.push(SourceFile { name, text: config::read_text(&path)? });
             }
         }
@@ -63,6 +71,12 @@ impl PolicySource {
         Digest::of(&serde_json::json!({
             "main": {"name": self.main.name, "text": self.main.text}, "beside": self.beside
         }))
+    }
+
+    /// How large all files are together, names included.
+    pub(super) fn bytes(&self) -> usize {
+        let beside: usize = self.beside.iter().map(|(name, text)| name.len() + text.len()).sum();
+        beside + self.main.name.len() + self.main.text.len()
     }
 
     pub(super) fn main(&self) -> &SourceFile {
@@ -129,6 +143,10 @@ mod tests {
         write("notes.txt", "no policy");
         let source = PolicySource::read(&directory.path().join("policy.star")).unwrap();
         assert_eq!(source, PolicySource::new(file("policy.star", "main"), vec![file("zfs.star", "zfs")]));
+        let trial = directory.path().join("zfs.star");
+        let without =
+            PolicySource::read_without(&directory.path().join("policy.star"), Some(&trial)).unwrap();
+        assert_eq!(without, PolicySource::new(file("policy.star", "main"), vec![]));
         for other in [
             PolicySource::new(file("policy.star", "other"), vec![file("zfs.star", "zfs")]),
             PolicySource::new(file("policy.star", "main"), vec![file("zfs.star", "other")]),

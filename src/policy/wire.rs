@@ -9,8 +9,11 @@ use super::language::Ruling;
 use super::problem::Problem;
 use super::verdict::Verdict;
 
-/// The longest frame. The worker's memory is bounded, and nothing honest comes near this.
+/// The longest question and answer. The worker's memory is bounded, and nothing honest comes near this.
 pub(super) const MAX_FRAME: usize = 1 << 20;
+
+/// The longest frame with a policy: as JSON a text is up to six times as long.
+pub(super) const MAX_POLICY_FRAME: usize = 8 << 20;
 
 /// One thing to decide.
 #[derive(Debug, Serialize, Deserialize)]
@@ -110,22 +113,39 @@ pub(super) struct TooLarge;
 
 /// A message as a frame.
 pub(super) fn frame(message: &impl Serialize) -> Result<Vec<u8>, TooLarge> {
+    frame_up_to(MAX_FRAME, message)
+}
+
+/// The same, of at most so many bytes.
+pub(super) fn frame_up_to(most: usize, message: &impl Serialize) -> Result<Vec<u8>, TooLarge> {
     let mut bytes = vec![0; 4];
     serde_json::to_writer(&mut bytes, message).map_err(|_unwritable| TooLarge)?;
     let length = bytes.len() - 4;
-    let header = u32::try_from(length).ok().filter(|_| length <= MAX_FRAME).ok_or(TooLarge)?;
+    let header = u32::try_from(length).ok().filter(|_| length <= most).ok_or(TooLarge)?;
     bytes.splice(..4, header.to_le_bytes());
     Ok(bytes)
 }
 
 /// Cuts bytes as they come into frames.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Frames {
     bytes: Vec<u8>,
     read: usize,
+    most: usize,
+}
+
+impl Default for Frames {
+    fn default() -> Self {
+        Self::up_to(MAX_FRAME)
+    }
 }
 
 impl Frames {
+    /// Frames of at most so many bytes.
+    pub(super) fn up_to(most: usize) -> Self {
+        Self { bytes: Vec::new(), read: 0, most }
+    }
+
     /// More bytes.
     pub(super) fn push(&mut self, bytes: &[u8]) {
         if self.read > 0 {
@@ -140,7 +160,7 @@ impl Frames {
         let rest = self.bytes.get(self.read..).unwrap_or_default();
         let Some((header, rest)) = rest.split_first_chunk::<4>() else { return Ok(None) };
         let length = usize::try_from(u32::from_le_bytes(*header)).map_err(|_narrow| TooLarge)?;
-        if length > MAX_FRAME {
+        if length > self.most {
             return Err(TooLarge);
         }
         let Some(frame) = rest.get(..length) else { return Ok(None) };

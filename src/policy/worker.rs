@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::language::Policy;
 use super::source::{PolicySource, SourceFile};
-use super::wire::{Frames, Question, Reply, Startup, WorkerReport, frame};
+use super::wire::{Frames, MAX_POLICY_FRAME, Question, Reply, Startup, WorkerReport, frame};
 use crate::sys::clock::{Clock, SystemClock};
 use crate::sys::confine::{self, Landlock};
 use crate::sys::harden;
@@ -68,7 +68,12 @@ struct Worker {
 
 impl Worker {
     fn new(socket: UnixStream) -> Self {
-        Self { socket, frames: Frames::default(), chunk: vec![0; CHUNK].into(), replies: Vec::new() }
+        Self {
+            socket,
+            frames: Frames::up_to(MAX_POLICY_FRAME),
+            chunk: vec![0; CHUNK].into(),
+            replies: Vec::new(),
+        }
     }
 
     fn serve(mut self, landlock: Landlock) -> io::Result<()> {

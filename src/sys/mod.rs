@@ -13,6 +13,8 @@ pub mod host;
 pub mod ids;
 pub mod jail;
 pub mod landlock;
+#[cfg(feature = "full")]
+pub mod local_time;
 pub mod peer;
 mod pidfd;
 pub mod process;

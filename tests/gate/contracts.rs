@@ -124,3 +124,81 @@ async fn each_caller_is_shown_the_entries_of_its_own_contract() {
     assert_ne!(librarian.1, archivist.1);
     assert_eq!(shown("operator").await.0, json!([]));
 }
+
+const SNAPSHOT_FIRST: &str = r#"principal = "librarian"
+roles = ["agent"]
+
+[[allow]]
+operations = ["zfs.snapshot"]
+datasets = ["tank/media"]
+
+[[allow]]
+operations = ["zfs.destroy", "zfs.rollback"]
+datasets = ["tank/media"]
+require_snapshot_first = "1h"
+"#;
+
+#[tokio::test]
+async fn where_a_snapshot_is_asked_for_first_a_young_one_has_to_be_left() {
+    let stage = Stage::with(LENIENT).await;
+    stage.write("contracts/librarian.toml", SNAPSHOT_FIRST);
+    stage.reload();
+    let refused = stage.submit("librarian", zfs("destroy", "tank/media@old")).await.unwrap_err();
+    assert_eq!(
+        refused.decision.unwrap().reason,
+        "tank/media has no snapshot of the last 1h that would be left: take one first, with zfs.snapshot of tank/media"
+    );
+    assert_eq!(rule(stage.submit("librarian", zfs("rollback", "tank/media@old")).await), "contract-snapshot");
+    stage.submit("librarian", snapshot("tank/media", "now")).await.unwrap();
+    let plan = Call::Plan { submission: submission(zfs("destroy", "tank/media@old")) };
+    assert!(
+        matches!(stage.call("librarian", plan).await, Ok(Answer::Plan { decision, .. }) if decision.verdict == "allow")
+    );
+    let done = stage.submit("librarian", zfs("destroy", "tank/media@old")).await.unwrap();
+    assert_eq!(done.state, State::Succeeded);
+    // The one that it takes does not count.
+    assert_eq!(rule(stage.submit("librarian", zfs("destroy", "tank/media@now")).await), "contract-snapshot");
+    assert_eq!(stage.launcher.commands(), ["snapshot tank/media@now", "destroy tank/media@old"]);
+}
+
+#[tokio::test]
+async fn a_snapshot_that_goes_while_people_decide_takes_their_yes_along() {
+    let stage = Stage::with(POLICY).await;
+    stage.write("contracts/librarian.toml", SNAPSHOT_FIRST);
+    stage.reload();
+    stage.zfs.add_now("tank/media@now");
+    let op = stage.submit("librarian", zfs("destroy", "tank/media@old")).await.unwrap();
+    assert_eq!(op.state, State::Pending);
+    stage.zfs.remove("tank/media@now");
+    stage.phones.votes("alice", 1, "CONFIRM");
+    let ended = stage.until(&op.id, State::Failed).await;
+    assert!(ended.error.unwrap().contains("take one first"));
+    assert_eq!(stage.launcher.commands(), [""; 0]);
+}
+
+#[tokio::test]
+async fn a_role_gives_its_members_a_contract_and_policies_see_it() {
+    let stage = Stage::with(
+        "def evaluate(tool, args, context):\n    return deny(\",\".join(context[\"roles\"]), rule = \"roles\")\n",
+    )
+    .await;
+    let role = SNAPSHOT_FIRST
+        .replace("principal = \"librarian\"", "role = \"keepers\"\nmembers = [\"librarian\", \"newcomer\"]");
+    stage.write("contracts/keepers.role.toml", &role);
+    stage.reload();
+    let seen = |refused: reeve::gate::protocol::Problem| refused.decision.unwrap();
+    let newcomer = seen(stage.submit("newcomer", snapshot("tank/media", "x")).await.unwrap_err());
+    assert_eq!((newcomer.rule.as_str(), newcomer.reason.as_str()), ("roles", "agent,keepers"));
+    // The librarian's own contract has zfs.list and tank/vm; its role's has neither.
+    for operation in [zfs("list", "tank/media"), snapshot("tank/vm", "x")] {
+        let refused = seen(stage.submit("librarian", operation).await.unwrap_err());
+        assert!(refused.rule.starts_with("contract-"), "{}", refused.rule);
+    }
+    let Ok(Answer::Document(shown)) = stage.call("newcomer", Call::Catalogue).await else { panic!() };
+    let granted = shown["operations"].as_array().unwrap().iter().filter(|entry| entry["granted"] == true);
+    assert_eq!(
+        granted.map(|entry| entry["op"].as_str().unwrap()).collect::<Vec<_>>(),
+        ["snapshot", "rollback", "destroy"]
+    );
+    assert_eq!(shown["contract"], newcomer.contract.unwrap());
+}

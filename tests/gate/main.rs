@@ -26,6 +26,7 @@ mod phones;
 mod quorum;
 mod record;
 mod rules;
+mod shadow;
 mod socket;
 mod stage;
 mod zfs;

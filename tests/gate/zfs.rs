@@ -42,13 +42,23 @@ impl Zfs {
         zfs
     }
 
-    /// Makes a thing, with a guid that nothing had before.
+    /// Makes a thing, long ago, with a guid that nothing had before.
     pub(crate) fn add(&self, name: &str) {
+        self.add_made(name, 1_700_000_000);
+    }
+
+    /// The same, made just now.
+    pub(crate) fn add_now(&self, name: &str) {
+        let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+        self.add_made(name, since.as_secs());
+    }
+
+    fn add_made(&self, name: &str, creation: u64) {
         let mut text = self.text();
         let guid = 1_000_000 + text.len() * 7 + name.len();
         let (kind, mounted) = if name.contains('@') { ("snapshot", "-") } else { ("filesystem", "yes") };
         let txg = 10 + text.lines().count();
-        text += &format!("{name}\t{kind}\t{guid}\t{txg}\t1700000000\t1000\t1000\t0\t-\t-\t0\t{mounted}\n");
+        text += &format!("{name}\t{kind}\t{guid}\t{txg}\t{creation}\t1000\t1000\t0\t-\t-\t0\t{mounted}\n");
         self.write(&text);
     }
 
@@ -77,7 +87,7 @@ impl Zfs {
     pub(crate) fn run(&self, argv: &[String]) {
         match argv.iter().map(String::as_str).collect::<Vec<_>>()[..] {
             ["destroy", name] => self.remove(name),
-            ["snapshot", name] => self.add(name),
+            ["snapshot", name] => self.add_now(name),
             ["rollback", _] => {}
             ref other => panic!("nobody taught the host {other:?}"),
         }

@@ -9,6 +9,7 @@ mod explain;
 mod make;
 mod observe;
 mod parse;
+mod past;
 mod reader;
 mod remove;
 mod set;
@@ -22,7 +23,7 @@ use serde_json::{Value, json};
 
 use super::foreign::harmless;
 use super::{
-    Adapter, Argv, Effects, FailureReason, Garbled, Host, Plan, PlanRefusal, ReadAnswer, Rule, Step,
+    Adapter, Argv, Effects, FailureReason, Garbled, Host, Past, Plan, PlanRefusal, ReadAnswer, Rule, Step,
     Verification, WrapperName,
 };
 use crate::operation::Operation;
@@ -156,6 +157,10 @@ impl Adapter for PctOperation {
             return Some(Operation::Pct(Self::Purge { vm: *vm, related: false }));
         }
         None
+    }
+
+    fn past_kept(&self, plan: &Plan, host: &dyn Host) -> Result<Vec<Past>, PlanRefusal> {
+        self.vm().map_or_else(|| Ok(Vec::new()), |vm| past::kept(vm, plan, host))
     }
 
     fn progress(&self, line: &[u8]) -> Option<Value> {

@@ -13,6 +13,7 @@ mod kept;
 mod make;
 mod observe;
 mod order;
+mod past;
 mod pool;
 mod quarantine;
 mod reader;
@@ -23,7 +24,7 @@ mod set;
 use serde_json::Value;
 
 use super::{
-    Adapter, Effects, FailureReason, Garbled, Host, Plan, PlanRefusal, ReadAnswer, Step, Verification,
+    Adapter, Effects, FailureReason, Garbled, Host, Past, Plan, PlanRefusal, ReadAnswer, Step, Verification,
 };
 use crate::operation::Operation;
 use crate::operation::zfs::{Target, ZfsOperation};
@@ -161,6 +162,10 @@ impl Adapter for ZfsOperation {
 
     fn purge(&self, plan: &Plan) -> Option<Operation> {
         quarantine::purge(plan)
+    }
+
+    fn past_kept(&self, plan: &Plan, host: &dyn Host) -> Result<Vec<Past>, PlanRefusal> {
+        past::kept(plan, host)
     }
 
     fn explain(&self, exit_code: i32, stderr: &[u8]) -> FailureReason {

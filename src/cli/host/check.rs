@@ -95,12 +95,16 @@ fn gate(path: &Path) -> Result<Vec<Finding>, Failure> {
     let approvers = config.people.iter().count();
     let channel = if config.signal.is_some() { "Signal" } else { "no channel" };
     let found = format!("{approvers} approvers, {channel}");
-    Ok(vec![
+    let mut findings = vec![
         Finding::of("gate", path, Ok(found)),
         Finding::of("tools", &config.tools, tools(&config)),
         Finding::of("contracts", &config.contracts, contracts(&config.contracts)),
-        Finding::of("policy", &config.policy, policy(&config.policy)),
-    ])
+        Finding::of("policy", &config.policy, policy(&config.policy, config.shadow.as_deref())),
+    ];
+    if let Some(shadow) = &config.shadow {
+        findings.push(Finding::of("shadow", shadow, policy(shadow, None)));
+    }
+    Ok(findings)
 }
 
 /// Every declared program is the pinned one; what would be refused when it runs is named now.
@@ -133,8 +137,8 @@ fn contracts(directory: &Path) -> Result<String, String> {
     Ok(if names.is_empty() { "none: nobody may ask for anything".to_owned() } else { names.join(", ") })
 }
 
-fn policy(path: &Path) -> Result<String, String> {
-    let source = PolicySource::read(path).map_err(|error| with_causes(&error))?;
+fn policy(path: &Path, trial: Option<&Path>) -> Result<String, String> {
+    let source = PolicySource::read_without(path, trial).map_err(|error| with_causes(&error))?;
     let checked = block_on(async { Ok(PolicyEngine::check(&source, &WorkerProgram::default()).await) });
     let report = checked.map_err(|failure| failure.message)?.map_err(|error| with_causes(&error))?;
     Ok(format!("{} examples come out as expected", report.examples))

@@ -83,6 +83,24 @@ fn every_key_changes_its_value() {
 }
 
 #[test]
+fn a_policy_on_trial_is_a_file_beside_the_policy_or_any_other_but_not_the_policy() {
+    let shadow = |text: &str| parse(&format!("policy = \"/d/p.star\"\n{text}")).map(|config| config.shadow);
+    assert_eq!(shadow("").unwrap(), None);
+    assert_eq!(shadow("shadow = \"new.star\"").unwrap().as_deref(), Some(Path::new("/d/new.star")));
+    assert_eq!(shadow("shadow = \"/e/new.star\"").unwrap().as_deref(), Some(Path::new("/e/new.star")));
+    for wrong in [
+        "shadow = \"p.star\"",
+        "shadow = \"/d/p.star\"",
+        "shadow = \"a/new.star\"",
+        "shadow = \"..\"",
+        "shadow = \"\"",
+    ] {
+        let refusal = shadow(wrong).unwrap_err().to_string();
+        assert!(refusal.starts_with("shadow: "), "{wrong}: {refusal}");
+    }
+}
+
+#[test]
 fn a_misspelt_key_is_refused_with_the_one_that_was_meant() {
     let refusal = refusal("[approvals]\ncool_dwon = \"10m\"\n");
     assert!(refusal.contains("gate.toml:2") && refusal.contains("cool_down"), "{refusal}");

@@ -1,11 +1,14 @@
 //! One entry of a contract, and the terms on which the entries that cover an operation grant it together.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use serde_json::Value;
 
 use super::Refusal;
 use super::constraint::Constraint;
+use super::schema::Schema;
+use crate::adapter::Past;
 use crate::operation::{Granted, Operation, Touched};
 use crate::policy::window::TimeWindow;
 use crate::policy::{Recent, Verdict};
@@ -18,9 +21,11 @@ pub(super) struct Entry {
     pub(super) recursive: bool,
     pub(super) max_objects: Option<u64>,
     pub(super) max_bytes: Option<u64>,
-    pub(super) run_as_user: bool,
+    /// The Unix user that it runs as, instead of root.
+    pub(super) user: Option<String>,
     pub(super) at_least: Verdict,
     pub(super) constraints: Vec<Constraint>,
+    pub(super) schema: Option<Schema>,
     pub(super) terms: Terms,
     /// As it stands in the file, for its principal to see.
     pub(super) shown: Value,
@@ -37,6 +42,8 @@ pub(super) struct Terms {
     pub(super) window: Option<TimeWindow>,
     /// Whether the caller has to say why.
     pub(super) reason: bool,
+    /// How many seconds old the youngest snapshot that is left may be.
+    pub(super) snapshot_first: Option<u64>,
 }
 
 impl Entry {
@@ -60,8 +67,11 @@ impl Entry {
             let words = format!("has {} here without recursion only", operation.tool());
             return Some(("contract-recursive", words));
         }
-        let broken = self.constraints.iter().find_map(|constraint| constraint.broken_by(args))?;
-        Some(("contract-constraint", format!("has {} with bounds: {broken}", operation.tool())))
+        if let Some(broken) = self.constraints.iter().find_map(|constraint| constraint.broken_by(args)) {
+            return Some(("contract-constraint", format!("has {} with bounds: {broken}", operation.tool())));
+        }
+        let broken = self.schema.as_ref()?.broken_by(operation)?;
+        Some(("contract-schema", format!("has {} with a schema: {broken}", operation.tool())))
     }
 
     /// That what has to be so besides is not: how often, when, and why.
@@ -102,21 +112,36 @@ pub struct ContractGrant {
     run_as: Option<String>,
     max_objects: Option<u64>,
     max_bytes: Option<u64>,
-    entries: Vec<Entry>,
+    /// The entries that cover the operation, of the principal's own contract and of each of its roles.
+    layers: Vec<Vec<Entry>>,
 }
 
+/// Why entries that each cover an operation do not grant it together.
+#[derive(Debug)]
+pub(super) struct Apart(pub(super) &'static str, pub(super) String);
+
 impl ContractGrant {
-    /// The terms of entries that each cover the operation, the strictest of each; `None` when there is no entry.
-    pub(super) fn of(entries: &[&Entry], user: Option<&str>) -> Option<Self> {
-        let at_least = entries.iter().map(|entry| entry.at_least).max()?;
-        let as_user = entries.iter().any(|entry| entry.run_as_user);
-        Some(Self {
-            at_least,
-            run_as: user.filter(|_| as_user).map(str::to_owned),
-            max_objects: entries.iter().filter_map(|entry| entry.max_objects).min(),
-            max_bytes: entries.iter().filter_map(|entry| entry.max_bytes).min(),
-            entries: entries.iter().copied().cloned().collect(),
-        })
+    /// The terms of entries that each cover the operation, the strictest of each. Every layer has some.
+    pub(super) fn of(layers: Vec<Vec<Entry>>) -> Result<Self, Apart> {
+        let entries = || layers.iter().flatten();
+        let at_least = entries().map(|entry| entry.at_least).max();
+        let at_least = at_least
+            .filter(|_| layers.iter().all(|layer| !layer.is_empty()))
+            .ok_or_else(|| Apart("contract-resource", "has no entry that covers this".to_owned()))?;
+        let users: BTreeSet<&String> = entries().filter_map(|entry| entry.user.as_ref()).collect();
+        let run_as = match users.iter().collect::<Vec<_>>().as_slice() {
+            [one, other, ..] => {
+                return Err(Apart("contract-run-as", format!("has this as {one} and as {other}")));
+            }
+            one => one.first().map(|user| (**user).clone()),
+        };
+        let max_objects = entries().filter_map(|entry| entry.max_objects).min();
+        let max_bytes = entries().filter_map(|entry| entry.max_bytes).min();
+        Ok(Self { at_least, run_as, max_objects, max_bytes, layers })
+    }
+
+    fn entries(&self) -> impl Iterator<Item = &Entry> {
+        self.layers.iter().flatten()
     }
 
     /// The mildest verdict that the contract lets pass.
@@ -128,7 +153,7 @@ impl ContractGrant {
     /// How many people have to agree, where the contract says so.
     #[must_use]
     pub fn approvals(&self) -> Option<u32> {
-        self.entries.iter().filter_map(|entry| entry.terms.approvals).max()
+        self.entries().filter_map(|entry| entry.terms.approvals).max()
     }
 
     /// Whether it is granted now, so often, and for what was said.
@@ -136,7 +161,30 @@ impl ContractGrant {
     /// # Errors
     /// Names the term that is not met.
     pub fn check_circumstances(&self, asked: &Circumstances<'_>) -> Result<(), Refusal> {
-        self.entries.iter().find_map(|entry| entry.unmet(asked)).map_or(Ok(()), Err)
+        self.entries().find_map(|entry| entry.unmet(asked)).map_or(Ok(()), Err)
+    }
+
+    /// How many seconds old the youngest snapshot may be that is left of what something is taken from, where the
+    /// contract asks for one.
+    #[must_use]
+    pub fn snapshot_first(&self) -> Option<u64> {
+        self.entries().filter_map(|entry| entry.terms.snapshot_first).min()
+    }
+
+    /// Whether of each thing that something is taken from a young enough snapshot is left.
+    ///
+    /// # Errors
+    /// Says of which there is none, and what to do first.
+    pub fn check_past(&self, past: Option<&[Past]>, now: u64) -> Result<(), Refusal> {
+        let Some(oldest) = self.snapshot_first() else { return Ok(()) };
+        let refuse = |reason: String| Err(Refusal { rule: "contract-snapshot", reason });
+        let Some(past) = past else {
+            return refuse("nobody looked for snapshots, and the contract asks for one first".to_owned());
+        };
+        let is_young = |taken: u64| now.saturating_sub(taken) <= oldest;
+        let Some(bare) = past.iter().find(|past| !past.youngest.is_some_and(is_young)) else { return Ok(()) };
+        let age = humantime::format_duration(Duration::from_secs(oldest));
+        refuse(format!("{} has no snapshot of the last {age} that would be left: {}", bare.name, bare.help))
     }
 
     /// The Unix user to run as; root when there is none.
@@ -183,7 +231,10 @@ impl ContractGrant {
     /// Names the first that does not.
     pub fn check_names<'a>(&self, names: impl IntoIterator<Item = &'a str>) -> Result<(), Refusal> {
         let outside = names.into_iter().find(|name| {
-            !self.entries.iter().any(|entry| entry.granted.iter().any(|granted| granted.covers(name)))
+            let is_inside = |layer: &Vec<Entry>| {
+                layer.iter().any(|entry| entry.granted.iter().any(|granted| granted.covers(name)))
+            };
+            !self.layers.iter().all(is_inside)
         });
         match outside {
             None => Ok(()),

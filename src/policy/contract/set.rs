@@ -1,9 +1,10 @@
-//! All contracts of a host: one file for each principal, named as the principal is.
+//! All contracts of a host: a file for each principal, named as the principal is, and for each role.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::Contract;
+use super::written::{self, File, Owner};
 use crate::config::{self, ConfigError};
 use crate::operation::Digest;
 use crate::principal::PrincipalName;
@@ -21,21 +22,24 @@ impl Contracts {
     /// # Errors
     /// Says which file is wrong, where and how.
     pub fn load(directory: &Path) -> Result<Self, ConfigError> {
-        let mut contracts = BTreeMap::new();
-        let mut files = serde_json::Map::new();
+        let (mut read, mut texts) = (Vec::new(), serde_json::Map::new());
         for path in contract_files(directory)? {
             let text = config::read_text(&path)?;
             let label = path.display().to_string();
-            let contract = Contract::parse(&label, &text)?;
-            let principal = contract.principal.clone();
-            if path.file_stem().and_then(|stem| stem.to_str()) != Some(principal.as_str()) {
-                let problem = format!("is the contract of {principal}: its name must be {principal}.toml");
+            let file = written::parse(&label, &text)?;
+            let stem = file.stem();
+            if path.file_stem().and_then(|stem| stem.to_str()) != Some(stem.as_str()) {
+                let whose = match &file.owner {
+                    Owner::Principal(principal) => format!("the contract of {principal}"),
+                    Owner::Role { name, .. } => format!("the contract of the role {name}"),
+                };
+                let problem = format!("is {whose}: its name must be {stem}.toml");
                 return Err(ConfigError::in_file(&label, problem));
             }
-            files.insert(principal.to_string(), text.into());
-            contracts.insert(principal, contract);
+            texts.insert(stem, text.into());
+            read.push(file);
         }
-        Ok(Self { contracts, revision: Digest::of(&files.into()) })
+        Ok(Self { contracts: by_principal(&read), revision: Digest::of(&texts.into()) })
     }
 
     /// No contracts at all: nobody may ask for anything.
@@ -60,6 +64,24 @@ impl Contracts {
     pub fn revision(&self) -> &Digest {
         &self.revision
     }
+}
+
+/// What holds for each: its own contract first, then those of its roles in the order of their files.
+fn by_principal(files: &[File]) -> BTreeMap<PrincipalName, Contract> {
+    let mut held: BTreeMap<&PrincipalName, (Vec<&File>, Vec<&File>)> = BTreeMap::new();
+    for file in files {
+        match &file.owner {
+            Owner::Principal(principal) => held.entry(principal).or_default().0.push(file),
+            Owner::Role { members, .. } => {
+                members.iter().for_each(|member| held.entry(member).or_default().1.push(file));
+            }
+        }
+    }
+    let all = held.into_iter().map(|(principal, (own, roles))| {
+        let files: Vec<&File> = own.into_iter().chain(roles).collect();
+        (principal.clone(), Contract::of(principal.clone(), &files))
+    });
+    all.collect()
 }
 
 /// The files to read. Editors and package managers leave others (`librarian.toml~`), which grant nothing and are passed over.

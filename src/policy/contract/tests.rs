@@ -204,7 +204,8 @@ fn a_misspelt_key_or_operation_keeps_the_contract_out_and_names_what_was_meant()
         mistake(&LIBRARIAN.replace("recursive = false", "recursiv = false")),
         "contracts/x.toml:13:1: unknown key `recursiv`; did you mean `recursive`?\n  \
          known: operations, datasets, pools, playbooks, units, repositories, containers, tools, recursive, max_objects, \
-         max_bytes, run_as_user, at_least, approvals, max_per_hour, time_window, require_reason, where"
+         max_bytes, run_as_user, run_as, at_least, approvals, max_per_hour, time_window, require_reason, \
+         require_snapshot_first, schema, where"
     );
     assert_eq!(
         mistake(&LIBRARIAN.replace("zfs.snapshot", "zfs.snapshots")),

@@ -6,11 +6,12 @@ use std::ops::Range;
 use serde::Deserialize;
 use toml::Spanned;
 
-use super::constraint::{Constraint, WrittenConstraint};
+use super::Entry;
+use super::constraint::WrittenConstraint;
 use super::entry::Terms;
-use super::{Contract, Entry};
+use super::schema::Schema;
 use crate::config::{self, ConfigError};
-use crate::operation::{Digest, Effect, Form, Granted, Realm, catalogue};
+use crate::operation::{Digest, Entry as Known, Granted, Realm, catalogue};
 use crate::policy::Verdict;
 use crate::policy::window::TimeWindow;
 use crate::principal::{PrincipalName, Role};
@@ -18,7 +19,10 @@ use crate::principal::{PrincipalName, Role};
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct WrittenContract {
-    principal: Spanned<String>,
+    principal: Option<Spanned<String>>,
+    role: Option<Spanned<String>>,
+    #[serde(default)]
+    members: Vec<Spanned<String>>,
     roles: BTreeSet<Role>,
     run_as: Option<Spanned<String>>,
     #[serde(default)]
@@ -27,8 +31,8 @@ struct WrittenContract {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct WrittenEntry {
-    operations: Vec<Spanned<String>>,
+pub(super) struct WrittenEntry {
+    pub(super) operations: Vec<Spanned<String>>,
     #[serde(default)]
     datasets: Vec<Spanned<String>>,
     #[serde(default)]
@@ -38,26 +42,29 @@ struct WrittenEntry {
     #[serde(default)]
     units: Vec<Spanned<String>>,
     #[serde(default)]
-    repositories: Vec<Spanned<String>>,
+    pub(super) repositories: Vec<Spanned<String>>,
     #[serde(default)]
     containers: Vec<Spanned<String>>,
     #[serde(default)]
     tools: Vec<Spanned<String>>,
-    recursive: Option<Spanned<bool>>,
-    max_objects: Option<Spanned<u64>>,
-    max_bytes: Option<Spanned<String>>,
-    run_as_user: Option<Spanned<bool>>,
+    pub(super) recursive: Option<Spanned<bool>>,
+    pub(super) max_objects: Option<Spanned<u64>>,
+    pub(super) max_bytes: Option<Spanned<String>>,
+    pub(super) run_as_user: Option<Spanned<bool>>,
+    run_as: Option<Spanned<String>>,
     at_least: Option<AtLeast>,
     approvals: Option<Spanned<u32>>,
     max_per_hour: Option<Spanned<u64>>,
     time_window: Option<Spanned<String>>,
     require_reason: Option<bool>,
+    require_snapshot_first: Option<Spanned<String>>,
+    schema: Option<Spanned<serde_json::Value>>,
     #[serde(default, rename = "where")]
     bounds: BTreeMap<String, Spanned<WrittenConstraint>>,
 }
 
 impl WrittenEntry {
-    fn names(&self, realm: Realm) -> &[Spanned<String>] {
+    pub(super) fn names(&self, realm: Realm) -> &[Spanned<String>] {
         match realm {
             Realm::Dataset => &self.datasets,
             Realm::Pool => &self.pools,
@@ -81,19 +88,45 @@ enum AtLeast {
     Review,
 }
 
-pub(super) fn parse(label: &str, text: &str) -> Result<Contract, ConfigError> {
+/// One file of contracts.
+pub(super) struct File {
+    pub(super) owner: Owner,
+    pub(super) roles: BTreeSet<Role>,
+    pub(super) allow: Vec<Entry>,
+    pub(super) digest: Digest,
+}
+
+/// Whose contract a file is.
+pub(super) enum Owner {
+    Principal(PrincipalName),
+    /// Of a role, which all of its members have.
+    Role {
+        name: String,
+        members: BTreeSet<PrincipalName>,
+    },
+}
+
+impl File {
+    /// What the file is called.
+    pub(super) fn stem(&self) -> String {
+        match &self.owner {
+            Owner::Principal(name) => name.to_string(),
+            Owner::Role { name, .. } => format!("{name}.role"),
+        }
+    }
+}
+
+pub(super) fn parse(label: &str, text: &str) -> Result<File, ConfigError> {
     let written: WrittenContract = config::parse(label, text)?;
     let page = Page { label, text };
-    let principal = PrincipalName::try_from(written.principal.get_ref().clone())
-        .map_err(|error| page.wrong(&written.principal, error.to_string()))?;
-    let run_as = written.run_as.map(|user| page.user(user)).transpose()?;
-    let entries = written.allow.into_iter().map(|entry| page.entry(entry, run_as.is_some()));
+    let owner = page.owner(&written)?;
+    let run_as = written.run_as.map(|user| page.user(&user)).transpose()?;
+    let entries = written.allow.into_iter().map(|entry| page.entry(entry, run_as.as_deref()));
     let mut allow = entries.collect::<Result<Vec<Entry>, _>>()?;
     for (entry, shown) in allow.iter_mut().zip(as_written(label, text)?) {
         entry.shown = shown;
     }
-    let digest = Digest::of_bytes(text.as_bytes());
-    Ok(Contract { principal, roles: written.roles, run_as, allow, digest })
+    Ok(File { owner, roles: written.roles, allow, digest: Digest::of_bytes(text.as_bytes()) })
 }
 
 /// The entries as they stand in the file, for their principal to see.
@@ -107,56 +140,76 @@ fn as_written(label: &str, text: &str) -> Result<Vec<serde_json::Value>, ConfigE
 }
 
 /// The file, so that what is wrong can be shown in it.
-struct Page<'a> {
+pub(super) struct Page<'a> {
     label: &'a str,
     text: &'a str,
 }
 
 impl Page<'_> {
-    fn wrong<T>(&self, at: &Spanned<T>, problem: impl Into<String>) -> ConfigError {
+    pub(super) fn wrong<T>(&self, at: &Spanned<T>, problem: impl Into<String>) -> ConfigError {
         self.wrong_at(at.span(), problem)
     }
 
-    fn wrong_at(&self, span: Range<usize>, problem: impl Into<String>) -> ConfigError {
+    pub(super) fn wrong_at(&self, span: Range<usize>, problem: impl Into<String>) -> ConfigError {
         ConfigError::at(self.label, self.text, span, problem)
     }
 
-    fn user(&self, user: Spanned<String>) -> Result<String, ConfigError> {
+    fn owner(&self, written: &WrittenContract) -> Result<Owner, ConfigError> {
+        let name = |text: &Spanned<String>| {
+            PrincipalName::try_from(text.get_ref().clone())
+                .map_err(|error| self.wrong(text, error.to_string()))
+        };
+        match (&written.principal, &written.role) {
+            (Some(principal), None) => match written.members.first() {
+                None => Ok(Owner::Principal(name(principal)?)),
+                Some(member) => Err(self.wrong(member, "members belong to the contract of a role")),
+            },
+            (None, Some(role)) => {
+                let own = ["agent", "admin", "metrics"];
+                let text = role.get_ref();
+                if name(role).is_err() || own.contains(&text.as_str()) {
+                    let problem = "a role is named as principals are, and not agent, admin or metrics";
+                    return Err(self.wrong(role, problem));
+                }
+                if written.members.is_empty() {
+                    return Err(self.wrong(role, "the role has no members, so nobody has its contract"));
+                }
+                let members = written.members.iter().map(name).collect::<Result<_, _>>()?;
+                Ok(Owner::Role { name: text.clone(), members })
+            }
+            (Some(_), Some(role)) => Err(self.wrong(role, "a contract is of a principal or of a role")),
+            (None, None) => {
+                Err(self.wrong_at(0..0, "missing key `principal`, or `role` for the contract of a role"))
+            }
+        }
+    }
+
+    fn user(&self, user: &Spanned<String>) -> Result<String, ConfigError> {
         let name = user.get_ref();
         let is_name = name.starts_with(|c: char| c.is_ascii_lowercase() || c == '_')
             && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'_' | b'-'))
             && name.len() <= 32;
         if !is_name || name == "root" {
-            return Err(self.wrong(&user, "run_as names a Unix user other than root"));
+            return Err(self.wrong(user, "run_as names a Unix user other than root"));
         }
-        Ok(user.into_inner())
+        Ok(name.clone())
     }
 
-    fn entry(&self, entry: Spanned<WrittenEntry>, has_user: bool) -> Result<Entry, ConfigError> {
+    fn entry(&self, entry: Spanned<WrittenEntry>, user: Option<&str>) -> Result<Entry, ConfigError> {
         let span = entry.span();
-        let entry = entry.into_inner();
+        let mut entry = entry.into_inner();
         let operations =
             entry.operations.iter().map(|name| self.operation(name)).collect::<Result<Vec<_>, _>>()?;
         self.check_reach(&entry, &operations, span)?;
         self.check_bounds(&entry, &operations)?;
-        let as_user = entry.run_as_user.as_ref().filter(|on| *on.get_ref());
-        if let Some(key) = as_user.filter(|_| !has_user) {
-            return Err(self.wrong(key, "run_as_user needs the contract's run_as"));
+        let own_user = entry.run_as.as_ref().map(|user| self.user(user)).transpose()?;
+        let wants_user = entry.run_as_user.as_ref().filter(|on| *on.get_ref()).map(Spanned::span);
+        let as_user = entry.run_as.as_ref().map(Spanned::span).or(wants_user);
+        let user = own_user.or_else(|| user.map(str::to_owned));
+        if let Some(span) = as_user.clone() {
+            self.check_as_user(span, &operations, user.is_some())?;
         }
-        // A unit is root's, whoever asks: the wrapper would refuse to change one as a user.
-        if let Some(key) =
-            as_user.filter(|_| operations.iter().any(|operation| operation.realm == Realm::Unit))
-        {
-            return Err(self.wrong(key, "run_as_user is not for units, which only root can change"));
-        }
-        if let Some(key) = as_user.filter(|_| operations.iter().any(|known| known.realm == Realm::Container))
-        {
-            return Err(self.wrong(key, "containers are root's alone"));
-        }
-        if let Some(key) = as_user.filter(|_| operations.iter().any(|known| known.realm == Realm::Tool)) {
-            return Err(self.wrong(key, "a tool runs as the user of its own declaration"));
-        }
-        let always_as_user = self.check_user(&entry, &operations, has_user)?;
+        let always_as_user = self.check_user(&entry, &operations, user.is_some())?;
         let granted = Realm::ALL
             .into_iter()
             .flat_map(|realm| entry.names(realm).iter().map(move |name| (realm, name)))
@@ -171,7 +224,13 @@ impl Page<'_> {
                 .transpose()?,
             window: entry.time_window.map(|window| self.window(window)).transpose()?,
             reason: entry.require_reason.unwrap_or(false),
+            snapshot_first: entry
+                .require_snapshot_first
+                .as_ref()
+                .map(|age| self.snapshot_first(age, &operations))
+                .transpose()?,
         };
+        let schema = entry.schema.take().map(|written| self.schema(written, &operations)).transpose()?;
         let constraints = self.constraints(entry.bounds, &operations)?;
         let asks_people = terms.approvals.is_some();
         Ok(Entry {
@@ -180,96 +239,26 @@ impl Page<'_> {
             recursive: entry.recursive.is_none_or(Spanned::into_inner),
             max_objects: entry.max_objects.map(Spanned::into_inner),
             max_bytes: entry.max_bytes.map(|size| self.size(size)).transpose()?,
-            run_as_user: as_user.is_some() || always_as_user,
+            user: user.filter(|_| as_user.is_some() || always_as_user),
             at_least: match entry.at_least {
                 Some(AtLeast::Review) => Verdict::Review,
                 Some(AtLeast::Allow) | None if asks_people => Verdict::Review,
                 Some(AtLeast::Allow) | None => Verdict::Allow,
             },
             constraints,
+            schema,
             terms,
             shown: serde_json::Value::Null,
         })
     }
 
-    /// Whether the entry's operations only ever run as the contract's user, which has to be named then.
-    fn check_user(
-        &self,
-        entry: &WrittenEntry,
-        operations: &[&crate::operation::Entry],
-        has_user: bool,
-    ) -> Result<bool, ConfigError> {
-        let Some(repository) = entry.repositories.first() else { return Ok(false) };
-        if !has_user {
-            return Err(
-                self.wrong(repository, "repositories need the contract's run_as: git never runs as root")
-            );
-        }
-        if let Some(key) = entry.run_as_user.as_ref().filter(|on| !*on.get_ref()) {
-            return Err(self.wrong(key, "git always runs as the contract's user"));
-        }
-        if operations.iter().any(|operation| operation.realm != Realm::Repository) {
-            let problem = "operations on repositories have an entry of their own, since they run as the user";
-            return Err(self.wrong(repository, problem));
-        }
-        Ok(true)
-    }
-
-    fn operation(&self, name: &Spanned<String>) -> Result<&'static crate::operation::Entry, ConfigError> {
+    fn operation(&self, name: &Spanned<String>) -> Result<&'static Known, ConfigError> {
         let written = name.get_ref();
         catalogue().find(|known| tool(known) == *written).ok_or_else(|| {
             let known: Vec<String> = catalogue().map(tool).collect();
             let nearest = config::did_you_mean(written, known.iter().map(String::as_str));
             self.wrong(name, format!("there is no operation `{written}`{nearest}"))
         })
-    }
-
-    /// An entry names exactly the resources that its operations act on: none missing, and none that would never be looked at.
-    fn check_reach(
-        &self,
-        entry: &WrittenEntry,
-        operations: &[&crate::operation::Entry],
-        span: Range<usize>,
-    ) -> Result<(), ConfigError> {
-        if operations.is_empty() {
-            return Err(self.wrong_at(span, "the entry grants nothing: operations is empty"));
-        }
-        let is_used = |realm: Realm| operations.iter().any(|operation| operation.realm == realm);
-        for realm in Realm::ALL.into_iter().filter(|realm| is_used(*realm)) {
-            if entry.names(realm).is_empty() {
-                let problem = format!("the entry has operations on {0} and no {0}", realm.key());
-                return Err(self.wrong_at(span, problem));
-            }
-        }
-        for realm in Realm::ALL.into_iter().filter(|realm| !is_used(*realm)) {
-            if let Some(name) = entry.names(realm).first() {
-                return Err(self.wrong(name, format!("no operation of this entry acts on {}", realm.key())));
-            }
-        }
-        Ok(())
-    }
-
-    /// A bound on something that no operation of the entry does would only seem to protect.
-    fn check_bounds(
-        &self,
-        entry: &WrittenEntry,
-        operations: &[&crate::operation::Entry],
-    ) -> Result<(), ConfigError> {
-        let recurses = |operation: &crate::operation::Entry| {
-            operation.fields.iter().any(|field| field.name == "recursive")
-        };
-        if let Some(key) =
-            entry.recursive.as_ref().filter(|_| !operations.iter().any(|known| recurses(known)))
-        {
-            return Err(self.wrong(key, "no operation of this entry can be recursive"));
-        }
-        if operations.iter().all(|operation| operation.effect == Effect::Read) {
-            let (objects, bytes) = (entry.max_objects.as_ref(), entry.max_bytes.as_ref());
-            if let Some(span) = objects.map(Spanned::span).or(bytes.map(Spanned::span)) {
-                return Err(self.wrong_at(span, "bounds what changes, and this entry has reads only"));
-            }
-        }
-        Ok(())
     }
 
     fn granted(&self, realm: Realm, name: &Spanned<String>) -> Result<Granted, ConfigError> {
@@ -284,24 +273,14 @@ impl Page<'_> {
         size(text).ok_or_else(|| self.wrong(&written, format!("`{text}` is no size such as 512M, 10G or 2T")))
     }
 
-    /// The bounds on single parameters. A pointer begins with a parameter that every operation of the entry has.
-    fn constraints(
+    fn schema(
         &self,
-        written: BTreeMap<String, Spanned<WrittenConstraint>>,
-        operations: &[&crate::operation::Entry],
-    ) -> Result<Vec<Constraint>, ConfigError> {
-        let mut constraints = Vec::new();
-        for (at, constraint) in written {
-            let wrong = |problem: String| self.wrong_at(constraint.span(), problem);
-            let mut forms = Vec::new();
-            for operation in operations {
-                forms.extend(form_of(operation, &at).map_err(wrong)?);
-            }
-            // Where operations take different things under one name, the condition has to fit the first of them.
-            let meant = constraint.get_ref().clone().meant(&at, forms.first().copied());
-            constraints.push(meant.map_err(wrong)?);
-        }
-        Ok(constraints)
+        written: Spanned<serde_json::Value>,
+        operations: &[&Known],
+    ) -> Result<Schema, ConfigError> {
+        let span = written.span();
+        Schema::of(written.into_inner(), operations)
+            .map_err(|problem| self.wrong_at(span, format!("schema{problem}")))
     }
 
     fn window(&self, written: Spanned<String>) -> Result<TimeWindow, ConfigError> {
@@ -321,22 +300,6 @@ impl Page<'_> {
     }
 }
 
-/// What the parameter at a pointer is, for the first part of it; nothing where the pointer goes further in.
-fn form_of(operation: &crate::operation::Entry, at: &str) -> Result<Option<Form>, String> {
-    let help = "a pointer is /resource or / and a parameter, such as /name";
-    let rest = at.strip_prefix('/').ok_or_else(|| format!("`{at}` is no JSON Pointer: {help}"))?;
-    let (name, is_whole) = rest.split_once('/').map_or((rest, true), |(name, _)| (name, false));
-    if name == "resource" && is_whole {
-        return Ok(Some(Form::Text));
-    }
-    let Some(field) = operation.fields.iter().find(|field| field.name == name) else {
-        let known = operation.fields.iter().map(|field| field.name).chain(["resource"]);
-        let nearest = config::did_you_mean(name, known);
-        return Err(format!("{} has no parameter `{name}`{nearest}", tool(operation)));
-    };
-    Ok(is_whole.then(|| field.shape.form()))
-}
-
 /// `10G`: a number with K, M, G, T or P, each 1024 times the one before, or plain bytes.
 pub(super) fn size(text: &str) -> Option<u64> {
     let digits = text.trim_end_matches(['K', 'M', 'G', 'T', 'P']);
@@ -354,6 +317,6 @@ pub(super) fn size(text: &str) -> Option<u64> {
     number.checked_mul(1024_u64.pow(power))
 }
 
-fn tool(entry: &crate::operation::Entry) -> String {
+pub(super) fn tool(entry: &Known) -> String {
     format!("{}.{}", entry.kind, entry.op)
 }

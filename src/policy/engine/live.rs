@@ -10,10 +10,13 @@ use tokio::time::timeout;
 use super::nursery::Nursery;
 use super::{PolicyError, WorkerProgram};
 use crate::policy::source::PolicySource;
-use crate::policy::wire::{Frames, Reply, Startup, WorkerReport, frame};
+use crate::policy::wire::{Frames, MAX_POLICY_FRAME, Reply, Startup, WorkerReport, frame_up_to};
 use crate::sys::process::Worker;
 
 const CHUNK: usize = 64 * 1024;
+
+/// The most that all files of a policy may have together.
+const MOST_SOURCE: usize = 1 << 20;
 
 #[derive(Debug)]
 pub(super) struct Live {
@@ -43,7 +46,10 @@ impl Live {
         program: &WorkerProgram,
         source: &PolicySource,
     ) -> Result<(Self, WorkerReport), PolicyError> {
-        let frame = frame(source).map_err(|_too_large| PolicyError::TooLarge)?;
+        if source.bytes() > MOST_SOURCE {
+            return Err(PolicyError::TooLarge);
+        }
+        let frame = frame_up_to(MAX_POLICY_FRAME, source).map_err(|_too_large| PolicyError::TooLarge)?;
         let (worker, socket) =
             nursery.start(program).await.ok_or(PolicyError::Stopped)?.map_err(PolicyError::Process)?;
         let mut live = Self::of(worker, socket).map_err(|_io| PolicyError::Died)?;

@@ -19,7 +19,7 @@ use super::source::PolicySource;
 use super::verdict::PolicyDecision;
 use super::wire::{Matched, QuestionRef, WorkerReport, frame};
 use super::worker;
-use crate::operation::Digest;
+use crate::operation::{Digest, secret};
 use crate::sys::process::ProcessError;
 use driver::{Answer, Driver, Job, Order};
 use live::Live;
@@ -195,8 +195,9 @@ impl PolicyEngine {
         explain: bool,
     ) -> Result<Answer, (&'static str, &'static str)> {
         let id = self.next_id.fetch_add(1, Ordering::Relaxed);
-        let question =
-            QuestionRef { id, tool: input.tool, args: &input.args, context: &input.context, explain };
+        // Whoever asks: what a policy has not seen, it cannot say in a reason.
+        let args = secret::hidden(&input.args);
+        let question = QuestionRef { id, tool: input.tool, args: &args, context: &input.context, explain };
         let frame = frame(&question).map_err(|_too_large| {
             ("policy-input-too-large", "this is more than the policy can be asked about")
         })?;

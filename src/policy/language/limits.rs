@@ -43,3 +43,15 @@ fn set(evaluator: &mut Evaluator<'_, '_, '_>, cpu: Duration) -> starlark::Result
     }));
     Ok(())
 }
+
+/// The limits in words, for the reference.
+#[cfg(test)]
+pub(super) fn described() -> String {
+    format!(
+        "\n## Limits of one decision\n\n{TICKS} loop rounds and calls, {STACK} nested calls, {} MiB of the interpreter's heap, {} ms of CPU \
+         time; of one file's top level {} s.\n",
+        HEAP >> 20,
+        DECISION.as_millis(),
+        LOADING.as_secs()
+    )
+}

@@ -10,6 +10,8 @@ mod helpers;
 mod limits;
 mod load;
 mod profiles;
+#[cfg(test)]
+mod reference;
 mod ruling;
 mod session;
 mod survey;
@@ -29,6 +31,9 @@ use session::{RuleCall, Session};
 
 /// How many things that are wrong are told of at once.
 const MOST_TOLD: usize = 50;
+
+/// How much of a line is shown, in characters.
+const MOST_SHOWN: usize = 400;
 
 /// A policy that has loaded and whose examples came out as expected.
 pub(super) struct Policy {
@@ -230,13 +235,13 @@ fn at_fixed(span: &starlark::codemap::FileSpan, message: impl Into<String>) -> P
 
 fn at(span: &starlark::codemap::FileSpan, message: impl Into<String>) -> Problem {
     let resolved = span.resolve_span();
-    let text = span.file.source_line(resolved.begin.line).to_owned();
+    let text: String = span.file.source_line(resolved.begin.line).chars().take(MOST_SHOWN).collect();
     let end =
         if resolved.end.line == resolved.begin.line { resolved.end.column } else { text.chars().count() };
     let place = Place {
         line: resolved.begin.line + 1,
         column: resolved.begin.column + 1,
-        width: end.saturating_sub(resolved.begin.column).max(1),
+        width: end.saturating_sub(resolved.begin.column).clamp(1, MOST_SHOWN),
         text,
     };
     Problem { file: span.filename().to_owned(), place: Some(place), message: message.into(), help: None }

@@ -15,10 +15,10 @@ use crate::policy::{KeepFor, PolicyDecision, ReviewTerms, Timing, Verdict, Windo
 /// Longer reasons are cut, since people have to read them on a telephone.
 const MAX_REASON: usize = 500;
 const MAX_RULE: usize = 64;
-const KEYS: [&str; 10] =
+pub(super) const KEYS: [&str; 10] =
     ["verdict", "reason", "rule", "approvals", "group", "groups", "ttl", "hold", "window", "keep"];
 /// Those that say how people decide.
-const TERMS: [&str; 6] = ["approvals", "group", "groups", "ttl", "hold", "window"];
+pub(super) const TERMS: [&str; 6] = ["approvals", "group", "groups", "ttl", "hold", "window"];
 
 /// A decision before it is known under which revision it was made.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

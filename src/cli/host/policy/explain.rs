@@ -66,6 +66,7 @@ pub(super) fn run(args: &ExplainArgs, screen: Screen, clock: &dyn Clock) -> Resu
             caller: &args.principal,
             submission: &submission,
             effects: None,
+            past: None,
             scheduled: false,
             host: &host,
             now_ms: u64::try_from(seconds).unwrap_or_default() * 1000,

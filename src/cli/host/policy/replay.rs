@@ -1,7 +1,7 @@
 //! `reeve policy replay`: what would have been decided otherwise, had another policy been in force.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Args;
@@ -9,8 +9,8 @@ use serde_json::{Value, json};
 use time::OffsetDateTime;
 
 use super::{coloured, source};
-use crate::audit::EventKind;
 use crate::audit::read::{self, Filter};
+use crate::audit::{EventKind, Record};
 use crate::cli::exit::{Exit, Failure, with_causes};
 use crate::cli::host::block_on;
 use crate::cli::screen::{Screen, Tone, harmless, paint};
@@ -43,7 +43,7 @@ pub(super) struct ReplayArgs {
     samples: usize,
 }
 
-fn a_time(text: &str) -> Result<Duration, String> {
+pub(super) fn a_time(text: &str) -> Result<Duration, String> {
     humantime::parse_duration(text).map_err(|_error| "want a time such as 12h or 30d".to_owned())
 }
 
@@ -97,30 +97,38 @@ pub(super) fn run(args: &ReplayArgs, screen: Screen, clock: &dyn Clock) -> Resul
     Ok(if tally.flips.is_empty() { Exit::Done } else { Exit::Failed })
 }
 
-async fn replay(args: &ReplayArgs, filter: Filter, engine: &PolicyEngine) -> Result<Tally, Failure> {
-    let mut tally = Tally::default();
-    let unreadable = |error: &read::ReadError| {
-        Failure::new(Exit::Failed, with_causes(error))
+/// Every decision of the log, in order, with what it was made from where it holds that.
+pub(super) fn recorded(
+    log: &Path,
+    filter: Filter,
+) -> Result<impl Iterator<Item = Result<(Record, Option<Input>), Failure>>, Failure> {
+    let unreadable = |error: read::ReadError| {
+        Failure::new(Exit::Failed, with_causes(&error))
             .hint("the log is readable by root and by the gate; `reeve audit verify` says whether it holds")
     };
-    read::is_there(&args.log).map_err(|error| unreadable(&error))?;
-    for entry in read::export(&args.log, filter) {
-        let record = entry.map_err(|error| unreadable(&error))?.record;
-        let Some(input) = record.detail.get("input").cloned() else {
-            tally.without_input += 1;
-            continue;
-        };
-        let input: Input = serde_json::from_value(input).map_err(|error| {
+    read::is_there(log).map_err(unreadable)?;
+    Ok(read::export(log, filter).map(move |entry| {
+        let record = entry.map_err(unreadable)?.record;
+        let input = record.detail.get("input").cloned().map(serde_json::from_value).transpose();
+        let input = input.map_err(|error| {
             Failure::new(
                 Exit::Failed,
                 format!("record {} holds no input that is understood: {error}", record.seq),
             )
         })?;
-        let decision = engine.decide(&input.asked.input()).await;
-        let (verdict, rule) = match decision.verdict.max(input.contract) {
-            verdict if verdict > decision.verdict => (verdict, "contract".to_owned()),
-            verdict => (verdict, decision.rule),
+        Ok((record, input))
+    }))
+}
+
+async fn replay(args: &ReplayArgs, filter: Filter, engine: &PolicyEngine) -> Result<Tally, Failure> {
+    let mut tally = Tally::default();
+    for decided in recorded(&args.log, filter)? {
+        let (record, Some(input)) = decided? else {
+            tally.without_input += 1;
+            continue;
         };
+        let again = input.again_by(engine).await;
+        let (verdict, rule) = (again.verdict, again.rule);
         tally.replayed += 1;
         if verdict == input.verdict {
             tally.renamed += usize::from(rule != input.rule);

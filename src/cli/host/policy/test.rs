@@ -124,6 +124,7 @@ impl Judge {
                     caller,
                     submission,
                     effects: None,
+                    past: None,
                     scheduled: false,
                     host: HOST,
                     now_ms,
