@@ -21,6 +21,8 @@ mod looking_after;
 mod policy;
 #[path = "cli/reaching.rs"]
 mod reaching;
+#[path = "cli/suggesting.rs"]
+mod suggesting;
 #[path = "cli/undoing.rs"]
 mod undoing;
 

@@ -5,6 +5,7 @@ mod check;
 mod explain;
 mod junit;
 mod replay;
+mod suggest;
 mod test;
 
 use std::path::{Path, PathBuf};
@@ -33,6 +34,7 @@ enum PolicyCommand {
     Test(test::TestArgs),
     Explain(explain::ExplainArgs),
     Replay(replay::ReplayArgs),
+    Suggest(suggest::SuggestArgs),
 }
 
 /// Runs `reeve policy …`.
@@ -42,6 +44,7 @@ pub(in crate::cli) fn run(args: &PolicyArgs, screen: Screen, clock: &dyn Clock) 
         PolicyCommand::Test(wanted) => test::run(wanted, screen),
         PolicyCommand::Explain(wanted) => explain::run(wanted, screen, clock),
         PolicyCommand::Replay(wanted) => replay::run(wanted, screen, clock),
+        PolicyCommand::Suggest(wanted) => suggest::run(wanted, screen, clock),
     }
 }
 
