@@ -62,7 +62,7 @@ fn every_policy_that_is_shipped_as_an_example_passes_its_cases_and_has_nothing_u
         assert_eq!(checked.exit, 0, "{checked:?}");
         count += 1;
     }
-    assert_eq!(count, 2);
+    assert_eq!(count, 3);
 }
 
 #[test]

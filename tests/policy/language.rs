@@ -316,27 +316,3 @@ fn the_documented_contract_loads() {
     assert_eq!(contract.principal().as_str(), "librarian");
     assert!(contract.has("zfs.destroy") && !contract.has("zfs.purge"));
 }
-
-/// The fenced blocks of a language in the manual.
-fn documented(language: &str) -> Vec<String> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/policy.md");
-    let text = std::fs::read_to_string(path).unwrap();
-    let opening = format!("```{language}\n");
-    text.split(&opening).skip(1).map(|rest| rest.split("```").next().unwrap().to_owned()).collect()
-}
-
-#[tokio::test]
-async fn what_the_manual_shows_loads_and_fails_as_it_says() {
-    let [librarian, keeper, _case] = <[String; 3]>::try_from(documented("toml")).unwrap();
-    for contract in [librarian, keeper] {
-        reeve::policy::Contract::parse("contract.toml", &contract).unwrap();
-    }
-    let [policy, profiles, reversible] = <[String; 3]>::try_from(documented("python")).unwrap();
-    for text in [&policy, &profiles] {
-        assert_eq!(engine(text).await.report().examples, 2);
-    }
-    let asked = ask_with(&engine(&reversible).await, json!({}), json!({"effect": "destroy"})).await;
-    assert_eq!((asked.verdict, asked.keep.map(u64::from)), (Verdict::Review, Some(7 * 24 * 3600)));
-    let [complaint] = <[String; 1]>::try_from(documented("text")).unwrap();
-    assert_eq!(rejection(&policy.replace("\"review\")", "\"allow\")")).await, complaint.trim_end());
-}

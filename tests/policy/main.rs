@@ -8,9 +8,11 @@
     reason = "a test that cannot go on has failed, and these measure time and start themselves again"
 )]
 
+mod bounds;
 mod helpers;
 mod hostile;
 mod language;
+mod manual;
 
 use std::sync::Arc;
 use std::time::Duration;
