@@ -1,5 +1,6 @@
 //! What a decision in a process of its own costs: against one round trip of the same bytes to a process that sends them
-//! back, and against the decision alone; one at a time, and 64 at once, in alternating rounds.
+//! back, and against the decision alone; one at a time by 50 and by 1 000 rules, and 64 at once, in alternating rounds. And
+//! what a contract's check costs, which comes before.
 //!
 //! Prints one JSON object a line.
 #![allow(
@@ -16,7 +17,8 @@ use std::time::{Duration, Instant};
 
 use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::time::TimeValLike;
-use reeve::policy::{PolicyEngine, PolicyInput, PolicySource, SourceFile, Verdict, WorkerProgram};
+use reeve::operation::Operation;
+use reeve::policy::{Contract, PolicyEngine, PolicyInput, PolicySource, SourceFile, Verdict, WorkerProgram};
 use reeve::sys::process::spawn_with_socket;
 use serde_json::json;
 
@@ -24,19 +26,31 @@ const ROUNDS: usize = 5;
 const ALONE: usize = 2000;
 const CALLERS: usize = 64;
 const OF_EACH: usize = 300;
+/// How many rules there are: as an operator has, and as a large site has.
+const FEW: usize = 50;
+const MANY: usize = 1000;
 
 fn main() {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-    let (mut echoes, mut alone, mut rates, mut costs) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    let (mut echoes, mut rates, mut costs, mut checks) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    let (mut few, mut many) = (Vec::new(), Vec::new());
     for _ in 0..ROUNDS {
         echoes.push(echo());
-        alone.push(runtime.block_on(one_at_a_time()));
+        few.push(runtime.block_on(one_at_a_time(FEW)));
+        many.push(runtime.block_on(one_at_a_time(MANY)));
+        checks.push(contract_check());
         let (rate, cost) = runtime.block_on(many_at_once());
         rates.push(rate);
         costs.push(cost);
     }
     let echo = median(echoes);
-    print("policy_decision_p50", median(alone), "us", echo, "<= 100 us");
+    let p50 = |rounds: &[[f64; 2]]| median(rounds.iter().map(|[p50, _p99]| *p50).collect());
+    let p99 = |rounds: &[[f64; 2]]| median(rounds.iter().map(|[_p50, p99]| *p99).collect());
+    print("policy_decision_p50", p50(&few), "us", echo, "<= 100 us");
+    print("policy_decision_p99", p99(&few), "us", echo, "none");
+    print("policy_decision_1000_rules_p50", p50(&many), "us", echo, "none");
+    print("policy_decision_1000_rules_p99", p99(&many), "us", echo, "none");
+    print("contract_check", median(checks), "us", echo, "none");
     print("policy_decision_cpu_64_callers", median(costs), "us", echo, "<= 8 us");
     print("policy_decisions_per_second_64_callers", median(rates), "1/s", 1e6 / echo, ">= 1");
 }
@@ -49,14 +63,20 @@ fn print(name: &str, value: f64, unit: &str, baseline: f64, aim: &str) {
     );
 }
 
-fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values.get(values.len() / 2).copied().unwrap()
+fn median(values: Vec<f64>) -> f64 {
+    let [median, _p99] = percentiles(values);
+    median
 }
 
-/// Fifty rules of which the last matches.
-fn policy() -> PolicySource {
-    let rules: String = (0..50)
+/// The median, and what 99 of 100 stay below.
+fn percentiles(mut values: Vec<f64>) -> [f64; 2] {
+    values.sort_by(f64::total_cmp);
+    [values.len() / 2, values.len() * 99 / 100].map(|at| values.get(at).copied().unwrap())
+}
+
+/// So many rules, of which the last matches.
+fn policy(rules: usize) -> PolicySource {
+    let rules: String = (0..rules)
         .map(|number| format!("    struct(tool = \"tool{number}.run\", dataset = \"tank/app{number}\"),\n"))
         .collect();
     let text = format!(
@@ -67,21 +87,49 @@ fn policy() -> PolicySource {
     PolicySource::new(SourceFile { name: "policy.star".to_owned(), text }, Vec::new())
 }
 
-fn input() -> PolicyInput<'static> {
+/// What the last of so many rules is about.
+fn input(tool: &str, last: usize) -> PolicyInput<'_> {
     PolicyInput {
-        tool: "tool49.run",
-        args: json!({"resource": "tank/app49/data@daily", "recursive": false}),
+        tool,
+        args: json!({"resource": format!("tank/app{last}/data@daily"), "recursive": false}),
         context: json!({"agent_id": "librarian", "roles": ["agent"], "effect": "change", "reversible": true}),
     }
 }
 
-async fn engine() -> PolicyEngine {
+/// µs for one check of an operation by a contract of twenty entries, with bounds and a schema on the one that has it.
+fn contract_check() -> f64 {
+    let entries: String = (0..20)
+        .map(|number| {
+            format!(
+                "[[allow]]\noperations = [\"zfs.create\", \"zfs.destroy\"]\ndatasets = [\"tank/app{number}\"]\nmax_objects = 5\n"
+            )
+        })
+        .collect();
+    let contract = format!(
+        "principal = \"librarian\"\nroles = [\"agent\"]\n{entries}[[allow]]\noperations = [\"zfs.create\"]\ndatasets = [\"tank/media\"]\n\
+         where = {{ \"/size\" = {{ max = \"10G\" }} }}\nschema = {{ required = [\"size\"], properties = {{ size = {{ type = \"integer\" }} }} }}\n"
+    );
+    let contract = Contract::parse("librarian.toml", &contract).unwrap();
+    let operation =
+        json!({"kind": "zfs", "op": "create", "resource": "tank/media/a", "params": {"size": 1 << 20}});
+    let operation = Operation::from_value(operation).unwrap();
+    let check = || {
+        let began = Instant::now();
+        let grant = contract.check(&operation).unwrap();
+        let took = micros(began.elapsed());
+        assert_eq!(grant.at_least(), Verdict::Allow);
+        took
+    };
+    median((0..ALONE).map(|_| check()).collect())
+}
+
+async fn engine(rules: usize) -> PolicyEngine {
     let program = WorkerProgram {
         path: env!("CARGO_BIN_EXE_reeve-gate").into(),
         args: vec![OsString::from("__policy-worker")],
         load_deadline: std::time::Duration::from_secs(30),
     };
-    PolicyEngine::start(policy(), program).await.unwrap()
+    PolicyEngine::start(policy(rules), program).await.unwrap()
 }
 
 /// The median round trip, in µs, of as many bytes as a decision has, to a process that only sends them back.
@@ -98,18 +146,19 @@ fn echo() -> f64 {
     median((0..ALONE).map(|_| round_trip(&mut socket)).collect())
 }
 
-async fn one_at_a_time() -> f64 {
-    let engine = engine().await;
+async fn one_at_a_time(rules: usize) -> [f64; 2] {
+    let engine = engine(rules).await;
+    let tool = format!("tool{}.run", rules - 1);
     // A task of the runtime asks, as in the gate: whoever blocks on a runtime from outside pays for one more wake-up.
     tokio::spawn(async move {
         let mut times = Vec::new();
         for _ in 0..ALONE {
             let began = Instant::now();
-            let decision = engine.decide(&input()).await;
+            let decision = engine.decide(&input(&tool, rules - 1)).await;
             times.push(micros(began.elapsed()));
             assert_eq!(decision.verdict, Verdict::Allow);
         }
-        median(times)
+        percentiles(times)
     })
     .await
     .unwrap()
@@ -117,7 +166,7 @@ async fn one_at_a_time() -> f64 {
 
 /// Decisions each second, and µs of CPU for each in both processes.
 async fn many_at_once() -> (f64, f64) {
-    let engine = Arc::new(engine().await);
+    let engine = Arc::new(engine(FEW).await);
     let (own, worker) = (cpu_of_this_process(), cpu_of_children());
     let began = Instant::now();
     let callers: Vec<_> = (0..CALLERS).map(|_| tokio::spawn(ask_many(engine.clone()))).collect();
@@ -132,7 +181,7 @@ async fn many_at_once() -> (f64, f64) {
 
 async fn ask_many(engine: Arc<PolicyEngine>) {
     for _ in 0..OF_EACH {
-        assert_eq!(engine.decide(&input()).await.verdict, Verdict::Allow);
+        assert_eq!(engine.decide(&input("tool49.run", 49)).await.verdict, Verdict::Allow);
     }
 }
 
