@@ -27,6 +27,8 @@ readonly programs=(reeve reeved reeve-gate) root_programs=(reeve-launcher)
 readonly wrappers=(reeve-zfs reeve-systemd reeve-pct reeve-git reeve-ansible reeve-tool)
 readonly units=(reeve-launcher.socket reeve-launcher.service reeve-gate.service reeved.service
   reeve-doctor.service reeve-doctor.timer)
+# What a wrapper starts, and sudo does not.
+readonly helpers=(reeve-egress)
 # What ansible-playbook goes by when reeve-ansible starts it.
 readonly ansible_parts=(ansible.cfg reeve_events.py)
 readonly bin=/usr/local/bin libexec=/usr/local/libexec/reeve grant_pub=/etc/reeve/grant.pub
@@ -83,7 +85,7 @@ files() {
   for name in "${programs[@]}"; do file "$bin_dir/$name" "$bin/$name" root:root 0755; done
   for name in "${root_programs[@]}"; do file "$root_bin_dir/$name" "$bin/$name" root:root 0755; done
   directory "$libexec" root:root 0755
-  for name in "${wrappers[@]}"; do file "$root_bin_dir/$name" "$libexec/$name" root:root 0755; done
+  for name in "${wrappers[@]}" "${helpers[@]}"; do file "$root_bin_dir/$name" "$libexec/$name" root:root 0755; done
   wrapper_sums
   directory "$libexec/ansible" root:root 0755
   for name in "${ansible_parts[@]}"; do file "$source_dir/wrappers/ansible/$name" "$libexec/ansible/$name" root:root 0644; done
@@ -120,7 +122,7 @@ command_line() {
 check_source() {
   local name
   for name in "${programs[@]}"; do [ -x "$bin_dir/$name" ] || die "$bin_dir/$name is missing (--bin-dir)"; done
-  for name in "${root_programs[@]}" "${wrappers[@]}"; do
+  for name in "${root_programs[@]}" "${wrappers[@]}" "${helpers[@]}"; do
     [ -x "$root_bin_dir/$name" ] || die "$root_bin_dir/$name is missing (--root-bin-dir)"
   done
   [ -z "$prefix" ] || return 0
@@ -153,6 +155,8 @@ directories() {
 configuration_modes() {
   local path
   for path in /etc/reeve/gate.toml /etc/reeve/*.star /etc/reeve/contracts/*.toml /etc/reeve/tools/*.toml; do owned "$path" root:reeve-gate 0640; done
+  # Root's list of what tools may reach. The wrapper reads it, and the proxy has it from there.
+  owned /etc/reeve/egress root:root 0644
   for path in /etc/reeve/reeved.toml /etc/reeve/tls/*; do owned "$path" root:reeve 0640; done
 }
 
@@ -261,7 +265,7 @@ uninstall_all() {
 purge_all() {
   local name
   for name in /etc/reeve /var/lib/reeve /var/lib/reeve-preflight /var/lib/reeve-root /var/lib/reeve-tools /var/log/reeve; do remove "$name"; done
-  for name in reeve reeve-gate reeve-run reeve-tool; do
+  for name in reeve reeve-gate reeve-run reeve-tool reeve-egress; do
     getent passwd "$name" >/dev/null || continue
     say "remove user $name"
     act userdel "$name"

@@ -106,7 +106,7 @@ if [ "$1" = remove ] || [ "$1" = purge ]; then
 fi
 if [ "$1" = purge ]; then
   rm -rf /etc/reeve /var/lib/reeve /var/lib/reeve-preflight /var/lib/reeve-root /var/lib/reeve-tools /var/log/reeve /run/reeve
-  for user in reeve reeve-gate reeve-run reeve-tool; do
+  for user in reeve reeve-gate reeve-run reeve-tool reeve-egress; do
     if getent passwd "$user" >/dev/null; then userdel "$user"; fi
   done
   for group in reeve-approvers reeve-tools; do

@@ -16,6 +16,8 @@ pub mod grant;
 
 pub mod sandbox;
 
+pub mod egress;
+
 pub mod wrapper;
 
 pub mod launcher;

@@ -9,6 +9,7 @@ const LAYERS: &[(&str, &str)] = &[
     ("sys", "the operating system: trusted files, peers, processes, clock; the only unsafe code"),
     ("grant", "what may be run, once, and the signature that says so"),
     ("sandbox", "how a tool is confined"),
+    ("egress", "the one way out that a tool may have"),
     ("wrapper", "the main function of what runs as root"),
     ("launcher", "socket in, sudo out"),
     ("config", "errors about configuration files"),
@@ -30,7 +31,7 @@ const LAYERS: &[(&str, &str)] = &[
 const NETWORK_SIDE: &[&str] =
     &["sys", "config", "principal", "operation", "metrics", "api", "gate::protocol", "gate::client"];
 /// What is linked into programs that run as root or call sudo.
-const ROOT_SIDE: &[&str] = &["sys", "grant", "sandbox", "wrapper", "launcher"];
+const ROOT_SIDE: &[&str] = &["sys", "grant", "sandbox", "egress", "wrapper", "launcher"];
 
 /// A reader's patience.
 const MOST_LINES: usize = 400;

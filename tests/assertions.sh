@@ -50,7 +50,7 @@ STUB
 [ "$1" = init ] && [ "$(id -un)" = reeve-gate ] && printf '%064d\n' 7
 STUB
   local wrapper
-  for wrapper in systemd pct git ansible tool; do printf '#!/bin/sh\nexit 125\n' >"$dir/reeve-$wrapper"; done
+  for wrapper in systemd pct git ansible tool egress; do printf '#!/bin/sh\nexit 125\n' >"$dir/reeve-$wrapper"; done
   cat >"$dir/reeve-zfs" <<'STUB'
 #!/bin/sh
 touch /run/a-wrapper-ran

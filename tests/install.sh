@@ -70,6 +70,7 @@ done <<'TABLE'
 /usr/local/libexec/reeve/reeve-git root:root 755
 /usr/local/libexec/reeve/reeve-ansible root:root 755
 /usr/local/libexec/reeve/reeve-tool root:root 755
+/usr/local/libexec/reeve/reeve-egress root:root 755
 /usr/local/libexec/reeve/SHA256SUMS root:root 644
 /var/lib/reeve-preflight root:reeve-gate 750
 /usr/local/libexec/reeve/ansible root:root 755
@@ -85,12 +86,13 @@ done <<'TABLE'
 TABLE
 
 it "the grant key's public half is what the gate's user printed" same "$(printf '%064d' 7)" "$(cat /etc/reeve/grant.pub)"
-for user in reeve reeve-gate reeve-run reeve-tool; do
+for user in reeve reeve-gate reeve-run reeve-tool reeve-egress; do
   it "$user cannot log in" same /usr/sbin/nologin "$(getent passwd "$user" | cut -d: -f7)"
   it "$user cannot write the configuration" fails writable_by "$user" /etc/reeve
   it "$user cannot write the ledger's directory" fails writable_by "$user" /var/lib/reeve-root
 done
 it "the tools' user is in the tools' group and in no other" same "$(getent group reeve-tools | cut -d: -f3)" "$(id -G reeve-tool)"
+it "the proxy's user is in its own group and in no other" same "$(getent group reeve-egress | cut -d: -f3)" "$(id -G reeve-egress)"
 it "the gate and the launcher can make their sockets" eval 'writable_by reeve-gate /run/reeve && writable_by reeve-run /run/reeve'
 it "reeved cannot make a socket beside them" fails writable_by reeve /run/reeve
 touch /run/reeve/gate.sock && chown reeve-gate /run/reeve/gate.sock
@@ -158,5 +160,5 @@ it "configuration, state and log stay" test -e /etc/reeve/gate.toml -a -d /var/l
 it "--purge without --uninstall is refused" fails install --purge
 it "it purges" install --uninstall --purge
 it "nothing of it is left" same "$(paths "$bare")" "$(paths "$(host)")"
-it "the users are gone" fails eval 'getent passwd reeve reeve-gate reeve-run reeve-tool || getent group reeve-approvers reeve-tools'
+it "the users are gone" fails eval 'getent passwd reeve reeve-gate reeve-run reeve-tool reeve-egress || getent group reeve-approvers reeve-tools'
 verdict

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::Settings;
 use super::ansible::{FolderError, PinnedFile, read_folder};
 use crate::grant::WrapperName;
+use crate::sandbox::egress::Lists;
 use crate::sys::host::prefixed;
 
 /// A program that an adapter may name.
@@ -213,6 +214,17 @@ pub trait Host: Send + Sync {
     /// Who asks, where somebody does.
     fn caller(&self) -> Option<&str> {
         None
+    }
+
+    /// How often the caller had a tool run before, in the run that the request names; nothing, when it names none.
+    fn calls_in_run(&self, _tool: &str) -> Option<u64> {
+        None
+    }
+
+    /// Names on the policy's domain lists that may not be reached, at or below an entry of these lists or above one: what a
+    /// tool's proxy refuses besides what its declaration says. Without a list in force there are none.
+    fn denied_domains(&self, _lists: &Lists) -> Vec<String> {
+        Vec::new()
     }
 
     /// Every file below a directory, as far as only root, or the gate's own user, can have written it.

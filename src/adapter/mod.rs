@@ -31,7 +31,7 @@ pub use refusal::{FailureReason, PlanRefusal, Rule};
 pub use settings::{Settings, SettingsError};
 pub use system::SystemHost;
 pub use systemd::{SystemdAsWritten, SystemdSettings};
-pub use tool::{Declaration, ToolSettings, shown as shown_tool};
+pub use tool::{Declaration, ToolSettings, counted as counted_tool, shown as shown_tool};
 pub use verify::{Happened, Ran, ReadAnswer, Verification};
 
 use serde_json::Value;

@@ -153,6 +153,8 @@ pub enum Rule {
     ToolNotFound,
     /// A tool's arguments are not as its declaration says.
     ToolArguments,
+    /// A tool has been run as often as one run may.
+    ToolCalls,
 }
 
 impl Rule {
@@ -219,6 +221,7 @@ impl Rule {
             Self::PctNotAllowed => "pct-not-allowed",
             Self::ToolNotFound => "tool-not-found",
             Self::ToolArguments => "tool-arguments",
+            Self::ToolCalls => "tool-calls",
         }
     }
 }

@@ -80,14 +80,14 @@ pub(super) fn run(
 impl Gate {
     /// Waits until nothing else changes the place that the operation changes.
     pub(super) async fn turn(&self, cell: &Cell) -> OwnedMutexGuard<Changes> {
-        let place = cell.job.lock().await.submission.operation.place();
-        self.live.turn_of(&place).lock_owned().await
+        let operation = cell.job.lock().await.submission.operation.clone();
+        self.live.turn(&operation).await
     }
 
     /// The same, when nothing does.
     pub(super) async fn turn_if_free(&self, cell: &Cell) -> Option<OwnedMutexGuard<Changes>> {
-        let place = cell.job.lock().await.submission.operation.place();
-        self.live.turn_of(&place).try_lock_owned().ok()
+        let operation = cell.job.lock().await.submission.operation.clone();
+        self.live.turn_if_free(&operation)
     }
 
     async fn act(
@@ -119,6 +119,9 @@ impl Gate {
             Ready::Go(plan, cleared) => {
                 turn.begin();
                 let end = self.carry_out(cell, &job, &plan, cleared).await;
+                if let Some((tier, outcome, start)) = adapter::counted_tool(&plan, &end.detail) {
+                    self.metrics.sandbox_ran(tier, outcome, start);
+                }
                 self.finish(cell, end, EventKind::Outcome).await;
                 let operation = &job.submission.operation;
                 let took = self.clock.boot().saturating_sub(began);

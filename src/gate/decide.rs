@@ -79,8 +79,7 @@ impl Gate {
 
     /// When a plan that is made now will have been made; nothing while its place is being changed.
     fn moment(&self, job: &Job) -> Option<Made> {
-        let turn = self.live.turn_of(&job.submission.operation.place());
-        let changes = turn.try_lock().ok().map(|changes| *changes)?;
+        let changes = *self.live.turn_if_free(&job.submission.operation)?;
         Some(Made { at: self.clock.boot(), changes })
     }
 
@@ -304,7 +303,8 @@ fn plan_problem(refusal: &PlanRefusal, alternatives: Vec<serde_json::Value>) -> 
         | adapter::Rule::PctNotRetired
         | adapter::Rule::PctNotAllowed
         | adapter::Rule::ToolNotFound
-        | adapter::Rule::ToolArguments => ProblemKind::PlanRefused,
+        | adapter::Rule::ToolArguments
+        | adapter::Rule::ToolCalls => ProblemKind::PlanRefused,
     };
     let decision = Decision {
         verdict: "deny".to_owned(),

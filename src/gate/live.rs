@@ -1,13 +1,16 @@
 //! The operations that are in hand: each behind its own lock, with a version that waiters watch.
 
 use std::collections::{HashMap, VecDeque};
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Poll;
 
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{OwnedMutexGuard, Semaphore, watch};
 
 use super::output::Output;
 use crate::job::{Job, State};
 use crate::launcher::client::Cancellation;
+use crate::operation::Operation;
 use crate::principal::PrincipalName;
 
 /// How many finished operations are kept to be asked for without the store; reads are kept nowhere else.
@@ -63,11 +66,14 @@ impl Changes {
     }
 }
 
+/// What one operation of a place has at a time.
+type Turn = Arc<tokio::sync::Mutex<Changes>>;
+
 /// Every operation in hand.
 pub(super) struct Live {
     cells: Mutex<Cells>,
     orders: Mutex<HashMap<PrincipalName, Arc<tokio::sync::Mutex<()>>>>,
-    turns: Mutex<HashMap<String, Arc<tokio::sync::Mutex<Changes>>>>,
+    turns: Mutex<HashMap<String, Turn>>,
     reading: Arc<Semaphore>,
     reading_each: Mutex<HashMap<PrincipalName, Arc<Semaphore>>>,
     calls_each: Mutex<HashMap<PrincipalName, Arc<Semaphore>>>,
@@ -163,11 +169,42 @@ impl Live {
         Arc::clone(lock(&self.orders).entry(caller.clone()).or_default())
     }
 
-    /// What keeps two changes of the same place from running side by side, and counts them. Places come from operations
-    /// that contracts grant, so the table does not grow without bound.
-    pub(super) fn turn_of(&self, place: &str) -> Arc<tokio::sync::Mutex<Changes>> {
-        Arc::clone(lock(&self.turns).entry(place.to_owned()).or_default())
+    /// What keeps two changes of the same place from running side by side, and counts them: one turn, or as many as may
+    /// be taken beside each other. Places come from operations that contracts grant, so the table does not grow without
+    /// bound.
+    fn turns_of(&self, operation: &Operation) -> Vec<Turn> {
+        let place = operation.place();
+        let mut turns = lock(&self.turns);
+        let names = (0..operation.beside()).map(|number| format!("{number} {place}"));
+        names.map(|name| Arc::clone(turns.entry(name).or_default())).collect()
     }
+
+    /// Waits for a turn.
+    pub(super) async fn turn(&self, operation: &Operation) -> OwnedMutexGuard<Changes> {
+        if let Some(turn) = self.turn_if_free(operation) {
+            return turn;
+        }
+        let all = self.turns_of(operation).into_iter().map(|turn| Box::pin(turn.lock_owned()));
+        first_of(all.collect()).await
+    }
+
+    /// A turn, when there is one to have at once.
+    pub(super) fn turn_if_free(&self, operation: &Operation) -> Option<OwnedMutexGuard<Changes>> {
+        self.turns_of(operation).into_iter().find_map(|turn| turn.try_lock_owned().ok())
+    }
+}
+
+/// What the first of these comes to; the others are let go, with their places in their queues.
+async fn first_of<F: Future + Unpin>(mut all: Vec<F>) -> F::Output {
+    std::future::poll_fn(|context| {
+        for one in &mut all {
+            if let Poll::Ready(output) = Pin::new(one).poll(context) {
+                return Poll::Ready(output);
+            }
+        }
+        Poll::Pending
+    })
+    .await
 }
 
 fn places(

@@ -14,7 +14,7 @@ use crate::adapter::{
 };
 use crate::audit::{Event, EventKind};
 use crate::grant::{RunAs, WrapperName};
-use crate::job::Job;
+use crate::job::{Job, State};
 use crate::launcher::client::Cancellation;
 use crate::operation::secret::Secrets;
 use crate::principal::PrincipalName;
@@ -27,10 +27,14 @@ pub(super) struct Reach {
     host: Arc<SystemHost>,
     operation: String,
     principal: PrincipalName,
+    run_id: Option<String>,
     run_as: RunAs,
     secrets: Secrets,
     runtime: Handle,
 }
+
+/// How far back the calls of one run are counted.
+const RUN_MS: u64 = 24 * 60 * 60 * 1000;
 
 impl Gate {
     /// The host as this operation's adapter sees it.
@@ -43,6 +47,7 @@ impl Gate {
             host: self.host.load_full(),
             operation: job.id.clone(),
             principal: job.principal.clone(),
+            run_id: job.submission.run_id.clone(),
             run_as,
             secrets: job.submission.operation.secrets(),
             runtime: Handle::current(),
@@ -107,6 +112,26 @@ impl Host for Reach {
 
     fn caller(&self) -> Option<&str> {
         Some(self.principal.as_str())
+    }
+
+    /// By the order in which they were asked for, so that of two that plan at one time one is the first.
+    fn calls_in_run(&self, tool: &str) -> Option<u64> {
+        let run_id = self.run_id.as_ref()?;
+        let counts = |other: &Job| {
+            other.principal == self.principal
+                && other.submission.run_id.as_ref() == Some(run_id)
+                && other.id < self.operation
+                && other.submission.operation.kind() == "tool"
+                && other.submission.operation.resource() == tool
+                && !matches!(
+                    other.state,
+                    State::Denied | State::Refused | State::Expired | State::Cancelled | State::Superseded
+                )
+        };
+        let since = self.gate.now_ms().saturating_sub(RUN_MS);
+        // A store that cannot be read has counted everything.
+        let count = self.gate.store.since(since).map(|jobs| jobs.iter().filter(|job| counts(job)).count());
+        Some(count.map_or(u64::MAX, |count| u64::try_from(count).unwrap_or(u64::MAX)))
     }
 
     fn folder(&self, path: &str) -> Result<Vec<PinnedFile>, FolderError> {

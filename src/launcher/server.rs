@@ -22,6 +22,8 @@ const PATIENCE: Duration = Duration::from_secs(5);
 const BACKOFF: Duration = Duration::from_millis(100);
 
 const PER_CORE: usize = 4;
+/// Fewer than the gate lets tools run at one time would let them keep everything else waiting.
+const LEAST: usize = 64;
 
 /// Whom to serve and how to start wrappers.
 #[derive(Clone, Debug)]
@@ -51,7 +53,7 @@ impl Launcher {
     pub fn serve(&self, listener: &UnixListener) -> io::Result<Infallible> {
         let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
         std::thread::scope(|scope| {
-            for number in 1..cores * PER_CORE {
+            for number in 1..(cores * PER_CORE).max(LEAST) {
                 let name = format!("serve-{number}");
                 std::thread::Builder::new()
                     .name(name)

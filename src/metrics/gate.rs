@@ -14,6 +14,8 @@ pub struct Gate {
     shadow: IntCounterVec,
     operations: IntCounterVec,
     operation_duration: HistogramVec,
+    sandbox_runs: IntCounterVec,
+    sandbox_start: HistogramVec,
     approvals: IntCounterVec,
     approval_wait: Histogram,
     /// Approvals that wait for people now.
@@ -67,6 +69,19 @@ impl Gate {
                 ),
                 &["kind", "op"],
                 LONG,
+            )?,
+            sandbox_runs: r.counters(
+                "reeve_sandbox_runs_total",
+                "Runs of declared tools, by how they ended",
+                &["tier", "outcome"],
+            )?,
+            sandbox_start: r.histograms(
+                (
+                    "reeve_sandbox_start_seconds",
+                    "Time from making a tool's first process until what confines the tool was in force",
+                ),
+                &["tier"],
+                SHORT,
             )?,
             approvals: r.counters("reeve_approvals_total", "How approvals ended", &["outcome"])?,
             approval_wait: r.histogram(
@@ -125,6 +140,14 @@ impl Gate {
         self.operation_duration.with_label_values(&[kind, op]).observe(time.as_secs_f64());
     }
 
+    /// A declared tool ran, and ended so: `itself`, `signal`, `limit`, `unseen`, or `refused` when it did not begin.
+    pub fn sandbox_ran(&self, tier: &str, outcome: &str, start: Option<Duration>) {
+        self.sandbox_runs.with_label_values(&[tier, outcome]).inc();
+        if let Some(start) = start {
+            self.sandbox_start.with_label_values(&[tier]).observe(start.as_secs_f64());
+        }
+    }
+
     /// An approval ended: `approved`, `refused`, `expired`, `cancelled` or `superseded`.
     pub fn approval_ended(&self, outcome: &str, waited: Duration) {
         self.approvals.with_label_values(&[outcome]).inc();
@@ -178,6 +201,8 @@ mod tests {
         gate.decided("zfs", "destroy", "review");
         gate.operation_is("zfs", "destroy", "pending");
         gate.operation_took("zfs", "destroy", Duration::from_secs(2));
+        gate.sandbox_ran("c", "limit", Some(Duration::from_millis(8)));
+        gate.sandbox_ran("b", "refused", None);
         gate.approval_ended("refused", Duration::from_secs(90));
         gate.audit_took(3, Duration::from_millis(2));
         gate.policy_took(Duration::from_micros(700));
@@ -188,6 +213,9 @@ mod tests {
             "reeve_decisions_total{kind=\"zfs\",op=\"destroy\",verdict=\"review\"} 1",
             "reeve_operations_total{kind=\"zfs\",op=\"destroy\",state=\"pending\"} 1",
             "reeve_operation_duration_seconds_bucket{kind=\"zfs\",op=\"destroy\",le=\"5\"} 1",
+            "reeve_sandbox_runs_total{outcome=\"limit\",tier=\"c\"} 1",
+            "reeve_sandbox_runs_total{outcome=\"refused\",tier=\"b\"} 1",
+            "reeve_sandbox_start_seconds_count{tier=\"c\"} 1",
             "reeve_approvals_total{outcome=\"refused\"} 1",
             "reeve_approval_wait_seconds_sum 90",
             "reeve_audit_records_total 3",

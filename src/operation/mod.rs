@@ -83,6 +83,10 @@ trait Typed {
     fn params(&self) -> Map<String, Value>;
     /// Where it acts: operations of one place run one after another.
     fn place(&self) -> String;
+    /// How many of one place may run beside each other all the same.
+    fn beside(&self) -> usize {
+        1
+    }
     /// One line to read, with the parameters in words: `zfs destroy tank/vm (recursive)`.
     fn command_line(&self) -> String {
         let mut line = format!("{} {} {}", self.kind(), self.name(), self.resource());
@@ -229,6 +233,11 @@ impl Operation {
     /// Where it acts. Operations of one place run one after another: a plan holds until the next change of its place.
     pub fn place(&self) -> String {
         self.typed().place()
+    }
+
+    /// How many operations of its place may run beside each other all the same.
+    pub fn beside(&self) -> usize {
+        self.typed().beside()
     }
 
     /// What the operation can do to the host; contracts and policy may raise it, nothing lowers it.

@@ -1,6 +1,7 @@
 //! The command line of bubblewrap for tier C: fixed but for paths and sizes that a confinement has.
 
-use super::{Confinement, READABLE, Workspace};
+use super::view::{NAMES, READABLE};
+use super::{Confinement, Network, Workspace};
 
 /// Debian's, which is neither setuid nor given capabilities.
 pub const BUBBLEWRAP: &str = "/usr/bin/bwrap";
@@ -14,11 +15,13 @@ pub struct Descriptors {
     pub report: i32,
     /// The program.
     pub program: i32,
+    /// Where the tool's proxy takes the socket that it is to listen on, when it has one.
+    pub proxy: i32,
 }
 
 impl Descriptors {
     /// Where they are on the other side.
-    pub const FIXED: Descriptors = Descriptors { order: 3, report: 4, program: 5 };
+    pub const FIXED: Descriptors = Descriptors { order: 3, report: 4, program: 5, proxy: 6 };
 }
 
 /// The arguments, without `bwrap` itself. `inner` is the wrapper as it is found below `/usr`.
@@ -29,7 +32,6 @@ pub fn arguments(confinement: &Confinement, inner: &str) -> Vec<String> {
         "--unshare-user",
         "--unshare-ipc",
         "--unshare-pid",
-        "--unshare-net",
         "--unshare-uts",
         "--unshare-cgroup",
         "--disable-userns",
@@ -38,6 +40,10 @@ pub fn arguments(confinement: &Confinement, inner: &str) -> Vec<String> {
         "--as-pid-1",
         "--clearenv",
     ]);
+    match confinement.network() {
+        Network::None | Network::Own => argv.add(&["--unshare-net"]),
+        Network::Hosts => NAMES.into_iter().for_each(|path| argv.add(&["--ro-bind-try", path, path])),
+    }
     argv.add(&["--cap-drop", "ALL", "--hostname", "tool"]);
     argv.add(&["--ro-bind", "/usr", "/usr"]);
     for (to, link) in
@@ -85,6 +91,18 @@ mod tests {
             argv.windows(3).filter(|three| three[0] == "--bind" || three[0] == "--dev-bind").collect();
         assert_eq!(bound, [["--bind", "/var/lib/reeve-tools/principal/librarian", "/workspace"]]);
         assert_eq!(argv[argv.len() - 3..], ["--", "/usr/local/libexec/reeve/reeve-tool", "--inside"]);
+    }
+
+    #[test]
+    fn only_where_egress_is_advisory_the_network_is_the_hosts() {
+        use super::super::egress::{Destination, Egress, Lists};
+        let lists = Lists { allow: vec![Destination::read("a.com:443").unwrap()], never: vec![] };
+        let has_own = |egress| {
+            let confinement = Confinement { egress, ..sample(Tier::C) };
+            arguments(&confinement, "/x").contains(&"--unshare-net".to_owned())
+        };
+        assert!(has_own(Egress::None) && has_own(Egress::Strict(lists.clone())));
+        assert!(!has_own(Egress::Preflight(lists)));
     }
 
     #[test]

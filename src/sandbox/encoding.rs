@@ -3,6 +3,7 @@
 
 use std::fmt;
 
+use super::egress::{Destination, Egress, Lists, is_name as is_host_name};
 use super::{Confinement, Limits, MemoryBy, Tier, WORKSPACES, Workspace};
 
 /// What every one begins with.
@@ -72,6 +73,7 @@ pub fn encode(confinement: &Confinement) -> String {
         workspace_exec,
         read_only,
         environment,
+        egress,
         limits,
     } = confinement;
     let workspace = match workspace {
@@ -85,7 +87,7 @@ pub fn encode(confinement: &Confinement) -> String {
     };
     let mut text = format!(
         "{MAGIC};tool={tool};tier={};user={user};program={program};sha256={sha256};workspace={workspace};exec={};cpu={};\
-         memory={};by={memory_by};processes={};files={};file={};output={};space={}",
+         memory={};by={memory_by};processes={};files={};file={};output={};space={};egress={}",
         tier.as_str(),
         u8::from(*workspace_exec),
         limits.cpu,
@@ -95,7 +97,12 @@ pub fn encode(confinement: &Confinement) -> String {
         limits.file_size,
         limits.output,
         limits.workspace,
+        egress.as_str(),
     );
+    if let Some(lists) = egress.lists() {
+        lists.allow.iter().for_each(|entry| text.push_str(&format!(";to={entry}")));
+        lists.never.iter().for_each(|name| text.push_str(&format!(";never={name}")));
+    }
     read_only.iter().for_each(|path| text.push_str(&format!(";read={path}")));
     environment.iter().for_each(|(name, value)| text.push_str(&format!(";env={name}={value}")));
     text
@@ -139,6 +146,7 @@ impl Fields<'_> {
             workspace: workspace(&self.text("workspace=")?)?,
             workspace_exec: self.text("exec=")? == "1",
             limits: self.limits()?,
+            egress: self.egress()?,
             read_only: self.all("read="),
             environment: self
                 .all("env=")
@@ -165,6 +173,19 @@ impl Fields<'_> {
             output: self.number("output=")?,
             workspace: self.number("space=")?,
         })
+    }
+
+    fn egress(&mut self) -> Result<Egress, NotAConfinement> {
+        let word = self.text("egress=")?;
+        let allow = self.all("to=").iter().map(|entry| Destination::read(entry)).collect::<Option<_>>();
+        let allow = allow.ok_or(NotAConfinement("a host to reach"))?;
+        let lists = Lists { allow, never: self.all("never=") };
+        match word.as_str() {
+            "none" if lists == Lists::default() => Ok(Egress::None),
+            "preflight" => Ok(Egress::Preflight(lists)),
+            "strict" => Ok(Egress::Strict(lists)),
+            _ => Err(NotAConfinement("unknown egress")),
+        }
     }
 
     fn text(&mut self, key: &'static str) -> Result<String, NotAConfinement> {
@@ -220,6 +241,8 @@ pub(super) fn check(confinement: &Confinement) -> Result<(), NotAConfinement> {
         (confinement.read_only.iter().all(|path| is_path(path) && is_grantable(path)), "a path to read"),
         (confinement.environment.len() <= MAX_LIST, "the number of variables"),
         (confinement.environment.iter().all(|(name, value)| is_variable(name, value)), "a variable"),
+        (has_its_network(confinement), "strict egress needs tier c"),
+        (confinement.egress.lists().is_none_or(is_bounded), "the hosts to reach, or those never to reach"),
         ((1..=86_400).contains(cpu), "processor time"),
         ((KIB * KIB * 4..=TIB).contains(memory), "memory"),
         ((1..=65_536).contains(processes), "processes"),
@@ -232,6 +255,18 @@ pub(super) fn check(confinement: &Confinement) -> Result<(), NotAConfinement> {
         Some((_, broken)) => Err(NotAConfinement(broken)),
         None => Ok(()),
     }
+}
+
+fn has_its_network(confinement: &Confinement) -> bool {
+    !matches!((&confinement.egress, confinement.tier), (Egress::Strict(_), Tier::B))
+}
+
+/// Some host, and each of them named: every host is for root's own list to say.
+fn is_bounded(lists: &Lists) -> bool {
+    (1..=MAX_LIST).contains(&lists.allow.len())
+        && lists.allow.iter().all(|entry| !entry.is_any())
+        && lists.never.len() <= 8 * MAX_LIST
+        && lists.never.iter().all(|name| is_host_name(name))
 }
 
 fn is_name(text: &str) -> bool {
@@ -276,90 +311,4 @@ fn is_variable(name: &str, value: &str) -> bool {
 }
 
 #[cfg(test)]
-pub(super) mod tests {
-    use super::*;
-
-    pub(in crate::sandbox) fn sample(tier: Tier) -> Confinement {
-        Confinement {
-            tool: "rg".to_owned(),
-            tier,
-            user: "reeve-tool".to_owned(),
-            program: "/usr/bin/rg".to_owned(),
-            sha256: "0f".repeat(32),
-            workspace: Workspace::Principal("librarian".to_owned()),
-            workspace_exec: false,
-            read_only: vec!["/srv/docs".to_owned(), "/opt/x".to_owned()],
-            environment: vec![("LANG".to_owned(), "C=x y".to_owned())],
-            limits: Limits {
-                cpu: 10,
-                memory: 64 << 20,
-                memory_by: MemoryBy::Cgroup,
-                processes: 16,
-                open_files: 64,
-                file_size: 1 << 20,
-                output: 1 << 16,
-                workspace: 1 << 20,
-            },
-        }
-    }
-
-    #[test]
-    fn a_confinement_has_one_text() {
-        for tier in [Tier::B, Tier::C] {
-            let text = encode(&sample(tier));
-            assert_eq!(decode(&text), Ok(sample(tier)));
-            for other in [
-                format!("{text};"),
-                format!(" {text}"),
-                text.replace("cpu=10", "cpu=010"),
-                text.replace("cpu=10", "cpu=+10"),
-                text.replace("exec=0", "exec=2"),
-                text.replace(";read=/opt/x", "")
-                    .replace(";env=", ";read=/opt/x;env=")
-                    .replace("tier", "Tier"),
-                text.replace("v1", "v2"),
-                String::new(),
-            ] {
-                assert!(decode(&other).is_err(), "{other}");
-            }
-        }
-    }
-
-    #[test]
-    fn the_bounds_hold_whoever_wrote_it() {
-        let alters: [fn(&mut Confinement); 27] = [
-            |c| c.tool = "../x".to_owned(),
-            |c| c.user = String::new(),
-            |c| c.program = "usr/bin/rg".to_owned(),
-            |c| c.program = "/usr/../bin/rg".to_owned(),
-            |c| c.program = "/srv/other/rg".to_owned(),
-            |c| c.program = "/srv/docsx/rg".to_owned(),
-            |c| c.sha256 = "0F".repeat(32),
-            |c| c.workspace = Workspace::Named("..".to_owned()),
-            |c| c.workspace = Workspace::Principal("a/b".to_owned()),
-            |c| c.read_only = vec!["/".to_owned()],
-            |c| c.read_only = vec!["/etc".to_owned()],
-            |c| c.read_only = vec!["/var/lib".to_owned()],
-            |c| c.read_only = vec!["/var/lib/reeve-tools/principal/archivist".to_owned()],
-            |c| c.read_only = vec!["/proc/1".to_owned()],
-            |c| c.read_only = vec!["/srv//x".to_owned()],
-            |c| c.read_only = vec!["/srv/x;exec=1".to_owned()],
-            |c| c.environment = vec![("LD_PRELOAD".to_owned(), "x".to_owned())],
-            |c| c.environment = vec![("A".to_owned(), "x\ny".to_owned())],
-            |c| c.environment = vec![("A-B".to_owned(), "x".to_owned())],
-            |c| c.limits.cpu = 0,
-            |c| c.limits.memory = 0,
-            |c| c.limits.processes = 0,
-            |c| c.limits.open_files = u64::MAX,
-            |c| c.limits.file_size = u64::MAX,
-            |c| c.limits.output = 1 << 30,
-            |c| c.limits.workspace = 0,
-            |c| c.environment = vec![("A".to_owned(), "x".to_owned()); 33],
-        ];
-        for (place, alter) in alters.iter().enumerate() {
-            let mut altered = sample(Tier::C);
-            alter(&mut altered);
-            assert!(decode(&encode(&altered)).is_err(), "{place}: {altered:?}");
-        }
-    }
-}
+pub(super) mod tests;

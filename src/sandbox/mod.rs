@@ -5,15 +5,23 @@
 //! bounds hold for whoever signs a grant.
 
 mod bubblewrap;
+mod destination;
+pub mod egress;
 mod encoding;
+mod networks;
 pub mod report;
 mod syscalls;
+pub mod traffic;
 mod view;
 
 pub use bubblewrap::{BUBBLEWRAP, Descriptors, arguments};
+#[cfg(test)]
+pub(crate) use encoding::tests::sample;
 pub use encoding::{NotAConfinement, decode, encode};
 pub use syscalls::filter;
 pub use view::{Access, READABLE, View, rights, view};
+
+use egress::Egress;
 
 /// The Unix group of those that tools run as, and the only one that they have.
 pub const GROUP: &str = "reeve-tools";
@@ -50,6 +58,17 @@ impl Tier {
             Tier::C => 3,
         }
     }
+}
+
+/// Which network a tool is in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Network {
+    /// The host's, in which it can make no socket.
+    None,
+    /// One of its own, in which nothing is but the proxy where there is one.
+    Own,
+    /// The host's.
+    Hosts,
 }
 
 /// Where a tool works.
@@ -126,11 +145,32 @@ pub struct Confinement {
     pub read_only: Vec<String>,
     /// Its environment, besides what every tool has.
     pub environment: Vec<(String, String)>,
+    /// How it gets to a network.
+    pub egress: Egress,
     /// How much it may use.
     pub limits: Limits,
 }
 
 impl Confinement {
+    /// Which network it is in.
+    #[must_use]
+    pub fn network(&self) -> Network {
+        match (&self.egress, self.tier) {
+            (Egress::Preflight(_), _) => Network::Hosts,
+            (Egress::None | Egress::Strict(_), Tier::C) => Network::Own,
+            (Egress::None | Egress::Strict(_), Tier::B) => Network::None,
+        }
+    }
+
+    /// The least of Landlock's ABIs that enforces all of it: in the host's network, ports (4) and scopes (6), too.
+    #[must_use]
+    pub fn landlock(&self) -> u32 {
+        match self.network() {
+            Network::Hosts => self.tier.landlock().max(6),
+            Network::None | Network::Own => self.tier.landlock(),
+        }
+    }
+
     /// Where the tool sees its workspace.
     #[must_use]
     pub fn workspace_inside(&self) -> String {
@@ -149,9 +189,14 @@ impl Confinement {
             ("HOME", self.workspace_inside()),
             ("TMPDIR", "/tmp".to_owned()),
         ];
+        let proxy = format!("http://127.0.0.1:{}", egress::PROXY_PORT);
+        let to_the_proxy: &[&str] = match self.egress {
+            Egress::Strict(_) => &["http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"],
+            Egress::None | Egress::Preflight(_) => &[],
+        };
+        let own = own.into_iter().chain(to_the_proxy.iter().map(|name| (*name, proxy.clone())));
         let is_declared = |name: &str| self.environment.iter().any(|(declared, _)| declared == name);
-        own.into_iter()
-            .filter(|(name, _)| !is_declared(name))
+        own.filter(|(name, _)| !is_declared(name))
             .map(|(name, value)| (name.to_owned(), value))
             .chain(self.environment.iter().cloned())
             .collect()

@@ -25,16 +25,18 @@ pub struct Active {
     pub gid: u32,
     /// The namespaces, `mnt:4026531841`; on the way to the gate only the names of those that are its own.
     pub namespaces: Vec<String>,
+    /// How it gets to a network.
+    pub egress: String,
     /// What bounds memory, processes and processor time together; empty in the tool's own process.
     pub bounded_by: String,
 }
 
 impl fmt::Display for Active {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Active { landlock, fs, net, scoped, seccomp, uid, gid, namespaces, bounded_by } = self;
+        let Active { landlock, fs, net, scoped, seccomp, uid, gid, namespaces, egress, bounded_by } = self;
         write!(
             f,
-            "active {landlock} {fs} {net} {scoped} {seccomp} {uid} {gid} {} {bounded_by}",
+            "active {landlock} {fs} {net} {scoped} {seccomp} {uid} {gid} {} {egress} {bounded_by}",
             namespaces.join(",")
         )
     }
@@ -54,6 +56,7 @@ impl Active {
             uid: words.next()?.parse().ok()?,
             gid: words.next()?.parse().ok()?,
             namespaces: words.next()?.split(',').filter(|name| !name.is_empty()).map(str::to_owned).collect(),
+            egress: words.next()?.to_owned(),
             bounded_by: words.next()?.to_owned(),
         };
         words.next().is_none().then_some(active)
@@ -131,6 +134,8 @@ impl How {
 pub struct End {
     /// How.
     pub how: How,
+    /// Until what confines it was in force.
+    pub start_ms: u64,
     /// By the clock.
     pub wall_ms: u64,
     /// Processor time of all its processes; absent where nothing counts it.
@@ -142,7 +147,8 @@ pub struct End {
 impl fmt::Display for End {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let number = |number: Option<u64>| number.map_or("-".to_owned(), |number| number.to_string());
-        write!(f, "end {} {} {} {}", self.how.words(), self.wall_ms, number(self.cpu_ms), number(self.memory))
+        let End { how, start_ms, wall_ms, cpu_ms, memory } = self;
+        write!(f, "end {} {start_ms} {wall_ms} {} {}", how.words(), number(*cpu_ms), number(*memory))
     }
 }
 
@@ -151,10 +157,11 @@ impl End {
     #[must_use]
     pub fn read(line: &str) -> Option<End> {
         let words: Vec<&str> = line.strip_prefix("end ")?.split(' ').collect();
-        let [kind, what, wall, cpu, memory] = words.as_slice() else { return None };
+        let [kind, what, start, wall, cpu, memory] = words.as_slice() else { return None };
         let number = |word: &str| if word == "-" { Some(None) } else { word.parse().ok().map(Some) };
         Some(End {
             how: How::read(kind, what)?,
+            start_ms: start.parse().ok()?,
             wall_ms: wall.parse().ok()?,
             cpu_ms: number(cpu)?,
             memory: number(memory)?,
@@ -219,6 +226,7 @@ mod tests {
             uid: 998,
             gid: 997,
             namespaces: vec!["mnt".to_owned(), "pid".to_owned()],
+            egress: "strict".to_owned(),
             bounded_by: "cgroup-v2".to_owned(),
         };
         assert_eq!(Active::read(&active.to_string()), Some(active.clone()));
@@ -231,10 +239,10 @@ mod tests {
     fn every_end_is_read_as_it_was_written() {
         let hows = Limit::ALL.into_iter().map(How::Limit).chain([How::Exit(127), How::Signal(9)]);
         for how in hows {
-            let end = End { how, wall_ms: 12, cpu_ms: None, memory: Some(4096) };
+            let end = End { how, start_ms: 3, wall_ms: 12, cpu_ms: None, memory: Some(4096) };
             assert_eq!(End::read(&end.to_string()), Some(end));
         }
-        assert_eq!(End::read("end limit tea 1 2 3"), None);
+        assert_eq!(End::read("end limit tea 1 2 3 4"), None);
     }
 
     #[test]

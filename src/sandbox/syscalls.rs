@@ -7,7 +7,7 @@
 
 use libc::sock_filter;
 
-use super::Tier;
+use super::{Network, Tier};
 
 #[cfg(target_arch = "x86_64")]
 const ARCHITECTURE: u32 = 0xc000_003e;
@@ -130,6 +130,10 @@ const IPC: &[libc::c_long] = &[
 /// Families of sockets that tier C has in its own network namespace: Unix, IPv4, IPv6, and netlink for routes only.
 const OWN_FAMILIES: [u32; 3] = [1, 2, 10];
 const NETLINK: u32 = 16;
+/// In the host's network there are only IPv4 and IPv6, with TCP, UDP, and whichever of the two goes with the type.
+const INTERNET: [u32; 2] = [2, 10];
+const PROTOCOLS: [u32; 3] = [0, 6, 17];
+const EPROTONOSUPPORT: u32 = 0x0005_0000 | 93;
 
 const LOAD: u16 = 0x20;
 const IS: u16 = 0x15;
@@ -148,9 +152,9 @@ fn op(code: u16, k: u32, jt: u8, jf: u8) -> sock_filter {
     sock_filter { code, jt, jf, k }
 }
 
-/// The filter of a tier.
+/// The filter of a tier, in this network.
 #[must_use]
-pub fn filter(tier: Tier) -> Vec<sock_filter> {
+pub fn filter(tier: Tier, network: Network) -> Vec<sock_filter> {
     let mut program = vec![
         op(LOAD, AUDIT_ARCH, 0, 0),
         op(IS, ARCHITECTURE, 1, 0),
@@ -183,9 +187,20 @@ pub fn filter(tier: Tier) -> Vec<sock_filter> {
     );
     on(&mut program, libc::SYS_personality, &one_of(0, &PERSONALITIES, EPERM));
     on(&mut program, libc::SYS_socketpair, &one_of(0, &OWN_FAMILIES[..1], EAFNOSUPPORT));
-    match tier {
-        Tier::B => on(&mut program, libc::SYS_socket, &[op(RETURN, EPERM, 0, 0)]),
-        Tier::C => {
+    match network {
+        Network::None => on(&mut program, libc::SYS_socket, &[op(RETURN, EPERM, 0, 0)]),
+        Network::Hosts => {
+            let mut then = vec![
+                op(LOAD, argument(0), 0, 0),
+                op(IS, INTERNET[0], 2, 0),
+                op(IS, INTERNET[1], 1, 0),
+                op(RETURN, EAFNOSUPPORT, 0, 0),
+            ];
+            // Not multipath TCP, which Landlock's ports know nothing of.
+            then.extend(one_of(2, &PROTOCOLS, EPROTONOSUPPORT));
+            on(&mut program, libc::SYS_socket, &then);
+        }
+        Network::Own => {
             let mut own = vec![
                 op(LOAD, argument(0), 0, 0),
                 op(IS, NETLINK, 0, 4),
@@ -276,17 +291,47 @@ mod tests {
     }
 
     fn asked(tier: Tier, call: libc::c_long, arguments: [u32; 3]) -> u32 {
-        answers(&filter(tier), ARCHITECTURE, number(call), arguments)
+        answers(&usual(tier), ARCHITECTURE, number(call), arguments)
+    }
+
+    fn usual(tier: Tier) -> Vec<sock_filter> {
+        filter(
+            tier,
+            match tier {
+                Tier::B => Network::None,
+                Tier::C => Network::Own,
+            },
+        )
+    }
+
+    #[test]
+    fn in_the_hosts_network_there_are_tcp_and_udp_and_nothing_else() {
+        for tier in [Tier::B, Tier::C] {
+            let filter = filter(tier, Network::Hosts);
+            let asked = |arguments| answers(&filter, ARCHITECTURE, number(libc::SYS_socket), arguments);
+            for (family, protocol) in [(2, 0), (2, 6), (10, 17)] {
+                assert_eq!(asked([family, 1, protocol]), ALLOW, "{family} {protocol}");
+            }
+            for (family, protocol, answer) in [
+                (2, 262, EPROTONOSUPPORT),
+                (2, 1, EPROTONOSUPPORT),
+                (1, 0, EAFNOSUPPORT),
+                (16, 0, EAFNOSUPPORT),
+                (40, 0, EAFNOSUPPORT),
+            ] {
+                assert_eq!(asked([family, 1, protocol]), answer, "{family} {protocol}");
+            }
+        }
     }
 
     #[test]
     fn another_architecture_and_x32_get_nothing() {
         let read = number(libc::SYS_read);
         for tier in [Tier::B, Tier::C] {
-            assert_eq!(answers(&filter(tier), 0x4000_0003, read, [0; 3]), KILL_PROCESS);
-            assert_eq!(answers(&filter(tier), ARCHITECTURE, read | X32, [0; 3]), ENOSYS);
-            assert_eq!(answers(&filter(tier), ARCHITECTURE, read, [0; 3]), ALLOW);
-            assert_eq!(answers(&filter(tier), ARCHITECTURE, 100_000, [0; 3]), ENOSYS);
+            assert_eq!(answers(&usual(tier), 0x4000_0003, read, [0; 3]), KILL_PROCESS);
+            assert_eq!(answers(&usual(tier), ARCHITECTURE, read | X32, [0; 3]), ENOSYS);
+            assert_eq!(answers(&usual(tier), ARCHITECTURE, read, [0; 3]), ALLOW);
+            assert_eq!(answers(&usual(tier), ARCHITECTURE, 100_000, [0; 3]), ENOSYS);
         }
     }
 

@@ -1,6 +1,6 @@
 //! What a tool may reach of the file system, path by path.
 
-use super::{Confinement, Tier};
+use super::{Confinement, Network, Tier};
 use crate::sys::landlock::fs;
 
 /// What may be done at and below a path.
@@ -32,7 +32,7 @@ pub struct View {
 }
 
 /// What of `/etc` programs need to start, to know names and time zones, and to check certificates.
-pub const READABLE: [&str; 11] = [
+pub const READABLE: [&str; 12] = [
     "/etc/ld.so.cache",
     "/etc/alternatives",
     "/etc/gitconfig",
@@ -44,7 +44,11 @@ pub const READABLE: [&str; 11] = [
     "/etc/services",
     "/etc/mime.types",
     "/etc/ssl/certs",
+    "/etc/ssl/openssl.cnf",
 ];
+
+/// What it takes to look names up, where there is somebody to ask.
+pub(super) const NAMES: [&str; 4] = ["/etc/resolv.conf", "/etc/hosts", "/etc/host.conf", "/etc/gai.conf"];
 
 /// Devices that hold nothing.
 const DEVICES: [&str; 5] = ["/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom"];
@@ -60,6 +64,10 @@ pub fn view(confinement: &Confinement) -> Vec<View> {
         seen("/tmp", own, false),
     ];
     all.extend(READABLE.map(|path| seen(path, Access::Read, true)));
+    match confinement.network() {
+        Network::Hosts => all.extend(NAMES.map(|path| seen(path, Access::Read, true))),
+        Network::None | Network::Own => {}
+    }
     all.extend(DEVICES.map(|path| seen(path, Access::Device, false)));
     if confinement.tier == Tier::C {
         // Its root holds nothing but what is named here.

@@ -63,6 +63,16 @@ struct PathBeneath {
 
 const CREATE_VERSION: u32 = 1;
 const RULE_PATH_BENEATH: u32 = 1;
+const RULE_NET_PORT: u32 = 2;
+
+#[repr(C)]
+struct NetPort {
+    allowed: u64,
+    port: u64,
+}
+
+/// The right to connect to a TCP port (ABI 4).
+const CONNECT_TCP: u64 = 2;
 
 /// Which ABI the kernel has; 0 when it has no Landlock, or has it switched off.
 #[must_use]
@@ -127,6 +137,28 @@ impl Ruleset {
                 libc::SYS_landlock_add_rule,
                 self.fd.as_raw_fd(),
                 RULE_PATH_BENEATH,
+                &raw const rule,
+                0u32,
+            )
+        };
+        if done == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+    }
+
+    /// Gives back connecting to a TCP port, where that is handled.
+    ///
+    /// # Errors
+    /// When the kernel refuses.
+    pub fn allow_connecting(&self, port: u16) -> io::Result<()> {
+        let rule = NetPort { allowed: CONNECT_TCP & self.handled.net, port: port.into() };
+        if rule.allowed == 0 {
+            return Ok(());
+        }
+        // SAFETY: a pointer to a struct of the kernel's layout, which the kernel only reads, and integers.
+        let done = unsafe {
+            libc::syscall(
+                libc::SYS_landlock_add_rule,
+                self.fd.as_raw_fd(),
+                RULE_NET_PORT,
                 &raw const rule,
                 0u32,
             )

@@ -8,6 +8,7 @@ pub mod clock;
 #[cfg(feature = "full")]
 pub mod confine;
 pub mod exec;
+pub mod handover;
 pub mod harden;
 pub mod host;
 pub mod ids;

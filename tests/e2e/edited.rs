@@ -119,3 +119,19 @@ pub fn sh(command: &str) {
     let output = Command::new("/bin/sh").args(["-c", command]).output().unwrap();
     assert!(output.status.success(), "{command}: {output:?}");
 }
+
+/// Something else at a path while this lives, in this host's own mounts.
+pub struct Covered(&'static str);
+
+impl Covered {
+    pub fn with(path: &'static str, by: &str) -> Covered {
+        assert!(Command::new("/bin/mount").args(["--bind", by, path]).status().unwrap().success());
+        Covered(path)
+    }
+}
+
+impl Drop for Covered {
+    fn drop(&mut self) {
+        assert!(Command::new("/bin/umount").arg(self.0).status().unwrap().success());
+    }
+}

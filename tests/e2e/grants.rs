@@ -4,6 +4,7 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
 use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use aws_lc_rs::signature::Ed25519KeyPair;
@@ -47,6 +48,9 @@ pub fn grant(argv: &[&str]) -> Grant {
 }
 
 pub fn sign(grant: &Grant) -> Vec<u8> {
+    // The copy of the key is one file, and runs beside each other sign.
+    static ONE: Mutex<()> = Mutex::new(());
+    let _one = ONE.lock().unwrap_or_else(PoisonError::into_inner);
     SigningKey::load(&key_file()).unwrap().sign(grant).unwrap().as_bytes().to_vec()
 }
 

@@ -31,6 +31,12 @@ pub struct Declaration {
     pub(super) parameters: Schema,
     /// How that becomes arguments.
     pub(super) arguments: Vec<Template>,
+    /// The package whose file the program is, in place of a digest.
+    pub(super) package: Option<String>,
+    /// How often it may run in one run of its caller's.
+    pub(super) max_calls_per_run: Option<u64>,
+    /// Parameters that name a host, for egress that is looked at before the start.
+    pub(super) egress_parameters: Vec<String>,
 }
 
 #[derive(Deserialize)]
@@ -38,7 +44,11 @@ pub struct Declaration {
 struct AsWritten {
     about: String,
     program: String,
-    sha256: String,
+    sha256: Option<String>,
+    package: Option<String>,
+    #[serde(default)]
+    runs_code: bool,
+    max_calls_per_run: Option<u64>,
     tier: String,
     #[serde(default = "default_user")]
     user: String,
@@ -55,6 +65,12 @@ struct AsWritten {
     environment: BTreeMap<String, String>,
     #[serde(default = "default_egress")]
     egress: String,
+    #[serde(default)]
+    egress_allow: Vec<String>,
+    #[serde(default)]
+    egress_deny: Vec<String>,
+    #[serde(default)]
+    egress_parameters: Vec<String>,
     #[serde(default)]
     limits: LimitsAsWritten,
 }
@@ -126,7 +142,7 @@ impl Declaration {
 
 impl AsWritten {
     fn meant(self, name: &ToolName) -> Result<Declaration, Wrong> {
-        egress(&self.egress)?;
+        let egress = super::egress::meant(&self.egress, &self.egress_allow, &self.egress_deny)?;
         let tier = tier(&self.tier)?;
         let workspace = workspace(&self.workspace)?;
         let wall_clock = time("limits.wall_clock", &self.limits.wall_clock, MOST_WALL_CLOCK)?;
@@ -136,16 +152,24 @@ impl AsWritten {
             serde_json::from_value(schema.clone()).map_err(|error| ("parameters", error.to_string()))?;
         let parameters = Schema::of_vars(as_written).map_err(|problem| ("parameters", problem))?;
         let arguments = super::arguments::templates(&self.arguments, &schema)?;
+        super::guard::check(&self.program, &arguments, self.runs_code)
+            .map_err(|problem| ("runs_code", problem))?;
+        let sha256 = pin(self.sha256, self.package.as_deref())?;
+        if self.max_calls_per_run == Some(0) {
+            return Err(("max_calls_per_run", "is at least 1".to_owned()));
+        }
+        super::egress::parameters(&egress, &self.egress_parameters, &schema)?;
         let confinement = Confinement {
             tool: name.to_string(),
             tier,
             user: self.user,
             program: self.program,
-            sha256: self.sha256,
+            sha256,
             workspace,
             workspace_exec: self.workspace_exec,
             read_only: self.read_only,
             environment: self.environment.into_iter().collect(),
+            egress,
             limits: self.limits.meant()?,
         };
         let read = sandbox::decode(&sandbox::encode(&confinement));
@@ -153,7 +177,17 @@ impl AsWritten {
         if read != confinement {
             return Err(("environment", "a name has a sign in it that no name has".to_owned()));
         }
-        Ok(Declaration { about: self.about, confinement, wall_clock, schema, parameters, arguments })
+        Ok(Declaration {
+            about: self.about,
+            confinement,
+            wall_clock,
+            schema,
+            parameters,
+            arguments,
+            package: self.package,
+            max_calls_per_run: self.max_calls_per_run,
+            egress_parameters: self.egress_parameters,
+        })
     }
 }
 
@@ -177,14 +211,16 @@ impl LimitsAsWritten {
     }
 }
 
-/// No network at all is the one way there is; what would only seem to be another is refused.
-fn egress(text: &str) -> Result<(), Wrong> {
-    match text {
-        "none" => Ok(()),
-        "preflight" | "strict" => {
-            Err(("egress", format!("{text:?} is not there yet: a tool has no network (\"none\")")))
+/// The digest that a program is pinned by; where a package pins it, it is known when it runs.
+fn pin(sha256: Option<String>, package: Option<&str>) -> Result<String, Wrong> {
+    match (sha256, package) {
+        (Some(digest), None) => Ok(digest),
+        (None, Some(package)) if super::package::is_name(package) => Ok("0".repeat(64)),
+        (None, Some(other)) => Err(("package", format!("{other:?} is no package's name"))),
+        (Some(_), Some(_)) => Err(("package", "sha256 pins the program already".to_owned())),
+        (None, None) => {
+            Err(("sha256", "the program has to be pinned: by sha256 = or by package =".to_owned()))
         }
-        other => Err(("egress", format!("{other:?} is not \"none\""))),
     }
 }
 
@@ -282,8 +318,31 @@ memory = "64M"
         for (from, to, key) in [
             ("tier = \"c\"", "tier = \"a\"", "tier"),
             ("tier = \"c\"", "tier = \"w\"", "tier"),
-            ("tier = \"c\"", "tier = \"c\"\negress = \"strict\"", "egress"),
-            ("tier = \"c\"", "tier = \"c\"\negress = \"preflight\"", "egress"),
+            ("sha256 = ", "# ", "sha256"),
+            ("sha256 = ", "package = \"ripgrep\"\nsha256 = ", "package"),
+            ("tier = \"c\"", "tier = \"c\"\nmax_calls_per_run = 0", "max_calls_per_run"),
+            ("/usr/bin/rg", "/usr/bin/xargs", "runs_code"),
+            ("\"--json\"", "\"--pre=sh\"", "runs_code"),
+            ("tier = \"c\"", "tier = \"c\"\negress = \"some\"", "egress"),
+            ("tier = \"c\"", "tier = \"c\"\negress = \"strict\"", "egress_allow"),
+            (
+                "tier = \"c\"",
+                "tier = \"b\"\negress = \"strict\"\negress_allow = [\"a.com:443\"]",
+                "strict egress needs tier c",
+            ),
+            ("tier = \"c\"", "tier = \"c\"\negress_allow = [\"a.com:443\"]", "egress_allow"),
+            ("tier = \"c\"", "tier = \"c\"\negress = \"strict\"\negress_allow = [\"a.com\"]", "egress_allow"),
+            ("tier = \"c\"", "tier = \"c\"\negress = \"strict\"\negress_allow = [\"*:443\"]", "egress_allow"),
+            (
+                "tier = \"c\"",
+                "tier = \"c\"\negress = \"strict\"\negress_allow = [\"a.com:443\"]\negress_deny = [\"*.a.com\"]",
+                "egress_deny",
+            ),
+            (
+                "tier = \"c\"",
+                "tier = \"c\"\negress = \"preflight\"\negress_allow = [\"a.com:443\"]\negress_parameters = [\"url\"]",
+                "egress_parameters",
+            ),
             ("tier = \"c\"", "tier = \"c\"\nuser = \"../x\"", "the user's name"),
             ("tier = \"c\"", "tier = \"c\"\nnetwork = true", "unknown key"),
             ("\"principal\"", "\"/srv\"", "workspace"),

@@ -4,11 +4,17 @@
 
 mod arguments;
 mod declaration;
+mod egress;
+mod guard;
+mod package;
 mod settings;
 mod told;
 
 pub use declaration::Declaration;
 pub use settings::ToolSettings;
+pub use told::counted;
+
+use std::path::Path;
 
 use serde_json::{Value, json};
 
@@ -19,6 +25,7 @@ use super::{
 };
 use crate::operation::Digest;
 use crate::operation::tool::ToolOperation;
+use crate::sandbox::egress::{Egress, Lists};
 use crate::sandbox::{self, Confinement, MemoryBy, Workspace};
 
 impl Adapter for ToolOperation {
@@ -41,7 +48,11 @@ impl Adapter for ToolOperation {
         let refuse = |problem: String| PlanRefusal::new(Rule::ToolArguments, problem);
         declared.parameters.check_named(&given, "arguments").map_err(refuse)?;
         let args = arguments::render(&declared.arguments, arguments).map_err(refuse)?;
+        within_run(declared, tool.as_str(), host)?;
         let confinement = for_caller(declared, host)?;
+        if let Egress::Preflight(lists) = &confinement.egress {
+            egress::preflight(lists, (&declared.egress_parameters, arguments), &args).map_err(refuse)?;
+        }
         let step = step(declared, &confinement, (input.as_deref().unwrap_or_default(), &args));
         let effects = effects(&confinement, &args, input.as_deref());
         Ok(Plan { effects, steps: vec![step], undo: None, settled: false })
@@ -85,7 +96,17 @@ impl Adapter for ToolOperation {
 /// A tool as callers and people on the host see it.
 pub fn shown(name: &str, declared: &Declaration) -> Value {
     let Confinement {
-        tier, program, workspace, workspace_exec, read_only, environment, limits, user, ..
+        tier,
+        program,
+        workspace,
+        workspace_exec,
+        read_only,
+        environment,
+        egress,
+        limits,
+        user,
+        tool: _,
+        sha256: _,
     } = &declared.confinement;
     let workspace = match workspace {
         Workspace::Fresh => "fresh".to_owned(),
@@ -98,9 +119,11 @@ pub fn shown(name: &str, declared: &Declaration) -> Value {
     };
     let variables: Vec<&String> = environment.iter().map(|(name, _)| name).collect();
     json!({
-        "name": name, "about": declared.about, "schema": declared.schema, "program": program, "tier": tier.as_str(),
+        "name": name, "about": declared.about, "schema": declared.schema, "program": program, "package": declared.package,
+        "max_calls_per_run": declared.max_calls_per_run, "tier": tier.as_str(),
         "user": user, "workspace": workspace, "workspace_exec": workspace_exec, "read_only": read_only,
-        "environment": variables, "egress": "none",
+        "environment": variables, "egress": egress.as_str(), "egress_is": egress_is(egress),
+        "egress_allow": egress.lists().map(|lists| lists.allow.iter().map(ToString::to_string).collect::<Vec<_>>()),
         "limits": {
             "wall_clock_seconds": declared.wall_clock.as_secs(), "cpu_seconds": limits.cpu, "memory": limits.memory,
             "memory_by": memory_by, "processes": limits.processes, "open_files": limits.open_files,
@@ -109,9 +132,32 @@ pub fn shown(name: &str, declared: &Declaration) -> Value {
     })
 }
 
-/// The confinement with the caller's own workspace in it.
+/// A run that has had its calls has no more.
+fn within_run(declared: &Declaration, tool: &str, host: &dyn Host) -> Result<(), PlanRefusal> {
+    let Some(most) = declared.max_calls_per_run else { return Ok(()) };
+    let refuse = |reason: String| Err(PlanRefusal::new(Rule::ToolCalls, reason));
+    match host.calls_in_run(tool) {
+        Some(before) if before < most => Ok(()),
+        Some(_) => refuse(format!("{tool} may be run {most} times in one run")),
+        None => refuse(format!("{tool} is counted by run: metadata.run_id has to say which run this is")),
+    }
+}
+
+/// How far it can be relied on.
+fn egress_is(egress: &Egress) -> &'static str {
+    match egress {
+        Egress::None | Egress::Strict(_) => "enforced",
+        Egress::Preflight(_) => "advisory",
+    }
+}
+
+/// The confinement with the caller's own workspace in it, and with the names that the policy's lists deny.
 fn for_caller(declared: &Declaration, host: &dyn Host) -> Result<Confinement, PlanRefusal> {
     let mut confinement = declared.confinement.clone();
+    if let Some(package) = &declared.package {
+        let found = package::digest(Path::new(package::DPKG), package, &confinement.program);
+        confinement.sha256 = found.map_err(|problem| PlanRefusal::new(Rule::ToolNotFound, problem))?;
+    }
     if let Workspace::Principal(name) = &mut confinement.workspace {
         let caller = host.caller().ok_or_else(|| {
             PlanRefusal::new(
@@ -121,7 +167,21 @@ fn for_caller(declared: &Declaration, host: &dyn Host) -> Result<Confinement, Pl
         })?;
         caller.clone_into(name);
     }
-    Ok(confinement)
+    match &mut confinement.egress {
+        Egress::None => {}
+        Egress::Preflight(lists) | Egress::Strict(lists) => {
+            lists.never.extend(host.denied_domains(lists));
+            lists.never.sort();
+            lists.never.dedup();
+        }
+    }
+    // What does not fit into a grant would be refused by its wrapper, after everybody was asked.
+    match sandbox::decode(&sandbox::encode(&confinement)) {
+        Ok(_) => Ok(confinement),
+        Err(broken) => {
+            Err(PlanRefusal::new(Rule::ToolArguments, format!("it cannot be confined so: {}", broken.0)))
+        }
+    }
 }
 
 fn step(declared: &Declaration, confinement: &Confinement, (input, args): (&str, &[String])) -> Step {
@@ -135,7 +195,12 @@ fn effects(confinement: &Confinement, args: &[String], input: Option<&str>) -> E
     let digest = Digest::of(&json!([sandbox::encode(confinement), args, input])).as_str().to_owned();
     let mut line = confinement.program.clone();
     args.iter().for_each(|arg| line.push_str(&format!(" {}", in_one_line(arg))));
-    let note = format!("in tier {}, without a network, as {}", confinement.tier.as_str(), confinement.user);
+    let note = format!(
+        "in tier {}, {}, as {}",
+        confinement.tier.as_str(),
+        reaches(&confinement.egress),
+        confinement.user
+    );
     let run = Object::new(Action::Run, "tool", confinement.tool.as_str(), Some(digest));
     let mut objects = vec![run.becomes(line).note(note)];
     let stays = confinement.workspace != Workspace::Fresh;
@@ -143,6 +208,18 @@ fn effects(confinement: &Confinement, args: &[String], input: Option<&str>) -> E
         objects.push(Object::new(Action::Write, "workspace", confinement.workspace.path(), None));
     }
     Effects { objects, reversible: !stays, ..Effects::none() }
+}
+
+/// Whom it reaches, in the words that people read.
+fn reaches(egress: &Egress) -> String {
+    let listed = |lists: &Lists| lists.allow.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    match egress {
+        Egress::None => "without a network".to_owned(),
+        Egress::Strict(lists) => format!("reaching only {}", listed(lists)),
+        Egress::Preflight(lists) => {
+            format!("in the host's network, asked to reach only {} (advisory)", listed(lists))
+        }
+    }
 }
 
 fn in_one_line(text: &str) -> String {

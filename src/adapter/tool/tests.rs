@@ -7,6 +7,11 @@ use crate::operation::Operation;
 
 struct Declared(Settings, Option<&'static str>);
 
+thread_local! {
+    /// What the host under test says of the run.
+    static CALLS: std::cell::Cell<Option<u64>> = const { std::cell::Cell::new(None) };
+}
+
 impl Host for Declared {
     fn read(&self, _argv: &Argv) -> Result<ToolOutput, HostError> {
         unreachable!("a tool's plan reads no program")
@@ -18,6 +23,14 @@ impl Host for Declared {
 
     fn caller(&self) -> Option<&str> {
         self.1
+    }
+
+    fn calls_in_run(&self, _tool: &str) -> Option<u64> {
+        CALLS.get()
+    }
+
+    fn denied_domains(&self, _lists: &Lists) -> Vec<String> {
+        vec!["bad.example.org".to_owned()]
     }
 }
 
@@ -111,4 +124,65 @@ fn the_log_has_the_confinement_and_neither_environment_nor_input() {
     assert!(line.starts_with("tool reeve-tool-v1;tool=rg;tier=c;user=reeve-tool;"), "{line}");
     assert!(line.ends_with(";env=TOKEN input=6 --json -- x"), "{line}");
     assert!(!line.contains("s3cret"));
+}
+
+#[test]
+fn a_run_has_as_many_calls_as_are_declared_and_has_to_be_named() {
+    let host = host(&WHOLE.replacen("tier = \"c\"", "tier = \"c\"\nmax_calls_per_run = 2", 1));
+    let asked = || plan(&host, json!({"arguments": {"pattern": "x"}}));
+    for (before, is_refused) in
+        [(Some(0), false), (Some(1), false), (Some(2), true), (Some(u64::MAX), true), (None, true)]
+    {
+        CALLS.set(before);
+        assert_eq!(
+            asked().err().map(|refused| refused.rule),
+            is_refused.then_some(Rule::ToolCalls),
+            "{before:?}"
+        );
+    }
+    assert!(
+        plan(&self::host(WHOLE), json!({"arguments": {"pattern": "x"}})).is_ok(),
+        "without the key nothing is counted"
+    );
+}
+
+#[test]
+fn names_of_the_policys_lists_go_into_the_confinement_and_a_host_is_looked_at_before_the_start() {
+    let egress = |mode: &str| {
+        let keys = format!("tier = \"c\"\negress = \"{mode}\"\negress_allow = [\"*.example.org:443\"]");
+        plan(
+            &host(&WHOLE.replacen("tier = \"c\"", &keys, 1)),
+            json!({"arguments": {"pattern": "https://bad.example.org/"}}),
+        )
+    };
+    let planned = egress("strict").unwrap();
+    let confinement = sandbox::decode(&planned.steps[0].argv.args[0]).unwrap();
+    assert_eq!(confinement.egress.lists().unwrap().never, ["bad.example.org"]);
+    let shown = format!("{:?}", planned.effects);
+    assert!(shown.contains("reaching only *.example.org:443"), "{shown}");
+    assert_eq!(egress("preflight").unwrap_err().rule, Rule::ToolArguments);
+}
+
+#[test]
+fn a_program_that_no_package_has_is_not_run() {
+    let host = host(&WHOLE.replacen(
+        "sha256 = \"0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f\"",
+        "package = \"no-such-package\"",
+        1,
+    ));
+    let refused = plan(&host, json!({"arguments": {"pattern": "x"}})).unwrap_err();
+    assert_eq!(refused.rule, Rule::ToolNotFound);
+    assert!(refused.reason.contains("no-such-package"), "{}", refused.reason);
+}
+
+#[test]
+fn a_run_is_counted_by_its_tier_and_end() {
+    let planned = plan(&host(WHOLE), json!({"arguments": {"pattern": "x"}})).unwrap();
+    let start = Some(std::time::Duration::from_millis(7));
+    let ended = |by: &str| json!({"ended": {"by": by}, "used": {"start_ms": 7}});
+    assert_eq!(counted(&planned, &ended("itself")), Some(("c", "itself", start)));
+    assert_eq!(counted(&planned, &ended("limit")), Some(("c", "limit", start)));
+    assert_eq!(counted(&planned, &json!({"error": "refused"})), Some(("c", "refused", None)));
+    let nothing = Plan { effects: Effects::none(), steps: Vec::new(), undo: None, settled: false };
+    assert_eq!(counted(&nothing, &ended("itself")), None);
 }

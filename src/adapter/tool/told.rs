@@ -1,9 +1,13 @@
 //! What the wrapper said of a run: what confined the tool, what it wrote, how it ended.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
-use crate::adapter::{Garbled, Ran};
+use crate::adapter::{Garbled, Plan, Ran, WrapperName};
+use crate::sandbox::decode;
 use crate::sandbox::report::{Active, End, How, bytes};
+use crate::sandbox::traffic::{Traffic, UNCOUNTED};
 
 /// What the caller may see of one line while the tool runs.
 pub(super) fn progress(line: &[u8]) -> Option<Value> {
@@ -26,7 +30,16 @@ pub(super) fn progress(line: &[u8]) -> Option<Value> {
 pub(super) fn ran(stdout: &[u8]) -> Result<Ran, Garbled> {
     let all = std::str::from_utf8(stdout).map_err(|_| Garbled("its lines are not text".to_owned()))?;
     let (mut out, mut err, mut active, mut end) = (Vec::new(), Vec::new(), None, None);
+    let mut traffic = Some(Vec::new());
     for line in all.lines() {
+        if end.is_none() && line == UNCOUNTED {
+            traffic = None;
+            continue;
+        }
+        if let (Some(one), None) = (Traffic::read(line), &end) {
+            traffic.iter_mut().for_each(|all| all.push(one.clone()));
+            continue;
+        }
         match (output(line), Active::read(line), End::read(line)) {
             (Some(("stdout", written)), ..) => out.extend(written),
             (Some((_stderr, written)), ..) => err.extend(written),
@@ -46,12 +59,28 @@ pub(super) fn ran(stdout: &[u8]) -> Result<Ran, Garbled> {
         How::Signal(signal) => (None, Some(format!("the tool was ended by signal {signal}"))),
         How::Limit(limit) => (None, Some(format!("the tool was ended by its limit: {}", limit.as_str()))),
     };
-    Ok(Ran {
-        result: json!({"ended": ended(end.how), "confined": receipt(&active), "used": used(&end)}),
-        output: json!({"stdout": text(&out), "stderr": text(&err)}),
-        exit_code,
-        error,
-    })
+    let mut result = json!({"ended": ended(end.how), "confined": receipt(&active), "used": used(&end)});
+    if let (Some(map), "strict") = (result.as_object_mut(), active.egress.as_str()) {
+        map.insert("egress".to_owned(), through(traffic.as_deref()));
+    }
+    Ok(Ran { result, output: json!({"stdout": text(&out), "stderr": text(&err)}), exit_code, error })
+}
+
+/// A run as it is counted: in which tier, how it ended, and how long it took to begin. A run that its wrapper did not begin
+/// was refused.
+pub fn counted(plan: &Plan, result: &Value) -> Option<(&'static str, &'static str, Option<Duration>)> {
+    let step = plan.steps.first().filter(|step| step.wrapper == WrapperName::Tool)?;
+    let tier = decode(step.argv.args.first()?).ok()?.tier.as_str();
+    let by = result.get("ended").and_then(|ended| ended.get("by")).and_then(Value::as_str);
+    let outcome = match by {
+        Some("itself") => "itself",
+        Some("signal") => "signal",
+        Some("limit") => "limit",
+        Some(_) => "unseen",
+        None => "refused",
+    };
+    let start = result.get("used").and_then(|used| used.get("start_ms")).and_then(Value::as_u64);
+    Some((tier, outcome, start.map(Duration::from_millis)))
 }
 
 fn output(line: &str) -> Option<(&'static str, Vec<u8>)> {
@@ -84,28 +113,44 @@ fn ended(how: How) -> Value {
 
 /// What was really in force, as the tool's own process found it.
 fn receipt(active: &Active) -> Value {
-    let Active { landlock, fs, net, scoped, seccomp, uid, gid, namespaces, bounded_by } = active;
+    let Active { landlock, fs, net, scoped, seccomp, uid, gid, namespaces, egress, bounded_by } = active;
     json!({
         "landlock": {"abi": landlock, "fs": format!("{fs:#x}"), "net": format!("{net:#x}"), "scoped": format!("{scoped:#x}")},
         "seccomp": if *seccomp == 2 { "filter" } else { "none" },
         "namespaces": namespaces, "uid": uid, "gid": gid, "groups": "none", "capabilities": "none",
-        "bounding_set": "empty", "no_new_privs": true, "bounded_by": bounded_by,
+        "bounding_set": "empty", "no_new_privs": true, "egress": egress, "bounded_by": bounded_by,
     })
 }
 
+/// Whom the tool reached through its proxy, with bytes, and whom not, with why. Nothing, when the proxy did not live to say.
+fn through(traffic: Option<&[Traffic]>) -> Value {
+    let (mut reached, mut stopped) = (Vec::new(), Vec::new());
+    for one in traffic.into_iter().flatten() {
+        match one {
+            Traffic::Reached { to, connections, sent, received } => reached.push(json!({
+                "to": to, "connections": connections, "sent_bytes": sent, "received_bytes": received,
+            })),
+            Traffic::Stopped { to, why, times } => {
+                stopped.push(json!({"to": to, "why": why.as_str(), "times": times}));
+            }
+        }
+    }
+    traffic.map_or(Value::Null, |_| json!({"reached": reached, "stopped": stopped}))
+}
+
 fn used(end: &End) -> Value {
-    json!({"wall_ms": end.wall_ms, "cpu_ms": end.cpu_ms, "memory_bytes": end.memory})
+    json!({"start_ms": end.start_ms, "wall_ms": end.wall_ms, "cpu_ms": end.cpu_ms, "memory_bytes": end.memory})
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const ACTIVE: &str = "active 7 65535 3 3 2 998 997 mnt,pid cgroup-v2\n";
+    const ACTIVE: &str = "active 7 65535 3 3 2 998 997 mnt,pid none cgroup-v2\n";
 
     #[test]
     fn output_is_put_together_and_told_apart_and_bytes_that_are_no_text_are_kept() {
-        let lines = format!("{ACTIVE}out aGk=\nerr /w==\nout IQ==\nend exit 3 5 2 4096\n");
+        let lines = format!("{ACTIVE}out aGk=\nerr /w==\nout IQ==\nend exit 3 1 5 2 4096\n");
         let ran = ran(lines.as_bytes()).unwrap();
         assert_eq!(ran.output, json!({"stdout": {"text": "hi!"}, "stderr": {"base64": "/w=="}}));
         assert_eq!((ran.exit_code, ran.error.as_deref()), (Some(3), Some("the tool ended with status 3")));
@@ -115,8 +160,24 @@ mod tests {
     }
 
     #[test]
+    fn what_went_through_the_proxy_is_told_with_bytes_and_reasons() {
+        let strict = ACTIVE.replace(" none ", " strict ");
+        let lines = "reached a.com:443 1 20 300\nstopped b.com:80 not_listed 2\n";
+        let told =
+            |lines: &str| ran(format!("{strict}{lines}end exit 0 1 5 2 -\n").as_bytes()).unwrap().result;
+        assert_eq!(
+            told(lines)["egress"],
+            json!({"reached": [{"to": "a.com:443", "connections": 1, "sent_bytes": 20, "received_bytes": 300}],
+                "stopped": [{"to": "b.com:80", "why": "not_listed", "times": 2}]})
+        );
+        assert_eq!(told("")["egress"], json!({"reached": [], "stopped": []}));
+        assert_eq!(told("uncounted\n")["egress"], Value::Null);
+        assert_eq!(told("")["confined"]["egress"], "strict");
+    }
+
+    #[test]
     fn a_limit_is_named() {
-        let lines = format!("{ACTIVE}end limit wall_clock 5000 2 -\n");
+        let lines = format!("{ACTIVE}end limit wall_clock 1 5000 2 -\n");
         let ran = ran(lines.as_bytes()).unwrap();
         assert_eq!(ran.error.as_deref(), Some("the tool was ended by its limit: wall_clock"));
         assert_eq!(ran.result["ended"], json!({"by": "limit", "limit": "wall_clock"}));
@@ -127,10 +188,10 @@ mod tests {
         for lines in [
             "",
             ACTIVE,
-            "end exit 0 5 2 4096\n",
-            &format!("{ACTIVE}{ACTIVE}end exit 0 5 2 4096\n"),
-            &format!("{ACTIVE}junk\nend exit 0 5 2 4096\n"),
-            &format!("{ACTIVE}end exit 0 5 2 4096\nend exit 1 5 2 4096\n"),
+            "end exit 0 1 5 2 4096\n",
+            &format!("{ACTIVE}{ACTIVE}end exit 0 1 5 2 4096\n"),
+            &format!("{ACTIVE}junk\nend exit 0 1 5 2 4096\n"),
+            &format!("{ACTIVE}end exit 0 1 5 2 4096\nend exit 1 1 5 2 4096\n"),
         ] {
             assert!(ran(lines.as_bytes()).is_err(), "{lines:?}");
         }
@@ -141,7 +202,7 @@ mod tests {
         assert_eq!(progress(b"out aGk="), Some(json!({"stream": "stdout", "text": "hi"})));
         assert_eq!(progress(b"err /w=="), Some(json!({"stream": "stderr", "base64": "/w=="})));
         assert!(progress(ACTIVE.trim().as_bytes()).unwrap()["confined"]["uid"] == 998);
-        assert_eq!(progress(b"end exit 0 1 1 1"), None);
+        assert_eq!(progress(b"end exit 0 1 1 1 1"), None);
         assert_eq!(progress(b"\xff"), None);
     }
 }

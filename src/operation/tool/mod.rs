@@ -15,6 +15,8 @@ use super::{Effect, Invalid, Realm, Touched, Typed, given};
 
 /// As much as a tool may be given to read, in characters.
 pub(super) const MAX_INPUT: u32 = 16_384;
+/// How many runs there may be at one time.
+const RUNS: usize = 50;
 /// As long as all arguments together may be, as JSON.
 const MAX_ARGUMENTS: usize = 16 * 1024;
 
@@ -139,8 +141,17 @@ impl Typed for ToolOperation {
         }
     }
 
+    /// All runs together, so that as many as there are places leave the launcher some for other kinds.
     fn place(&self) -> String {
-        format!("tool {}", self.resource())
+        "tool".to_owned()
+    }
+
+    /// What a run sees of the host no other run changes, except in a workspace that both have; that is the tools' matter.
+    fn beside(&self) -> usize {
+        match self {
+            Self::List => 1,
+            Self::Run { .. } => RUNS,
+        }
     }
 
     /// Whole, and in one line: people say yes to all of a script that is given as input, or cannot be asked.
@@ -204,6 +215,14 @@ mod tests {
             let asked = json!({"kind": "tool", "op": "run", "resource": "rg", "params": value});
             assert_eq!(read(asked.clone()).unwrap_err().pointer, pointer, "{asked}");
         }
+    }
+
+    #[test]
+    fn runs_do_not_wait_for_each_other() {
+        let run = |tool: &str| read(json!({"kind": "tool", "op": "run", "resource": tool})).unwrap();
+        assert_eq!((run("rg").place(), run("jq").beside()), (run("jq").place(), 50));
+        let zfs = json!({"kind": "zfs", "op": "list", "resource": "tank"});
+        assert_eq!(read(zfs).unwrap().beside(), 1);
     }
 
     #[test]

@@ -7,17 +7,22 @@ use std::convert::Infallible;
 use std::ffi::{CString, NulError};
 use std::fs::File;
 use std::io::{self, Read, Write};
+use std::net::TcpListener;
 use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::net::UnixStream;
 use std::path::Path;
+use std::time::Duration;
 
 use nix::fcntl::OFlag;
 use nix::sys::wait::WaitStatus;
 use nix::unistd::{chdir, getegid, geteuid, pipe2, setsid};
 
+use crate::egress::READY;
+use crate::sandbox::egress::{Egress, PROXY_PORT};
 use crate::sandbox::report::{Active, How};
-use crate::sandbox::{Confinement, Descriptors, MemoryBy, Tier, decode, filter, rights, view};
+use crate::sandbox::{Confinement, Descriptors, MemoryBy, Network, Tier, decode, filter, rights, view};
 use crate::sys::landlock::{self, Handled, Ruleset};
-use crate::sys::{jail, seccomp};
+use crate::sys::{handover, jail, seccomp};
 
 /// The kinds of namespaces, as `/proc/self/ns` calls them.
 pub(super) const NAMESPACES: [&str; 7] = ["user", "mnt", "pid", "net", "ipc", "uts", "cgroup"];
@@ -31,6 +36,9 @@ pub(super) struct Order {
     /// The namespaces of the host, which the tool must not be in.
     pub(super) outside: Vec<String>,
 }
+
+/// How long the proxy may take to listen.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// A step that failed.
 struct Failed(String);
@@ -66,24 +74,48 @@ impl Order {
 /// # Errors
 /// When it was not started so.
 pub(super) fn from_descriptors() -> io::Result<Infallible> {
-    let Descriptors { order, report, program } = Descriptors::FIXED;
+    let Descriptors { order, report, program, proxy } = Descriptors::FIXED;
     let (order, report, program) =
         (jail::inherited(order)?, jail::inherited(report)?, jail::inherited(program)?);
+    let proxy = jail::inherited(proxy).ok();
     jail::close_all_on_exec()?;
     let mut bytes = Vec::new();
     File::from(order).read_to_end(&mut bytes)?;
     let order = Order::from_bytes(bytes).ok_or_else(|| io::Error::other("no order"))?;
-    run(&order, report, program)
+    run(&order, report, program, proxy)
 }
 
-/// Runs the tool to its end, as the first process of its tree; this process ends with it.
-pub(super) fn run(order: &Order, report: OwnedFd, program: OwnedFd) -> ! {
+/// Runs the tool to its end, as the first process of its tree; this process ends with it. `proxy` is where its proxy takes
+/// the socket to listen on.
+pub(super) fn run(order: &Order, report: OwnedFd, program: OwnedFd, proxy: Option<OwnedFd>) -> ! {
     let mut report = File::from(report);
-    let ended = start(order, program, &mut report).and_then(|()| wait(&mut report).map_err(step("wait")));
+    let ended = way_out(&order.confinement, proxy)
+        .and_then(|()| start(order, program, &mut report))
+        .and_then(|()| wait(&mut report).map_err(step("wait")));
     if let Err(Failed(why)) = ended {
         let _ = writeln!(report, "failed {}", why.replace('\n', " "));
     }
     jail::end(0)
+}
+
+/// Makes the one way out of the tool's network: a socket that listens in it, and that nobody has in the end but the proxy
+/// outside. Without a proxy that says it listens, nothing is started.
+fn way_out(confinement: &Confinement, proxy: Option<OwnedFd>) -> Result<(), Failed> {
+    match &confinement.egress {
+        Egress::None | Egress::Preflight(_) => return Ok(()),
+        Egress::Strict(_) => {}
+    }
+    let proxy = proxy.ok_or_else(|| Failed("egress: there is no proxy".to_owned()))?;
+    let mut proxy = UnixStream::from(proxy);
+    let listener = TcpListener::bind(("127.0.0.1", PROXY_PORT)).map_err(step("egress: listen"))?;
+    handover::give(&proxy, &listener).map_err(step("egress: the proxy"))?;
+    drop(listener);
+    proxy.set_read_timeout(Some(PATIENCE)).map_err(step("egress: the proxy"))?;
+    let mut said = [0];
+    match proxy.read_exact(&mut said) {
+        Ok(()) if said == [READY] => Ok(()),
+        Ok(()) | Err(_) => Err(Failed("egress: the proxy does not listen".to_owned())),
+    }
 }
 
 fn start(order: &Order, program: OwnedFd, report: &mut File) -> Result<(), Failed> {
@@ -143,8 +175,8 @@ fn become_tool(order: &Order, program: &OwnedFd, tell: &mut File) -> Result<Infa
     let (uid, gid) = (geteuid().as_raw(), getegid().as_raw());
     jail::look(uid, gid).map_err(|what| Failed(format!("not as it was to be: {what}")))?;
     let namespaces = namespaces().map_err(step("namespaces"))?;
-    is_apart(confinement.tier, &namespaces, &order.outside)?;
-    let program_of_filter = filter(confinement.tier);
+    is_apart(confinement, &namespaces, &order.outside)?;
+    let program_of_filter = filter(confinement.tier, confinement.network());
     let (handled, abi) = shut_in(confinement, program).map_err(step("landlock"))?;
     jail::close_all_on_exec().map_err(step("descriptors"))?;
     seccomp::install(&program_of_filter).map_err(step("seccomp"))?;
@@ -157,6 +189,7 @@ fn become_tool(order: &Order, program: &OwnedFd, tell: &mut File) -> Result<Infa
         uid,
         gid,
         namespaces,
+        egress: confinement.egress.as_str().to_owned(),
         bounded_by: String::new(),
     };
     writeln!(tell, "{active}").map_err(step("report"))?;
@@ -194,10 +227,11 @@ pub(super) fn namespaces() -> io::Result<Vec<String>> {
 }
 
 /// What a tier has of its own it does not share with the host.
-fn is_apart(tier: Tier, own: &[String], outside: &[String]) -> Result<(), Failed> {
-    let needed: &[&str] = match tier {
-        Tier::B => &["mnt", "pid", "ipc"],
-        Tier::C => &NAMESPACES,
+fn is_apart(confinement: &Confinement, own: &[String], outside: &[String]) -> Result<(), Failed> {
+    let needed: &[&str] = match (confinement.tier, confinement.network()) {
+        (Tier::B, _) => &["mnt", "pid", "ipc"],
+        (Tier::C, Network::Hosts) => &["user", "mnt", "pid", "ipc", "uts", "cgroup"],
+        (Tier::C, Network::None | Network::Own) => &NAMESPACES,
     };
     let is_new = |kind: &&&str| {
         let prefix = format!("{kind}:");
@@ -214,15 +248,13 @@ fn is_apart(tier: Tier, own: &[String], outside: &[String]) -> Result<(), Failed
 /// matter.
 fn shut_in(confinement: &Confinement, program: &impl AsFd) -> io::Result<(Handled, u32)> {
     let abi = landlock::abi();
-    if abi < confinement.tier.landlock() {
-        return Err(io::Error::other(format!(
-            "this kernel has ABI {abi}, and {} is needed",
-            confinement.tier.landlock()
-        )));
+    let needed = confinement.landlock();
+    if abi < needed {
+        return Err(io::Error::other(format!("this kernel has ABI {abi}, and {needed} is needed")));
     }
-    let net = match confinement.tier {
-        Tier::B => 3,
-        Tier::C => 0,
+    let net = match confinement.network() {
+        Network::None | Network::Hosts => 3,
+        Network::Own => 0,
     };
     let scoped = if abi >= 6 { 3 } else { 0 };
     let handled = Handled { fs: landlock::all_rights(abi), net, scoped };
@@ -236,6 +268,11 @@ fn shut_in(confinement: &Confinement, program: &impl AsFd) -> io::Result<(Handle
         }
     }
     rules.allow_at(program, rights(crate::sandbox::Access::Run))?;
+    if confinement.network() == Network::Hosts {
+        for entry in confinement.egress.lists().into_iter().flat_map(|lists| &lists.allow) {
+            rules.allow_connecting(entry.port)?;
+        }
+    }
     rules.restrict_self()?;
     Ok((handled, abi))
 }
@@ -243,6 +280,8 @@ fn shut_in(confinement: &Confinement, program: &impl AsFd) -> io::Result<(Handle
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sandbox::egress::{Destination, Lists};
+    use crate::sandbox::sample;
 
     fn all(number: u32) -> Vec<String> {
         NAMESPACES.map(|kind| format!("{kind}:{number}")).to_vec()
@@ -250,16 +289,28 @@ mod tests {
 
     #[test]
     fn a_tool_that_shares_a_namespace_with_the_host_does_not_start() {
-        assert!(is_apart(Tier::C, &all(2), &all(1)).is_ok());
+        let c = sample(Tier::C);
+        assert!(is_apart(&c, &all(2), &all(1)).is_ok());
         for place in 0..NAMESPACES.len() {
             let mut own = all(2);
             own[place] = format!("{}:1", NAMESPACES[place]);
-            assert!(is_apart(Tier::C, &own, &all(1)).is_err(), "{own:?}");
+            assert!(is_apart(&c, &own, &all(1)).is_err(), "{own:?}");
             own.remove(place);
-            assert!(is_apart(Tier::C, &own, &all(1)).is_err(), "{own:?}");
+            assert!(is_apart(&c, &own, &all(1)).is_err(), "{own:?}");
         }
         let own = ["user:1", "mnt:2", "pid:2", "net:1", "ipc:2", "uts:1", "cgroup:1"].map(str::to_owned);
-        assert!(is_apart(Tier::B, &own, &all(1)).is_ok());
-        assert!(is_apart(Tier::B, &all(1), &all(1)).is_err());
+        assert!(is_apart(&sample(Tier::B), &own, &all(1)).is_ok());
+        assert!(is_apart(&sample(Tier::B), &all(1), &all(1)).is_err());
+    }
+
+    #[test]
+    fn without_a_proxy_that_listens_there_is_no_strict_egress() {
+        let lists = Lists { allow: vec![Destination::read("a.com:443").unwrap()], never: vec![] };
+        let strict = Confinement { egress: Egress::Strict(lists), ..sample(Tier::C) };
+        assert!(way_out(&strict, None).is_err());
+        let (near, far) = UnixStream::pair().unwrap();
+        drop(far);
+        assert!(way_out(&strict, Some(near.into())).is_err());
+        assert!(way_out(&sample(Tier::C), None).is_ok());
     }
 }

@@ -6,6 +6,7 @@
 
 mod inside;
 mod place;
+mod proxy;
 mod supervisor;
 
 use std::convert::Infallible;
@@ -30,6 +31,7 @@ use crate::sys::cgroup::{self, Bounds, Cgroup};
 use crate::sys::ids::{self, User};
 use crate::sys::{exec, jail, landlock, seccomp, trusted_file};
 use inside::Order;
+use proxy::Proxy;
 use supervisor::{Pipes, Supervisor};
 
 /// The wrapper itself: what a grant names, and what bubblewrap finds inside.
@@ -57,6 +59,8 @@ pub(super) struct Prepared {
     user: User,
     program: File,
     is_script: bool,
+    /// Who runs the proxy, and root's own list, where egress is strict.
+    proxy: Option<(User, String)>,
 }
 
 /// Looks at everything that a grant for a tool names, and at the kernel.
@@ -80,7 +84,8 @@ pub(super) fn prepare(grant: &Grant, root: Root) -> Result<Prepared, Refusal> {
     if digest != confinement.sha256 {
         return Err(Refusal::ProgramAltered);
     }
-    Ok(Prepared { confinement, user, program, is_script })
+    let proxy = proxy::prepare(&confinement)?;
+    Ok(Prepared { confinement, user, program, is_script, proxy })
 }
 
 /// A user that is for tools and nothing else.
@@ -97,7 +102,7 @@ fn tool_user(name: &str) -> Result<User, Refusal> {
 /// Whether this host can enforce all of it.
 fn enforceable(confinement: &Confinement) -> Result<(), Refusal> {
     let missing = |layer, fix: String| Err(Refusal::NotEnforced { layer, fix });
-    let (abi, needed) = (landlock::abi(), confinement.tier.landlock());
+    let (abi, needed) = (landlock::abi(), confinement.landlock());
     if abi < needed {
         let kernel = if needed > 3 { "6.12" } else { "6.2" };
         let fix = format!(
@@ -151,10 +156,12 @@ fn digest(program: &mut File) -> io::Result<(String, bool)> {
 /// # Errors
 /// When it was not started.
 pub(super) fn run(tool: Prepared, grant: &Grant) -> Result<Infallible, Refusal> {
-    let Prepared { confinement, user, program, is_script } = tool;
+    let Prepared { confinement, user, program, is_script, proxy } = tool;
     let limit = Duration::from_secs(grant.run_limit_secs.into());
     exec::end_after(limit + SLACK);
     place::ready(&confinement.workspace, &user).map_err(cannot("have the workspace"))?;
+    let proxy = proxy.map(|(user, list)| Proxy::start(&confinement, &user, &list)).transpose();
+    let (mut proxy, way_out) = proxy.map_err(cannot("start the proxy"))?.unzip();
     let cgroup = match confinement.limits.memory_by {
         MemoryBy::Rlimit => None,
         MemoryBy::Cgroup => {
@@ -178,18 +185,19 @@ pub(super) fn run(tool: Prepared, grant: &Grant) -> Result<Infallible, Refusal> 
     let input = grant.argv.get(1).cloned().unwrap_or_default();
     let args = grant.argv.iter().skip(2).cloned().collect();
     let order = Order { confinement, args, is_script, outside };
-    let started = start(&order, &user, (program, cgroup.as_ref()), &input);
+    let started = start(&order, &user, (program, cgroup.as_ref()), (&input, way_out));
     let (child, pipes) = started
         .inspect_err(|_error| cgroup.iter().for_each(Cgroup::remove))
         .map_err(cannot("start the tool"))?;
-    Supervisor::new(child, pipes, cgroup, &order).map_err(cannot("watch the tool"))?.watch(limit)
+    let supervisor = Supervisor::new(child, pipes, cgroup, &order).map_err(cannot("watch the tool"))?;
+    supervisor.watch(limit, &mut proxy)
 }
 
 fn start(
     order: &Order,
     user: &User,
     (program, cgroup): (File, Option<&Cgroup>),
-    input: &str,
+    (input, way_out): (&str, Option<OwnedFd>),
 ) -> io::Result<(nix::unistd::Pid, Pipes)> {
     let stdin = jail::file_in_memory(input.as_bytes())?;
     let (report, tell) = pipe2(OFlag::O_CLOEXEC)?;
@@ -201,7 +209,7 @@ fn start(
     match jail::split()? {
         jail::Side::Parent(child) => Ok((child, Pipes { report, out, err })),
         jail::Side::Child => {
-            let own = Own { stdin, stdout, stderr, report: tell, program: program.into() };
+            let own = Own { stdin, stdout, stderr, report: tell, program: program.into(), way_out };
             let Err(error) = own.go(order, user, cgroup);
             // What was standard error is the supervisor's to read, which shows it when nothing was started.
             let _ = writeln!(io::stderr(), "{error}");
@@ -217,11 +225,12 @@ struct Own {
     stderr: OwnedFd,
     report: OwnedFd,
     program: OwnedFd,
+    way_out: Option<OwnedFd>,
 }
 
 impl Own {
     fn go(self, order: &Order, user: &User, cgroup: Option<&Cgroup>) -> io::Result<Infallible> {
-        let Own { stdin, stdout, stderr, report, program } = self;
+        let Own { stdin, stdout, stderr, report, program, way_out } = self;
         let standard = [(stdin.as_fd(), 0), (stdout.as_fd(), 1), (stderr.as_fd(), 2)];
         jail::hand_on(&standard)?;
         if let Some(cgroup) = cgroup {
@@ -241,7 +250,7 @@ impl Own {
                 jail::become_nobody_else(user).map_err(|error| doing("user", &error))?;
                 jail::end_with_parent()?;
                 drop((stdin, stdout, stderr));
-                inside::run(order, report, program)
+                inside::run(order, report, program, way_out)
             }
             Tier::C => {
                 let argv = std::iter::once(BUBBLEWRAP.to_owned()).chain(arguments(confinement, INNER));
@@ -249,12 +258,12 @@ impl Own {
                 let bytes = jail::file_in_memory(&order.to_bytes())?;
                 jail::become_nobody_else(user).map_err(|error| doing("user", &error))?;
                 jail::end_with_parent()?;
-                let Descriptors { order: at, report: report_at, program: program_at } = Descriptors::FIXED;
-                jail::hand_on(&[
-                    (bytes.as_fd(), at),
-                    (report.as_fd(), report_at),
-                    (program.as_fd(), program_at),
-                ])?;
+                let Descriptors { order: at, report: report_at, program: program_at, proxy: proxy_at } =
+                    Descriptors::FIXED;
+                let mut handed =
+                    vec![(bytes.as_fd(), at), (report.as_fd(), report_at), (program.as_fd(), program_at)];
+                handed.extend(way_out.iter().map(|way| (way.as_fd(), proxy_at)));
+                jail::hand_on(&handed)?;
                 jail::execute(BUBBLEWRAP, &argv)
             }
         }

@@ -14,9 +14,11 @@ use nix::sys::wait::{WaitPidFlag, waitpid};
 use nix::unistd::Pid;
 
 use super::inside::Order;
+use super::proxy::Proxy;
 use crate::grant::Refusal;
 use crate::sandbox::Limits;
 use crate::sandbox::report::{Active, CHUNK, End, How, Limit, output};
+use crate::sandbox::traffic::{Traffic, UNCOUNTED};
 use crate::sys::cgroup::Cgroup;
 use crate::sys::jail;
 
@@ -49,6 +51,7 @@ pub(super) struct Supervisor {
     reported: String,
     seen: usize,
     is_active: bool,
+    started: Option<Instant>,
     how: Option<How>,
     limit: Option<Limit>,
     written: u64,
@@ -76,6 +79,7 @@ impl Supervisor {
             reported: String::new(),
             seen: 0,
             is_active: false,
+            started: None,
             how: None,
             limit: None,
             written: 0,
@@ -87,12 +91,14 @@ impl Supervisor {
     ///
     /// # Errors
     /// When the tool did not begin.
-    pub(super) fn watch(mut self, limit: Duration) -> Result<Infallible, Refusal> {
+    pub(super) fn watch(mut self, limit: Duration, proxy: &mut Option<Proxy>) -> Result<Infallible, Refusal> {
         let over = self.until_over(limit);
         self.end_all();
         let over = over.and_then(|over| self.drain().map(|()| over));
         let ended = self.end();
         self.cgroup.iter().for_each(Cgroup::remove);
+        let traffic = proxy.as_mut().map(Proxy::end);
+        drop(proxy.take());
         match over {
             Ok(Over::Ended) if self.is_active => {}
             Ok(Over::Ended) => return Err(self.refusal()),
@@ -103,7 +109,7 @@ impl Supervisor {
                 let _ = nix::sys::signal::raise(Signal::SIGKILL);
             }
         }
-        let told = say(&ended.to_string());
+        let told = traffic.map_or(Ok(()), tell).and_then(|()| say(&ended.to_string()));
         std::process::exit(if told.is_ok() { 0 } else { 1 })
     }
 
@@ -182,6 +188,7 @@ impl Supervisor {
             self.seen = self.reported.len() - rest.len();
             if let Some(active) = Active::read(&line) {
                 self.is_active = true;
+                self.started.get_or_insert_with(now);
                 let own = active.namespaces.iter().filter(|one| !self.outside.contains(one));
                 let namespaces =
                     own.map(|one| one.split(':').next().unwrap_or_default().to_owned()).collect();
@@ -226,13 +233,17 @@ impl Supervisor {
     /// Ends the tree by its first process, or by what has that as its child and dies with it, and waits until it is gone.
     fn end_all(&self) {
         let until = now() + KILL_GRACE;
+        let mut reaped = false;
         loop {
-            let _ = kill(self.child, Signal::SIGKILL);
+            // Once it is reaped, its number may be another's.
+            if !reaped {
+                let _ = kill(self.child, Signal::SIGKILL);
+                reaped = !matches!(
+                    waitpid(self.child, Some(WaitPidFlag::WNOHANG)),
+                    Ok(nix::sys::wait::WaitStatus::StillAlive) | Err(Errno::EINTR)
+                );
+            }
             self.cgroup.iter().for_each(Cgroup::end_all);
-            let reaped = !matches!(
-                waitpid(self.child, Some(WaitPidFlag::WNOHANG)),
-                Ok(nix::sys::wait::WaitStatus::StillAlive) | Err(Errno::EINTR)
-            );
             if (reaped && self.cgroup.as_ref().is_none_or(Cgroup::is_empty)) || now() >= until {
                 return;
             }
@@ -274,6 +285,9 @@ impl Supervisor {
         let millis = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
         End {
             how,
+            start_ms: millis(
+                self.started.map_or(wall, |started| started.saturating_duration_since(self.began)),
+            ),
             wall_ms: millis(wall),
             cpu_ms: self.cgroup.as_ref().and_then(Cgroup::cpu).map(millis),
             memory: self.cgroup.as_ref().and_then(Cgroup::memory_peak),
@@ -309,6 +323,14 @@ fn read(from: &mut Option<File>) -> io::Result<Vec<u8>> {
     }
     buffer.truncate(count);
     Ok(buffer)
+}
+
+/// What went through the proxy; one word when it did not live to say so.
+fn tell(traffic: Option<Vec<Traffic>>) -> io::Result<()> {
+    match traffic {
+        Some(all) => all.iter().try_for_each(|one| say(&one.to_string())),
+        None => say(UNCOUNTED),
+    }
 }
 
 fn say(line: &str) -> io::Result<()> {

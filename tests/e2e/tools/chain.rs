@@ -22,7 +22,7 @@ impl Stage {
         let head = |tier: &str, workspace: &str| {
             let sha256 = sha256(&program);
             format!(
-                "about = \"a probe\"\nprogram = \"{program}\"\nsha256 = \"{sha256}\"\ntier = \"{tier}\"\nworkspace = \"{workspace}\"\n"
+                "about = \"a probe\"\nprogram = \"{program}\"\nsha256 = \"{sha256}\"\nruns_code = true\ntier = \"{tier}\"\nworkspace = \"{workspace}\"\n"
             )
         };
         let code = "import os,sys,time\nprint(sys.argv[1], sys.stdin.read(), os.listdir('.'))\nopen('left', 'w')\nsys.stdout.flush()\ntime.sleep(float(sys.argv[2]))\nsys.exit(int(sys.argv[3]))";
@@ -178,4 +178,39 @@ fn a_declaration_that_cannot_be_held_is_refused_and_what_was_in_force_stays() {
     assert!(check().contains("is not the pinned program"), "{}", check());
     std::fs::write(path, &before).unwrap();
     assert_eq!(ended(&ask("probe", "x", 0, 0, json!({}))).state(), "succeeded");
+}
+
+/// All are in hand at once: none has ended when the last is there.
+#[test]
+fn many_runs_of_one_tool_go_on_beside_each_other() {
+    let _stage = Stage::new();
+    let asked = json!({"kind": "tool", "op": "run", "resource": "keeper",
+        "params": {"arguments": {"word": "x", "seconds": 50, "status": 0}}});
+    let asked = asked.to_string();
+    let callers: Vec<_> = (0..30)
+        .map(|_| {
+            let asked = asked.clone();
+            std::thread::spawn(move || {
+                let body = ["--header", "Content-Type: application/json", "--data-binary", &asked];
+                call("librarian", "POST", "/host/op", &body)
+            })
+        })
+        .collect();
+    let running = || {
+        let listed = get("librarian", "/host/op?state=executing&limit=100");
+        let all = listed.body["operations"].as_array().cloned().unwrap_or_default();
+        all.iter().filter_map(|one| one["id"].as_str().map(str::to_owned)).collect::<Vec<_>>()
+    };
+    wait_until("all of them run", || running().len() == 30);
+    let ids = running();
+    // Another kind is not kept waiting by them.
+    assert_eq!(zfs_op("librarian", "list", "tank/media", json!({})).state(), "succeeded");
+    for id in &ids {
+        call("librarian", "DELETE", &format!("/host/op/{id}"), &[]);
+    }
+    for id in &ids {
+        end_of("librarian", id);
+    }
+    callers.into_iter().for_each(|caller| drop(caller.join().unwrap()));
+    wait_until("nothing of them runs", || processes_of_the_user().is_empty());
 }

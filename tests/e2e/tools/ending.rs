@@ -147,6 +147,20 @@ fn row_111_runs_beside_each_other_do_not_count_for_each_other() {
 }
 
 #[test]
+fn row_111_fifty_runs_go_on_beside_each_other() {
+    for tier in TIERS {
+        let start =
+            || Tool::probe(tier, "time.sleep(1); print(os.listdir('.'))").with(|tool| tool.seconds = 60);
+        let runs: Vec<_> =
+            (0..50).map(|_| start()).map(|tool| std::thread::spawn(move || tool.run())).collect();
+        for run in runs {
+            assert_eq!(run.join().unwrap().text(), "[]", "{tier:?}");
+        }
+        assert_eq!(processes_of_the_user(), "", "{tier:?}");
+    }
+}
+
+#[test]
 fn row_112_what_made_itself_a_daemon_ends_with_the_tool() {
     let daemon = "if os.fork() == 0:\n  os.setsid()\n  if os.fork() == 0: time.sleep(86394)\n  os._exit(0)\n";
     for tier in TIERS {

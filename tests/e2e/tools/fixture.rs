@@ -6,7 +6,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use reeve::grant::{Grant, WrapperName};
+use reeve::sandbox::egress::Egress;
 use reeve::sandbox::report::{Active, End, How, bytes};
+use reeve::sandbox::traffic::Traffic;
 use reeve::sandbox::{Confinement, Limits, MemoryBy, Tier, Workspace, encode};
 use reeve::sys::clock::{Clock, SystemClock};
 
@@ -78,6 +80,7 @@ impl Tool {
             workspace_exec: false,
             read_only: vec![],
             environment: vec![],
+            egress: Egress::None,
             limits: limits(),
         };
         let args = args.iter().map(|&arg| arg.to_owned()).collect();
@@ -141,6 +144,7 @@ pub struct Ran {
     pub out: Vec<u8>,
     pub err: Vec<u8>,
     pub active: Option<Active>,
+    pub traffic: Vec<Traffic>,
     pub end: Option<End>,
     pub took: Duration,
 }
@@ -153,6 +157,7 @@ impl Ran {
             out: vec![],
             err: vec![],
             active: None,
+            traffic: vec![],
             end: None,
             took,
         };
@@ -161,6 +166,7 @@ impl Ran {
                 ("out", digits) => ran.out.extend(bytes(digits).unwrap()),
                 ("err", digits) => ran.err.extend(bytes(digits).unwrap()),
                 ("active", _) => ran.active = Active::read(line),
+                ("reached" | "stopped", _) => ran.traffic.push(Traffic::read(line).unwrap()),
                 _end => ran.end = End::read(line),
             }
         }
@@ -214,6 +220,12 @@ pub fn row(code: &str, (user, control): (&str, &str), [b, c]: [&str; 2]) {
 
 /// Everything of the tool's user that runs on the host.
 pub fn processes_of_the_user() -> String {
-    let listed = Command::new("/usr/bin/pgrep").args(["-u", USER, "-a"]).output().unwrap();
-    String::from_utf8(listed.stdout).unwrap()
+    processes_of(USER)
+}
+
+pub fn processes_of(user: &str) -> String {
+    let listed = Command::new("/usr/bin/pgrep").args(["-u", user, "-a"]).output().unwrap();
+    // What has ended and waits for the host's first process to take note of it runs no more.
+    let listed = String::from_utf8(listed.stdout).unwrap();
+    listed.lines().filter(|line| !line.ends_with("<defunct>")).map(|line| format!("{line}\n")).collect()
 }

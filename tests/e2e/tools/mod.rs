@@ -2,10 +2,14 @@
 //! outside as its control, so that nothing passes because it could not have worked anyway.
 
 mod chain;
+mod egress;
 mod ending;
+mod examples;
 mod files;
 mod fixture;
+mod layers;
 mod network;
+mod paths;
 mod privilege;
 mod refusals;
 mod working;

@@ -5,22 +5,7 @@ use std::process::Command;
 use reeve::sandbox::{Tier, Workspace, encode};
 
 use super::fixture::*;
-
-/// Something else at a path while this lives, in this host's own mounts.
-struct Covered(&'static str);
-
-impl Covered {
-    fn with(path: &'static str, by: &str) -> Covered {
-        assert!(Command::new("/bin/mount").args(["--bind", by, path]).status().unwrap().success());
-        Covered(path)
-    }
-}
-
-impl Drop for Covered {
-    fn drop(&mut self) {
-        assert!(Command::new("/bin/umount").arg(self.0).status().unwrap().success());
-    }
-}
+use crate::edited::Covered;
 
 #[test]
 fn whoever_signs_it_no_tool_runs_as_somebody_else_than_a_tools_user() {

@@ -10,6 +10,8 @@ fn shell(tier: Tier, script: &str) -> Ran {
         tool.confinement.workspace_exec = true;
         tool.confinement.limits.workspace = 256 << 20;
         tool.confinement.limits.memory = 1 << 30;
+        tool.confinement.limits.processes = 128;
+        tool.seconds = 60;
     });
     tool.run()
 }
@@ -36,6 +38,56 @@ fn make_and_the_compiler_build_a_program_that_runs() {
     for tier in TIERS {
         let script = "printf '#include <stdio.h>\\nint main(void) { puts(\"built\"); }\\n' >a.c; printf 'all: a b\\na: a.c\\n\\tcc -o a a.c\\nb: a.c\\n\\tcc -o b a.c\\n' >Makefile; make -s -j2; ./a; ./b";
         assert_eq!(shell(tier, script).text(), "built\nbuilt", "{tier:?}");
+    }
+}
+
+/// With the compiler's own folder where every program lies.
+#[test]
+fn cargo_builds_and_runs_a_program() {
+    crate::host::up();
+    let found = std::process::Command::new("rustc").args(["--print", "sysroot"]).output().unwrap();
+    let sysroot = String::from_utf8(found.stdout).unwrap().trim().to_owned();
+    let place = "/usr/local/lib/reeve-e2e-rust";
+    std::fs::create_dir_all(place).unwrap();
+    let by_mount = |args: &[&str]| {
+        assert!(std::process::Command::new("/bin/mount").args(args).status().unwrap().success());
+    };
+    by_mount(&["--bind", &sysroot, place]);
+    let script = format!(
+        "PATH={place}/bin:$PATH; cargo new --quiet --vcs none --offline x; cd x; cargo build --quiet --offline -j 2; cargo test --quiet --offline >/dev/null; target/debug/x"
+    );
+    let runs: Vec<String> = TIERS
+        .map(|tier| shell(tier, &script))
+        .iter()
+        .map(|ran| format!("{:?} {}", ran.how(), String::from_utf8_lossy(&ran.out)))
+        .collect();
+    assert!(std::process::Command::new("/bin/umount").arg(place).status().unwrap().success());
+    assert_eq!(runs, ["Exit(0) Hello, world!\n"; 2]);
+}
+
+#[test]
+fn node_runs_timers_promises_and_a_child() {
+    for tier in TIERS {
+        let script = "node -e 'const { execFileSync } = require(\"child_process\"); setTimeout(() => Promise.resolve(String(execFileSync(\"/usr/bin/echo\", [\"child\"]))).then(t => process.stdout.write(t)), 5)'";
+        assert_eq!(shell(tier, script).text(), "child", "{tier:?}");
+    }
+    let server = "node -e 'const s = require(\"http\").createServer((q, a) => a.end(\"served\")).listen(0, \"127.0.0.1\", async () => { console.log(await (await fetch(\"http://127.0.0.1:\" + s.address().port)).text()); process.exit() })'";
+    assert_eq!(shell(Tier::C, server).text(), "served");
+}
+
+#[test]
+fn java_runs_with_its_own_folder_of_etc() {
+    let java = std::fs::canonicalize("/usr/bin/java").unwrap().display().to_string();
+    let etc = std::fs::read_dir("/etc").unwrap().flatten().map(|entry| entry.path().display().to_string());
+    let etc: Vec<String> = etc.filter(|path| path.starts_with("/etc/java-")).collect();
+    for tier in TIERS {
+        let tool = Tool::new(tier, &java, &["-Xmx64m", "-version"]).with(|tool| {
+            tool.confinement.read_only.clone_from(&etc);
+            tool.confinement.limits.memory = 1 << 30;
+        });
+        let ran = tool.run();
+        ran.text();
+        assert!(String::from_utf8_lossy(&ran.err).contains("Runtime Environment"), "{tier:?}: {ran:#?}");
     }
 }
 

@@ -8,7 +8,8 @@ use crate::gate::preflight::{Status, SudoRisk};
 
 /// The rule that is shipped: what Reeve's users may have, or less.
 const FRAGMENT: &str = include_str!("../../../../sudoers/reeve");
-const OWN_USERS: [&str; 5] = ["reeve", "reeve-gate", "reeve-run", "reeve-tool", "%reeve-tools"];
+const OWN_USERS: [&str; 6] =
+    ["reeve", "reeve-gate", "reeve-run", "reeve-egress", "reeve-tool", "%reeve-tools"];
 /// Files that include files that include files: no further.
 const DEEPEST: usize = 8;
 /// Programs that do anything at all when their arguments are the caller's.

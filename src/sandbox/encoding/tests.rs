@@ -1,0 +1,111 @@
+//! Confinements in their one form, and the bounds that hold whoever wrote them.
+
+use super::*;
+
+pub(crate) fn sample(tier: Tier) -> Confinement {
+    Confinement {
+        tool: "rg".to_owned(),
+        tier,
+        user: "reeve-tool".to_owned(),
+        program: "/usr/bin/rg".to_owned(),
+        sha256: "0f".repeat(32),
+        workspace: Workspace::Principal("librarian".to_owned()),
+        workspace_exec: false,
+        read_only: vec!["/srv/docs".to_owned(), "/opt/x".to_owned()],
+        environment: vec![("LANG".to_owned(), "C=x y".to_owned())],
+        egress: Egress::None,
+        limits: Limits {
+            cpu: 10,
+            memory: 64 << 20,
+            memory_by: MemoryBy::Cgroup,
+            processes: 16,
+            open_files: 64,
+            file_size: 1 << 20,
+            output: 1 << 16,
+            workspace: 1 << 20,
+        },
+    }
+}
+
+#[test]
+fn a_confinement_has_one_text() {
+    for tier in [Tier::B, Tier::C] {
+        let text = encode(&sample(tier));
+        assert_eq!(decode(&text), Ok(sample(tier)));
+        for other in [
+            format!("{text};"),
+            format!(" {text}"),
+            text.replace("cpu=10", "cpu=010"),
+            text.replace("cpu=10", "cpu=+10"),
+            text.replace("exec=0", "exec=2"),
+            text.replace(";read=/opt/x", "").replace(";env=", ";read=/opt/x;env=").replace("tier", "Tier"),
+            text.replace("v1", "v2"),
+            String::new(),
+        ] {
+            assert!(decode(&other).is_err(), "{other}");
+        }
+    }
+}
+
+fn lists(allow: &[&str], never: &[&str]) -> Lists {
+    Lists {
+        allow: allow.iter().map(|entry| Destination::read(entry).unwrap()).collect(),
+        never: never.iter().map(|&name| name.to_owned()).collect(),
+    }
+}
+
+#[test]
+fn egress_is_written_with_its_lists() {
+    let both = lists(&["api.example.com:443", "*.example.org:80"], &["bad.example.org"]);
+    for egress in [Egress::Strict(both.clone()), Egress::Preflight(both)] {
+        let confinement = Confinement { egress, ..sample(Tier::C) };
+        assert_eq!(decode(&encode(&confinement)), Ok(confinement));
+    }
+}
+
+#[test]
+fn the_bounds_hold_whoever_wrote_it() {
+    let alters: [fn(&mut Confinement); 33] = [
+        |c| c.egress = Egress::Strict(lists(&[], &[])),
+        |c| c.egress = Egress::Strict(lists(&["*:443"], &[])),
+        |c| c.egress = Egress::Preflight(lists(&["a.com:443"], &["a;b"])),
+        |c| c.egress = Egress::Strict(lists(&["a.com:443"; 33], &[])),
+        |c| c.egress = Egress::Strict(lists(&["a.com:443"], &["UP.com"])),
+        |c| {
+            c.tier = Tier::B;
+            c.egress = Egress::Strict(lists(&["a.com:443"], &[]));
+        },
+        |c| c.tool = "../x".to_owned(),
+        |c| c.user = String::new(),
+        |c| c.program = "usr/bin/rg".to_owned(),
+        |c| c.program = "/usr/../bin/rg".to_owned(),
+        |c| c.program = "/srv/other/rg".to_owned(),
+        |c| c.program = "/srv/docsx/rg".to_owned(),
+        |c| c.sha256 = "0F".repeat(32),
+        |c| c.workspace = Workspace::Named("..".to_owned()),
+        |c| c.workspace = Workspace::Principal("a/b".to_owned()),
+        |c| c.read_only = vec!["/".to_owned()],
+        |c| c.read_only = vec!["/etc".to_owned()],
+        |c| c.read_only = vec!["/var/lib".to_owned()],
+        |c| c.read_only = vec!["/var/lib/reeve-tools/principal/archivist".to_owned()],
+        |c| c.read_only = vec!["/proc/1".to_owned()],
+        |c| c.read_only = vec!["/srv//x".to_owned()],
+        |c| c.read_only = vec!["/srv/x;exec=1".to_owned()],
+        |c| c.environment = vec![("LD_PRELOAD".to_owned(), "x".to_owned())],
+        |c| c.environment = vec![("A".to_owned(), "x\ny".to_owned())],
+        |c| c.environment = vec![("A-B".to_owned(), "x".to_owned())],
+        |c| c.limits.cpu = 0,
+        |c| c.limits.memory = 0,
+        |c| c.limits.processes = 0,
+        |c| c.limits.open_files = u64::MAX,
+        |c| c.limits.file_size = u64::MAX,
+        |c| c.limits.output = 1 << 30,
+        |c| c.limits.workspace = 0,
+        |c| c.environment = vec![("A".to_owned(), "x".to_owned()); 33],
+    ];
+    for (place, alter) in alters.iter().enumerate() {
+        let mut altered = sample(Tier::C);
+        alter(&mut altered);
+        assert!(decode(&encode(&altered)).is_err(), "{place}: {altered:?}");
+    }
+}
