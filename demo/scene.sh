@@ -100,6 +100,41 @@ commit() {
   git_in_app commit --quiet --message "$1"
 }
 
+# A script that the agent writes, run by the one tool that root declared here. What it printed, and what Reeve says of the run.
+script() {
+  printf '%s$ reeve op tool run script -p input="…" --wait%s\n' "$dim" "$plain"
+  sed "s/^/  ${dim}| /;s/\$/$plain/" <<<"$1"
+  "$reeve" --json op tool run script -p "input=$1" --wait | python3 -c '
+import json, sys
+answer = json.load(sys.stdin)
+result = answer["result"]
+output = result["output"]
+for line in (output["stdout"]["text"] + output["stderr"]["text"]).splitlines():
+    print("  " + line)
+if sys.argv[1] == "receipt":
+    print("  in force, as the process itself found it before it began:")
+    for name, value in result["confined"].items():
+        print(f"    {name:14} {json.dumps(value) if not isinstance(value, str) else value}")
+    print("  used           " + json.dumps(result["used"]))
+for stop in result["egress"]["stopped"]:
+    print("  stopped by its proxy: %s, because it is %s" % (stop["to"], stop["why"]))
+print("  " + answer["state"])
+' "${2:-}"
+}
+
+declare_tools() {
+  local python memory_by=rlimit
+  python=$(readlink -f "$(command -v python3)")
+  # Where the machine has control groups that can be had, they bound the sum over the tree.
+  if grep -qsw memory /sys/fs/cgroup/cgroup.controllers || [ -w /sys/fs/cgroup/memory ]; then memory_by=cgroup; fi
+  mkdir -p /etc/reeve/tools
+  sed -e "s|@PYTHON@|$python|" -e "s|@SHA256@|$(sha256sum "$python" | cut -d' ' -f1)|" -e "s|@MEMORY_BY@|$memory_by|" \
+    "$here/etc/tools/script.toml.in" >/etc/reeve/tools/script.toml
+  chown root:reeve-gate /etc/reeve/tools/script.toml
+  chmod 0640 /etc/reeve/tools/script.toml
+  echo 'host www.example.org:443' >/etc/reeve/egress
+}
+
 # What the phone shows last.
 newest() { phone | awk '/^┌─/ { message = "" } { message = message "  " $0 "\n" } END { printf "%s", message }'; }
 
@@ -149,6 +184,7 @@ until_phone_shows() {
 chapter "A host with a pool, an agent with a certificate, two people with phones"
 prepare
 prepare_repository
+[ "$(id -u)" != 0 ] || declare_tools
 "$here/host.sh" up
 for tries in $(seq 1 100); do
   if "$reeve" --json health | grep -Eq '"approvals": ?"up"'; then break; fi
@@ -194,6 +230,25 @@ chapter "Work that is gone can be had back: the outcome said how"
 agent 0 undo "$id"
 root git_in_app log --oneline --decorate-refs=refs/heads/main
 root git_in_app status --short
+
+chapter "A tool: the agent writes a script, and the kernel says what it may do"
+if [ "$(id -u)" = 0 ]; then
+  script 'import pathlib
+for path in sorted(pathlib.Path("/var/lib/repos/app").glob("*.txt")):
+    print(path.name, len(path.read_text().split()), "words")' receipt
+  chapter "It tries to get out: what is not granted is not there, and whom it may not reach is named"
+  script 'import os, socket, urllib.request
+def attempt(what, how):
+    try: how(); print(what, "- it worked!")
+    except OSError as error: print(what, "-", error)
+attempt("passwords of the host", lambda: open("/etc/shadow"))
+attempt("the keys of the gate", lambda: os.listdir("/var/lib/reeve"))
+attempt("writing to the repository", lambda: open("/var/lib/repos/app/notes.txt", "w"))
+attempt("an address of the network", lambda: socket.create_connection(("192.0.2.1", 443), 3))
+attempt("the metadata of a cloud", lambda: urllib.request.urlopen("http://169.254.169.254/"))'
+else
+  say "A tool runs as another user than this one, shut in, and that takes root: this scene is told when the demo runs as root."
+fi
 
 chapter "What ran, as root's own ledger has it: each grant spent once"
 root ls "$ledger" | sed -n 1,4p
