@@ -17,6 +17,7 @@ mod operations;
 mod processes;
 mod reeve;
 mod requests;
+mod tools;
 
 use std::path::Path;
 
@@ -37,8 +38,9 @@ fn main() {
         ["kinds"] => on_one_thread(kinds::measure()),
         ["systemd"] => on_one_thread(kinds::measure_systemd()),
         ["memory"] => on_one_thread(memory::measure()),
+        ["tools"] => on_one_thread(async { tools::measure() }),
         _ => {
-            eprintln!("usage: host requests|operations|kinds|systemd|memory, by benches/run.sh");
+            eprintln!("usage: host requests|operations|kinds|tools|systemd|memory, by benches/run.sh");
             std::process::exit(2);
         }
     }
