@@ -124,7 +124,7 @@ print("  " + answer["state"])
 
 declare_tools() {
   local python memory_by=rlimit
-  python=$(readlink -f "$(command -v python3)")
+  python=$(readlink -f /usr/bin/python3)
   # Where the machine has control groups that can be had, they bound the sum over the tree.
   if grep -qsw memory /sys/fs/cgroup/cgroup.controllers || [ -w /sys/fs/cgroup/memory ]; then memory_by=cgroup; fi
   mkdir -p /etc/reeve/tools
@@ -239,7 +239,7 @@ for path in sorted(pathlib.Path("/var/lib/repos/app").glob("*.txt")):
   chapter "It tries to get out: what is not granted is not there, and whom it may not reach is named"
   script 'import os, socket, urllib.request
 def attempt(what, how):
-    try: how(); print(what, "- it worked!")
+    try: how(); print(what, "- it", "worked!")
     except OSError as error: print(what, "-", error)
 attempt("passwords of the host", lambda: open("/etc/shadow"))
 attempt("the keys of the gate", lambda: os.listdir("/var/lib/reeve"))

@@ -6,7 +6,7 @@ set -euo pipefail
 
 # What each suite calls, and the package that has it.
 demo_needs=(cc:gcc make:make sudo:sudo visudo:sudo useradd:passwd unshare:util-linux setpriv:util-linux mount:mount
-  hostname:hostname ps:procps ip:iproute2 python3:python3 /usr/bin/git:git bwrap:bubblewrap)
+  hostname:hostname ps:procps ip:iproute2 /usr/bin/python3:python3 /usr/bin/git:git bwrap:bubblewrap)
 test_needs=("${demo_needs[@]}" shellcheck:shellcheck runuser:util-linux systemd-analyze:systemd jq:jq curl:curl
   systemd-nspawn:systemd-container debootstrap:debootstrap nsenter:util-linux openssl:openssl pgrep:procps
   promtool:prometheus ansible-playbook:ansible-core ansible-lint:ansible-lint lintian:lintian strip:binutils sshd:openssh-server ssh:openssh-client script:bsdutils lxc-start:lxc
