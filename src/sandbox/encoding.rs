@@ -11,27 +11,19 @@ const MAGIC: &str = "reeve-tool-v1";
 const MAX_BYTES: usize = 16 * 1024;
 const MAX_LIST: usize = 32;
 
-/// Variables by which a library or an interpreter would load something else than what was declared. The confinement holds
-/// without this: it keeps declarations from meaning more than they seem to.
-const LOADERS: [&str; 18] = [
-    "LD_",
-    "GCONV_PATH",
-    "LOCPATH",
-    "MALLOC_",
-    "GLIBC_TUNABLES",
-    "BASH_",
-    "ENV",
-    "IFS",
-    "PYTHONSTARTUP",
-    "PYTHONPATH",
-    "PYTHONHOME",
-    "NODE_OPTIONS",
-    "PERL5",
-    "RUBYOPT",
-    "RUBYLIB",
-    "JAVA_TOOL_OPTIONS",
-    "GIT_",
-    "SSH_",
+/// Variables by which a library or an interpreter would load something else than what was declared; `*` stands for the rest of
+/// a name. The confinement holds without this: it keeps declarations from meaning more than they seem to.
+#[rustfmt::skip]
+const LOADERS: [&str; 29] = [
+    "LD_*", "GCONV_PATH", "LOCPATH", "MALLOC_*", "GLIBC_TUNABLES",
+    "BASH_*", "ENV", "IFS",
+    "PYTHONSTARTUP", "PYTHONPATH", "PYTHONHOME", "PYTHONUSERBASE", "PYTHONINSPECT",
+    "NODE_OPTIONS", "NODE_PATH",
+    "PERL5*", "PERLLIB",
+    "RUBYOPT", "RUBYLIB",
+    "JAVA_TOOL_OPTIONS", "_JAVA_OPTIONS", "JDK_JAVA_OPTIONS", "CLASSPATH",
+    "LUA_INIT*", "LUA_PATH*", "LUA_CPATH*", "PHPRC",
+    "GIT_*", "SSH_*",
 ];
 
 /// Where nothing may be granted, at, above or below: the kernel's own trees, what runs, and Reeve's own files.
@@ -303,9 +295,10 @@ fn is_variable(name: &str, value: &str) -> bool {
     (1..=64).contains(&name.len())
         && name.bytes().all(plain)
         && !name.starts_with(|first: char| first.is_ascii_digit())
-        && !LOADERS
-            .iter()
-            .any(|loader| if loader.ends_with('_') { name.starts_with(loader) } else { name == *loader })
+        && !LOADERS.iter().any(|loader| match loader.strip_suffix('*') {
+            Some(beginning) => name.starts_with(beginning),
+            None => name == *loader,
+        })
         && value.len() <= 1024
         && value.bytes().all(|byte| matches!(byte, b' '..=b'~') && byte != b';')
 }

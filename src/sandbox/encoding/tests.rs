@@ -109,3 +109,36 @@ fn the_bounds_hold_whoever_wrote_it() {
         assert!(decode(&encode(&altered)).is_err(), "{place}: {altered:?}");
     }
 }
+
+#[test]
+fn row_068_no_variable_is_given_by_which_something_else_is_loaded() {
+    let with = |name: &str| {
+        let environment = vec![(name.to_owned(), "x".to_owned())];
+        encode(&Confinement { environment, ..sample(Tier::B) })
+    };
+    for name in [
+        "LD_PRELOAD",
+        "LD_LIBRARY_PATH",
+        "LD_AUDIT",
+        "GCONV_PATH",
+        "PYTHONPATH",
+        "PYTHONSTARTUP",
+        "NODE_OPTIONS",
+        "PERL5OPT",
+        "PERL5LIB",
+        "RUBYOPT",
+        "BASH_ENV",
+        "ENV",
+        "IFS",
+        "GIT_SSH_COMMAND",
+        "GIT_CONFIG_GLOBAL",
+        "SSH_ASKPASS",
+        "JAVA_TOOL_OPTIONS",
+        "_JAVA_OPTIONS",
+    ] {
+        assert_eq!(decode(&with(name)), Err(NotAConfinement("a variable")), "{name}");
+    }
+    for name in ["LANG", "TZ", "PYTHONDONTWRITEBYTECODE", "ENVIRONMENT", "HTTP_PROXY"] {
+        assert!(decode(&with(name)).is_ok(), "{name}");
+    }
+}
