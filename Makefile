@@ -61,6 +61,7 @@ scripts: build ## the test host itself, the installer, sudo's rule and the units
 	tests/dashboard.sh
 	tests/isolation.sh
 	tests/install.sh
+	tests/first.sh
 	tests/role.sh
 	tests/doctor.sh
 	tests/lifecycle.sh

@@ -2,13 +2,17 @@
 # Installs Reeve on this host: users, directories, binaries, wrappers, the grant key's public half, sudo, units,
 # completions and manual pages. Running it again changes nothing that is already right; configuration that exists is kept.
 #
-#   ./install.sh [--bin-dir DIR] [--root-bin-dir DIR] [--dry-run] [--no-systemctl]
+#   ./install.sh [--bin-dir DIR] [--root-bin-dir DIR] [--dry-run] [--no-systemctl] [--configure NAME [--ca DIR]]
 #   ./install.sh --prefix DIR [--bin-dir DIR] [--root-bin-dir DIR] [--dry-run]
 #   ./install.sh --uninstall [--purge] [--dry-run] [--no-systemctl]
 #
 #   --bin-dir DIR        where reeve, reeved and reeve-gate were built (default: target/release)
 #   --root-bin-dir DIR   where reeve-launcher and the wrappers were built without the default features
 #                        (default: target/root/release)
+#   --configure NAME     where there is none: a key for the host that callers know as NAME with a request for its
+#                        certificate, and a configuration that starts
+#   --ca DIR             with --configure: sign the request by the authority in DIR, which is made where there is none.
+#                        Whoever has its key can be anyone: on a managed host it is for trying things out
 #   --prefix DIR         for packages: only the files, below DIR; no users, no state, no key, nothing in force
 #   --dry-run            say what would be done, and do nothing
 #   --no-systemctl       install the units, but do not speak to systemd
@@ -21,7 +25,7 @@ export PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C
 source_dir=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 bin_dir=$source_dir/target/release
 root_bin_dir=$source_dir/target/root/release
-dry_run=no systemctl=yes uninstall=no purge=no prefix=''
+dry_run=no systemctl=yes uninstall=no purge=no prefix='' configure='' ca=''
 
 readonly programs=(reeve reeved reeve-gate) root_programs=(reeve-launcher)
 readonly wrappers=(reeve-zfs reeve-systemd reeve-pct reeve-git reeve-ansible reeve-tool)
@@ -45,6 +49,8 @@ while [ $# -gt 0 ]; do
   case $1 in
     --bin-dir) bin_dir=${2:?--bin-dir needs a directory}; shift 2 ;;
     --root-bin-dir) root_bin_dir=${2:?--root-bin-dir needs a directory}; shift 2 ;;
+    --configure) configure=${2:?--configure needs the name of the host}; shift 2 ;;
+    --ca) ca=$(realpath -m "${2:?--ca needs a directory}"); shift 2 ;;
     --prefix) prefix=$(realpath -m "${2:?--prefix needs a directory}"); shift 2 ;;
     --dry-run) dry_run=yes; shift ;;
     --no-systemctl) systemctl=no; shift ;;
@@ -55,6 +61,8 @@ while [ $# -gt 0 ]; do
   esac
 done
 [ -d /run/systemd/system ] || systemctl=no
+[[ $configure =~ ^[A-Za-z0-9.-]*$ ]] || die "--configure takes a DNS name"
+[ -z "$ca" ] || [ -n "$configure" ] || die "--ca goes with --configure"
 
 # ── install ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -63,6 +71,7 @@ install_all() {
   users
   directories
   files
+  [ -z "$configure" ] || first_configuration
   configuration_modes
   grant_key
   install_sudoers
@@ -150,6 +159,53 @@ directories() {
     if [ "$type" = d ]; then directory "$path" "$user:$group" "$mode"; fi
   done <"$source_dir/systemd/reeve.tmpfiles"
 }
+
+readonly etc=/etc/reeve
+first_configuration() {
+  command -v openssl >/dev/null || die "openssl is missing (Debian: apt-get install openssl)"
+  if [ ! -e "$etc/tls/server.key" ]; then
+    say "key and request of $configure: $etc/tls/server.key, server.csr"
+    # openssl makes the key for root alone; configuration_modes lets reeved read it.
+    act openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj "/CN=$configure" \
+      -keyout "$etc/tls/server.key" -out "$etc/tls/server.csr" 2>/dev/null
+  fi
+  [ -z "$ca" ] || signed_here
+  starter "$etc/policy.star" root:reeve-gate <"$source_dir/docs/examples/policy.star"
+  starter "$etc/gate.toml" root:reeve-gate <<'E'
+# Who may approve, and how they are reached: docs/configuration.md. Until somebody is named, what needs a person is refused.
+E
+  starter "$etc/reeved.toml" root:reeve <<'E'
+listen = "0.0.0.0:8443"
+
+[tls]
+certificate = "/etc/reeve/tls/server.crt"
+key = "/etc/reeve/tls/server.key"
+client_ca = "/etc/reeve/tls/ca.crt"
+crl = "/etc/reeve/tls/ca.crl"
+
+# Which certificate is which principal; without one nobody gets in.
+# [[identity]]
+# uri = "spiffe://reeve.example/agent/librarian"
+# principal = "librarian"
+E
+  [ -e "$etc/tls/server.crt" ] || [ "$dry_run" = yes ] ||
+    echo "install.sh: next: have $etc/tls/server.csr signed (reeve pki issue server $configure --csr …); the certificate goes to $etc/tls/server.crt, the CA's to ca.crt and ca.crl beside it" >&2
+}
+
+signed_here() {
+  local name
+  if [ ! -e "$ca/ca.crt" ]; then say "authority in $ca"; act "$bin_dir/reeve" pki --dir "$ca" init >/dev/null; fi
+  if [ ! -e "$ca/server/$configure.crt" ]; then
+    say "certificate of $configure"
+    act "$bin_dir/reeve" pki --dir "$ca" issue server "$configure" --csr "$etc/tls/server.csr" >/dev/null
+  fi
+  [ "$dry_run" = no ] || return 0
+  file "$ca/server/$configure.crt" "$etc/tls/server.crt" root:reeve 0640
+  for name in ca.crt ca.crl; do file "$ca/$name" "$etc/tls/$name" root:reeve 0640; done
+}
+
+# A file that is there already is somebody's, and stays.
+starter() { [ -e "$1" ] || replace "$1" "$2" 0640; }
 
 # What exists keeps its content; owner and mode are what each process may read.
 configuration_modes() {
