@@ -31,6 +31,15 @@ is() { same "$2" "$(stat -c '%U:%G %a' "$1")"; }
 fails() { if "$@"; then echo "it succeeded"; return 1; fi; }
 required() { reeve doctor --json | jq -r '.checks[] | select(.required and .status != "pass") | "\(.id) \(.status) \(.evidence)"'; }
 
+soon() {
+  local tries
+  for ((tries = 0; tries < 80; tries++)); do
+    if "$@"; then return 0; fi
+    sleep 0.25
+  done
+  return 1
+}
+
 before=$(host)
 it "it installs" dpkg --install "$REEVE_DEB"
 it "the grant key's public half is there" grep -qE '^[0-9a-f]{64}$' /etc/reeve/grant.pub
@@ -50,6 +59,21 @@ chmod 0640 /etc/reeve/reeved.toml /etc/reeve/tls/*
 it "what it brought starts" systemctl enable --now reeve-launcher.socket reeve-gate reeved
 it "and passes every required check of the doctor" same "" "$(required)"
 it "the timer's unit runs, too, and its findings reach the gate" eval 'systemctl start reeve-doctor.service; grep -q canary-sudo /var/lib/reeve-preflight/report.json'
+for unit in reeve-gate reeved; do
+  mkdir -p "/run/systemd/system/$unit.service.d"
+  printf '[Service]\nWatchdogSec=2\nTimeoutAbortSec=1\n' >"/run/systemd/system/$unit.service.d/soon.conf"
+done
+systemctl daemon-reload
+systemctl restart reeve-gate reeved
+sleep 5
+for unit in reeve-gate reeved; do it "$unit that is well is left alone" same 0 "$(systemctl show -P NRestarts "$unit")"; done
+anew() { [ "$(systemctl show -P NRestarts "$1")" -gt 0 ] && systemctl is-active --quiet "$1"; }
+for unit in reeve-gate reeved; do
+  kill -STOP "$(systemctl show -P MainPID "$unit")"
+  it "$unit that is stuck is started anew" soon anew "$unit"
+  rm -r "/run/systemd/system/$unit.service.d"
+done
+systemctl daemon-reload
 gate=$(systemctl show -P MainPID reeve-gate)
 is_new() { [ "$(systemctl show -P MainPID reeve-gate)" != "$gate" ] && systemctl is-active --quiet reeve-gate reeved; }
 it "it is upgraded while it runs" dpkg --install "$REEVE_DEB"

@@ -4,6 +4,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use clap::{Parser, Subcommand};
 use reeve::config::logging;
@@ -31,6 +32,9 @@ enum Command {
     /// Make the grant key where there is none, and print its public half for /etc/reeve/grant.pub.
     Init,
 }
+
+/// For when nobody waits for a word.
+const UNWATCHED: Duration = Duration::from_secs(3600);
 
 type Failure = Box<dyn std::error::Error>;
 
@@ -97,8 +101,12 @@ async fn until_told(gate: &Arc<gate::Gate>) -> Result<(), Failure> {
     let mut hang_up = signal(SignalKind::hangup())?;
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
+    // The one thread that decides says so: when it is stuck, systemd hears nothing, and starts another.
+    let limit = sd_notify::watchdog_enabled().filter(|limit| !limit.is_zero());
+    let mut watched = tokio::time::interval(limit.unwrap_or(UNWATCHED) / 3);
     loop {
         tokio::select! {
+            _ = watched.tick(), if limit.is_some() => drop(sd_notify::notify(&[sd_notify::NotifyState::Watchdog])),
             _ = hang_up.recv() => {
                 sd_notify::notify(&[sd_notify::NotifyState::Reloading, sd_notify::NotifyState::monotonic_usec_now()?])?;
                 // What failed is recorded and logged; what was in force stays in force.

@@ -4,6 +4,7 @@ use std::error::Error;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use clap::Parser;
 use reeve::api::{Handle, Server, Settings};
@@ -24,6 +25,9 @@ struct Arguments {
     #[arg(long)]
     check: bool,
 }
+
+/// For when nobody waits for a word.
+const UNWATCHED: Duration = Duration::from_secs(3600);
 
 /// Of a thousand connections, glibc's allocator keeps half as much again.
 #[global_allocator]
@@ -76,9 +80,12 @@ fn obey_signals(handle: Handle) -> Result<impl Future<Output = ()>, Box<dyn Erro
     let mut hangup = signal(SignalKind::hangup())?;
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
+    let limit = sd_notify::watchdog_enabled().filter(|limit| !limit.is_zero());
     Ok(async move {
+        let mut watched = tokio::time::interval(limit.unwrap_or(UNWATCHED) / 3);
         loop {
             tokio::select! {
+                _ = watched.tick(), if limit.is_some() => notify(&[NotifyState::Watchdog]),
                 _ = hangup.recv() => reload(&handle).await,
                 _ = terminate.recv() => break,
                 _ = interrupt.recv() => break,
