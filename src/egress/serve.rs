@@ -94,14 +94,14 @@ impl Relay<'_> {
             Ask::Tunnel { host, port } => {
                 let mut client = self.client;
                 client.write_all(b"HTTP/1.1 200 Connection established\r\n\r\n")?;
-                self.both_ways(|| self.from_tunnel((host, *port), early))
+                self.both_ways(|| self.tunnel_to_server((host, *port), early))
             }
             Ask::Forward { head, body, .. } => self.both_ways(|| {
                 self.send(head)?;
                 let ready = u64::try_from(early.len()).unwrap_or(u64::MAX).min(*body);
                 self.send(early.get(..usize::try_from(ready).unwrap_or(0)).unwrap_or_default())?;
                 // No byte more than the one request has.
-                self.from_client(Some(body - ready))
+                self.client_to_server(Some(body - ready))
             }),
         }
     }
@@ -109,7 +109,7 @@ impl Relay<'_> {
     fn both_ways(&self, up: impl FnOnce() -> io::Result<()> + Send) -> io::Result<()> {
         std::thread::scope(|scope| {
             let sending = scope.spawn(up);
-            let received = self.from_server();
+            let received = self.server_to_client();
             let _ = self.client.shutdown(Shutdown::Both);
             let _ = self.server.shutdown(Shutdown::Both);
             let sent = sending.join().unwrap_or_else(|_| Err(io::Error::other("it fell")));
@@ -118,7 +118,7 @@ impl Relay<'_> {
     }
 
     /// A tunnel's first bytes are held back until it is known whom TLS names in them.
-    fn from_tunnel(&self, (host, port): (&Host, u16), early: &[u8]) -> io::Result<()> {
+    fn tunnel_to_server(&self, (host, port): (&Host, u16), early: &[u8]) -> io::Result<()> {
         let mut first = early.to_vec();
         let mut buffer = [0; 4096];
         loop {
@@ -140,7 +140,7 @@ impl Relay<'_> {
             first.extend_from_slice(buffer.get(..count).unwrap_or_default());
         }
         self.send(&first)?;
-        self.from_client(None)
+        self.client_to_server(None)
     }
 
     fn send(&self, bytes: &[u8]) -> io::Result<()> {
@@ -151,7 +151,7 @@ impl Relay<'_> {
     }
 
     /// What the client sends, up to so many bytes, or all.
-    fn from_client(&self, most: Option<u64>) -> io::Result<()> {
+    fn client_to_server(&self, most: Option<u64>) -> io::Result<()> {
         let (mut client, mut left) = (self.client, most.unwrap_or(u64::MAX));
         let mut buffer = [0; 16 * 1024];
         while left > 0 {
@@ -166,7 +166,7 @@ impl Relay<'_> {
         Ok(())
     }
 
-    fn from_server(&self) -> io::Result<()> {
+    fn server_to_client(&self) -> io::Result<()> {
         let (mut client, mut server) = (self.client, self.server);
         let mut buffer = [0; 16 * 1024];
         loop {
