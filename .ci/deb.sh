@@ -93,7 +93,7 @@ cat >"$tree/DEBIAN/prerm" <<'E'
 #!/bin/sh
 set -e
 if [ "$1" = remove ] && [ -d /run/systemd/system ]; then
-  systemctl disable --now reeve-doctor.timer reeved.service reeve-gate.service reeve-launcher.service reeve-launcher.socket
+  systemctl disable --now reeve-lists.timer reeve-doctor.timer reeved.service reeve-gate.service reeve-launcher.service reeve-launcher.socket
 fi
 E
 cat >"$tree/DEBIAN/postrm" <<'E'
@@ -105,8 +105,8 @@ if [ "$1" = remove ] || [ "$1" = purge ]; then
   if [ -d /run/systemd/system ]; then systemctl daemon-reload; fi
 fi
 if [ "$1" = purge ]; then
-  rm -rf /etc/reeve /var/lib/reeve /var/lib/reeve-preflight /var/lib/reeve-root /var/lib/reeve-tools /var/log/reeve /run/reeve
-  for user in reeve reeve-gate reeve-run reeve-tool reeve-egress; do
+  rm -rf /etc/reeve /var/lib/reeve /var/lib/reeve-preflight /var/lib/reeve-root /var/lib/reeve-tools /var/lib/reeve-lists /var/log/reeve /run/reeve
+  for user in reeve reeve-gate reeve-run reeve-lists reeve-tool reeve-egress; do
     if getent passwd "$user" >/dev/null; then userdel "$user"; fi
   done
   for group in reeve-approvers reeve-tools; do

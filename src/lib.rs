@@ -31,6 +31,10 @@ pub mod operation;
 #[cfg(feature = "full")]
 pub mod adapter;
 #[cfg(feature = "full")]
+pub mod domains;
+#[cfg(feature = "full")]
+pub mod screening;
+#[cfg(feature = "full")]
 pub mod policy;
 #[cfg(feature = "full")]
 pub mod approval;

@@ -16,6 +16,8 @@ const LAYERS: &[(&str, &str)] = &[
     ("principal", "who asks"),
     ("operation", "what may be asked"),
     ("adapter", "operations to argv, tool output to values"),
+    ("domains", "names of hosts, and lists of them"),
+    ("screening", "text that is meant for a model"),
     ("policy", "what is allowed"),
     ("approval", "people, and how they are asked"),
     ("audit", "the record"),
@@ -212,7 +214,11 @@ fn every_file_says_what_it_is_for_and_stays_readable() {
 #[test]
 fn unsafe_code_is_only_in_sys() {
     let is_unsafe = |text: &str| {
-        code(text).split(|c: char| !c.is_alphanumeric() && c != '_').any(|word| word == "unsafe")
+        // Before a quotation mark it is the end of a text, such as a rating, and never the keyword.
+        code(text)
+            .replace("unsafe\"", "")
+            .split(|c: char| !c.is_alphanumeric() && c != '_')
+            .any(|word| word == "unsafe")
     };
     let elsewhere = sources("src").into_iter().chain(sources("wrappers"));
     let elsewhere = elsewhere.filter(|(file, text)| !file.starts_with("src/sys") && is_unsafe(text));

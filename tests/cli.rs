@@ -15,8 +15,13 @@ mod asking;
 mod fake_gate;
 #[path = "cli/host.rs"]
 mod host;
+#[path = "cli/lists.rs"]
+mod lists;
 #[path = "cli/looking_after.rs"]
 mod looking_after;
+#[path = "api/pki.rs"]
+#[allow(dead_code, reason = "the network side's own tests need more certificates than these")]
+mod pki;
 #[path = "cli/policy.rs"]
 mod policy;
 #[path = "cli/reaching.rs"]

@@ -78,6 +78,8 @@ kinds! {
     Evaluation = "evaluation",
     /// The policy on trial would have decided otherwise, or could not decide.
     Shadow = "shadow",
+    /// A list of domains is another, or is not as it must be.
+    DomainList = "domain_list",
 }
 
 /// Not the name of an [`EventKind`].

@@ -1,6 +1,7 @@
 //! `gate.toml`: as it is written, and as it is meant.
 
 mod budget;
+mod defaults;
 mod preflight;
 
 use std::path::{Path, PathBuf};
@@ -14,6 +15,8 @@ use crate::adapter::{
 };
 use crate::approval::people::{ApproverAsWritten, People, PeopleError};
 use crate::config::{self, ConfigError};
+use crate::domains::config::ListsConfig;
+use crate::screening::settings::ScreeningSettings;
 
 use budget::BudgetAsWritten;
 pub use budget::{Amount, Budget};
@@ -41,6 +44,10 @@ pub struct GateConfig {
     pub shadow: Option<PathBuf>,
     /// The folder of declared tools.
     pub tools: PathBuf,
+    /// The file that says which lists of domains there are.
+    pub lists: PathBuf,
+    /// These lists.
+    pub domain_lists: ListsConfig,
     /// The launcher.
     pub launcher: LauncherConfig,
     /// The audit log.
@@ -57,6 +64,8 @@ pub struct GateConfig {
     pub budgets: Vec<Budget>,
     /// How it goes by what `reeve doctor` found.
     pub preflight: PreflightSettings,
+    /// How far texts are looked at that may be made to mislead.
+    pub screening: ScreeningSettings,
     /// What is logged: `error`, `warn`, `info`, `debug`.
     pub log: String,
 }
@@ -133,22 +142,24 @@ pub enum GateConfigError {
 #[serde(deny_unknown_fields)]
 struct AsWritten {
     host: Option<String>,
-    #[serde(default = "default_socket")]
+    #[serde(default = "defaults::socket")]
     socket: PathBuf,
-    #[serde(default = "default_front_user")]
+    #[serde(default = "defaults::front_user")]
     front_user: String,
-    #[serde(default = "default_approvers_group")]
+    #[serde(default = "defaults::approvers_group")]
     approvers_group: String,
-    #[serde(default = "default_state")]
+    #[serde(default = "defaults::state")]
     state: PathBuf,
-    #[serde(default = "default_contracts")]
+    #[serde(default = "defaults::contracts")]
     contracts: PathBuf,
-    #[serde(default = "default_policy")]
+    #[serde(default = "defaults::policy")]
     policy: PathBuf,
     shadow: Option<PathBuf>,
-    #[serde(default = "default_tools")]
+    #[serde(default = "defaults::tools")]
     tools: PathBuf,
-    #[serde(default = "default_log")]
+    #[serde(default = "defaults::lists")]
+    lists: PathBuf,
+    #[serde(default = "defaults::log")]
     log: String,
     #[serde(default)]
     launcher: LauncherAsWritten,
@@ -171,6 +182,8 @@ struct AsWritten {
     git: GitSettingsAsWritten,
     #[serde(default)]
     preflight: PreflightAsWritten,
+    #[serde(default)]
+    screening: ScreeningSettings,
 }
 
 #[derive(Deserialize)]
@@ -206,38 +219,6 @@ struct SignalAsWritten {
     user: String,
 }
 
-fn default_socket() -> PathBuf {
-    PathBuf::from("/run/reeve/gate.sock")
-}
-
-fn default_front_user() -> String {
-    "reeve".to_owned()
-}
-
-fn default_approvers_group() -> String {
-    "reeve-approvers".to_owned()
-}
-
-fn default_state() -> PathBuf {
-    PathBuf::from("/var/lib/reeve")
-}
-
-fn default_contracts() -> PathBuf {
-    PathBuf::from("/etc/reeve/contracts")
-}
-
-fn default_policy() -> PathBuf {
-    PathBuf::from("/etc/reeve/policy.star")
-}
-
-fn default_tools() -> PathBuf {
-    PathBuf::from("/etc/reeve/tools")
-}
-
-fn default_log() -> String {
-    "info".to_owned()
-}
-
 impl Default for LauncherAsWritten {
     fn default() -> Self {
         Self {
@@ -261,10 +242,11 @@ impl Default for ApprovalsAsWritten {
 }
 
 impl GateConfig {
-    /// Reads the file, and the tools declared beside it. `host_name` is the name of the host when the file gives none.
+    /// Reads the file, and the tools and lists declared beside it. `host_name` is the name of the host when the file gives none.
     pub fn read(path: &Path, host_name: &str) -> Result<Self, GateConfigError> {
         let mut config = config::read::<AsWritten>(path)?.meant(host_name)?;
         config.adapters.tools = ToolSettings::load(&config.tools)?;
+        config.domain_lists = ListsConfig::read(&config.lists)?;
         Ok(config)
     }
 
@@ -298,6 +280,8 @@ impl AsWritten {
             shadow: self.shadow.map(|shadow| beside(&self.policy, shadow)).transpose()?,
             policy: absolute("policy", self.policy)?,
             tools: absolute("tools", self.tools)?,
+            lists: absolute("lists", self.lists)?,
+            domain_lists: ListsConfig::default(),
             launcher,
             audit: AuditSettings {
                 path: absolute("audit.path", self.audit.path)?,
@@ -315,6 +299,7 @@ impl AsWritten {
             people: People::from_written(self.approver)?,
             budgets: self.budget.into_iter().map(BudgetAsWritten::meant).collect::<Result<_, _>>()?,
             preflight: self.preflight.meant()?,
+            screening: self.screening,
             log: filter(self.log)?,
         })
     }

@@ -48,8 +48,9 @@ impl Gate {
             Err(refusal) => return Err(self.refuse_plan(job, refusal).await),
         };
         let question = Question { past: past.as_deref(), ..self.asked_by(job, Some(&plan)) };
-        let Ruled { decision, input } = rules.decide(&question).await;
-        job.input = input;
+        let Ruled { decision, input, looked } = rules.decide(&question).await;
+        self.count_screened(&looked);
+        (job.input, job.screened) = (input, looked.shown());
         self.try_beside(Lived::of(job, &decision));
         if decision.verdict == Verdict::Deny {
             job.plan = Some(plan);

@@ -6,6 +6,7 @@ use crate::adapter::{self, Happened, Ran, Verification};
 use crate::approval::prompt::Outcome as Told;
 use crate::audit::Event;
 use crate::job::{Outcome, State};
+use crate::screening::Screened;
 
 /// What an execution came to.
 pub(super) struct End {
@@ -13,12 +14,14 @@ pub(super) struct End {
     pub(super) outcome: Outcome,
     pub(super) told: Told,
     pub(super) detail: Value,
+    /// What screening found in the result.
+    pub(super) screened: Option<Screened>,
 }
 
 impl End {
     pub(super) fn succeeded(result: Option<Value>, exit_code: Option<i32>) -> Self {
         let outcome = Outcome { result, exit_code, ..Outcome::default() };
-        Self { state: State::Succeeded, outcome, told: Told::Verified, detail: Value::Null }
+        Self { state: State::Succeeded, outcome, told: Told::Verified, detail: Value::Null, screened: None }
     }
 
     pub(super) fn read(result: Result<Value, adapter::Garbled>, is_cut: bool) -> Self {
@@ -51,7 +54,7 @@ impl End {
             error,
             ..Outcome::default()
         };
-        Self { state, outcome, told, detail: seen.result }
+        Self { state, outcome, told, detail: seen.result, screened: None }
     }
 
     /// Every step ended well; the host says whether that is so.
@@ -64,7 +67,7 @@ impl End {
             ..Outcome::default()
         };
         let told = if verification.verified { Told::Verified } else { Told::NotVerified };
-        Self { state: State::Succeeded, outcome, told, detail: verification.result }
+        Self { state: State::Succeeded, outcome, told, detail: verification.result, screened: None }
     }
 
     /// Nobody saw the end; only the host knows.
@@ -84,32 +87,38 @@ impl End {
             error,
             ..Outcome::default()
         };
-        Self { state, outcome, told, detail: verification.result }
+        Self { state, outcome, told, detail: verification.result, screened: None }
     }
 
     pub(super) fn unknown(why: String) -> Self {
         let outcome = Outcome { error: Some(why), verified: Some(false), ..Outcome::default() };
-        Self { state: State::Unknown, outcome, told: Told::Unknown, detail: Value::Null }
+        Self { state: State::Unknown, outcome, told: Told::Unknown, detail: Value::Null, screened: None }
     }
 
     pub(super) fn nothing_left() -> Self {
         let result = json!({"nothing_left": true});
         let outcome = Outcome { result: Some(result), verified: Some(true), ..Outcome::default() };
-        Self { state: State::Succeeded, outcome, told: Told::NothingLeft, detail: Value::Null }
+        Self {
+            state: State::Succeeded,
+            outcome,
+            told: Told::NothingLeft,
+            detail: Value::Null,
+            screened: None,
+        }
     }
 
     /// Whoever asked for it was frozen before it began.
     pub(super) fn frozen() -> Self {
         let error = Some("frozen before it began; nothing ran".to_owned());
         let outcome = Outcome { error, ..Outcome::default() };
-        Self { state: State::Cancelled, outcome, told: Told::Frozen, detail: Value::Null }
+        Self { state: State::Cancelled, outcome, told: Told::Frozen, detail: Value::Null, screened: None }
     }
 
     /// It was approved, and its time was over before it could begin.
     pub(super) fn too_late() -> Self {
         let error = Some("approved, but it could not begin in its time; nothing ran. Ask again".to_owned());
         let outcome = Outcome { error, ..Outcome::default() };
-        Self { state: State::Expired, outcome, told: Told::TooLate, detail: Value::Null }
+        Self { state: State::Expired, outcome, told: Told::TooLate, detail: Value::Null, screened: None }
     }
 
     /// It did not do what was asked, for a reason that the caller may read.
@@ -120,7 +129,13 @@ impl End {
     /// The same, with the tool's exit status.
     pub(super) fn failed_with(why: String, exit_code: Option<i32>) -> Self {
         let outcome = Outcome { error: Some(why), exit_code, ..Outcome::default() };
-        Self { state: State::Failed, outcome, told: Told::Failed { exit_code }, detail: Value::Null }
+        Self {
+            state: State::Failed,
+            outcome,
+            told: Told::Failed { exit_code },
+            detail: Value::Null,
+            screened: None,
+        }
     }
 }
 
@@ -135,11 +150,15 @@ fn shown(verification: &Verification) -> Value {
 
 /// Puts an end into its audit record.
 pub(super) fn end_event(event: Event, end: &End) -> Event {
-    event
+    let event = event
         .with("exit_code", json!(end.outcome.exit_code))
         .with("verified", json!(end.outcome.verified))
         .with("error", json!(end.outcome.error))
-        .with("found", end.detail.clone())
+        .with("found", end.detail.clone());
+    match &end.screened {
+        Some(screened) => event.with("screening", json!({ "output": screened })),
+        None => event,
+    }
 }
 
 #[cfg(test)]

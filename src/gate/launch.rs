@@ -93,11 +93,12 @@ impl Gate {
     ) -> Result<Finished, LaunchError> {
         let socket = self.launcher.settings.socket.clone();
         let (cell, operation) = (Arc::clone(cell), job.submission.operation.clone());
+        let is_shown = self.shows_output_as_it_comes();
         let running = tokio::task::spawn_blocking(move || {
             let adapter = adapter::of(&operation);
             let mut lines = Lines::default();
             run(&socket, &request, &cell.cancellation, &mut |stream, bytes| {
-                if stream == Stream::Stdout {
+                if stream == Stream::Stdout && is_shown {
                     lines.take(bytes, &mut |line| {
                         if let Some(shown) = adapter.progress(line) {
                             cell.output.push(shown);

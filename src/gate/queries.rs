@@ -1,9 +1,9 @@
-//! What is asked without anything being done: look-ups, listings, the catalogue, verdicts for others.
+//! What is asked without anything being done: look-ups, listings, the catalogue, metrics.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::Gate;
 use super::envelope::waiting_approval;
@@ -14,7 +14,6 @@ use crate::adapter::Effects;
 use crate::audit::{Event, EventKind};
 use crate::job::{Filter, Job, State, Store, StoreError, is_id};
 use crate::operation::{catalogue, schema};
-use crate::policy::{PolicyDecision, PolicyInput};
 use crate::principal::{PrincipalName, Role};
 
 /// The longest wait of one look-up.
@@ -265,41 +264,6 @@ impl Gate {
         })))
     }
 
-    /// A verdict about a tool that another gateway runs. Of the circumstances, what Reeve knows itself is never taken
-    /// from the caller; Reeve's own operations are answered only where the caller's contract has them.
-    pub(super) async fn evaluate(
-        &self,
-        caller: &PrincipalName,
-        tool: &str,
-        args: Map<String, Value>,
-        mut context: Map<String, Value>,
-    ) -> Result<Answer, Problem> {
-        self.known(caller)?;
-        let rules = self.rules.load_full();
-        let now_ms = self.now_ms();
-        let recent = self.history.of(caller, now_ms);
-        rules.stand_in_context(caller, &self.identity.name, (now_ms, &recent), &mut context);
-        let event = Event::new(EventKind::Evaluation)
-            .principal(caller.as_str())
-            .with("tool", tool)
-            .with("args_digest", crate::operation::Digest::of(&Value::Object(args.clone())).as_str());
-        let is_ours = catalogue().any(|entry| format!("{}.{}", entry.kind, entry.op) == tool);
-        let granted = !is_ours || rules.contracts.get(caller).is_some_and(|contract| contract.has(tool));
-        let decision = if granted {
-            let input = PolicyInput { tool, args: Value::Object(args), context: Value::Object(context) };
-            rules.engine.decide(&input).await
-        } else {
-            PolicyDecision::deny(
-                "contract",
-                "the caller's contract does not have this",
-                rules.revision.clone(),
-            )
-        };
-        self.metrics.decided("tool", "other", decision.verdict.as_str());
-        self.record(event.with("verdict", decision.verdict.as_str()).with("rule", decision.rule)).await?;
-        Ok(Answer::Verdict { verdict: decision.verdict.as_str().to_owned(), reason: decision.reason })
-    }
-
     /// The gate's health, from memory.
     pub(super) fn status(&self) -> Answer {
         let rules = self.rules.load();
@@ -376,13 +340,13 @@ impl Gate {
     }
 }
 
-/// Another's operation and none look the same.
 /// Whether the wrapper stays with every command of the plan, so that it can end them.
 fn can_be_ended(job: &Job) -> bool {
     let steps = job.plan.as_ref().map(|plan| plan.steps.as_slice()).unwrap_or_default();
     !steps.is_empty() && steps.iter().all(|step| step.argv.program.is_supervised())
 }
 
+/// Another's operation and none look the same.
 fn not_found() -> Problem {
     Problem::new(ProblemKind::NotFound, "there is no such operation for this caller")
 }

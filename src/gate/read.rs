@@ -30,12 +30,13 @@ impl Gate {
         }
         let mut job = Job::new(self.new_id("op")?, caller, submission, self.now_ms());
         let rules = self.rules.load_full();
-        let Ruled { decision, input } = rules.decide(&self.asked_by(&job, None)).await;
-        job.input = input;
+        let Ruled { decision, input, looked } = rules.decide(&self.asked_by(&job, None)).await;
+        (job.input, job.screened) = (input, looked.shown());
         if decision.verdict == Verdict::Review {
             // It is decided there again, and recorded.
             return self.granted_read(job.principal, job.submission).await;
         }
+        self.count_screened(&looked);
         self.try_beside(Lived::of(&job, &decision));
         match decision.verdict {
             Verdict::Deny => return Err(self.deny(&mut job, decision).await),
@@ -54,11 +55,14 @@ impl Gate {
         }
         let began = self.clock.boot();
         let read = self.read_host(&job).await?;
+        let mut found = None;
         let (state, summary) = match read {
             Ok(answer) => {
                 job.outcome.exit_code = Some(answer.exit_code);
                 let summary = output_digest(answer.result.to_string().as_bytes());
-                job.outcome.result = Some(answer.result);
+                let (result, screened) = self.screen_output(answer.result).await;
+                found = screened;
+                job.outcome.result = Some(result);
                 (State::Succeeded, summary)
             }
             Err(refusal) => {
@@ -70,6 +74,7 @@ impl Gate {
         job.become_state(state, self.now_ms()).map_err(Unrecorded::from)?;
         let event =
             self.event(EventKind::Outcome, &job).with("state", state.as_str()).with("result", summary);
+        let event = found.map_or(event.clone(), |found| event.with("screening", json!({ "output": found })));
         let receipt = self.record(event).await?;
         job.audit = Some((receipt.seq, receipt.hash.to_string()));
         let operation = &job.submission.operation;

@@ -158,6 +158,10 @@ impl Gate {
             Some(input) => event.with("input_digest", Digest::of(&input).as_str()),
             None => event,
         };
+        let event = match &job.screened {
+            Some(screened) => event.with("screening", screened.clone()),
+            None => event,
+        };
         let event = match &job.asked {
             Some(asked) => event.with("asked", asked.without_secrets()),
             None => event,

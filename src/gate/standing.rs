@@ -13,6 +13,7 @@ use crate::approval::prompt::Notice;
 use crate::job::StoreError;
 use crate::operation::Digest;
 use crate::policy::Rules;
+use crate::screening::settings::ScreeningSettings;
 
 /// Where the last that was in force is kept.
 const NOTE: &str = "standing";
@@ -29,6 +30,12 @@ pub(super) struct Standing {
     contracts: Digest,
     policy: Digest,
     budgets: String,
+    /// The lists of domains that rules ask about; nothing where there are none, as before there could be any.
+    #[serde(default)]
+    lists: String,
+    /// How far texts are looked at; nothing where they are not.
+    #[serde(default)]
+    screening: String,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -43,8 +50,13 @@ struct Person {
 impl Standing {
     pub(super) fn of(people: &People, rules: &Rules, budgets: &[Budget]) -> Self {
         let (contracts, policy) = rules.parts();
+        let screening = rules.screening.settings();
+        let screening =
+            if *screening == ScreeningSettings::default() { String::new() } else { format!("{screening:?}") };
         let people = people.iter().map(Person::of).collect();
-        Self { people, contracts, policy, budgets: format!("{budgets:?}") }
+        let lists = &rules.lists.config().lists;
+        let lists = if lists.is_empty() { String::new() } else { format!("{lists:?}") };
+        Self { people, contracts, policy, budgets: format!("{budgets:?}"), lists, screening }
     }
 
     /// What could be approved under `self` that could not be before, each in a line. Nobody can tell of two programs which
@@ -66,6 +78,12 @@ impl Standing {
         }
         if self.budgets != before.budgets {
             lines.push("~ budgets are other ones".to_owned());
+        }
+        if self.lists != before.lists {
+            lines.push("~ lists of domains are other ones".to_owned());
+        }
+        if self.screening != before.screening {
+            lines.push("~ screening is another one".to_owned());
         }
         lines
     }
@@ -169,6 +187,8 @@ mod tests {
             contracts: Digest::of_bytes(b"contracts"),
             policy: Digest::of_bytes(b"policy"),
             budgets: String::new(),
+            lists: String::new(),
+            screening: String::new(),
         }
     }
 
@@ -215,5 +235,7 @@ mod tests {
         assert!(lines.len() == 1 && lines[0].starts_with("~ policy: sha256:"), "{lines:?}");
         assert_eq!(changed(|new| new.contracts = Digest::of_bytes(b"another")).len(), 1);
         assert_eq!(changed(|new| new.budgets = "more".to_owned()), ["~ budgets are other ones"]);
+        assert_eq!(changed(|new| new.lists = "more".to_owned()), ["~ lists of domains are other ones"]);
+        assert_eq!(changed(|new| new.screening = "less".to_owned()), ["~ screening is another one"]);
     }
 }

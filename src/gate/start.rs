@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use serde_json::json;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::mpsc;
 use uuid::Uuid;
 
 use super::budget::Budgets;
@@ -20,20 +20,23 @@ use super::preflight::Preflight;
 use super::protocol::{Answer, Problem, ProblemKind};
 use super::shadow::{Shadow, Trial};
 use super::standing::Standing;
-use super::{Gate, Identity, Launcher};
+use super::{Gate, Identity, Launcher, channel};
 use crate::adapter::SystemHost;
 use crate::approval::Channel;
 use crate::approval::inbound::Inbound;
 use crate::approval::people::People;
 use crate::approval::prompt::Notice;
-use crate::approval::signal::{Link, SignalConfig, Status};
+use crate::approval::signal::{Link, SignalConfig};
 use crate::audit::{AuditConfig, AuditError, AuditLog, Event, EventKind};
 use crate::config::{ConfigError, logging};
+use crate::domains::{Changed, DomainLists};
 use crate::grant::{KeyError, SigningKey};
 use crate::job::{Store, StoreError};
 use crate::metrics;
 use crate::policy::{Contracts, HOURS, PolicyEngine, PolicyError, PolicySource, Rules, WorkerProgram};
 use crate::principal::PrincipalName;
+use crate::screening::Screening;
+use crate::screening::settings::ScreeningSettings;
 use crate::sys::clock::Clock;
 use crate::sys::{host, ids};
 
@@ -45,6 +48,8 @@ pub(super) struct Sources {
     pub(super) config: PathBuf,
     pub(super) contracts: PathBuf,
     pub(super) policy: PathBuf,
+    /// Where the gate keeps its own: the last good text of each list.
+    pub(super) state: PathBuf,
 }
 
 /// What a reload brings into force, all of it or nothing.
@@ -55,6 +60,8 @@ struct Anew {
     budgets: Vec<Budget>,
     host: SystemHost,
     log: String,
+    /// What has changed in the lists.
+    changed: Vec<Changed>,
 }
 
 /// Who asks for a reload.
@@ -99,6 +106,9 @@ pub enum StartError {
         #[source]
         source: std::io::Error,
     },
+    /// A thread that reads ended before its time.
+    #[error("a reading thread ended")]
+    Thread,
     /// The account's UUID is none.
     #[error("signal.uuid is not a UUID")]
     Uuid(#[from] uuid::Error),
@@ -107,6 +117,7 @@ pub enum StartError {
 /// Brings the gate up: reads everything, resumes what was cut off, begins to listen to people.
 pub async fn start(path: &Path, config: GateConfig, clock: Arc<dyn Clock>) -> Result<Arc<Gate>, StartError> {
     let contracts = Contracts::load(&config.contracts)?;
+    let lists = DomainLists::of(config.domain_lists.clone(), Some(&config.state.join("lists")));
     let metrics = Arc::new(metrics::gate::Gate::new()?);
     let engine = policy_engine((&config.policy, config.shadow.as_deref()), &metrics).await?;
     let shadow = Shadow::new(Trial::load(config.shadow.as_deref()).await);
@@ -128,7 +139,7 @@ pub async fn start(path: &Path, config: GateConfig, clock: Arc<dyn Clock>) -> Re
         audit,
         store,
         live: Live::default(),
-        rules: ArcSwap::from_pointee(Rules::new(contracts, engine)),
+        rules: ArcSwap::from_pointee(rules(contracts, engine, lists.into(), config.screening)),
         shadow,
         history,
         cooling,
@@ -142,7 +153,12 @@ pub async fn start(path: &Path, config: GateConfig, clock: Arc<dyn Clock>) -> Re
         people: ArcSwap::from_pointee(config.people),
         channel,
         metrics,
-        sources: Sources { config: path.to_owned(), contracts: config.contracts, policy: config.policy },
+        sources: Sources {
+            config: path.to_owned(),
+            contracts: config.contracts,
+            policy: config.policy,
+            state: config.state,
+        },
     });
     gate.begin_work(messages).await?;
     Ok(gate)
@@ -156,6 +172,15 @@ async fn policy_engine(
     let engine = PolicyEngine::start(source, WorkerProgram::default()).await?;
     let metrics = Arc::clone(metrics);
     Ok(engine.observed_by(Arc::new(move |time, _decision| metrics.policy_took(time))))
+}
+
+fn rules(
+    contracts: Contracts,
+    engine: PolicyEngine,
+    lists: Arc<DomainLists>,
+    screening: ScreeningSettings,
+) -> Rules {
+    Rules::new(contracts, engine).with_lists(lists).with_screening(Arc::new(Screening::new(screening)))
 }
 
 /// What was refused shortly before the gate was stopped has not cooled down by its start.
@@ -235,15 +260,17 @@ impl Gate {
             .with("boot", self.identity.boot_id.as_str());
         self.audit.append(event).await?;
         self.begin_preflight().await;
+        self.look_at_lists().await.map_err(|_unrecorded| StartError::Thread)?;
         let open = self.store.open_jobs()?;
         self.resume(open).await;
         self.forget().await;
         tokio::spawn(Arc::clone(self).keep_time());
+        tokio::spawn(Arc::clone(self).keep_lists());
         if let Some(messages) = messages {
-            tokio::spawn(listen(Arc::clone(self), messages));
+            tokio::spawn(channel::listen(Arc::clone(self), messages));
         }
         if let Channel::Signal(link) = &self.channel {
-            tokio::spawn(watch_channel(Arc::clone(self), link.watch()));
+            tokio::spawn(channel::watch(Arc::clone(self), link.watch()));
         }
         if !weaker.is_empty() {
             // Whoever starts it is root, too.
@@ -302,7 +329,7 @@ impl Gate {
     }
 
     async fn bring_into_force(self: &Arc<Self>, anew: Anew, weaker: Vec<String>) -> Result<Answer, Problem> {
-        let Anew { rules, trial, people, budgets, host, log } = anew;
+        let Anew { rules, trial, people, budgets, host, log, changed } = anew;
         // It was parsed when it was read.
         drop(logging::change(&log));
         self.shadow.set(trial);
@@ -320,6 +347,7 @@ impl Gate {
             tracing::error!("what is in force is not kept for the next start");
         }
         tracing::info!("{said}");
+        self.tell_of_lists(changed).await.unwrap_or_else(super::lists::unrecorded);
         if !weaker.is_empty() {
             tracing::warn!(?weaker, "root changed who may approve what");
             self.announce(Notice::RulesChanged { lines: weaker }, Some(before));
@@ -332,13 +360,16 @@ impl Gate {
         let contracts = Contracts::load(&self.sources.contracts)?;
         let files = (self.sources.policy.as_path(), config.shadow.as_deref());
         let engine = policy_engine(files, &self.metrics).await?;
+        let (lists, changed) =
+            self.lists_of(config.domain_lists).await.map_err(|_ended| StartError::Thread)?;
         Ok(Anew {
             trial: Trial::load(config.shadow.as_deref()).await,
-            rules: Rules::new(contracts, engine),
+            rules: rules(contracts, engine, lists, config.screening),
             people: config.people,
             budgets: config.budgets,
             host: SystemHost::new(config.adapters),
             log: config.log,
+            changed,
         })
     }
 
@@ -349,39 +380,6 @@ impl Gate {
             .await
         {
             tracing::error!(error = &error as &dyn std::error::Error, "the stop is not recorded");
-        }
-    }
-}
-
-async fn listen(gate: Arc<Gate>, mut messages: mpsc::Receiver<Inbound>) {
-    while let Some(message) = messages.recv().await {
-        gate.hear(message).await;
-    }
-}
-
-/// Records when the way to people opens and closes.
-async fn watch_channel(gate: Arc<Gate>, mut status: watch::Receiver<Status>) {
-    let mut was_up = None;
-    loop {
-        let now = status.borrow_and_update().clone();
-        let (is_up, why) = match &now {
-            Status::Up { version, reachable } => {
-                (true, format!("signal-cli {version}, reaches {}", reachable.join(", ")))
-            }
-            Status::Down(why) => (false, why.describe().to_owned()),
-        };
-        if was_up != Some(is_up) {
-            was_up = Some(is_up);
-            let event = Event::new(EventKind::ChannelState).with("up", is_up).with("why", why);
-            if let Err(error) = gate.record(event).await {
-                tracing::error!(
-                    error = &error as &dyn std::error::Error,
-                    "the channel's state is not recorded"
-                );
-            }
-        }
-        if status.changed().await.is_err() {
-            return;
         }
     }
 }

@@ -38,6 +38,9 @@ pub struct Job {
     /// What that was made from, until it is recorded.
     #[serde(skip)]
     pub input: Option<Input>,
+    /// What screening found in it, until that is recorded.
+    #[serde(skip)]
+    pub screened: Option<Value>,
     /// The Unix user that it acts as, where that is not root.
     #[serde(default)]
     pub run_as: Option<String>,
@@ -170,6 +173,7 @@ impl Job {
             history: vec![Change { state: State::Proposed, at }],
             decision: None,
             input: None,
+            screened: None,
             run_as: None,
             asked: None,
             keep: None,

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use prometheus::{Histogram, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec};
 
+use crate::domains::State;
+
 use super::{LONG, MetricsError, PATIENT, Registry, SHORT};
 
 /// The gate's metrics.
@@ -32,6 +34,11 @@ pub struct Gate {
     preflight_checks: IntGaugeVec,
     /// Without a sample until somebody has looked: nothing found is not nothing there.
     sudoers_risky: IntGaugeVec,
+    list_entries: IntGaugeVec,
+    list_skipped: IntGaugeVec,
+    list_written: IntGaugeVec,
+    list_good: IntGaugeVec,
+    screened: IntCounterVec,
 }
 
 impl Gate {
@@ -111,6 +118,31 @@ impl Gate {
                 "Lines of sudo's configuration that let somebody do more than a reader expects",
                 &[],
             )?,
+            screened: r.counters(
+                "reeve_screened_total",
+                "Texts that were looked at, by what they looked like",
+                &["stage", "rating"],
+            )?,
+            list_entries: r.gauges(
+                "reeve_domain_list_entries",
+                "Entries of a list that are in force",
+                &["list"],
+            )?,
+            list_skipped: r.gauges(
+                "reeve_domain_list_skipped_lines",
+                "Lines of a list that are none and were skipped",
+                &["list"],
+            )?,
+            list_written: r.gauges(
+                "reeve_domain_list_written_timestamp_seconds",
+                "When what is in force of a list was written",
+                &["list"],
+            )?,
+            list_good: r.gauges(
+                "reeve_domain_list_good",
+                "Whether the latest of a list is in force, and not the last good one",
+                &["list"],
+            )?,
             registry: r,
         })
     }
@@ -173,6 +205,28 @@ impl Gate {
         self.sudoers_risky.reset();
         if let Some(risky) = risky {
             self.sudoers_risky.with_label_values::<&str>(&[]).set(risky);
+        }
+    }
+
+    /// Something was looked at, and rated so.
+    pub fn screened(&self, stage: &str, rating: &str) {
+        self.screened.with_label_values(&[stage, rating]).inc();
+    }
+
+    /// How the lists of domains are: all that there are.
+    pub fn lists_are(&self, states: &[State]) {
+        for family in [&self.list_entries, &self.list_skipped, &self.list_written, &self.list_good] {
+            family.reset();
+        }
+        let number = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
+        for state in states {
+            let of_list = [state.name.as_str()];
+            self.list_entries.with_label_values(&of_list).set(number(state.entries.unwrap_or_default()));
+            self.list_skipped.with_label_values(&of_list).set(number(state.bad_count));
+            self.list_good.with_label_values(&of_list).set(i64::from(state.problem.is_none()));
+            if let Some(written) = state.written {
+                self.list_written.with_label_values(&of_list).set(written);
+            }
         }
     }
 

@@ -1,13 +1,14 @@
 //! What may be done: contracts say who may ask for what, Starlark rules decide each case, and the strictest verdict wins.
 
 mod contract;
-mod domain;
 mod engine;
+mod evaluation;
 mod language;
 mod pattern;
 mod problem;
 mod quorum;
 mod rules;
+mod screened;
 mod source;
 mod verdict;
 mod window;
@@ -16,10 +17,12 @@ pub mod worker;
 
 pub use contract::{Circumstances, Contract, ContractGrant, Contracts, Refusal};
 pub use engine::{Observer, PolicyEngine, PolicyError, PolicyInput, WorkerProgram};
+pub use evaluation::{Evaluated, ToolCall};
 pub use language::HOURS;
 pub use problem::{Place, Problem};
 pub use quorum::{Quorum, Timing, Window};
 pub use rules::{Asked, Explained, Input, Question, Recent, Ruled, Rules};
+pub use screened::Looked;
 pub use source::{PolicySource, SourceFile};
 pub use verdict::{KeepFor, PolicyDecision, ReviewTerms, TermsError, Verdict};
 pub use wire::{Matched, MatchedIn, WorkerReport};

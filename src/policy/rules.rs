@@ -4,16 +4,20 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::contract::{Circumstances, ContractGrant, Contracts, Refusal};
 use super::engine::{PolicyEngine, PolicyInput};
+use super::screened::Looked;
 use super::verdict::{PolicyDecision, ReviewTerms, Verdict};
 use super::wire::Matched;
 use crate::adapter::{Effects, Past};
+use crate::domains::{DomainLists, found_in};
 use crate::grant::RunAs;
 use crate::operation::{Digest, Effect, Operation, Submission};
 use crate::principal::PrincipalName;
+use crate::screening::Screening;
+use crate::screening::settings::Stage;
 
 /// Contracts and policy, loaded together.
 #[derive(Debug)]
@@ -24,6 +28,10 @@ pub struct Rules {
     pub engine: Arc<PolicyEngine>,
     /// The digest of both.
     pub revision: Digest,
+    /// The lists of domains that rules may ask about: an input as the time is, and so no part of the digest.
+    pub lists: Arc<DomainLists>,
+    /// What looks for texts that are made to mislead.
+    pub screening: Arc<Screening>,
 }
 
 /// What a decision is made from, besides the rules.
@@ -100,6 +108,8 @@ pub struct Ruled {
     /// What the policy was asked and what came of it, so that it can be decided again; nothing where the contract
     /// refused and the policy was not asked.
     pub input: Option<Input>,
+    /// What screening found in the request.
+    pub looked: Looked,
 }
 
 /// What a decision was made from, as the audit log holds it.
@@ -145,7 +155,25 @@ impl Rules {
     #[must_use]
     pub fn new(contracts: Contracts, engine: PolicyEngine) -> Self {
         let revision = Digest::of(&json!([contracts.revision(), engine.revision()]));
-        Self { contracts, engine: Arc::new(engine), revision }
+        Self {
+            contracts,
+            engine: Arc::new(engine),
+            revision,
+            lists: Arc::default(),
+            screening: Arc::default(),
+        }
+    }
+
+    /// With lists of domains.
+    #[must_use]
+    pub fn with_lists(self, lists: Arc<DomainLists>) -> Self {
+        Self { lists, ..self }
+    }
+
+    /// With screening.
+    #[must_use]
+    pub fn with_screening(self, screening: Arc<Screening>) -> Self {
+        Self { screening, ..self }
     }
 
     /// The digests of contracts and policy.
@@ -159,13 +187,16 @@ impl Rules {
         let by_contract = self.by_contract(question);
         let contract = by_contract.verdict;
         if contract == Verdict::Deny {
-            return Ruled { decision: by_contract, input: None };
+            return Ruled { decision: by_contract, input: None, looked: Looked::default() };
         }
         let asked = self.asked(question);
         let by_policy = self.engine.decide(&asked.input()).await;
         let decision = self.both(by_policy, by_contract);
         let (verdict, rule) = (decision.verdict, decision.rule.clone());
-        Ruled { decision, input: Some(Input { asked, contract, verdict, rule }) }
+        // Screening comes last and is no part of the input: another policy is compared with this one, not with it.
+        let looked = self.look_at(question.submission, &asked.args).await;
+        let decision = looked.tighten(decision);
+        Ruled { decision, input: Some(Input { asked, contract, verdict, rule }), looked }
     }
 
     /// The same with its reasons. `asked` is what [`Rules::asked`] makes of the question, or what stands for it.
@@ -178,6 +209,13 @@ impl Rules {
         let (by_policy, matched) = self.engine.explain(&asked.input()).await;
         let decision = self.both(by_policy.clone(), by_contract.clone());
         Explained { decision, by_contract, by_policy: Some(by_policy), matched }
+    }
+
+    async fn look_at(&self, submission: &Submission, args: &Value) -> Looked {
+        let written = json!({
+            "reason": submission.reason, "run_id": submission.run_id, "on_behalf_of": submission.on_behalf_of,
+        });
+        Looked::at(&self.screening, vec![(Stage::Reasons, written), (Stage::Arguments, args.clone())]).await
     }
 
     fn both(&self, by_policy: PolicyDecision, mut by_contract: PolicyDecision) -> PolicyDecision {
@@ -207,6 +245,10 @@ impl Rules {
         let (now, recent) = (question.now_ms / 1000, &question.recent);
         let circumstances = Circumstances { reason: question.submission.reason.as_deref(), now, recent };
         if let Err(refusal) = granted.check_circumstances(&circumstances) {
+            return deny(refusal.rule, &refusal.reason);
+        }
+        let found = found_in(&args(&question.submission.operation));
+        if let Err(refusal) = contract.check_domains(&found) {
             return deny(refusal.rule, &refusal.reason);
         }
         if let Some(effects) = question.effects
@@ -260,7 +302,8 @@ impl Rules {
     pub fn asked(&self, question: &Question<'_>) -> Asked {
         let operation = &question.submission.operation;
         let (effects, secrets) = (question.effects, operation.secrets());
-        let context = json!({
+        let args = secrets.hidden(&args(operation));
+        let mut context = json!({
             "agent_id": question.caller,
             "roles": self.roles_of(question.caller),
             "on_behalf_of": question.submission.on_behalf_of,
@@ -271,44 +314,18 @@ impl Rules {
             "effects": secrets.hidden(&json!(effects)),
             "now": question.now_ms / 1000,
             "recent": question.recent,
-            "domain": null,
-            "domain_lists": {},
-            "agent_allowed_domains": [],
-            "agent_denied_domains": [],
         });
-        Asked { tool: operation.tool(), args: secrets.hidden(&args(operation)), context }
+        if let Value::Object(context) = &mut context {
+            context.extend(self.about_domains(question.caller, &found_in(&args)));
+        }
+        Asked { tool: operation.tool(), args, context }
     }
 
     /// What a caller may do besides, and the roles whose contracts hold for it.
-    fn roles_of(&self, caller: &PrincipalName) -> Vec<Value> {
+    pub(super) fn roles_of(&self, caller: &PrincipalName) -> Vec<Value> {
         let Some(contract) = self.contracts.get(caller) else { return Vec::new() };
         let roles = contract.roles().iter().map(|role| json!(role));
         roles.chain(contract.named_roles().iter().map(|name| json!(name))).collect()
-    }
-
-    /// Sets what Reeve knows in the circumstances of a tool that it does not run.
-    pub fn stand_in_context(
-        &self,
-        caller: &PrincipalName,
-        host: &str,
-        (now_ms, recent): (u64, &Recent),
-        context: &mut Map<String, Value>,
-    ) {
-        let known = [
-            ("agent_id", json!(caller)),
-            ("roles", json!(self.roles_of(caller))),
-            ("host", json!(host)),
-            ("scheduled", json!(false)),
-            ("now", json!(now_ms / 1000)),
-            ("recent", json!(recent)),
-            ("effect", json!("unknown")),
-            ("reversible", json!(false)),
-            ("effects", Value::Null),
-            ("domain_lists", json!({})),
-            ("agent_allowed_domains", json!([])),
-            ("agent_denied_domains", json!([])),
-        ];
-        context.extend(known.map(|(name, value)| (name.to_owned(), value)));
     }
 }
 

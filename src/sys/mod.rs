@@ -8,6 +8,8 @@ pub mod clock;
 #[cfg(feature = "full")]
 pub mod confine;
 pub mod exec;
+#[cfg(feature = "full")]
+pub mod foreign_file;
 pub mod handover;
 pub mod harden;
 pub mod host;

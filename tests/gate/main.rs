@@ -16,6 +16,7 @@
 mod approvals;
 mod contracts;
 mod crash;
+mod domains;
 mod examination;
 mod expiry;
 mod freezing;
@@ -26,6 +27,7 @@ mod phones;
 mod quorum;
 mod record;
 mod rules;
+mod screening;
 mod shadow;
 mod socket;
 mod stage;

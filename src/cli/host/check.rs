@@ -6,13 +6,14 @@ use clap::Args;
 use serde::Serialize;
 use serde_json::json;
 
-use super::{GATE_CONFIG, block_on};
+use super::{GATE_CONFIG, block_on, lists};
 use crate::api::Settings;
 use crate::cli::exit::{Exit, Failure, with_causes};
 use crate::cli::screen::{Screen, Tone, harmless, paint};
 use crate::gate::config::GateConfig;
 use crate::operation::Digest;
 use crate::policy::{Contracts, PolicyEngine, PolicySource, WorkerProgram};
+use crate::sys::clock::Clock;
 use crate::sys::{host, trusted_file};
 
 /// Check the whole configuration of this host without putting any of it in force
@@ -55,8 +56,8 @@ impl Finding {
 }
 
 /// Checks everything.
-pub(in crate::cli) fn run(args: &CheckArgs, screen: Screen) -> Result<Exit, Failure> {
-    let mut findings = gate(&args.gate)?;
+pub(in crate::cli) fn run(args: &CheckArgs, screen: Screen, clock: &dyn Clock) -> Result<Exit, Failure> {
+    let mut findings = gate(&args.gate, clock)?;
     findings.push(Finding::of("reeved", &args.reeved, reeved(&args.reeved)));
     let public_key = host::prefixed("/etc/reeve/grant.pub");
     findings.push(Finding::of("grant key", &public_key, grant_key(&public_key)));
@@ -86,7 +87,7 @@ fn line(finding: &Finding) -> String {
     }
 }
 
-fn gate(path: &Path) -> Result<Vec<Finding>, Failure> {
+fn gate(path: &Path, clock: &dyn Clock) -> Result<Vec<Finding>, Failure> {
     let name = host::hostname()?;
     let config = match GateConfig::read(path, &name) {
         Ok(config) => config,
@@ -100,6 +101,7 @@ fn gate(path: &Path) -> Result<Vec<Finding>, Failure> {
         Finding::of("tools", &config.tools, tools(&config)),
         Finding::of("contracts", &config.contracts, contracts(&config.contracts)),
         Finding::of("policy", &config.policy, policy(&config.policy, config.shadow.as_deref())),
+        Finding::of("lists", &config.lists, lists::finding(&config.lists, clock)),
     ];
     if let Some(shadow) = &config.shadow {
         findings.push(Finding::of("shadow", shadow, policy(shadow, None)));

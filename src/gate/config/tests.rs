@@ -1,6 +1,7 @@
 //! Each key changes what it says, and what cannot be meant is refused by name.
 
 use super::*;
+use crate::screening::settings::{Mode, Stage};
 
 fn parse(text: &str) -> Result<GateConfig, GateConfigError> {
     GateConfig::parse("gate.toml", text, "box7")
@@ -32,6 +33,7 @@ fn every_key_changes_its_value() {
         state = "/b"
         contracts = "/c"
         policy = "/d/p.star"
+        lists = "/d/lists.toml"
         log = "debug"
         [launcher]
         socket = "/e/l.sock"
@@ -50,6 +52,10 @@ fn every_key_changes_its_value() {
         account = "+15550001"
         uuid = "00000000-0000-4000-8000-000000000001"
         user = "signal"
+        [screening]
+        reasons = "enforce"
+        arguments = "report"
+        output = "enforce"
         [[approver]]
         name = "alice"
         uuid = "00000000-0000-4000-8000-00000000000a"
@@ -66,6 +72,7 @@ fn every_key_changes_its_value() {
         paths.map(|path| path.to_str().unwrap()),
         ["/a/gate.sock", "/b", "/c", "/d/p.star", "/e/l.sock"]
     );
+    assert_eq!(config.lists, Path::new("/d/lists.toml"));
     assert_eq!(config.launcher.user, "runner");
     assert_eq!(config.launcher.deadline, Duration::from_secs(90));
     assert_eq!(config.audit.path, Path::new("/f/a.jsonl"));
@@ -73,6 +80,8 @@ fn every_key_changes_its_value() {
     assert_eq!(config.approvals.execute_within, Duration::from_secs(60));
     assert_eq!(config.approvals.cool_down, Duration::from_secs(7200));
     assert_eq!((config.approvals.per_principal, config.approvals.overall), (3, 9));
+    let modes = [Stage::Reasons, Stage::Arguments, Stage::Output].map(|stage| config.screening.mode(stage));
+    assert_eq!(modes, [Mode::Enforce, Mode::Report, Mode::Enforce]);
     let signal = config.signal.unwrap();
     assert_eq!(signal.socket, Path::new("/g/s.sock"));
     assert_eq!((signal.account.as_str(), signal.user.as_str()), ("+15550001", "signal"));

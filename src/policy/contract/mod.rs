@@ -13,6 +13,7 @@ pub use entry::{Circumstances, ContractGrant};
 pub use set::Contracts;
 
 use crate::config::ConfigError;
+use crate::domains::{DomainBounds, Found};
 use crate::operation::{Digest, Operation};
 use crate::principal::{PrincipalName, Role};
 use entry::{Apart, Entry};
@@ -27,6 +28,8 @@ pub struct Contract {
     named: Vec<String>,
     /// The entries of each.
     layers: Vec<Vec<Entry>>,
+    /// Which hosts arguments may name, by each of them.
+    domains: Vec<DomainBounds>,
     digest: Digest,
 }
 
@@ -70,7 +73,8 @@ impl Contract {
             }
         };
         let layers = files.iter().map(|file| file.allow.clone()).collect();
-        Self { principal, roles, named: named.collect(), layers, digest }
+        let domains = files.iter().map(|file| file.domains.clone()).collect();
+        Self { principal, roles, named: named.collect(), layers, domains, digest }
     }
 
     /// Whose it is.
@@ -89,6 +93,23 @@ impl Contract {
     #[must_use]
     pub fn named_roles(&self) -> &[String] {
         &self.named
+    }
+
+    /// Which hosts arguments may name: what holds by all of its contracts.
+    #[must_use]
+    pub fn domains(&self) -> &[DomainBounds] {
+        &self.domains
+    }
+
+    /// That the arguments name no host that they may not name.
+    ///
+    /// # Errors
+    /// Names the first one.
+    pub fn check_domains(&self, found: &Found) -> Result<(), Refusal> {
+        match self.domains.iter().find_map(|bounds| bounds.refuse(found)) {
+            Some(lacks) => Err(self.refuse("contract-domain", &lacks)),
+            None => Ok(()),
+        }
     }
 
     /// SHA-256 over the file, or over those of all that hold: the contract's version.

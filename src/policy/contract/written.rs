@@ -11,6 +11,7 @@ use super::constraint::WrittenConstraint;
 use super::entry::Terms;
 use super::schema::Schema;
 use crate::config::{self, ConfigError};
+use crate::domains::DomainBounds;
 use crate::operation::{Digest, Entry as Known, Granted, Realm, catalogue};
 use crate::policy::Verdict;
 use crate::policy::window::TimeWindow;
@@ -25,6 +26,10 @@ struct WrittenContract {
     members: Vec<Spanned<String>>,
     roles: BTreeSet<Role>,
     run_as: Option<Spanned<String>>,
+    #[serde(default)]
+    allowed_domains: Vec<Spanned<String>>,
+    #[serde(default)]
+    denied_domains: Vec<Spanned<String>>,
     #[serde(default)]
     allow: Vec<Spanned<WrittenEntry>>,
 }
@@ -92,6 +97,7 @@ enum AtLeast {
 pub(super) struct File {
     pub(super) owner: Owner,
     pub(super) roles: BTreeSet<Role>,
+    pub(super) domains: DomainBounds,
     pub(super) allow: Vec<Entry>,
     pub(super) digest: Digest,
 }
@@ -126,7 +132,15 @@ pub(super) fn parse(label: &str, text: &str) -> Result<File, ConfigError> {
     for (entry, shown) in allow.iter_mut().zip(as_written(label, text)?) {
         entry.shown = shown;
     }
-    Ok(File { owner, roles: written.roles, allow, digest: Digest::of_bytes(text.as_bytes()) })
+    let mut domains = DomainBounds::default();
+    for name in &written.allowed_domains {
+        domains.allow(name.get_ref()).map_err(|problem| page.wrong(name, problem))?;
+    }
+    for name in &written.denied_domains {
+        domains.deny(name.get_ref()).map_err(|problem| page.wrong(name, problem))?;
+    }
+    let digest = Digest::of_bytes(text.as_bytes());
+    Ok(File { owner, roles: written.roles, domains, allow, digest })
 }
 
 /// The entries as they stand in the file, for their principal to see.

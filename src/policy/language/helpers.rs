@@ -9,8 +9,8 @@ use starlark::values::none::NoneOr;
 
 use super::builtins::misuse;
 use super::session::Current;
+use crate::domains::Domain;
 use crate::operation::zfs::{DatasetName, Target};
-use crate::policy::domain::Domain;
 use crate::policy::pattern;
 use crate::policy::window::TimeWindow;
 

@@ -12,9 +12,7 @@ use super::{POLICY, junit, rules, source, whole};
 use crate::cli::exit::{Exit, Failure, with_causes};
 use crate::cli::host::block_on;
 use crate::cli::screen::{Screen, Tone, harmless, paint};
-use crate::policy::{
-    KeepFor, PolicyDecision, PolicyInput, PolicySource, Question, Quorum, ReviewTerms, Rules,
-};
+use crate::policy::{KeepFor, PolicyDecision, PolicySource, Question, Quorum, ReviewTerms, Rules, ToolCall};
 
 /// The host that cases are about.
 const HOST: &str = "host01";
@@ -140,11 +138,12 @@ impl Judge {
                 rules.engine.decide(&asked.input()).await
             }
             What::Tool(tool, args) => {
-                let mut context = Map::new();
-                rules.stand_in_context(caller, HOST, (case.now_ms, &case.recent), &mut context);
-                context.extend(case.context.clone());
-                let (args, context) = (args.clone(), Value::Object(context));
-                rules.engine.decide(&PolicyInput { tool, args, context }).await
+                let none = Map::new();
+                let args = args.as_object().unwrap_or(&none);
+                let (now_ms, recent, instead) = (case.now_ms, &case.recent, &case.context);
+                let call =
+                    ToolCall { caller, tool, args, context: &none, host: HOST, now_ms, recent, instead };
+                rules.evaluate(&call).await.decision
             }
         }
     }

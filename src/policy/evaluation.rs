@@ -1,0 +1,134 @@
+//! A verdict about a tool that another gateway runs: the strictest about each host that its arguments name.
+
+use serde_json::{Map, Value, json};
+
+use super::engine::PolicyInput;
+use super::rules::{Recent, Rules};
+use super::screened::Looked;
+use super::verdict::{PolicyDecision, Verdict};
+use crate::domains::{Domain, DomainBounds, Found, found_in};
+use crate::principal::PrincipalName;
+use crate::screening::settings::Stage;
+
+/// The most hosts that a call may name: each is decided about.
+const MOST_DOMAINS: usize = 64;
+
+/// What a verdict is wanted about.
+#[derive(Debug)]
+pub struct ToolCall<'a> {
+    /// Who asks, by certificate.
+    pub caller: &'a PrincipalName,
+    /// The tool's name.
+    pub tool: &'a str,
+    /// Its arguments.
+    pub args: &'a Map<String, Value>,
+    /// The circumstances, as the caller tells them.
+    pub context: &'a Map<String, Value>,
+    /// This host's name.
+    pub host: &'a str,
+    /// The time.
+    pub now_ms: u64,
+    /// How often the caller asked lately.
+    pub recent: &'a Recent,
+    /// What stands in place of what is known of all this: for trying rules out, and empty where something is decided.
+    pub instead: &'a Map<String, Value>,
+}
+
+/// A verdict, and what it is about.
+#[derive(Debug)]
+pub struct Evaluated {
+    /// What was decided.
+    pub decision: PolicyDecision,
+    /// The hosts that the arguments name.
+    pub found: Found,
+    /// What screening found in them.
+    pub looked: Looked,
+}
+
+impl Rules {
+    /// The strictest of what the caller's contract says of the hosts that the arguments name, and what the policy says with each of
+    /// them as `context["domain"]`. Of the circumstances, what Reeve knows itself is never taken from the caller.
+    pub async fn evaluate(&self, call: &ToolCall<'_>) -> Evaluated {
+        let found = domains_of(call);
+        let contract = self.contracts.get(call.caller);
+        let deny = |rule: &str, reason: &str| PolicyDecision::deny(rule, reason, self.revision.clone());
+        if let Some(Err(refusal)) = contract.map(|contract| contract.check_domains(&found)) {
+            return Evaluated {
+                decision: deny(refusal.rule, &refusal.reason),
+                found,
+                looked: Looked::default(),
+            };
+        }
+        if found.domains.len() > MOST_DOMAINS {
+            let reason = format!("the arguments name more than {MOST_DOMAINS} hosts");
+            return Evaluated {
+                decision: deny("too-many-domains", &reason),
+                found,
+                looked: Looked::default(),
+            };
+        }
+        let mut context = call.context.clone();
+        context.extend(self.known_of(call, &found));
+        let mut strictest: Option<PolicyDecision> = None;
+        let each: Vec<Option<&Domain>> =
+            if found.domains.is_empty() { vec![None] } else { found.domains.iter().map(Some).collect() };
+        for domain in each {
+            context.insert("domain".to_owned(), json!(domain.map(Domain::as_str)));
+            context.extend(call.instead.clone());
+            let (args, context) = (Value::Object(call.args.clone()), Value::Object(context.clone()));
+            let decision = self.engine.decide(&PolicyInput { tool: call.tool, args, context }).await;
+            let decision = match strictest.take() {
+                Some(before) => before.strictest(decision),
+                None => decision,
+            };
+            let is_deny = decision.verdict == Verdict::Deny;
+            strictest = Some(decision);
+            if is_deny {
+                break;
+            }
+        }
+        let decision = strictest.unwrap_or_else(|| deny("policy-error", "nothing was decided"));
+        let texts = json!({"args": call.args, "context": call.context});
+        let looked = Looked::at(&self.screening, vec![(Stage::Arguments, texts)]).await;
+        Evaluated { decision: looked.tighten(decision), found, looked }
+    }
+
+    /// What rules may know of hosts: those that the arguments name, and which of them are in which list.
+    pub(super) fn about_domains(&self, caller: &PrincipalName, found: &Found) -> Map<String, Value> {
+        let names: Vec<&str> = found.domains.iter().map(Domain::as_str).collect();
+        let bounds = self.contracts.get(caller).map(|contract| contract.domains()).unwrap_or_default();
+        let allowed: Vec<&str> = bounds.iter().flat_map(DomainBounds::allowed).collect();
+        let denied: Vec<&str> = bounds.iter().flat_map(DomainBounds::denied).collect();
+        let about = [
+            ("domain", json!(names.first())),
+            ("domains", json!(names)),
+            ("domains_unreadable", json!(found.unreadable)),
+            ("domain_lists", self.lists.matches(found)),
+            ("agent_allowed_domains", json!(allowed)),
+            ("agent_denied_domains", json!(denied)),
+        ];
+        about.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+    }
+
+    fn known_of(&self, call: &ToolCall<'_>, found: &Found) -> Map<String, Value> {
+        let known = [
+            ("agent_id", json!(call.caller)),
+            ("roles", json!(self.roles_of(call.caller))),
+            ("host", json!(call.host)),
+            ("scheduled", json!(false)),
+            ("now", json!(call.now_ms / 1000)),
+            ("recent", json!(call.recent)),
+            ("effect", json!("unknown")),
+            ("reversible", json!(false)),
+            ("effects", Value::Null),
+        ];
+        let known = known.map(|(name, value)| (name.to_owned(), value));
+        known.into_iter().chain(self.about_domains(call.caller, found)).collect()
+    }
+}
+
+/// The hosts that the arguments name, and the one that the caller names besides: it can only add.
+fn domains_of(call: &ToolCall<'_>) -> Found {
+    let said = call.context.get("domain").cloned().unwrap_or_default();
+    found_in(&json!({"args": call.args, "domain": said}))
+}
