@@ -13,6 +13,8 @@ mod asking;
 #[path = "api/fake_gate.rs"]
 #[allow(dead_code, reason = "the network side's own tests need more of the gate than these")]
 mod fake_gate;
+#[path = "cli/checkpoints.rs"]
+mod checkpoints;
 #[path = "cli/host.rs"]
 mod host;
 #[path = "cli/lists.rs"]

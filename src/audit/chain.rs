@@ -67,6 +67,12 @@ pub enum Flaw {
     /// A file of the log has nothing in it, or nothing is there at all.
     #[error("there is no record in it")]
     Empty,
+    /// A file does not begin with the tree over all that was before it.
+    #[error("record {seq} tells of another tree than the one over the records before it")]
+    WrongTree {
+        /// The record that tells it.
+        seq: u64,
+    },
     /// The name says that another record stands first in the file.
     #[error("the file's name does not fit: its first record is {seq}")]
     Misnamed {

@@ -11,7 +11,7 @@ use super::error::AuditError;
 use super::event::Event;
 use super::open::open;
 use super::record::{Draft, Receipt};
-use super::status::{Counters, Status};
+use super::status::{Counters, Head, Status};
 use super::writer::{Request, Rotation, THREAD};
 use crate::sys::clock::Clock;
 
@@ -100,6 +100,12 @@ impl AuditLog {
     #[must_use]
     pub fn last(&self) -> Receipt {
         self.handle.status.last()
+    }
+
+    /// The last durable record and the tree up to it, as one.
+    #[must_use]
+    pub fn head(&self) -> Head {
+        self.handle.status.head()
     }
 
     /// What has been counted since the log was opened.

@@ -14,6 +14,9 @@ use super::record::Receipt;
 use super::rotation::Series;
 use super::scan::{Ends, Scan, scan};
 use super::segment::Segment;
+use super::status::Head;
+use super::tree::{NodeHash, Tree};
+use super::walk::Walk;
 use super::writer::{Repair, Writer};
 use crate::sys::clock::Clock;
 
@@ -27,13 +30,13 @@ pub(super) fn open(config: AuditConfig, clock: Arc<dyn Clock>) -> Result<Writer,
     let path = directory.path().join(name);
     let full = archives(&path).map_err(|error| AuditError::io("list", directory.path(), error))?;
     let (segment, found) = Segment::open(&path)?;
-    let acked = last_acknowledged(&path, &found, full.last())?;
+    let head = last_acknowledged(&path, &found, full.last())?;
 
     let mut series = Series::new(directory, path, config.rotate_bytes, segment);
     if let Some((_, archive)) = full.last() {
         series.continues(file_name(archive));
     }
-    let mut writer = Writer::new(clock, config.host, series, acked);
+    let mut writer = Writer::new(clock, config.host, series, head);
     finish(&mut writer, found)?;
     Ok(writer)
 }
@@ -49,18 +52,40 @@ fn finish(writer: &mut Writer, found: Scan) -> Result<(), AuditError> {
     writer.commit(&[]).map(drop).map_err(unavailable)
 }
 
-/// Where the chain ends: in the current file, or, when that has no record yet, in the full file before it.
-fn last_acknowledged(
-    path: &Path,
-    found: &Scan,
-    before: Option<&(u64, PathBuf)>,
-) -> Result<Receipt, AuditError> {
+/// Where the log ends: in the current file, or, when that has no record yet, in the full file before it.
+fn last_acknowledged(path: &Path, found: &Scan, before: Option<&(u64, PathBuf)>) -> Result<Head, AuditError> {
     match (&found.ends, before) {
-        (Some(ends), Some((_, archive))) => linked(path, ends, archive).map(|()| ends.last),
-        (Some(ends), None) => Ok(ends.last),
-        (None, Some((_, archive))) => Ok(ends_of(archive)?.last),
-        (None, None) => Ok(Receipt::NONE),
+        (Some(ends), Some((_, archive))) => linked(path, ends, archive).and_then(|()| head(path, ends)),
+        (Some(ends), None) => head(path, ends),
+        (None, Some((_, archive))) => head(path, &ends_of(archive)?),
+        (None, None) => Ok(Head { last: Receipt::NONE, tree: Tree::default() }),
     }
+}
+
+/// With the tree that the file's first record tells the beginning of, or else from all records there are.
+fn head(path: &Path, ends: &Ends) -> Result<Head, AuditError> {
+    let tree = match &ends.tree {
+        Some(tree) => tree.clone(),
+        None => grown(path, ends.last.seq)?,
+    };
+    Ok(Head { last: ends.last, tree })
+}
+
+/// The tree over a log whose files do not tell it. Records must be there from the first on.
+fn grown(path: &Path, records: u64) -> Result<Tree, AuditError> {
+    let (mut walk, mut chain, mut tree) = (Walk::log(path), Chain::from_one(), Tree::default());
+    while tree.size() < records {
+        let step = walk.step().map_err(|error| AuditError::io("read", path, error))?;
+        let followed = match step {
+            Step::Line => chain.follow(walk.line()).map(drop),
+            Step::TooLong => Err(Flaw::NotCanonical { problem: TOO_LONG.to_owned() }),
+            Step::End(bytes) => Err(Flaw::Torn { bytes }),
+        };
+        let (file, line, seq) = (walk.file_name(), walk.number(), tree.size() + 1);
+        followed.map_err(|flaw| AuditError::Broken { file, line, seq, flaw })?;
+        tree.push(NodeHash::leaf(walk.line()));
+    }
+    Ok(tree)
 }
 
 /// The current file must go on where the full file before it ends.

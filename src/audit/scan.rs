@@ -8,6 +8,10 @@ use super::error::AuditError;
 use super::hash::RecordHash;
 use super::lines::{Lines, Step};
 use super::record::{Receipt, Record};
+use super::tree::{NodeHash, Tree};
+
+/// The field of a `log_rotated` record that has the tree over all records before it.
+pub(super) const TREE: &str = "tree";
 
 /// A file whose whole records hold together.
 #[derive(Debug, Default)]
@@ -31,6 +35,8 @@ pub(super) struct Ends {
     pub(super) last: Receipt,
     /// The last record's bytes, newline included.
     pub(super) last_line: Vec<u8>,
+    /// The tree up to the last record, if the first one tells where it began.
+    pub(super) tree: Option<Tree>,
 }
 
 /// Follows the whole file. A torn tail is found and reported; anything else that does not hold is an error.
@@ -69,12 +75,25 @@ impl Scan {
             before: record.prev,
             last: record.receipt(),
             last_line: Vec::new(),
+            tree: tree_before(record),
         });
+        if let Some(tree) = &mut ends.tree {
+            tree.push(NodeHash::leaf(lines.line()));
+        }
         ends.last = record.receipt();
         ends.last_line.clear();
         ends.last_line.extend_from_slice(lines.line());
         ends.last_line.push(b'\n');
     }
+}
+
+/// The tree over all records before this one, which begins a file.
+pub(super) fn tree_before(first: &Record) -> Option<Tree> {
+    if first.seq == 1 {
+        return Some(Tree::default());
+    }
+    let told = first.detail.get(TREE).and_then(Tree::from_value);
+    told.filter(|tree| tree.size() == first.seq - 1)
 }
 
 /// A power cut can leave a last line with its newline on disk and a page of it not: zeros, which Reeve never writes.

@@ -9,6 +9,7 @@ use arc_swap::ArcSwap;
 use serde::Serialize;
 
 use super::record::Receipt;
+use super::tree::Tree;
 
 /// How often what has happened since the log was opened.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
@@ -21,12 +22,21 @@ pub struct Counters {
     pub batches: u64,
 }
 
+/// Where the log stands: its last durable record, and the tree over all of them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Head {
+    /// The last record.
+    pub last: Receipt,
+    /// The tree up to it.
+    pub tree: Tree,
+}
+
 type Observer = Box<dyn Fn(Duration) + Send + Sync>;
 
 /// Shared between the writer and everybody who holds the log.
 pub(super) struct Status {
     healthy: AtomicBool,
-    last: ArcSwap<Receipt>,
+    head: ArcSwap<Head>,
     records: AtomicU64,
     errors: AtomicU64,
     batches: AtomicU64,
@@ -34,10 +44,10 @@ pub(super) struct Status {
 }
 
 impl Status {
-    pub(super) fn new(last: Receipt) -> Status {
+    pub(super) fn new(head: Head) -> Status {
         Status {
             healthy: AtomicBool::new(true),
-            last: ArcSwap::from_pointee(last),
+            head: ArcSwap::from_pointee(head),
             records: AtomicU64::new(0),
             errors: AtomicU64::new(0),
             batches: AtomicU64::new(0),
@@ -50,7 +60,11 @@ impl Status {
     }
 
     pub(super) fn last(&self) -> Receipt {
-        **self.last.load()
+        self.head.load().last
+    }
+
+    pub(super) fn head(&self) -> Head {
+        Head::clone(&self.head.load())
     }
 
     pub(super) fn counters(&self) -> Counters {
@@ -61,9 +75,9 @@ impl Status {
         }
     }
 
-    pub(super) fn committed(&self, records: u64, last: Receipt) {
+    pub(super) fn committed(&self, records: u64, head: &Head) {
         if records > 0 {
-            self.last.store(last.into());
+            self.head.store(head.clone().into());
             self.records.fetch_add(records, Ordering::Relaxed);
             self.batches.fetch_add(1, Ordering::Relaxed);
         }

@@ -14,7 +14,9 @@ use super::error::{AuditError, Outage};
 use super::event::{Event, EventKind};
 use super::record::{Draft, Receipt};
 use super::rotation::Series;
-use super::status::Status;
+use super::scan::TREE;
+use super::status::{Head, Status};
+use super::tree::{NodeHash, Tree};
 use crate::sys::clock::Clock;
 
 /// More than ever wait at once on one host; it bounds the memory of a batch, not its delay.
@@ -59,15 +61,18 @@ pub(super) struct Writer {
     pub(super) host: String,
     pub(super) series: Series,
     pub(super) acked: Receipt,
+    /// The tree up to there.
+    tree: Tree,
     pub(super) repair: Option<Repair>,
     pub(super) status: Arc<Status>,
     buffer: Vec<u8>,
 }
 
 impl Writer {
-    pub(super) fn new(clock: Arc<dyn Clock>, host: String, series: Series, acked: Receipt) -> Writer {
-        let status = Arc::new(Status::new(acked));
-        Writer { clock, host, series, acked, repair: None, status, buffer: Vec::new() }
+    pub(super) fn new(clock: Arc<dyn Clock>, host: String, series: Series, head: Head) -> Writer {
+        let status = Arc::new(Status::new(head.clone()));
+        let Head { last: acked, tree } = head;
+        Writer { clock, host, series, acked, tree, repair: None, status, buffer: Vec::new() }
     }
 
     /// Serves until nobody can ask any more.
@@ -104,15 +109,14 @@ impl Writer {
 
         let mut lines = std::mem::take(&mut self.buffer);
         lines.clear();
-        let (last, receipts) = self.encode(waiting, &mut lines).map_err(unencodable)?;
+        let (head, receipts) = self.encode(waiting, &mut lines).map_err(unencodable)?;
         let written = self.series.write(&lines, self.acked.seq + 1);
         self.buffer = lines;
         written?;
 
-        let records = last.seq - self.acked.seq;
-        self.acked = last;
+        self.status.committed(head.last.seq - self.acked.seq, &head);
+        (self.acked, self.tree) = (head.last, head.tree);
         self.repair = None;
-        self.status.committed(records, last);
         Ok(receipts)
     }
 
@@ -120,25 +124,31 @@ impl Writer {
         &self,
         waiting: &[Request],
         lines: &mut Vec<u8>,
-    ) -> Result<(Receipt, Vec<Vec<Receipt>>), CanonicalError> {
+    ) -> Result<(Head, Vec<Vec<Receipt>>), CanonicalError> {
         let time = stamp(self.clock.now());
-        let mut last = self.acked;
-        for note in self.notes() {
-            last = Draft::new(&note, &self.host)?.push_line(lines, last, &time);
-        }
+        let mut head = Head { last: self.acked, tree: self.tree.clone() };
         let mut push = |draft: &Draft| {
-            last = draft.push_line(lines, last, &time);
-            last
+            let start = lines.len();
+            head.last = draft.push_line(lines, head.last, &time);
+            let line = lines.get(start..).unwrap_or_default();
+            head.tree.push(NodeHash::leaf(line.strip_suffix(b"\n").unwrap_or(line)));
+            head.last
         };
+        for note in self.notes() {
+            push(&Draft::new(&note, &self.host)?);
+        }
         let receipts = waiting.iter().map(|request| request.drafts.iter().map(&mut push).collect()).collect();
-        Ok((last, receipts))
+        Ok((head, receipts))
     }
 
     /// What the log has to say about itself before anything else goes in.
     fn notes(&self) -> impl Iterator<Item = Event> {
         let link = self.series.needs_link(self.acked).map(|previous| {
             let hash = self.acked.hash.to_string();
-            Event::new(EventKind::LogRotated).with("previous_file", previous).with("previous_hash", hash)
+            Event::new(EventKind::LogRotated)
+                .with("previous_file", previous)
+                .with("previous_hash", hash)
+                .with(TREE, self.tree.to_value())
         });
         link.into_iter().chain(self.repair.as_ref().map(|repair| repair.event(self.acked)))
     }

@@ -1,5 +1,6 @@
 //! `gate.toml`: as it is written, and as it is meant.
 
+mod audit;
 mod budget;
 mod defaults;
 mod preflight;
@@ -18,6 +19,8 @@ use crate::config::{self, ConfigError};
 use crate::domains::config::ListsConfig;
 use crate::screening::settings::ScreeningSettings;
 
+use audit::AuditAsWritten;
+pub use audit::AuditSettings;
 use budget::BudgetAsWritten;
 pub use budget::{Amount, Budget};
 use preflight::PreflightAsWritten;
@@ -79,15 +82,6 @@ pub struct LauncherConfig {
     pub user: String,
     /// How long one step may run.
     pub deadline: Duration,
-}
-
-/// The audit log.
-#[derive(Debug, Clone)]
-pub struct AuditSettings {
-    /// The file.
-    pub path: PathBuf,
-    /// At how many bytes a new file is begun.
-    pub rotate_bytes: u64,
 }
 
 /// Bounds on approvals.
@@ -196,13 +190,6 @@ struct LauncherAsWritten {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, default)]
-struct AuditAsWritten {
-    path: PathBuf,
-    rotate_megabytes: u64,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields, default)]
 struct ApprovalsAsWritten {
     execute_within: String,
     cool_down: String,
@@ -226,12 +213,6 @@ impl Default for LauncherAsWritten {
             user: "reeve-run".to_owned(),
             deadline: "60s".to_owned(),
         }
-    }
-}
-
-impl Default for AuditAsWritten {
-    fn default() -> Self {
-        Self { path: PathBuf::from("/var/log/reeve/audit.jsonl"), rotate_megabytes: 100 }
     }
 }
 
@@ -269,7 +250,6 @@ impl AsWritten {
             socket: absolute("launcher.socket", self.launcher.socket)?,
             user: self.launcher.user,
         };
-        let rotate = within("audit.rotate_megabytes", self.audit.rotate_megabytes, 1, 100_000)?;
         Ok(GateConfig {
             host: self.host.unwrap_or_else(|| host_name.to_owned()),
             socket: absolute("socket", self.socket)?,
@@ -283,10 +263,7 @@ impl AsWritten {
             lists: absolute("lists", self.lists)?,
             domain_lists: ListsConfig::default(),
             launcher,
-            audit: AuditSettings {
-                path: absolute("audit.path", self.audit.path)?,
-                rotate_bytes: rotate << 20,
-            },
+            audit: self.audit.meant()?,
             approvals,
             signal: self.signal.map(SignalAsWritten::meant).transpose()?,
             adapters: Settings {

@@ -13,6 +13,7 @@ mod alternatives;
 mod ask;
 mod budget;
 mod channel;
+mod checkpoint;
 pub mod client;
 pub mod config;
 mod cooling;
@@ -42,6 +43,7 @@ mod shadow;
 mod shown;
 mod standing;
 mod start;
+mod start_error;
 mod step;
 mod submit;
 mod tell;
@@ -57,7 +59,7 @@ use arc_swap::ArcSwap;
 use crate::adapter::SystemHost;
 use crate::approval::Channel;
 use crate::approval::people::People;
-use crate::audit::AuditLog;
+use crate::audit::{AuditLog, Signer};
 use crate::grant::SigningKey;
 use crate::job::Store;
 use crate::metrics;
@@ -71,7 +73,8 @@ use freeze::Frozen;
 use history::History;
 use live::Live;
 
-pub use start::{ReloadBy, StartError, causes, start};
+pub use start::{ReloadBy, causes, start};
+pub use start_error::StartError;
 
 /// The gate: decides, asks, records, signs.
 pub struct Gate {
@@ -94,6 +97,7 @@ pub struct Gate {
     draining: AtomicBool,
     host: ArcSwap<SystemHost>,
     key: SigningKey,
+    signer: Signer,
     people: ArcSwap<People>,
     channel: Channel,
     metrics: Arc<metrics::gate::Gate>,

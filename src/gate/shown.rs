@@ -8,7 +8,6 @@ use super::{Gate, from_millis, lines};
 use crate::adapter::Plan;
 use crate::approval::prompt::{CannotShow, Outcome, OutcomeFacts, PromptFacts, Stands, Undo, prompt};
 use crate::approval::signal::Quote;
-use crate::audit::checkpoint_line;
 use crate::job::{Approval, Job};
 
 impl Gate {
@@ -86,7 +85,7 @@ impl Gate {
         outcome.text(&OutcomeFacts {
             host: &self.identity.name,
             command_line: &job.submission.operation.command_line(),
-            checkpoint: &checkpoint_line(&self.audit.last()),
+            checkpoint: &self.checkpoint(),
         })
     }
 

@@ -11,7 +11,7 @@ use tokio::sync::mpsc;
 use uuid::Uuid;
 
 use super::budget::Budgets;
-use super::config::{ApprovalSettings, Budget, GateConfig, GateConfigError, SignalSettings};
+use super::config::{ApprovalSettings, Budget, GateConfig, SignalSettings};
 use super::cooling::Cooling;
 use super::freeze::Frozen;
 use super::history::History;
@@ -20,20 +20,22 @@ use super::preflight::Preflight;
 use super::protocol::{Answer, Problem, ProblemKind};
 use super::shadow::{Shadow, Trial};
 use super::standing::Standing;
-use super::{Gate, Identity, Launcher, channel};
+use super::start_error::StartError;
+use super::{Gate, Identity, Launcher, channel, checkpoint};
 use crate::adapter::SystemHost;
 use crate::approval::Channel;
 use crate::approval::inbound::Inbound;
 use crate::approval::people::People;
 use crate::approval::prompt::Notice;
 use crate::approval::signal::{Link, SignalConfig};
-use crate::audit::{AuditConfig, AuditError, AuditLog, Event, EventKind};
-use crate::config::{ConfigError, logging};
+use crate::audit::verify::CHECKPOINT_KEY;
+use crate::audit::{AuditConfig, AuditError, AuditLog, Event, EventKind, Signer};
+use crate::config::logging;
 use crate::domains::{Changed, DomainLists};
-use crate::grant::{KeyError, SigningKey};
+use crate::grant::SigningKey;
 use crate::job::{Store, StoreError};
 use crate::metrics;
-use crate::policy::{Contracts, HOURS, PolicyEngine, PolicyError, PolicySource, Rules, WorkerProgram};
+use crate::policy::{Contracts, HOURS, PolicyEngine, PolicySource, Rules, WorkerProgram};
 use crate::principal::PrincipalName;
 use crate::screening::Screening;
 use crate::screening::settings::ScreeningSettings;
@@ -73,47 +75,6 @@ pub enum ReloadBy<'a> {
     Caller(&'a PrincipalName),
 }
 
-/// Why a gate does not come up.
-#[derive(Debug, thiserror::Error)]
-pub enum StartError {
-    /// `gate.toml` is not as it must be.
-    #[error("the configuration is not as it must be")]
-    Config(#[from] GateConfigError),
-    /// A contract or the policy cannot be read.
-    #[error("the rules are not as they must be")]
-    Rules(#[from] ConfigError),
-    /// The policy does not load.
-    #[error("the policy does not load")]
-    Policy(#[from] PolicyError),
-    /// The audit log cannot be written.
-    #[error("the audit log cannot be used; without it nothing may happen")]
-    Audit(#[from] AuditError),
-    /// The job store cannot be opened.
-    #[error("the job store cannot be used")]
-    Store(#[from] StoreError),
-    /// The grant key cannot be had.
-    #[error("the grant key cannot be used; `reeve-gate init` makes one")]
-    Key(#[from] KeyError),
-    /// The metrics contradict each other.
-    #[error("the metrics cannot be set up")]
-    Metrics(#[from] metrics::MetricsError),
-    /// Something that the host has is missing.
-    #[error("{what} is missing on this host")]
-    Host {
-        /// What.
-        what: String,
-        /// Why.
-        #[source]
-        source: std::io::Error,
-    },
-    /// A thread that reads ended before its time.
-    #[error("a reading thread ended")]
-    Thread,
-    /// The account's UUID is none.
-    #[error("signal.uuid is not a UUID")]
-    Uuid(#[from] uuid::Error),
-}
-
 /// Brings the gate up: reads everything, resumes what was cut off, begins to listen to people.
 pub async fn start(path: &Path, config: GateConfig, clock: Arc<dyn Clock>) -> Result<Arc<Gate>, StartError> {
     let contracts = Contracts::load(&config.contracts)?;
@@ -135,6 +96,7 @@ pub async fn start(path: &Path, config: GateConfig, clock: Arc<dyn Clock>) -> Re
         launcher: Launcher { uid: uid_of(&config.launcher.user)?, settings: config.launcher },
         approvals: config.approvals,
         key: SigningKey::load(&config.state.join("grant.key"))?,
+        signer: Signer::load_or_make(&config.state.join("checkpoint.key"), &config.host)?,
         clock,
         audit,
         store,
@@ -161,6 +123,9 @@ pub async fn start(path: &Path, config: GateConfig, clock: Arc<dyn Clock>) -> Re
         },
     });
     gate.begin_work(messages).await?;
+    if let Some(minute) = config.audit.daily_at {
+        tokio::spawn(checkpoint::tell_days(Arc::clone(&gate), minute));
+    }
     Ok(gate)
 }
 
@@ -257,8 +222,10 @@ impl Gate {
             .with("weaker", json!(weaker))
             .with("version", env!("CARGO_PKG_VERSION"))
             .with("rules", self.rules.load().revision.as_str())
-            .with("boot", self.identity.boot_id.as_str());
+            .with("boot", self.identity.boot_id.as_str())
+            .with(CHECKPOINT_KEY, self.signer.public().to_string());
         self.audit.append(event).await?;
+        self.keep_signer()?;
         self.begin_preflight().await;
         self.look_at_lists().await.map_err(|_unrecorded| StartError::Thread)?;
         let open = self.store.open_jobs()?;

@@ -1,8 +1,6 @@
 //! The gate's half: its key, and the signature that turns a wish into a grant. Not linked into anything that root runs.
 
-use std::fs::{File, OpenOptions};
-use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::io;
 use std::path::Path;
 
 use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair};
@@ -50,7 +48,7 @@ impl SigningKey {
         let mut seed = Zeroizing::new([0; SEED_BYTES]);
         random::fill(seed.as_mut_slice())?;
         let text = Zeroizing::new(to_hex(seed.as_slice()) + "\n");
-        write_new(path, text.as_bytes())?;
+        trusted_file::write_new(path, text.as_bytes())?;
         SigningKey::from_seed(&seed)
     }
 
@@ -114,15 +112,4 @@ impl std::fmt::Debug for SignedGrant {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "SignedGrant({})", to_hex(&self.digest))
     }
-}
-
-/// Written beside, synced, then linked into place, which fails where something stands already.
-fn write_new(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let beside = path.with_extension("new");
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&beside)?;
-    let linked =
-        file.write_all(bytes).and_then(|()| file.sync_all()).and_then(|()| std::fs::hard_link(&beside, path));
-    std::fs::remove_file(&beside)?;
-    linked?;
-    File::open(path.parent().unwrap_or(Path::new("/")))?.sync_all()
 }

@@ -5,9 +5,10 @@
 
 use std::ffi::OsStr;
 use std::fmt;
-use std::fs::File;
-use std::io::{self, Read};
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Component, Path, PathBuf};
 
 use nix::errno::Errno;
@@ -71,6 +72,21 @@ pub fn read_secret(path: &Path, max_bytes: usize) -> Result<Vec<u8>, TrustedFile
         return Err(refuse(path, Problem::Readable { mode }));
     }
     contents(path, file, max_bytes)
+}
+
+/// Writes a secret where there is none yet, whole or not at all, for its owner's eyes only.
+///
+/// # Errors
+/// When something stands there already, or there is no room.
+pub fn write_new(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    // Written beside, synced, then linked into place, which fails where something stands already.
+    let beside = path.with_extension("new");
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&beside)?;
+    let linked =
+        file.write_all(bytes).and_then(|()| file.sync_all()).and_then(|()| std::fs::hard_link(&beside, path));
+    std::fs::remove_file(&beside)?;
+    linked?;
+    File::open(path.parent().unwrap_or(Path::new("/")))?.sync_all()
 }
 
 /// Opens a directory that nobody but its trusted owner may even enter (mode 0700).

@@ -72,7 +72,7 @@ impl Home {
     }
 
     pub(crate) fn verify_against(&self, receipt: Receipt) -> Report {
-        verify(&self.directory, &Options { against: Some(receipt.into()), ledger: None })
+        verify(&self.directory, &Options { against: Some(receipt.into()), ..Options::default() })
     }
 
     /// The first place where the log does not hold: file, line, record, and what is wrong.

@@ -9,6 +9,7 @@
     reason = "a test says what is wrong by failing, and starts processes of its own"
 )]
 
+mod checkpoints;
 mod crash;
 mod home;
 mod outage;

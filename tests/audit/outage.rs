@@ -102,7 +102,7 @@ fn refuses_then_recovers(log: &AuditLog, directory: &Path, make_room: impl FnOnc
         log.append_blocking(large()).unwrap_err();
     }
     assert_eq!((log.last(), log.counters().errors), (acknowledged, 4));
-    let report = verify(directory, &Options { against: Some(acknowledged.into()), ledger: None });
+    let report = verify(directory, &Options { against: Some(acknowledged.into()), ..Options::default() });
     assert!(report.ok && report.last == Some(acknowledged), "nothing that was refused is left: {report}");
 
     make_room();
@@ -112,7 +112,7 @@ fn refuses_then_recovers(log: &AuditLog, directory: &Path, make_room: impl FnOnc
     let text = fs::read_to_string(directory.join("audit.jsonl")).unwrap();
     let repair = text.lines().rev().nth(1).map(|line| Record::parse(line.as_bytes()).unwrap()).unwrap();
     assert_eq!((repair.kind.as_str(), &repair.detail["refused_appends"]), ("log_recovered", &4.into()));
-    let report = verify(directory, &Options { against: Some(next.into()), ledger: None });
+    let report = verify(directory, &Options { against: Some(next.into()), ..Options::default() });
     assert!(report.ok, "{report}");
 }
 

@@ -25,7 +25,13 @@ fn a_new_file_begins_by_naming_the_one_before() {
     assert_eq!(home.files(), ["audit-000000000001.jsonl", "audit.jsonl"]);
     let record = home.records().remove(0);
     assert_eq!((record.seq, record.prev, record.kind.as_str()), (4, before.hash, "log_rotated"));
-    let expected = json!({"previous_file": "audit-000000000001.jsonl", "previous_hash": before.hash});
+    // Three records: a whole tree of two, and one.
+    let edge = record.detail["tree"]["edge"].clone();
+    assert_eq!(edge.as_array().unwrap().len(), 2);
+    let expected = json!({
+        "previous_file": "audit-000000000001.jsonl", "previous_hash": before.hash,
+        "tree": {"size": 3, "edge": edge},
+    });
     assert_eq!(serde_json::Value::Object(record.detail), expected);
     assert_eq!(log.last().seq, 4);
 }

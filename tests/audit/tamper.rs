@@ -180,7 +180,7 @@ fn a_spent_grant_without_a_record_is_found() {
         let line = format!("op_{nonce} 0 5e2b8f0c-0000-4000-8000-000000000000 {digest}\n");
         fs::write(ledger.path().join(nonce.repeat(32)), line).unwrap();
     }
-    let options = Options { against: None, ledger: Some(ledger.path()) };
+    let options = Options { ledger: Some(ledger.path()), ..Options::default() };
     let signed = |digest: &str| Event::new(EventKind::GrantSigned).with("grant", format!("sha256:{digest}"));
 
     let log = home.open().unwrap();
@@ -197,7 +197,7 @@ fn a_spent_grant_without_a_record_is_found() {
 #[test]
 fn a_ledger_that_cannot_be_read_is_never_a_pass() {
     let home = Home::with(3);
-    let options = Options { against: None, ledger: Some(Path::new("/nonexistent/spent")) };
+    let options = Options { ledger: Some(Path::new("/nonexistent/spent")), ..Options::default() };
     let report = verify(&home.directory, &options);
     assert!(!report.ok);
     assert!(matches!(report.ledger, Some(LedgerReport::NotChecked { .. })), "{report}");

@@ -39,8 +39,8 @@ fn is_found_broken(name: &str, alter: impl FnOnce(&mut Vec<String>)) -> Value {
     report["broken"].clone()
 }
 
-/// Something for the log to tell: a destroy that alice confirmed. Returns her last message's checkpoint.
-fn checkpoint_of_a_destroy(snapshot: &str) -> String {
+/// Something for the log to tell: a destroy that alice confirmed. Returns her last message.
+fn message_of_a_destroy(snapshot: &str) -> String {
     zfs(&["snapshot", snapshot]);
     let asked = zfs_op("librarian", "destroy", snapshot, json!({}));
     say("alice", &format!("CONFIRM {}", token(&prompt("alice", &[snapshot]))));
@@ -52,14 +52,18 @@ fn checkpoint_of_a_destroy(snapshot: &str) -> String {
         found.is_some()
     });
     let message = found.unwrap();
-    let line = message.lines().last().unwrap().strip_prefix("audit: log ").unwrap();
-    line.replace(" · ", ":")
+    message
+}
+
+/// The line of it that can be typed.
+fn typed(message: &str) -> String {
+    message.lines().find_map(|line| line.strip_prefix("audit: log ")).unwrap().replace(" · ", ":")
 }
 
 #[test]
 fn the_log_holds_and_a_copy_that_was_altered_cut_or_reordered_does_not() {
     up();
-    checkpoint_of_a_destroy("tank/media@told-1");
+    message_of_a_destroy("tank/media@told-1");
     let (output, report) = verify(Path::new("/var/log/reeve"), &[]);
     assert_eq!((output.status.code(), &report["ok"]), (Some(0), &json!(true)), "{report}");
     is_found_broken("altered", |lines| {
@@ -91,7 +95,7 @@ fn the_log_holds_and_a_copy_that_was_altered_cut_or_reordered_does_not() {
 #[test]
 fn a_tail_that_was_cut_off_is_found_by_what_a_phone_remembers() {
     up();
-    let checkpoint = checkpoint_of_a_destroy("tank/media@told-2");
+    let checkpoint = typed(&message_of_a_destroy("tank/media@told-2"));
     let against = ["--against", &checkpoint];
     let (output, report) = verify(Path::new("/var/log/reeve"), &against);
     assert_eq!((output.status.code(), &report["against"]["result"]), (Some(0), &json!("agrees")), "{report}");
@@ -125,6 +129,32 @@ fn a_tail_that_was_cut_off_is_found_by_what_a_phone_remembers() {
     );
 }
 
+#[test]
+fn a_message_as_it_is_pasted_from_a_phone_proves_the_log_and_its_key_is_the_gates_alone() {
+    up();
+    let message = message_of_a_destroy("tank/media@told-5");
+    let keys = Command::new("/usr/local/bin/reeve").args(["audit", "key", "--json"]).output().unwrap();
+    let keys: Value = serde_json::from_slice(&keys.stdout).unwrap();
+    let key = keys["keys"].as_array().unwrap().last().unwrap()["key"].as_str().unwrap().to_owned();
+    let pasted = message.replace('\u{2014}', "-").replace('\n', "\r\n> ");
+    let with = ["--checkpoint", &pasted, "--key", &key];
+    let (output, report) = verify(Path::new("/var/log/reeve"), &with);
+    assert_eq!(
+        (output.status.code(), &report["checkpoint"]["signed_by"]),
+        (Some(0), &json!(key)),
+        "{report}"
+    );
+    let size: usize = report["checkpoint"]["size"].as_u64().unwrap().try_into().unwrap();
+    let cut = copy("cut-pasted", |lines| lines.truncate(size - 1));
+    let (output, report) = verify(&cut, &with);
+    assert_eq!(
+        (output.status.code(), &report["checkpoint"]["history"]["result"]),
+        (Some(1), &json!("cut")),
+        "{report}"
+    );
+    sh("test \"$(stat -c '%U %a' /var/lib/reeve/checkpoint.key)\" = 'reeve-gate 600'");
+}
+
 /// The operations of spent grants that have no record.
 fn unrecorded() -> Vec<String> {
     let (_, report) = verify(Path::new("/var/log/reeve"), &["--ledger", LEDGER]);
@@ -136,7 +166,7 @@ fn unrecorded() -> Vec<String> {
 #[test]
 fn what_root_did_without_a_record_is_found_by_its_ledger() {
     up();
-    checkpoint_of_a_destroy("tank/media@told-3");
+    message_of_a_destroy("tank/media@told-3");
     let before = unrecorded();
     assert!(
         before.iter().all(|operation| operation == OPERATION),
@@ -153,7 +183,7 @@ fn what_root_did_without_a_record_is_found_by_its_ledger() {
 #[test]
 fn no_record_holds_output_or_an_environment_and_every_change_was_decided_first() {
     up();
-    checkpoint_of_a_destroy("tank/media@told-4");
+    message_of_a_destroy("tank/media@told-4");
     let records = records();
     for record in records.iter().filter(|record| record["kind"] == "step_finished") {
         let id = record["operation"].as_str().unwrap();

@@ -15,6 +15,7 @@ fn the_network_side_cannot_read_keys_log_configuration_or_state_of_the_gate() {
     up();
     for file in [
         "/var/lib/reeve/grant.key",
+        "/var/lib/reeve/checkpoint.key",
         "/var/lib/reeve/state.redb",
         "/var/log/reeve/audit.jsonl",
         "/etc/reeve/gate.toml",

@@ -14,6 +14,7 @@
 )]
 
 mod approvals;
+mod checkpoints;
 mod contracts;
 mod crash;
 mod domains;

@@ -82,6 +82,7 @@ deadline = "5s"
 
 [audit]
 path = "@DIR@/log/audit.jsonl"
+daily_at = "never"
 
 [preflight]
 report = "@DIR@/report.json"

@@ -3,6 +3,7 @@
 use std::time::SystemTime;
 
 use super::MESSAGE_LIMIT;
+use super::outcome::audit;
 use super::shape::clock_time;
 use crate::approval::foreign::is_invisible;
 
@@ -28,6 +29,26 @@ pub enum Notice {
         why: Option<String>,
         /// Since when.
         at: SystemTime,
+    },
+    /// The checkpoints of the audit log are signed by another key.
+    NewKey {
+        /// The one before.
+        before: String,
+        /// The new one.
+        key: String,
+    },
+    /// What a day has brought, also when it was nothing.
+    Day {
+        /// Since when.
+        since: SystemTime,
+        /// Now.
+        now: SystemTime,
+        /// How many records were written.
+        records: u64,
+        /// The operations that were taken up, by the state that they are in.
+        operations: Vec<(String, u64)>,
+        /// Where the audit log stands.
+        checkpoint: String,
     },
     /// It may go on.
     Thawed {
@@ -64,6 +85,19 @@ impl Notice {
                 lines.push(format!("THAW {}   lets it go on.", word(who)));
                 lines
             }
+            Self::NewKey { before, key } => vec![
+                format!("reeve · {host} · ⚠️ another key signs the checkpoints of the audit log"),
+                "Somebody on the host removed the old one, or replaced it. If it was none of you, look at the host.".to_owned(),
+                format!("  was {}", shown(before)),
+                format!("  is  {}", shown(key)),
+            ],
+            Self::Day { since, now, records, operations, checkpoint } => {
+                let mut lines = vec![format!("reeve · {host} · news since {}", clock_time(*since, *now))];
+                lines.extend(day(*records, operations));
+                lines.push("You get this every day. If it does not come, look at the host.".to_owned());
+                lines.push(audit(checkpoint));
+                lines
+            }
             Self::Thawed { who, by } => {
                 vec![format!("reeve · {host} · {} may go on, says {by}", named(who))]
             }
@@ -73,6 +107,21 @@ impl Notice {
         }
         lines.join("\n")
     }
+}
+
+/// What a day has brought.
+fn day(records: u64, operations: &[(String, u64)]) -> Vec<String> {
+    if records == 0 {
+        return vec!["  nothing happened".to_owned()];
+    }
+    let asked: u64 = operations.iter().map(|(_, count)| count).sum();
+    let states: Vec<String> = operations.iter().map(|(state, count)| format!("{count} {state}")).collect();
+    let of = if states.is_empty() { String::new() } else { format!(": {}", states.join(", ")) };
+    let plural = |count: u64| if count == 1 { "" } else { "s" };
+    vec![
+        format!("  {asked} operation{} taken up{of}", plural(asked)),
+        format!("  {records} record{} in the audit log", plural(records)),
+    ]
 }
 
 fn shown(line: &str) -> String {

@@ -65,7 +65,7 @@ pub struct OutcomeFacts<'a> {
     pub host: &'a str,
     /// What was asked for.
     pub command_line: &'a str,
-    /// The audit log's signed checkpoint, on one line.
+    /// The audit log's last record on one line, and its signed checkpoint on those behind.
     pub checkpoint: &'a str,
 }
 
@@ -75,7 +75,7 @@ impl Outcome {
         let mut lines =
             vec![format!("reeve · {} · {}", facts.host, self.headline()), format!("  {}", command(facts))];
         lines.extend(self.detail());
-        let last = format!("audit: {}", visible(facts.checkpoint));
+        let last = audit(facts.checkpoint);
         let room = MESSAGE_LIMIT.saturating_sub(last.len() + 2);
         while lines.len() > 2 && lines.iter().map(|line| line.len() + 1).sum::<usize>() > room {
             lines.pop();
@@ -124,6 +124,12 @@ impl Outcome {
             }
         }
     }
+}
+
+/// The end of a message: where the audit log stands.
+pub(super) fn audit(checkpoint: &str) -> String {
+    let lines: Vec<String> = checkpoint.lines().map(visible).collect();
+    format!("audit: {}", lines.join("\n"))
 }
 
 fn asked_anew(difference: &[String]) -> Vec<String> {

@@ -222,12 +222,17 @@ fn answers() -> Vec<(&'static str, String)> {
     ]
 }
 
+/// Where the log stands, as the gate writes it.
+const CHECKPOINT: &str = "log 48213 · 5d41402abc4b2a76
+host01/reeve
+48213
+CsUYapGGPo4dkMgIAUqom/Xajj7h2fB2MPA3j2jxq2I=
+
+— host01/reeve bm8gc2lnbmF0dXJlLCBidXQgYXMgbG9uZyBhcyBvbmU6IG1hZGUgb2Ygc2l4dHktZWlnaHQgYnl0ZXMgb2YgdGV4dC4=";
+
 fn outcomes() -> Vec<(&'static str, String)> {
-    let facts = OutcomeFacts {
-        host: "host01",
-        command_line: "zfs destroy tank/media@old",
-        checkpoint: "host01 48213 sha256:5d41402abc4b2a76 sig:7KxQ2m9v",
-    };
+    let facts =
+        OutcomeFacts { host: "host01", command_line: "zfs destroy tank/media@old", checkpoint: CHECKPOINT };
     let difference: Vec<_> = (1..=10).map(|n| format!("+ snapshot tank/media@new-{n:02}")).collect();
     let changed =
         Outcome::PlanChanged { difference: vec!["+ snapshot tank/media@new".into(), "- 1.2 GiB".into()] };
@@ -249,6 +254,12 @@ fn outcomes() -> Vec<(&'static str, String)> {
     ]
 }
 
+fn day(records: u64, operations: &[(&str, u64)]) -> String {
+    let operations = operations.iter().map(|(state, count)| ((*state).to_owned(), *count)).collect();
+    let (since, now, checkpoint) = (at(0), at(86_400), CHECKPOINT.to_owned());
+    Notice::Day { since, now, records, operations, checkpoint }.text("host01")
+}
+
 fn notices() -> Vec<(&'static str, String)> {
     let lines = vec![
         "+ carol may approve in storage".into(),
@@ -265,6 +276,17 @@ fn notices() -> Vec<(&'static str, String)> {
         ("notice-rules-changed", Notice::RulesChanged { lines }.text("host01")),
         ("notice-frozen", frozen(Some("librarian"), Some(why)).text("host01")),
         ("notice-frozen-host", frozen(None, None).text("host01")),
+        ("notice-day", day(212, &[("failed", 1), ("refused", 2), ("succeeded", 11)])),
+        ("notice-day-without-operations", day(1, &[])),
+        ("notice-day-without-news", day(0, &[])),
+        (
+            "notice-new-key",
+            Notice::NewKey {
+                before: "host01/reeve+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW".into(),
+                key: "host01/reeve+8a32b6f0+AbFrpnnNS1Fh3rMs4Xm6dQqWk0UkqzT0GJw2Wg3vJrKx".into(),
+            }
+            .text("host01"),
+        ),
         (
             "notice-thawed",
             Notice::Thawed { who: Some("librarian".into()), by: "alice".into() }.text("host01"),

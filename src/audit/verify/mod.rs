@@ -3,6 +3,7 @@
 //! The chain alone shows every change but one: a tail that was cut off leaves a shorter chain that holds. For that
 //! there are checkpoints in people's phones, and root's ledger of what was really run.
 
+mod history;
 mod ledger;
 mod report;
 
@@ -11,10 +12,16 @@ use std::path::Path;
 
 use super::chain::{Chain, Flaw, TOO_LONG};
 use super::checkpoint::Checkpoint;
+use super::event::EventKind;
 use super::lines::Step;
+use super::note::{NoteKey, SignedCheckpoint};
 use super::read::current_file;
 use super::record::Record;
+use super::scan::{TREE, tree_before};
+use super::tree::{NodeHash, Tree};
 use super::walk::Walk;
+use history::Comparison;
+pub use history::{CHECKPOINT_KEY, CheckpointReport, History, key_of};
 use ledger::Unmet;
 pub use report::{Against, Broken, LedgerReport, Report, UnrecordedGrant};
 
@@ -28,6 +35,10 @@ pub struct Options<'a> {
     pub against: Option<Checkpoint>,
     /// Root's directory of spent grants.
     pub ledger: Option<&'a Path>,
+    /// A signed checkpoint, from a message.
+    pub checkpoint: Option<SignedCheckpoint>,
+    /// The one key that may have signed it; without it, those that the log tells of.
+    pub key: Option<NoteKey>,
 }
 
 /// Verifies the whole log in a directory, or one file of it by itself, which may begin with any record.
@@ -49,6 +60,11 @@ pub fn verify(log: &Path, options: &Options<'_>) -> Report {
         found: blank(log),
         against: options.against.clone(),
         compared: None,
+        tree: None,
+        history: options
+            .checkpoint
+            .clone()
+            .map(|checkpoint| Comparison::new(checkpoint, options.key.clone())),
     };
     if let Err(error) = verification.follow() {
         verification.found.unreadable = Some(format!("{}: {error}", verification.walk.file_name()));
@@ -68,6 +84,7 @@ fn blank(log: &Path) -> Report {
         broken: None,
         unreadable: None,
         against: None,
+        checkpoint: None,
         ledger: None,
     }
 }
@@ -79,6 +96,9 @@ struct Verification {
     found: Report,
     against: Option<Checkpoint>,
     compared: Option<Against>,
+    /// The tree over all records so far; none where a file is read by itself that does not tell what it goes on from.
+    tree: Option<Tree>,
+    history: Option<Comparison>,
 }
 
 impl Verification {
@@ -113,6 +133,18 @@ impl Verification {
                 return;
             }
         }
+        if self.found.records == 0 {
+            self.tree = tree_before(record);
+        } else if !self.tells_the_tree(record) {
+            self.found.broken = Some(self.here(record.seq, Flaw::WrongTree { seq: record.seq }));
+            return;
+        }
+        if let Some(tree) = &mut self.tree {
+            tree.push(NodeHash::leaf(self.walk.line()));
+        }
+        if let Some(history) = &mut self.history {
+            history.admit(record, self.tree.as_ref());
+        }
         self.found.records += 1;
         self.found.first.get_or_insert(record.seq);
         self.found.last_time = Some(record.time.clone());
@@ -125,6 +157,15 @@ impl Verification {
             } else {
                 Against::Differs { checkpoint, found: record.hash }
             });
+        }
+    }
+
+    /// What the log goes on from is what it was made of: a record that tells the tree tells the right one.
+    fn tells_the_tree(&self, record: &Record) -> bool {
+        match (record.detail.get(TREE).filter(|_| record.kind == EventKind::LogRotated.as_str()), &self.tree)
+        {
+            (Some(told), Some(tree)) => Tree::from_value(told).as_ref() == Some(tree),
+            (Some(_), None) | (None, _) => true,
         }
     }
 
@@ -155,6 +196,7 @@ impl Verification {
             | Flaw::BadFirst { .. }
             | Flaw::Torn { .. }
             | Flaw::Empty
+            | Flaw::WrongTree { .. }
             | Flaw::Misnamed { .. } => return Ok(broken),
         };
         while self.walk.step()? == Step::Line && self.walk.file_name() == broken.file {
@@ -174,7 +216,9 @@ impl Verification {
             let cut = (whole || self.ends_torn()) && checkpoint.seq() > last;
             if cut { Against::TailMissing { checkpoint, last } } else { Against::NotReached { checkpoint } }
         });
-        self.found.against = self.compared.or(missed);
+        self.found.against = self.compared.take().or(missed);
+        let ended_at = (whole || self.ends_torn()).then(|| self.found.last.map_or(0, |last| last.seq));
+        self.found.checkpoint = self.history.take().map(|history| history.report(ended_at));
         self.found.ledger = self.ledger.map(|ledger| match ledger {
             Ok(unmet) if whole => unmet.report(),
             Ok(_) => LedgerReport::NotChecked { why: "the log does not hold to its end".to_owned() },

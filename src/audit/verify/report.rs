@@ -9,6 +9,7 @@ use super::super::chain::Flaw;
 use super::super::checkpoint::Checkpoint;
 use super::super::hash::RecordHash;
 use super::super::record::Receipt;
+use super::history::CheckpointReport;
 
 /// The result of following a log from its first record to its last.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -33,6 +34,8 @@ pub struct Report {
     pub unreadable: Option<String>,
     /// How the log compares with a record somebody remembers.
     pub against: Option<Against>,
+    /// How the log compares with a signed checkpoint.
+    pub checkpoint: Option<CheckpointReport>,
     /// How the log compares with root's ledger.
     pub ledger: Option<LedgerReport>,
 }
@@ -117,12 +120,13 @@ impl Report {
             None | Some(Against::Agrees { .. }) => true,
             Some(Against::Differs { .. } | Against::TailMissing { .. } | Against::NotReached { .. }) => false,
         };
+        let checkpoint = self.checkpoint.as_ref().is_none_or(CheckpointReport::holds);
         let ledger = match &self.ledger {
             None => true,
             Some(LedgerReport::Checked { unrecorded, .. }) => unrecorded.is_empty(),
             Some(LedgerReport::NotChecked { .. }) => false,
         };
-        self.broken.is_none() && self.unreadable.is_none() && against && ledger
+        self.broken.is_none() && self.unreadable.is_none() && against && checkpoint && ledger
     }
 }
 
@@ -147,6 +151,9 @@ impl fmt::Display for Report {
         }
         if let Some(against) = &self.against {
             writeln!(f, "{against}")?;
+        }
+        if let Some(checkpoint) = &self.checkpoint {
+            write!(f, "{checkpoint}")?;
         }
         if let Some(ledger) = &self.ledger {
             write!(f, "{ledger}")?;

@@ -1,5 +1,7 @@
 //! `reeve audit`: does the log hold, what was last, and what was when.
 
+mod checkpoint;
+
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -10,9 +12,10 @@ use time::format_description::well_known::Rfc3339;
 
 use crate::audit::read::{self, Entry, Filter};
 use crate::audit::verify::{self, Options};
-use crate::audit::{Checkpoint, EventKind};
+use crate::audit::{Checkpoint, EventKind, NoteKey};
 use crate::cli::exit::{Exit, Failure, with_causes};
 use crate::cli::screen::{Screen, Tone, harmless, paint};
+use checkpoint::{KeyArgs, ProveArgs};
 
 /// How often a followed log is looked at.
 const LOOK: Duration = Duration::from_millis(500);
@@ -32,16 +35,20 @@ enum AuditCommand {
     Verify(VerifyArgs),
     Tail(TailArgs),
     Export(ExportArgs),
+    Key(KeyArgs),
+    Prove(ProveArgs),
 }
 
 /// Follow the log from its first record to its last, and say where it first fails to hold
 #[derive(Debug, Args)]
 #[command(after_help = "\
 A tail that was cut off leaves a shorter log that holds. The checkpoints in the messages to people
-tell: \"log 48213 · 9f86d081884c7d65\" is --against 48213:9f86d081884c7d65.
+tell. Paste such a message whole, as it came: what phones do to text is forgiven. Or type its
+one line: \"log 48213 · 9f86d081884c7d65\" is --against 48213:9f86d081884c7d65.
 
 Examples:
   reeve audit verify
+  reeve audit verify --checkpoint @message.txt --key host01/reeve+c74f20a3+ARpc2QcU…
   reeve audit verify --against 48213:9f86d081884c7d65 --ledger /var/lib/reeve-root/spent
 
 The exit code is 0 when everything that was asked for was checked and holds, else 1.")]
@@ -49,6 +56,12 @@ struct VerifyArgs {
     /// A checkpoint that somebody remembers
     #[arg(long, value_name = "SEQ:HASH")]
     against: Option<Checkpoint>,
+    /// A message with a signed checkpoint: its text, @FILE with it, or - for the standard input
+    #[arg(long, value_name = "TEXT")]
+    checkpoint: Option<String>,
+    /// The key that must have signed it; without it, one that the log tells of
+    #[arg(long, value_name = "KEY", requires = "checkpoint")]
+    key: Option<NoteKey>,
     /// Root's ledger of spent grants: each must have its record
     #[arg(long, value_name = "DIR")]
     ledger: Option<PathBuf>,
@@ -116,11 +129,18 @@ pub(in crate::cli) fn run(args: &AuditArgs, screen: Screen) -> Result<Exit, Fail
         AuditCommand::Verify(verify) => check(args, verify, screen),
         AuditCommand::Tail(tail) => last(args, tail, screen),
         AuditCommand::Export(export) => all(args, export, screen),
+        AuditCommand::Key(key) => checkpoint::keys(&args.log, key, screen),
+        AuditCommand::Prove(prove) => checkpoint::prove(&args.log, prove, screen),
     }
 }
 
 fn check(args: &AuditArgs, wanted: &VerifyArgs, screen: Screen) -> Result<Exit, Failure> {
-    let options = Options { against: wanted.against.clone(), ledger: wanted.ledger.as_deref() };
+    let options = Options {
+        against: wanted.against.clone(),
+        ledger: wanted.ledger.as_deref(),
+        checkpoint: wanted.checkpoint.as_deref().map(checkpoint::given).transpose()?,
+        key: wanted.key.clone(),
+    };
     let report = verify::verify(&args.log, &options);
     if screen.is_json() {
         screen.document(&json!(report))?;

@@ -42,6 +42,7 @@ fn every_key_changes_its_value() {
         [audit]
         path = "/f/a.jsonl"
         rotate_megabytes = 7
+        daily_at = "18:05"
         [approvals]
         execute_within = "1m"
         cool_down = "2h"
@@ -76,7 +77,7 @@ fn every_key_changes_its_value() {
     assert_eq!(config.launcher.user, "runner");
     assert_eq!(config.launcher.deadline, Duration::from_secs(90));
     assert_eq!(config.audit.path, Path::new("/f/a.jsonl"));
-    assert_eq!(config.audit.rotate_bytes, 7 << 20);
+    assert_eq!((config.audit.rotate_bytes, config.audit.daily_at), (7 << 20, Some(18 * 60 + 5)));
     assert_eq!(config.approvals.execute_within, Duration::from_secs(60));
     assert_eq!(config.approvals.cool_down, Duration::from_secs(7200));
     assert_eq!((config.approvals.per_principal, config.approvals.overall), (3, 9));
@@ -110,6 +111,13 @@ fn a_policy_on_trial_is_a_file_beside_the_policy_or_any_other_but_not_the_policy
 }
 
 #[test]
+fn people_are_told_each_day_unless_root_wants_it_never() {
+    assert_eq!(parse("").unwrap().audit.daily_at, Some(8 * 60));
+    assert_eq!(parse("[audit]\ndaily_at = \"never\"").unwrap().audit.daily_at, None);
+    assert_eq!(parse("[audit]\ndaily_at = \"00:00\"").unwrap().audit.daily_at, Some(0));
+}
+
+#[test]
 fn a_misspelt_key_is_refused_with_the_one_that_was_meant() {
     let refusal = refusal("[approvals]\ncool_dwon = \"10m\"\n");
     assert!(refusal.contains("gate.toml:2") && refusal.contains("cool_down"), "{refusal}");
@@ -123,6 +131,9 @@ fn values_out_of_range_are_refused_by_key() {
         ("[launcher]\ndeadline = \"2h\"", "launcher.deadline"),
         ("[launcher]\ndeadline = \"soon\"", "launcher.deadline"),
         ("[audit]\nrotate_megabytes = 0", "audit.rotate_megabytes"),
+        ("[audit]\ndaily_at = \"24:00\"", "audit.daily_at"),
+        ("[audit]\ndaily_at = \"8:00\"", "audit.daily_at"),
+        ("[audit]\ndaily_at = \"\"", "audit.daily_at"),
         ("[approvals]\nexecute_within = \"2days\"", "approvals.execute_within"),
         ("[approvals]\nper_principal = 0", "approvals.per_principal"),
         ("[approvals]\noverall = 100000", "approvals.overall"),

@@ -75,7 +75,7 @@ pub(super) fn audit(report: &Report) -> Found {
 pub(super) fn follow_log(config: &GateConfig) -> Report {
     let ledger = host::prefixed("/var/lib/reeve-root/spent");
     let directory = config.audit.path.parent().unwrap_or(&config.audit.path);
-    verify::verify(directory, &Options { against: None, ledger: Some(&ledger) })
+    verify::verify(directory, &Options { ledger: Some(&ledger), ..Options::default() })
 }
 
 /// The clock is not behind the last record, and something keeps it right.

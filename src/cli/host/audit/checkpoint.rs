@@ -1,0 +1,132 @@
+//! `reeve audit key` and `reeve audit prove`: who signs the checkpoints, and proofs for whoever has no log.
+
+use std::io::Read;
+use std::path::Path;
+
+use clap::{ArgGroup, Args};
+use serde_json::json;
+
+use super::unreadable;
+use crate::audit::prove::{self, ProveError};
+use crate::audit::read::{self, Filter};
+use crate::audit::verify::key_of;
+use crate::audit::{EventKind, SignedCheckpoint};
+use crate::cli::exit::{Exit, Failure, with_causes};
+use crate::cli::screen::{Screen, harmless};
+
+/// More than any message has.
+const LONGEST: u64 = 64 << 10;
+
+/// Show the keys that signed this log's checkpoints, the present one last
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Write the key down somewhere else: with it, a checkpoint can be checked without believing the host.
+It has the form of a signed-note verifier key, which other tools read, too.
+
+Example:
+  reeve audit key")]
+pub(super) struct KeyArgs {}
+
+/// Prove to whoever has no log that it holds a record, or goes on from an older checkpoint
+#[derive(Debug, Args)]
+#[command(
+    group = ArgGroup::new("what").required(true).args(["record", "since"]),
+    after_help = "\
+Of a record, it prints a C2SP tlog-proof: with the record's line (reeve audit export --first N --last N)
+and the key, anybody can check it. Of an older checkpoint, it prints what C2SP tlog-witness calls an
+add-checkpoint request.
+
+Examples:
+  reeve audit prove --record 48001 --checkpoint @checkpoint.txt
+  reeve audit prove --since @last-year.txt --checkpoint @today.txt"
+)]
+pub(super) struct ProveArgs {
+    /// The record
+    #[arg(long, value_name = "SEQ")]
+    record: Option<u64>,
+    /// The older checkpoint
+    #[arg(long, value_name = "TEXT")]
+    since: Option<String>,
+    /// The checkpoint in whose history it is: the text of a message, @FILE with it, or - for the standard input
+    #[arg(long, value_name = "TEXT")]
+    checkpoint: String,
+}
+
+/// A checkpoint as it was given: pasted, in a file, or on the standard input.
+pub(super) fn given(text: &str) -> Result<SignedCheckpoint, Failure> {
+    let fail = |error: &dyn std::error::Error| Failure::new(Exit::Usage, with_causes(error));
+    let mut read = String::new();
+    let pasted = match (text, text.strip_prefix('@')) {
+        ("-", _) => {
+            std::io::stdin().take(LONGEST).read_to_string(&mut read).map_err(|error| fail(&error))?;
+            read.as_str()
+        }
+        (_, Some(file)) => {
+            let opened = std::fs::File::open(file)
+                .map_err(|error| Failure::new(Exit::Usage, format!("{file} cannot be read: {error}")))?;
+            opened.take(LONGEST).read_to_string(&mut read).map_err(|error| fail(&error))?;
+            read.as_str()
+        }
+        (pasted, None) => pasted,
+    };
+    SignedCheckpoint::from_pasted(pasted).map_err(|error| {
+        fail(&error).hint("paste the whole message, in quotes; or use @FILE, or - and the standard input")
+    })
+}
+
+pub(super) fn keys(log: &Path, _args: &KeyArgs, screen: Screen) -> Result<Exit, Failure> {
+    read::is_there(log).map_err(|error| unreadable(&error))?;
+    let mut found: Vec<(String, u64, String)> = Vec::new();
+    for entry in read::export(log, Filter { kind: Some(EventKind::GateStarted), ..Filter::default() }) {
+        let record = entry.map_err(|error| unreadable(&error))?.record;
+        let Some(key) = key_of(&record).map(|key| key.to_string()) else { continue };
+        if found.last().is_none_or(|(last, _, _)| *last != key) {
+            found.push((key, record.seq, record.time));
+        }
+    }
+    let Some((_, before)) = found.split_last() else {
+        return Err(Failure::new(Exit::Failed, "this log tells of no key".to_owned())
+            .hint("the gate makes one when it starts, and records it"));
+    };
+    if screen.is_json() {
+        let keys: Vec<_> = found
+            .iter()
+            .map(|(key, seq, time)| json!({"key": key, "since_seq": seq, "since": time}))
+            .collect();
+        screen.document(&json!({ "keys": keys }))?;
+        return Ok(Exit::Done);
+    }
+    for (at, (key, seq, time)) in found.iter().enumerate() {
+        let was = if at < before.len() { "  (replaced since)" } else { "" };
+        screen.line(&harmless(key))?;
+        screen.line(&harmless(&format!("  since record {seq}, {time}{was}")))?;
+    }
+    Ok(Exit::Done)
+}
+
+pub(super) fn prove(log: &Path, wanted: &ProveArgs, screen: Screen) -> Result<Exit, Failure> {
+    let checkpoint = given(&wanted.checkpoint)?;
+    let proof = match (wanted.record, &wanted.since) {
+        (Some(seq), _) => prove::inclusion(log, seq, &checkpoint),
+        (None, Some(old)) => prove::consistency(log, &given(old)?, &checkpoint),
+        (None, None) => return Err(Failure::new(Exit::Usage, "want --record or --since".to_owned())),
+    };
+    let proof = proof.map_err(|error| match &error {
+        ProveError::Read(_) => unreadable_proof(&error),
+        ProveError::Outside { .. } | ProveError::OtherHistory { .. } => {
+            Failure::new(Exit::Failed, with_causes(&error))
+        }
+    })?;
+    if screen.is_json() {
+        screen.document(&json!({ "proof": proof }))?;
+    } else {
+        for line in proof.lines() {
+            screen.line(&harmless(line))?;
+        }
+    }
+    Ok(Exit::Done)
+}
+
+fn unreadable_proof(error: &ProveError) -> Failure {
+    Failure::new(Exit::Failed, with_causes(error)).hint("the log is readable by root and by the gate")
+}
