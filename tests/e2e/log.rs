@@ -51,8 +51,7 @@ fn message_of_a_destroy(snapshot: &str) -> String {
         found = messages("alice").iter().find(is_it).cloned();
         found.is_some()
     });
-    let message = found.unwrap();
-    message
+    found.unwrap()
 }
 
 /// The line of it that can be typed.
