@@ -95,7 +95,7 @@ mod tests {
 
     #[test]
     fn only_where_egress_is_advisory_the_network_is_the_hosts() {
-        use super::super::egress::{Destination, Egress, Lists};
+        use crate::sandbox::egress::{Destination, Egress, Lists};
         let lists = Lists { allow: vec![Destination::read("a.com:443").unwrap()], never: vec![] };
         let has_own = |egress| {
             let confinement = Confinement { egress, ..sample(Tier::C) };

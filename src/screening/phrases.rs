@@ -68,7 +68,7 @@ const WORDINGS: &[(&str, Rating, &str)] = &[
     (
         "role-change",
         Rating::Review,
-        r"\byou are now (?:an? |my |acting |operating |the |in charge|free )|\bfrom now on you (?:will|must|are|should|shall|have to|only)\b|\byour (?:new|real|actual|true) (?:role|task|goal|objective|instructions?|mission|purpose) (?:is|are)\b|\bpretend (?:to be|you are|that you|youre)\b|\bnew (?:system )?instructions? (?:follow|begin|start|from|are|is|for you)\b",
+        r"\byou are now (?:an? |my |acting |operating |the |in charge|free )|\bfrom now on you (?:will|must|are|should|shall|have to|only)\b|\byour (?:new|real|actual|true) (?:role|task|goal|objective|instructions?|mission|purpose) (?:is|are)\b|\bpretend (?:to be|you are|that you|youre)\b|\bnew (?:system )?instructions? (?:follow|begin|start|are|is|for you|from (?:your|the) (?:developer|owner|operator|user)s?)\b",
     ),
     (
         "conceal",

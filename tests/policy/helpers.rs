@@ -49,7 +49,7 @@ async fn helpers_say_where_when_how_often_and_of_which_names() {
         ("in_list(args[\"domain\"], [\"evil.example\"])", Some(true)),
         ("in_list(args[\"domain\"], [\"EVIL.example.\"])", Some(true)),
         ("in_list(\"notevil.example\", [\"evil.example\"])", Some(false)),
-        ("in_list(\"bücher.example\", [\"xn--bcher-kva.example\"])", None),
+        ("in_list(\"bücher.example\", [\"xn--bcher-kva.example\"])", Some(true)),
         ("in_list(None, [\"evil.example\"])", Some(false)),
         ("in_list(\"a b\", [\"evil.example\"])", None),
         ("in_list(\"a.example\", [\"*.example\"])", None),
