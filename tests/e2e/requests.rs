@@ -156,7 +156,8 @@ fn paths_methods_and_queries_that_are_none_of_ours_are_refused() {
     for (method, path, code) in [
         ("GET", "/", 404),
         ("GET", "/host/op/../op", 404),
-        ("GET", "/admin/preflight", 404),
+        ("GET", "/admin/nothing", 404),
+        ("GET", "/admin/preflight", 403),
         ("PUT", "/host/op", 405),
         ("DELETE", "/health", 405),
         ("GET", "/host/op?limit=0", 400),
