@@ -35,7 +35,7 @@ impl Stage {
              properties.status = {type = \"integer\", minimum = 0, maximum = 255}\n[limits]\nwall_clock = \"3s\"\n";
         let tools = [
             ("probe", format!("{}{arguments}{parameters}", head("c", "fresh"))),
-            ("keeper", format!("{}{arguments}{}", head("b", "principal"), parameters.replace("3s", "60s"))),
+            ("keeper", format!("{}{arguments}{}", head("b", "principal"), parameters.replace("3s", "120s"))),
             ("other", format!("{}{arguments}{parameters}", head("b", "fresh"))),
         ];
         let declared: Vec<PathBuf> =
@@ -187,7 +187,7 @@ fn many_runs_of_one_tool_go_on_beside_each_other() {
     const MANY: usize = 12;
     let _stage = Stage::new();
     let asked = json!({"kind": "tool", "op": "run", "resource": "keeper",
-        "params": {"arguments": {"word": "x", "seconds": 50, "status": 0}}});
+        "params": {"arguments": {"word": "x", "seconds": 85, "status": 0}}});
     let asked = asked.to_string();
     let callers: Vec<_> = (0..MANY)
         .map(|_| {
