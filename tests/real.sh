@@ -64,7 +64,7 @@ suite tests/systemd.sh
 # are the unified ones here.
 suite tests/e2e.sh --zfs real --skip git:: --skip ansible:: --skip pct:: \
   --skip tools::files --skip tools::network --skip tools::privilege --skip tools::refusals --skip tools::working \
-  --skip tools::examples --skip tools::egress --skip tools::layers --skip tools::paths
+  --skip many_runs_of_one_tool --skip tools::examples --skip tools::egress --skip tools::layers --skip tools::paths
 suite tests/demo.sh real
 [ ${#failed[@]} = 0 ] || { echo "guest: FAILED: ${failed[*]}"; exit 1; }
 GUEST
