@@ -109,3 +109,20 @@ async fn each_day_is_told_also_when_nothing_happened() {
     assert!(news.contains("nothing happened"), "{news}");
     assert!(held_against(&stage, &news, None).ok, "silence is signed, too");
 }
+
+#[tokio::test]
+async fn who_answers_with_what_an_outcome_said_approves_nothing_that_waits() {
+    let stage = Stage::set().await;
+    let told = outcome(&stage, "tank/media@old").await;
+    let spent = crate::phones::token(&stage.phones.messages("alice", 1)[0].text);
+    let waiting = stage.submit("librarian", zfs("destroy", "tank/vm@old")).await.unwrap();
+    let count = stage.phones.so_far("alice").len();
+    // What only ends in the word is no answer at all, and gets none.
+    stage.phones.says("alice", &format!("{told}\nCONFIRM"));
+    for (number, text) in [format!("CONFIRM {told}"), format!("CONFIRM {spent}")].into_iter().enumerate() {
+        stage.phones.says("alice", &text);
+        let answer = stage.phones.messages("alice", count + number + 1).pop().unwrap().text;
+        assert!(answer.contains("Not counted"), "{text}: {answer}");
+    }
+    assert_eq!(stage.look("librarian", &waiting.id).await.unwrap().state, State::Pending);
+}

@@ -1,6 +1,6 @@
 //! What a contract bounds besides names, as the gate holds it: how often, why and with which parameters, and its version on record.
 
-use reeve::gate::protocol::{Answer, Call, State};
+use reeve::gate::protocol::{Answer, Call, ProblemKind, State};
 use serde_json::{Value, json};
 
 use crate::rules::{NARROW, rule};
@@ -201,4 +201,18 @@ async fn a_role_gives_its_members_a_contract_and_policies_see_it() {
         ["snapshot", "rollback", "destroy"]
     );
     assert_eq!(shown["contract"], newcomer.contract.unwrap());
+}
+
+#[tokio::test]
+async fn who_is_called_as_a_role_is_has_nothing_of_it() {
+    let stage = Stage::with("def evaluate(tool, args, context):\n    return allow()\n").await;
+    let role =
+        SNAPSHOT_FIRST.replace("principal = \"librarian\"", "role = \"keepers\"\nmembers = [\"newcomer\"]");
+    stage.write("contracts/keepers.role.toml", &role);
+    stage.reload();
+    for caller in ["keepers", "keepers.role"] {
+        let refused = stage.submit(caller, snapshot("tank/media", "x")).await.unwrap_err();
+        assert_eq!(refused.kind, ProblemKind::Forbidden, "{caller}: {refused:?}");
+    }
+    assert_eq!(stage.submit("newcomer", snapshot("tank/media", "x")).await.unwrap().state, State::Succeeded);
 }

@@ -142,3 +142,23 @@ async fn a_rule_about_a_list_that_there_never_was_denies() {
     stage.crash().await;
     assert_eq!(verdict(&stage, "librarian", json!({"url": "https://good.example"})).await, "deny");
 }
+
+#[tokio::test]
+async fn a_host_that_is_written_to_look_like_an_allowed_one_is_the_one_that_would_be_reached() {
+    let stage = stage().await;
+    for text in [
+        "https://archive.example@evil.example/",
+        "https:\\\\evil.example\\@archive.example/",
+        "https://archive.example%2eevil.example/",
+        "https://archive.example\t.evil.example/",
+        "https://archive.example:443@evil.example:443/https://archive.example/",
+        "https://\u{430}rchive.example/",
+        "http://2130706433/",
+        "http://[::ffff:7f00:1]/",
+    ] {
+        for args in [json!({"url": text}), json!({"deep": [{"all": [text, "https://archive.example/"]}]})] {
+            assert_eq!(verdict(&stage, "archivist", args).await, "deny", "{text}");
+        }
+    }
+    assert_eq!(verdict(&stage, "archivist", json!({"url": "https://archive.example/"})).await, "allow");
+}

@@ -15,19 +15,16 @@ pub const LINKS: &[Trap] = &[
     ),
     not_entered(
         "packed refs that are a pipe",
+        |yard| pipe(yard, "app/.git/packed-refs"),
+        |yard| waits(yard, &["branch", "--list"]),
+    ),
+    not_entered(
+        "a list of what is left out that is a pipe",
         |yard| {
-            let pipe = yard.bench.path("app/.git/packed-refs");
-            nix::unistd::mkfifo(&pipe, nix::sys::stat::Mode::S_IRWXU).unwrap();
+            std::fs::remove_file(yard.bench.path("app/.git/info/exclude")).ok();
+            pipe(yard, "app/.git/info/exclude");
         },
-        |yard| {
-            let mut git = yard.bench.plain_git("app").args(["branch", "--list"]).spawn().unwrap();
-            std::thread::sleep(std::time::Duration::from_secs(1));
-            if git.try_wait().unwrap().is_none() {
-                std::fs::write(yard.mark(), "").unwrap();
-                git.kill().unwrap();
-                git.wait().unwrap();
-            }
-        },
+        |yard| waits(yard, &["status"]),
     ),
     not_entered(
         "a log that is a link",
@@ -78,4 +75,21 @@ fn in_place_of(yard: &Yard, file: &str) {
     let link = yard.bench.path(&format!("app/.git/{file}"));
     std::fs::remove_file(&link).unwrap();
     std::os::unix::fs::symlink(yard.mark(), link).unwrap();
+}
+
+fn pipe(yard: &Yard, at: &str) {
+    let at = yard.bench.path(at);
+    std::fs::create_dir_all(at.parent().unwrap()).unwrap();
+    nix::unistd::mkfifo(&at, nix::sys::stat::Mode::S_IRWXU).unwrap();
+}
+
+/// Leaves the mark when git does not come to an end by itself.
+fn waits(yard: &Yard, args: &[&str]) {
+    let mut git = yard.bench.plain_git("app").args(args).spawn().unwrap();
+    std::thread::sleep(std::time::Duration::from_secs(1));
+    if git.try_wait().unwrap().is_none() {
+        std::fs::write(yard.mark(), "").unwrap();
+        git.kill().unwrap();
+        git.wait().unwrap();
+    }
 }
