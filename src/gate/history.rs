@@ -25,7 +25,8 @@ impl History {
         let back = u64::from(HOURS.unsigned_abs()) * HOUR_MS;
         let mut asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
         let times = asked.entry(caller.clone()).or_default().entry(tool).or_default();
-        times.push_back(now_ms);
+        // Never before the last one: a clock that is set back makes the caller's past younger, not shorter.
+        times.push_back(times.back().copied().unwrap_or_default().max(now_ms));
         while times.len() > MOST_COUNTED || times.front().is_some_and(|first| first + back < now_ms) {
             times.pop_front();
         }
@@ -35,27 +36,25 @@ impl History {
     pub(super) fn of(&self, caller: &PrincipalName, now_ms: u64) -> Recent {
         let asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
         let mut recent = Recent { hours: vec![0; HOURS.unsigned_abs() as usize], ..Recent::default() };
-        let mut tools: BTreeMap<String, u64> = BTreeMap::new();
-        let of_caller = asked.get(caller).into_iter().flatten();
-        for (tool, at) in of_caller.flat_map(|(tool, times)| times.iter().map(move |at| (tool, at))) {
-            let ago = now_ms.saturating_sub(*at);
-            recent.minute += u64::from(ago <= MINUTE_MS);
-            if ago <= HOUR_MS {
-                recent.hour += 1;
-                *tools.entry(tool.clone()).or_default() += 1;
+        for (tool, times) in asked.get(caller).into_iter().flatten() {
+            let last_hour = within(times, now_ms, HOUR_MS);
+            recent.minute += within(times, now_ms, MINUTE_MS);
+            recent.hour += last_hour;
+            if last_hour > 0 {
+                recent.tools.insert(tool.clone(), last_hour);
             }
-            let hour = usize::try_from(ago.saturating_sub(1) / HOUR_MS).unwrap_or(usize::MAX);
-            if let Some(count) = recent.hours.get_mut(hour) {
-                *count += 1;
+            for (hours, count) in (1..).zip(&mut recent.hours) {
+                *count += within(times, now_ms, hours * HOUR_MS);
             }
         }
-        let mut sum = 0;
-        for count in &mut recent.hours {
-            sum += *count;
-            *count = sum;
-        }
-        Recent { tools, ..recent }
+        recent
     }
+}
+
+/// How many are no longer ago than that, of times in order.
+fn within(times: &VecDeque<u64>, now_ms: u64, ago: u64) -> u64 {
+    let before = times.partition_point(|at| now_ms.saturating_sub(*at) > ago);
+    u64::try_from(times.len() - before).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]
@@ -85,6 +84,16 @@ mod tests {
         assert_eq!(history.of(&name("keeper"), now).hours, vec![0; 24]);
         history.note(&name("librarian"), "zfs.list".to_owned(), now + 2 * HOUR_MS);
         assert_eq!(history.of(&name("librarian"), now + 2 * HOUR_MS).hours[23], 4);
+    }
+
+    #[test]
+    fn a_clock_that_is_set_back_has_nothing_forgotten() {
+        let history = History::default();
+        for at in [50 * HOUR_MS, 10 * HOUR_MS, 10 * HOUR_MS] {
+            history.note(&name("librarian"), "zfs.list".to_owned(), at);
+        }
+        let recent = history.of(&name("librarian"), 10 * HOUR_MS);
+        assert_eq!((recent.minute, recent.hour, recent.hours[23]), (3, 3, 3));
     }
 
     #[test]
