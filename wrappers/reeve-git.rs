@@ -8,41 +8,10 @@
 use std::process::ExitCode;
 
 use reeve::grant::WrapperName;
+use reeve::wrapper::git::FIRST;
 use reeve::wrapper::{
     Arguments, Directory, Lifetime, Operands::*, Opt, Opt::*, Program, RunsAs, Subcommand, Table, form,
 };
-
-#[rustfmt::skip]
-const FIRST: &[&str] = &[
-    "--no-pager", "--no-replace-objects", "--literal-pathspecs",
-    "-c", "core.fsmonitor=false",
-    "-c", "core.hooksPath=/dev/null",
-    "-c", "core.attributesFile=/dev/null",
-    "-c", "core.excludesFile=/dev/null",
-    "-c", "core.sshCommand=/bin/false",
-    "-c", "core.askPass=/bin/false",
-    "-c", "core.alternateRefsCommand=/bin/false",
-    "-c", "core.commitGraph=false",
-    "-c", "core.sparseCheckout=false",
-    "-c", "core.untrackedCache=false",
-    "-c", "core.quotePath=false",
-    "-c", "advice.graftFileDeprecated=false",
-    "-c", "color.ui=false",
-    "-c", "commit.gpgSign=false",
-    "-c", "credential.helper=",
-    "-c", "fetch.prune=false",
-    "-c", "fetch.pruneTags=false",
-    "-c", "fetch.recurseSubmodules=false",
-    "-c", "fetch.writeCommitGraph=false",
-    "-c", "gc.auto=0",
-    "-c", "http.followRedirects=false",
-    "-c", "i18n.logOutputEncoding=UTF-8",
-    "-c", "log.showSignature=false",
-    "-c", "maintenance.auto=false",
-    "-c", "rerere.enabled=false",
-    "-c", "safe.bareRepository=explicit",
-    "-c", "submodule.recurse=false",
-];
 
 /// Nothing of the user's or the host's configuration counts, nobody is asked for a password, and `.git` is not looked for.
 #[rustfmt::skip]

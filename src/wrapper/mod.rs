@@ -10,6 +10,7 @@
 
 pub mod ansible;
 pub mod form;
+pub mod git;
 mod table;
 pub mod tool;
 

@@ -1,41 +1,8 @@
-//! How git is started: the same first arguments always, which switch off everything that a repository could make git run.
-//! The wrapper's table holds the same list, and the environment that goes with it.
+//! How git is started: the same first arguments always, which the wrapper's table wants to see.
 
 use crate::adapter::{Argv, Program, Step, WrapperName};
 use crate::operation::git::{FilePath, RepositoryPath};
-
-/// What stands before every subcommand. Each line keeps one thing in a repository's configuration from deciding.
-#[rustfmt::skip]
-const FIRST: &[&str] = &[
-    "--no-pager", "--no-replace-objects", "--literal-pathspecs",
-    "-c", "core.fsmonitor=false",
-    "-c", "core.hooksPath=/dev/null",
-    "-c", "core.attributesFile=/dev/null",
-    "-c", "core.excludesFile=/dev/null",
-    "-c", "core.sshCommand=/bin/false",
-    "-c", "core.askPass=/bin/false",
-    "-c", "core.alternateRefsCommand=/bin/false",
-    "-c", "core.commitGraph=false",
-    "-c", "core.sparseCheckout=false",
-    "-c", "core.untrackedCache=false",
-    "-c", "core.quotePath=false",
-    "-c", "advice.graftFileDeprecated=false",
-    "-c", "color.ui=false",
-    "-c", "commit.gpgSign=false",
-    "-c", "credential.helper=",
-    "-c", "fetch.prune=false",
-    "-c", "fetch.pruneTags=false",
-    "-c", "fetch.recurseSubmodules=false",
-    "-c", "fetch.writeCommitGraph=false",
-    "-c", "gc.auto=0",
-    "-c", "http.followRedirects=false",
-    "-c", "i18n.logOutputEncoding=UTF-8",
-    "-c", "log.showSignature=false",
-    "-c", "maintenance.auto=false",
-    "-c", "rerere.enabled=false",
-    "-c", "safe.bareRepository=explicit",
-    "-c", "submodule.recurse=false",
-];
+use crate::wrapper::git::FIRST;
 
 /// What is looked at of a file: kind and permissions, size, inode, when its content changed, and when anything of it did,
 /// which nobody can set back.
