@@ -15,13 +15,15 @@ use crate::policy::Verdict;
 use crate::policy::problem::Problem;
 use crate::policy::wire::Question;
 
-/// What the interpreter lends. First what is asked: the resource, the time, and how often the caller has asked in the last
-/// hour, two hours, … (nothing of it while files load). Then, where something is to be written down, what was.
+/// What the interpreter lends. First what is asked: the resource, the time, and as JSON how often the caller has asked in the
+/// last hour, two hours, … (nothing of it while files load). Then, where something is to be written down, what was.
 type Lent = Vec<RefCell<Vec<String>>>;
 
 const ASKED: usize = 0;
 const WRITTEN: usize = 1;
-/// Where the counts of hours begin in what is asked.
+/// Where things are in what is asked.
+const RESOURCE: usize = 0;
+const NOW: usize = 1;
 const HOURS: usize = 2;
 
 /// One evaluation: of a file's top level, or of a question.
@@ -47,13 +49,11 @@ impl Session {
 
     /// While a question is decided. The rules that are come to are written down when that is wanted.
     pub(super) fn asking(question: &Question<'_>) -> Self {
-        let number = |value: &Json| value.as_u64().map(|number| number.to_string());
         let resource = question.args.get("resource").and_then(Json::as_str).unwrap_or_default().to_owned();
-        let now = question.context.get("now").and_then(number).unwrap_or_default();
-        let recent = question.context.get("recent").and_then(|recent| recent.get("hours"));
-        let hours = recent.and_then(Json::as_array).into_iter().flatten();
-        let asked = [resource, now].into_iter().chain(hours.map(|count| number(count).unwrap_or_default()));
-        let mut lent = vec![RefCell::new(asked.collect())];
+        let now = question.context.get("now").map(Json::to_string).unwrap_or_default();
+        let hours = question.context.get("recent").and_then(|recent| recent.get("hours"));
+        let hours = hours.map(Json::to_string).unwrap_or_default();
+        let mut lent = vec![RefCell::new(vec![resource, now, hours])];
         lent.extend(question.explain.then(RefCell::default));
         Self { lent }
     }
@@ -104,17 +104,18 @@ impl<'a> Current<'a> {
 
     /// What the question acts on.
     pub(super) fn resource(self) -> Option<String> {
-        self.asked(|asked| asked.first().filter(|text| !text.is_empty()).cloned())
+        self.asked(|asked| asked.get(RESOURCE).filter(|text| !text.is_empty()).cloned())
     }
 
     /// The time of the question, in seconds since 1970.
     pub(super) fn now(self) -> Option<u64> {
-        self.asked(|asked| asked.get(1)?.parse().ok())
+        self.asked(|asked| asked.get(NOW)?.parse().ok())
     }
 
     /// How often the caller has asked in the last so many hours.
     pub(super) fn recent(self, hours: usize) -> Option<u64> {
-        self.asked(|asked| asked.get(HOURS + hours.checked_sub(1)?)?.parse().ok())
+        let counts: Vec<u64> = self.asked(|asked| serde_json::from_str(asked.get(HOURS)?).ok())?;
+        counts.get(hours.checked_sub(1)?).copied()
     }
 
     fn asked<T: Default>(self, read: impl FnOnce(&[String]) -> T) -> T {
