@@ -1,4 +1,4 @@
-//! What an approver may say without having been asked: `FREEZE` and `THAW`, with an agent's name or `host`.
+//! What an approver may say without having been asked: `FREEZE` and `THAW`, with an agent's name or `host`; `CHECKPOINT`.
 
 use super::reply::cleaned;
 
@@ -18,6 +18,8 @@ pub enum Order {
     Freeze(Whom),
     /// They may go on.
     Thaw(Whom),
+    /// Where the audit log stands now, signed.
+    Checkpoint,
 }
 
 impl Whom {
@@ -45,6 +47,8 @@ pub fn parse(text: &str) -> Option<Order> {
     let order: fn(Whom) -> Order = match word.to_lowercase().as_str() {
         "freeze" => Order::Freeze,
         "thaw" => Order::Thaw,
+        // A message that was sent back begins with something else, and one that goes on is talk.
+        "checkpoint" if rest.is_empty() => return Some(Order::Checkpoint),
         _ => return None,
     };
     // `freeze everything now` is about nobody of that name, and its sender hears so.
@@ -63,7 +67,10 @@ mod tests {
         assert_eq!(parse("Thaw host"), Some(Order::Thaw(Whom::Host)));
         assert_eq!(parse("freeze"), Some(Order::Freeze(Whom::Host)));
         assert_eq!(parse("freeze it all"), Some(Order::Freeze(Whom::Principal("it all".to_owned()))));
-        for text in ["", "freezer librarian", "please freeze", "THAWED", "confirm"] {
+        assert_eq!(parse(" Checkpoint\n"), Some(Order::Checkpoint));
+        for text in
+            ["", "freezer librarian", "please freeze", "THAWED", "confirm", "checkpoint 48213", "checkpoints"]
+        {
             assert_eq!(parse(text), None, "{text}");
         }
     }

@@ -8,6 +8,7 @@
 
 mod canonical;
 mod chain;
+pub mod check;
 mod checkpoint;
 mod directory;
 mod error;

@@ -10,7 +10,7 @@ use super::read::{Filter, ReadError, export};
 use super::tree::{Collector, NodeHash, Tree, consistent, included};
 
 /// The first line of a proof that a record is there: C2SP tlog-proof.
-const INCLUSION: &str = "c2sp.org/tlog-proof@v1";
+pub(super) const INCLUSION: &str = "c2sp.org/tlog-proof@v1";
 
 /// Why there is no proof.
 #[derive(Debug, Error)]

@@ -4,8 +4,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 mod approvals;
+mod network;
 
 pub use approvals::{ApprovalView, WaitingApproval};
+pub use network::NetworkEvent;
 
 pub use crate::job::State;
 use crate::operation::{Invalid, Submission};
@@ -141,34 +143,12 @@ pub enum Call {
         /// The principal.
         who: Option<String>,
     },
+    /// On the host's local socket only: where the audit log stands now, signed.
+    Checkpoint,
     /// On the host's local socket only: all that an approval is about.
     Show {
         /// The approval's id, or the operation's.
         id: String,
-    },
-}
-
-/// What the network side saw of callers that never reached the gate. Counts are over at most one second.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "event", rename_all = "snake_case", deny_unknown_fields)]
-pub enum NetworkEvent {
-    /// A handshake that failed, or a certificate that has no principal.
-    AuthFailure {
-        /// A word of a fixed set, as the metric's label.
-        reason: String,
-        /// SHA-256 of the certificate, where there was one.
-        certificate: Option<String>,
-        /// The peer's address.
-        peer: String,
-        /// How many of the same.
-        count: u64,
-    },
-    /// Requests refused for their rate.
-    RateLimited {
-        /// Whose.
-        principal: PrincipalName,
-        /// How many.
-        count: u64,
     },
 }
 
@@ -214,7 +194,7 @@ pub enum Answer {
     Document(Value),
     /// To Status.
     Status(Status),
-    /// To Metrics.
+    /// To Metrics and Checkpoint.
     Text(String),
     /// To Reload, Note and Vote: what was done, in a sentence.
     Done(String),

@@ -164,9 +164,14 @@ async fn for_front(gate: &Arc<Gate>, caller: Option<PrincipalName>, call: Call) 
         (Call::Status, _) => Ok(gate.status()),
         (Call::Note(note), _) => gate.note(note).await,
         (Call::Metrics, caller) => gate.metrics_text(caller.as_ref()).await,
-        (Call::Vote { .. } | Call::Show { .. } | Call::Freeze { .. } | Call::Thaw { .. }, _) => {
-            Err(forbidden("votes come from people, not from the network"))
-        }
+        (
+            Call::Vote { .. }
+            | Call::Show { .. }
+            | Call::Freeze { .. }
+            | Call::Thaw { .. }
+            | Call::Checkpoint,
+            _,
+        ) => Err(forbidden("votes come from people, not from the network")),
         (_, None) => Err(forbidden("this call needs a caller")),
         (call, Some(caller)) => for_caller(gate, caller, call).await,
     }
@@ -203,6 +208,7 @@ async fn for_caller(gate: &Arc<Gate>, caller: PrincipalName, call: Call) -> Resu
         | Call::Metrics
         | Call::Vote { .. }
         | Call::Show { .. }
+        | Call::Checkpoint
         | Call::Freeze { .. }
         | Call::Thaw { .. } => Err(forbidden("this call is not for callers")),
     }
@@ -216,6 +222,7 @@ async fn for_person(gate: &Arc<Gate>, user: &str, call: Call) -> Result<Answer, 
             gate.vote_here(user, &approval, vote).await
         }
         Call::Show { id } => gate.show(&id).await,
+        Call::Checkpoint => gate.ordered_here(user, Order::Checkpoint, None).await,
         Call::Freeze { who, why } => {
             gate.ordered_here(user, Order::Freeze(Whom::named(&who.unwrap_or_default())), why).await
         }
@@ -237,7 +244,7 @@ async fn for_person(gate: &Arc<Gate>, user: &str, call: Call) -> Result<Answer, 
         | Call::Preflight
         | Call::WarnPermissions
         | Call::Note(_) => Err(forbidden(
-            "people on the host see approvals, vote, freeze and thaw; everything else is asked over mTLS",
+            "people on the host see approvals and checkpoints, vote, freeze and thaw; everything else is asked over mTLS",
         )),
     }
 }

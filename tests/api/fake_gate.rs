@@ -218,9 +218,11 @@ async fn answer(shared: &Shared, ask: Ask) -> Result<Answer, Problem> {
         Call::Preflight => Ok(Answer::Document(json!({"status": "pass", "checks": []}))),
         Call::WarnPermissions => Ok(Answer::Document(json!({"status": "could_not_check", "warnings": null}))),
         Call::Note(_) => Ok(Answer::Done("noted".to_owned())),
-        Call::Vote { .. } | Call::Show { .. } | Call::Freeze { .. } | Call::Thaw { .. } => {
-            Err(Problem::new(ProblemKind::Forbidden, "not from here"))
-        }
+        Call::Vote { .. }
+        | Call::Show { .. }
+        | Call::Checkpoint
+        | Call::Freeze { .. }
+        | Call::Thaw { .. } => Err(Problem::new(ProblemKind::Forbidden, "not from here")),
     }
 }
 

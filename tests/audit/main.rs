@@ -17,3 +17,4 @@ mod reading;
 mod rotation;
 mod sharing;
 mod tamper;
+mod tree;

@@ -71,3 +71,40 @@ fn keys_are_shown_and_proofs_printed() {
     assert!(none.exit == 1 && none.err.contains("record 7 is not in a history of 6 records"), "{none:?}");
     assert_eq!(prove(&["--checkpoint", &late]).exit, 2, "of what?");
 }
+
+#[test]
+fn a_printed_proof_is_checked_on_a_machine_that_has_the_key_and_no_log() {
+    let directory = tempfile::tempdir().unwrap();
+    let (key, [early, late]) = a_log(directory.path());
+    let log = directory.path().to_str().unwrap();
+    let record = reeve(&["audit", "prove", "--log", log, "--record", "2", "--checkpoint", &late], &[]).out;
+    let since = reeve(&["audit", "prove", "--log", log, "--since", &early, "--checkpoint", &late], &[]).out;
+    let line = reeve(&["audit", "export", "--log", log, "--first", "2", "--last", "2"], &[]).out;
+    let other = reeve(&["audit", "export", "--log", log, "--first", "3", "--last", "3"], &[]).out;
+    // From here on there is no log.
+    let elsewhere = tempfile::tempdir().unwrap();
+    let file = |name: &str, text: &str| {
+        std::fs::write(elsewhere.path().join(name), text).unwrap();
+        format!("@{}", elsewhere.path().join(name).display())
+    };
+    let (record, line) = (file("record.tlog-proof", &record), file("record.json", &line));
+    drop(directory);
+    let check = |more: &[&str]| reeve(&[&["audit", "check"][..], more].concat(), &[]);
+    let proved = check(&[&record, "--record", &line, "--key", &key]);
+    assert!(proved.exit == 0 && proved.out.starts_with("proved: record 2 (outcome, "), "{proved:?}");
+    assert!(proved.out.contains(&format!("  signed   by {key}")), "{proved:?}");
+    let grew = check(&[&since, "--since", &early, "--key", &key, "--json"]);
+    assert_eq!(grew.json()["proved"]["since"], 3, "{grew:?}");
+
+    let wrong = check(&[&record, "--record", &other, "--key", &key]);
+    assert!(wrong.exit == 1 && wrong.err.contains("the line is not record 2"), "{wrong:?}");
+    let unsigned = check(&[&since, "--since", &early, "--key", &stranger()]);
+    assert!(unsigned.exit == 1 && unsigned.err.contains("signed by none of the keys"), "{unsigned:?}");
+    assert_eq!(check(&[&record, "--record", &line]).exit, 2, "without a key nothing is proved");
+    assert_eq!(check(&[&late, "--since", &early, "--key", &key]).exit, 2, "a checkpoint is no proof");
+}
+
+fn stranger() -> String {
+    let directory = tempfile::tempdir().unwrap();
+    Signer::load_or_make(&directory.path().join("key"), "host01").unwrap().public().to_string()
+}

@@ -4,7 +4,7 @@ use std::os::unix::fs::PermissionsExt;
 
 use reeve::audit::verify::{History, Options, Report, verify};
 use reeve::audit::{NoteKey, SignedCheckpoint};
-use reeve::gate::protocol::State;
+use reeve::gate::protocol::{Answer, Call, ProblemKind, State};
 use reeve::job::Store;
 use serde_json::json;
 
@@ -125,4 +125,22 @@ async fn who_answers_with_what_an_outcome_said_approves_nothing_that_waits() {
         assert!(answer.contains("Not counted"), "{text}: {answer}");
     }
     assert_eq!(stage.look("librarian", &waiting.id).await.unwrap().state, State::Pending);
+}
+
+#[tokio::test]
+async fn a_checkpoint_of_this_moment_is_had_in_the_chat_and_on_the_host_and_by_no_caller() {
+    let stage = Stage::set().await;
+    outcome(&stage, "tank/media@old").await;
+    let told = stage.phones.so_far("alice").len();
+    stage.phones.says("alice", "checkpoint");
+    let message = stage.phones.messages("alice", told + 1).pop().unwrap().text;
+    let (report, last) = (held_against(&stage, &message, Some(key(&stage))), stage.last_seq());
+    assert!(report.ok, "{report}");
+    assert_eq!(report.checkpoint.unwrap().size, last, "it is of now, and asking for it leaves no record");
+
+    let here = stage.ask_as(crate::stage::ALICE, &Call::Checkpoint).unwrap().unwrap();
+    let Answer::Text(here) = here else { panic!("{here:?}") };
+    assert!(held_against(&stage, &here, None).ok, "{here}");
+    let refused = stage.call("operator", Call::Checkpoint).await;
+    assert_eq!(crate::stage::kind(refused), ProblemKind::Forbidden);
 }

@@ -287,6 +287,12 @@ impl Stage {
         records.filter(|record| record["kind"] == kind).collect()
     }
 
+    /// The number of the last audit record.
+    pub(crate) fn last_seq(&self) -> u64 {
+        let log = self.read("log/audit.jsonl");
+        serde_json::from_str::<Value>(log.lines().last().unwrap()).unwrap()["seq"].as_u64().unwrap()
+    }
+
     /// Has the gate read everything again as root does at the console, and waits until it is in force.
     pub(crate) fn reload(&self) {
         let before = self.records("config_reloaded").len();

@@ -2,6 +2,7 @@
 
 use std::time::SystemTime;
 
+use super::outcome::audit;
 use super::shape::clock_time;
 use crate::approval::reply::Malformed;
 
@@ -43,6 +44,11 @@ pub enum Answer {
     Thawed {
         /// Who.
         who: String,
+    },
+    /// Where the audit log stands.
+    Checkpoint {
+        /// As outcomes have it.
+        checkpoint: String,
     },
     /// Nobody of that name is frozen.
     NotFrozen,
@@ -134,6 +140,7 @@ impl Answer {
                 format!("🧊 {who} is frozen. Nothing that it asks for is done, and what waited has ended. THAW {who} lets it go on.")
             }
             Self::Thawed { who } => format!("{who} may go on."),
+            Self::Checkpoint { checkpoint } => audit(checkpoint),
             Self::NotFrozen => "Nothing was changed: nobody of that name is frozen.".to_owned(),
             Self::NobodyCalled { names } => {
                 let shown: Vec<&str> = names.iter().take(NAMES_SHOWN).map(String::as_str).collect();

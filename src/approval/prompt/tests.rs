@@ -192,6 +192,7 @@ fn answers() -> Vec<(&'static str, String)> {
         ("answer-not-repeated", Answer::NotRepeated.text()),
         ("answer-frozen", Answer::Frozen { who: "librarian".into() }.text()),
         ("answer-thawed", Answer::Thawed { who: "librarian".into() }.text()),
+        ("answer-checkpoint", Answer::Checkpoint { checkpoint: CHECKPOINT.to_owned() }.text()),
         ("answer-not-frozen", Answer::NotFrozen.text()),
         (
             "answer-nobody-called",

@@ -1,5 +1,6 @@
 //! `reeve audit`: does the log hold, what was last, and what was when.
 
+mod check;
 mod checkpoint;
 
 use std::path::PathBuf;
@@ -15,7 +16,8 @@ use crate::audit::verify::{self, Options};
 use crate::audit::{Checkpoint, EventKind, NoteKey};
 use crate::cli::exit::{Exit, Failure, with_causes};
 use crate::cli::screen::{Screen, Tone, harmless, paint};
-use checkpoint::{KeyArgs, ProveArgs};
+use check::CheckArgs;
+use checkpoint::{CheckpointArgs, KeyArgs, ProveArgs};
 
 /// How often a followed log is looked at.
 const LOOK: Duration = Duration::from_millis(500);
@@ -37,6 +39,8 @@ enum AuditCommand {
     Export(ExportArgs),
     Key(KeyArgs),
     Prove(ProveArgs),
+    Check(CheckArgs),
+    Checkpoint(CheckpointArgs),
 }
 
 /// Follow the log from its first record to its last, and say where it first fails to hold
@@ -131,6 +135,8 @@ pub(in crate::cli) fn run(args: &AuditArgs, screen: Screen) -> Result<Exit, Fail
         AuditCommand::Export(export) => all(args, export, screen),
         AuditCommand::Key(key) => checkpoint::keys(&args.log, key, screen),
         AuditCommand::Prove(prove) => checkpoint::prove(&args.log, prove, screen),
+        AuditCommand::Check(proof) => check::check(proof, screen),
+        AuditCommand::Checkpoint(now) => checkpoint::now(now, screen),
     }
 }
 

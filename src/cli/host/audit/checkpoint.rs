@@ -1,4 +1,4 @@
-//! `reeve audit key` and `reeve audit prove`: who signs the checkpoints, and proofs for whoever has no log.
+//! `reeve audit checkpoint`, `key` and `prove`: where the log stands, who signs that, and proofs for whoever has no log.
 
 use std::io::Read;
 use std::path::Path;
@@ -12,10 +12,26 @@ use crate::audit::read::{self, Filter};
 use crate::audit::verify::key_of;
 use crate::audit::{EventKind, SignedCheckpoint};
 use crate::cli::exit::{Exit, Failure, with_causes};
+use crate::cli::host::block_on;
+use crate::cli::host::gate::{GateArgs, mismatch};
 use crate::cli::screen::{Screen, harmless};
+use crate::gate::protocol::{Answer, Call};
 
 /// More than any message has.
 const LONGEST: u64 = 64 << 10;
+
+/// Show where the log stands now, signed
+#[derive(Debug, Args)]
+#[command(after_help = "\
+It is what the messages to people end with. Keep it somewhere else: later it shows whether the log
+still begins with what it holds now. In the chat, the word CHECKPOINT brings the same.
+
+Example:
+  reeve audit checkpoint | ssh elsewhere 'cat >> checkpoints-of-host01'")]
+pub(super) struct CheckpointArgs {
+    #[command(flatten)]
+    gate: GateArgs,
+}
 
 /// Show the keys that signed this log's checkpoints, the present one last
 #[derive(Debug, Args)]
@@ -33,8 +49,8 @@ pub(super) struct KeyArgs {}
     group = ArgGroup::new("what").required(true).args(["record", "since"]),
     after_help = "\
 Of a record, it prints a C2SP tlog-proof: with the record's line (reeve audit export --first N --last N)
-and the key, anybody can check it. Of an older checkpoint, it prints what C2SP tlog-witness calls an
-add-checkpoint request.
+and the key, anybody can check it (reeve audit check). Of an older checkpoint, it prints what C2SP
+tlog-witness calls an add-checkpoint request.
 
 Examples:
   reeve audit prove --record 48001 --checkpoint @checkpoint.txt
@@ -52,26 +68,45 @@ pub(super) struct ProveArgs {
     checkpoint: String,
 }
 
-/// A checkpoint as it was given: pasted, in a file, or on the standard input.
-pub(super) fn given(text: &str) -> Result<SignedCheckpoint, Failure> {
-    let fail = |error: &dyn std::error::Error| Failure::new(Exit::Usage, with_causes(error));
-    let mut read = String::new();
-    let pasted = match (text, text.strip_prefix('@')) {
+/// A text as it was given: itself, in a file, or on the standard input.
+pub(super) fn text_of(given: &str, longest: u64) -> Result<String, Failure> {
+    let fail = |what: &str, error: std::io::Error| {
+        Failure::new(Exit::Usage, format!("{what} cannot be read: {error}"))
+    };
+    let mut text = String::new();
+    match (given, given.strip_prefix('@')) {
         ("-", _) => {
-            std::io::stdin().take(LONGEST).read_to_string(&mut read).map_err(|error| fail(&error))?;
-            read.as_str()
+            let read = std::io::stdin().take(longest).read_to_string(&mut text);
+            read.map_err(|error| fail("the standard input", error))?;
         }
         (_, Some(file)) => {
-            let opened = std::fs::File::open(file)
-                .map_err(|error| Failure::new(Exit::Usage, format!("{file} cannot be read: {error}")))?;
-            opened.take(LONGEST).read_to_string(&mut read).map_err(|error| fail(&error))?;
-            read.as_str()
+            let opened = std::fs::File::open(file).map_err(|error| fail(file, error))?;
+            opened.take(longest).read_to_string(&mut text).map_err(|error| fail(file, error))?;
         }
-        (pasted, None) => pasted,
-    };
-    SignedCheckpoint::from_pasted(pasted).map_err(|error| {
-        fail(&error).hint("paste the whole message, in quotes; or use @FILE, or - and the standard input")
+        (pasted, None) => pasted.clone_into(&mut text),
+    }
+    Ok(text)
+}
+
+/// A checkpoint as it was given.
+pub(super) fn given(text: &str) -> Result<SignedCheckpoint, Failure> {
+    SignedCheckpoint::from_pasted(&text_of(text, LONGEST)?).map_err(|error| {
+        Failure::new(Exit::Usage, with_causes(&error))
+            .hint("paste the whole message, in quotes; or use @FILE, or - and the standard input")
     })
+}
+
+pub(super) fn now(args: &CheckpointArgs, screen: Screen) -> Result<Exit, Failure> {
+    let gate = args.gate.gate()?;
+    let Answer::Text(checkpoint) = block_on(gate.ask(Call::Checkpoint))? else { return Err(mismatch()) };
+    if screen.is_json() {
+        screen.document(&json!({ "checkpoint": checkpoint }))?;
+    } else {
+        for line in checkpoint.lines() {
+            screen.line(&harmless(line))?;
+        }
+    }
+    Ok(Exit::Done)
 }
 
 pub(super) fn keys(log: &Path, _args: &KeyArgs, screen: Screen) -> Result<Exit, Failure> {
