@@ -22,6 +22,8 @@ mod changing;
 mod destroying;
 #[path = "git/hostile/mod.rs"]
 mod hostile;
+#[path = "git/nothing_else.rs"]
+mod nothing_else;
 #[path = "git/reading.rs"]
 mod reading;
 #[path = "git/remotes.rs"]

@@ -23,6 +23,8 @@ mod argv;
 mod doubt;
 #[path = "pct/every_operation.rs"]
 mod every_operation;
+#[path = "pct/nothing_else.rs"]
+mod nothing_else;
 #[path = "pct/past.rs"]
 mod past;
 #[path = "pct/planning.rs"]

@@ -15,7 +15,7 @@ use super::permit::{Cleared, Permit, binding};
 use super::protocol::{Problem, ProblemKind};
 use super::record::Unrecorded;
 use super::{Gate, millis, undoable};
-use crate::adapter::{self, Effects, Object, Plan};
+use crate::adapter::{self, Plan, Still};
 use crate::approval::prompt::Outcome as Told;
 use crate::audit::{EventKind, Receipt};
 use crate::job::{Job, State};
@@ -141,16 +141,12 @@ impl Gate {
             Some(plan) => Ok(plan),
             None => self.plan(job).await?,
         };
-        let plan = match planned {
-            Ok(plan) => plan,
-            Err(refusal) if adapter::of(&job.submission.operation).is_gone(&refusal) => {
-                return Ok(Ready::Nothing);
-            }
-            Err(refusal) => return Ok(Ready::Not(refusal.reason)),
+        let (plan, is_same) = match adapter::still(&job.submission.operation, job.effects(), planned) {
+            Still::Retain(plan) => (plan, true),
+            Still::Replace(plan) => (plan, false),
+            Still::Clear => return Ok(Ready::Nothing),
+            Still::Not(refusal) => return Ok(Ready::Not(refusal.reason)),
         };
-        if plan.settled {
-            return Ok(Ready::Nothing);
-        }
         let rules = self.rules.load_full();
         let Some(run_as) = rules.run_as(&job.principal, &job.submission) else {
             return Ok(Ready::Not("the caller's contract does not grant this any more".to_owned()));
@@ -160,9 +156,8 @@ impl Gate {
             return Ok(Ready::Not(why));
         }
         let binds = binding(&job.submission.operation, &plan, &rules.revision);
-        let within = job.effects().is_some_and(|shown| Effects::within_bounds(shown, &plan.effects));
         Ok(match permit.clear(&binds, run_as) {
-            Some(cleared) if within => Ready::Go(plan, cleared),
+            Some(cleared) if is_same => Ready::Go(plan, cleared),
             Some(_) | None => Ready::Moved(plan),
         })
     }
@@ -249,7 +244,7 @@ impl Gate {
     /// The host moved under the permit, which is void. The rules decide anew, and where they say so people are asked anew.
     async fn moved(self: &Arc<Self>, cell: &Arc<Cell>, plan: Plan) -> Result<Next, Problem> {
         let mut job = cell.job.lock().await;
-        let difference = difference(job.plan.as_ref(), &plan);
+        let difference = adapter::difference(job.plan.as_ref(), &plan);
         let event = self
             .event(EventKind::ApprovalClosed, &job)
             .with("outcome", "superseded")
@@ -370,23 +365,4 @@ impl Gate {
         self.tell(&job, &end.told).await;
         Ok(())
     }
-}
-
-/// What the new plan has that the old had not (`+`), the other way around (`-`), and what is in another state (`~`).
-fn difference(old: Option<&Plan>, new: &Plan) -> Vec<String> {
-    let (old, new) = (old.map(objects).unwrap_or_default(), objects(new));
-    let is_in = |all: &[(String, String)], line: &str| all.iter().any(|(other, _)| other == line);
-    let added = new.iter().filter(|(line, _)| !is_in(&old, line)).map(|(line, _)| format!("+ {line}"));
-    let gone = old.iter().filter(|(line, _)| !is_in(&new, line)).map(|(line, _)| format!("- {line}"));
-    let other = new.iter().filter(|object| is_in(&old, &object.0) && !old.contains(object));
-    added.chain(gone).chain(other.map(|(line, _)| format!("~ {line}, which is not as it was"))).collect()
-}
-
-/// Each object in a line, and its state.
-fn objects(plan: &Plan) -> Vec<(String, String)> {
-    let one = |object: &Object| {
-        let name = format!("{} {} {}", object.kind, object.name, object.guid.as_deref().unwrap_or(""));
-        (name.trim_end().to_owned(), format!("{:?} {:?}", object.was, object.becomes))
-    };
-    plan.effects.objects.iter().map(one).collect()
 }

@@ -24,6 +24,7 @@ mod freezing;
 mod launcher;
 mod lives;
 mod local;
+mod moving;
 mod phones;
 mod quorum;
 mod record;

@@ -1,6 +1,8 @@
 //! The host's ZFS: a file of lines that a script at `/usr/sbin/zfs` lists, and that the launcher's work changes.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// What `zfs` prints, from the file; whatever else it is asked, it fails.
 const SCRIPT: &str = r##"#!/bin/sh
@@ -55,7 +57,8 @@ impl Zfs {
 
     fn add_made(&self, name: &str, creation: u64) {
         let mut text = self.text();
-        let guid = 1_000_000 + text.len() * 7 + name.len();
+        static NEXT: AtomicU64 = AtomicU64::new(1_000_000);
+        let guid = NEXT.fetch_add(1, Ordering::Relaxed);
         let (kind, mounted) = if name.contains('@') { ("snapshot", "-") } else { ("filesystem", "yes") };
         let txg = 10 + text.lines().count();
         text += &format!("{name}\t{kind}\t{guid}\t{txg}\t{creation}\t1000\t1000\t0\t-\t-\t0\t{mounted}\n");
@@ -79,6 +82,33 @@ impl Zfs {
         self.add(name);
     }
 
+    /// Takes away everything at and below a name, snapshots too.
+    pub(crate) fn clear(&self, below: &str) {
+        let kept = self.text();
+        let kept = kept.lines().filter(|line| !is_at_or_below(line.split('\t').next().unwrap(), below));
+        self.write(&kept.map(|line| format!("{line}\n")).collect::<String>());
+    }
+
+    /// It takes so many bytes from now on.
+    pub(crate) fn grow(&self, name: &str, bytes: u64) {
+        let resized = |line: &str| {
+            let mut columns: Vec<String> = line.split('\t').map(str::to_owned).collect();
+            if columns[0] == name {
+                columns[5] = bytes.to_string();
+            }
+            columns.join("\t") + "\n"
+        };
+        self.write(&self.text().lines().map(resized).collect::<String>());
+    }
+
+    /// Name and guid of everything at and below a name.
+    pub(crate) fn below(&self, name: &str) -> BTreeMap<String, String> {
+        let text = self.text();
+        let columns = text.lines().map(|line| line.split('\t').collect::<Vec<_>>());
+        let below = columns.filter(|columns| is_at_or_below(columns[0], name));
+        below.map(|columns| (columns[0].to_owned(), columns[2].to_owned())).collect()
+    }
+
     pub(crate) fn has(&self, name: &str) -> bool {
         self.text().lines().any(|line| line.starts_with(&format!("{name}\t")))
     }
@@ -86,7 +116,13 @@ impl Zfs {
     /// Does what the real tool would.
     pub(crate) fn run(&self, argv: &[String]) {
         match argv.iter().map(String::as_str).collect::<Vec<_>>()[..] {
-            ["destroy", name] => self.remove(name),
+            ["destroy", list] => {
+                let (dataset, shorts) = list.split_once('@').unwrap_or((list, ""));
+                match shorts {
+                    "" => self.remove(list),
+                    shorts => shorts.split(',').for_each(|short| self.remove(&format!("{dataset}@{short}"))),
+                }
+            }
             ["snapshot", name] => self.add_now(name),
             ["rollback", _] => {}
             ref other => panic!("nobody taught the host {other:?}"),
@@ -103,4 +139,8 @@ impl Zfs {
         std::fs::write(&new, text).unwrap();
         std::fs::rename(&new, &self.items).unwrap();
     }
+}
+
+fn is_at_or_below(name: &str, root: &str) -> bool {
+    name.strip_prefix(root).is_some_and(|rest| rest.is_empty() || rest.starts_with(['/', '@', '#']))
 }

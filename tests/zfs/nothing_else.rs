@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use proptest::prelude::*;
-use reeve::adapter::{self, Action, Plan};
+use reeve::adapter::{self, Action, Plan, Still};
 use reeve::operation::Operation;
 use serde_json::{Value, json};
 
@@ -90,11 +90,11 @@ proptest! {
         for command in &waiting {
             model.root(command);
         }
-        // Just before acting the gate plans again; another digest is asked about anew.
-        let Ok(now) = adapter::of(&op).plan(&model) else { return Ok(()) };
-        if now.effects.effects_digest() != shown.effects.effects_digest() {
-            return Ok(());
-        }
+        // Just before acting the gate plans again, and this is what it goes by.
+        let now = match adapter::still(&op, Some(&shown.effects), adapter::of(&op).plan(&model)) {
+            Still::Retain(plan) => plan,
+            Still::Replace(_) | Still::Clear | Still::Not(_) => return Ok(()),
+        };
         let mut there = identities(&model);
         let mut meanwhile = acting.iter();
         for step in &now.steps {
@@ -136,4 +136,25 @@ fn the_property_is_put_to_the_test() {
         .plan(&model)
         .unwrap();
     assert_eq!(approved(&plan).len(), 4);
+}
+
+#[test]
+fn an_approval_about_a_dataset_is_kept_replaced_or_cleared() {
+    let op = operation("destroy", "tank/a", json!({"recursive": true}));
+    let after = |changes: &[&str]| {
+        let model =
+            host(&["zfs create tank/a", "zfs create tank/f", "zfs snapshot tank/a@s1"].map(str::to_owned));
+        let shown = adapter::of(&op).plan(&model).unwrap();
+        changes.iter().for_each(|line| model.must(line));
+        adapter::still(&op, Some(&shown.effects), adapter::of(&op).plan(&model))
+    };
+    assert!(matches!(after(&["zfs snapshot tank/f@s1"]), Still::Retain(_)), "another dataset");
+    assert!(matches!(after(&["zfs create tank/a/b"]), Still::Replace(_)));
+    assert!(matches!(after(&["zfs destroy tank/a@s1", "zfs snapshot tank/a@s1"]), Still::Replace(_)));
+    assert!(
+        matches!(after(&["zfs fake-write tank/a 400000000"]), Still::Replace(_)),
+        "more than a fifth more"
+    );
+    assert!(matches!(after(&["zfs destroy -r tank/a"]), Still::Clear));
+    assert!(matches!(after(&["zfs hold keep tank/a@s1"]), Still::Not(_)));
 }

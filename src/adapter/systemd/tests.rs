@@ -13,6 +13,7 @@ use crate::operation::Operation;
 
 mod argv;
 mod looking;
+mod nothing_else;
 mod planning;
 
 /// A systemd of units with their properties and files; time only passes when somebody waits.
