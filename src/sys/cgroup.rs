@@ -2,16 +2,20 @@
 //!
 //! On a unified hierarchy (v2) with its controllers, or on the older one with a hierarchy for each (v1). A group lies at
 //! the top, below `reeve-tools`: where the launcher itself runs, systemd allows none below a group with processes.
+//!
+//! Whoever makes a group tidies away what killed wrappers left. So that nobody takes away a group that has no process *yet*, its
+//! maker holds a lock on its directory, which the kernel takes back when the last of the run has ended, however it ended.
 
-use std::fs;
+use std::fs::{self, File, TryLockError};
 use std::io;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 const TOP: &str = "/sys/fs/cgroup";
 const OURS: &str = "reeve-tools";
-/// How often a group is made anew when somebody tidied it away before it had a process.
-const TRIES: u32 = 3;
+/// How often a directory is made anew that was tidied away between being made and being held, which are two system calls.
+const TRIES: u32 = 64;
 
 /// Which kind of hierarchy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,7 +29,9 @@ enum Layout {
 pub struct Cgroup {
     layout: Layout,
     name: String,
-    bounds: Bounds,
+    /// The directories above, held together with other runs, and the group's own, held alone.
+    above: Vec<File>,
+    held: Vec<File>,
 }
 
 /// What a run may use.
@@ -44,21 +50,10 @@ impl Cgroup {
     /// When this host has no controllers for memory and processes, or a bound cannot be set.
     pub fn new(name: &str, bounds: &Bounds) -> io::Result<Cgroup> {
         let layout = layout().ok_or_else(|| io::Error::from(io::ErrorKind::Unsupported))?;
-        let group = Cgroup { layout, name: name.to_owned(), bounds: *bounds };
         sweep(layout);
-        group.again_when_gone(|| group.make()).inspect_err(|_error| group.remove())?;
+        let mut group = Cgroup { layout, name: name.to_owned(), above: Vec::new(), held: Vec::new() };
+        group.make(bounds).inspect_err(|_error| group.remove())?;
         Ok(group)
-    }
-
-    /// Whoever sweeps may take a group away that has no process yet, and its last one the directory above.
-    fn again_when_gone(&self, what: impl Fn() -> io::Result<()>) -> io::Result<()> {
-        for _try in 0..TRIES {
-            match what() {
-                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-                other => return other,
-            }
-        }
-        what()
     }
 
     /// What it is called in reports.
@@ -70,19 +65,23 @@ impl Cgroup {
         }
     }
 
-    fn make(&self) -> io::Result<()> {
-        let bounds = &self.bounds;
+    fn make(&mut self, bounds: &Bounds) -> io::Result<()> {
+        for top in tops(self.layout) {
+            self.above.push(hold(&top, File::lock_shared)?);
+        }
+        if self.layout == Layout::Unified {
+            for above in [Path::new(TOP).to_owned(), Path::new(TOP).join(OURS)] {
+                fs::write(above.join("cgroup.subtree_control"), "+memory +pids")?;
+            }
+        }
+        for group in self.directories() {
+            self.held.push(hold(&group, File::lock)?);
+        }
         let memory = bounds.memory.to_string();
         let processes = bounds.processes.to_string();
         match self.layout {
             Layout::Unified => {
-                let top = Path::new(TOP).join(OURS);
-                make_directory(&top)?;
-                for above in [Path::new(TOP), &top] {
-                    fs::write(above.join("cgroup.subtree_control"), "+memory +pids")?;
-                }
                 let group = self.directory("");
-                make_directory(&group)?;
                 fs::write(group.join("memory.max"), memory)?;
                 // Not there without swap.
                 when_there(&group.join("memory.swap.max"), "0")?;
@@ -90,10 +89,6 @@ impl Cgroup {
                 fs::write(group.join("pids.max"), processes)
             }
             Layout::Separate => {
-                for controller in ["memory", "pids", "cpuacct"] {
-                    make_directory(&Path::new(TOP).join(controller).join(OURS))?;
-                    make_directory(&self.directory(controller))?;
-                }
                 fs::write(self.directory("memory").join("memory.limit_in_bytes"), &memory)?;
                 when_there(&self.directory("memory").join("memory.memsw.limit_in_bytes"), &memory)?;
                 fs::write(self.directory("pids").join("pids.max"), processes)
@@ -106,10 +101,7 @@ impl Cgroup {
     /// # Errors
     /// When the group is gone.
     pub fn enter(&self) -> io::Result<()> {
-        self.again_when_gone(|| {
-            self.make()?;
-            self.directories().into_iter().try_for_each(|group| fs::write(group.join("cgroup.procs"), "0"))
-        })
+        self.directories().into_iter().try_for_each(|group| fs::write(group.join("cgroup.procs"), "0"))
     }
 
     /// Processor time that its processes used so far.
@@ -167,10 +159,9 @@ impl Cgroup {
         for group in self.directories() {
             // A group that is not empty stays; whoever makes the next one tidies it away.
             let _ = fs::remove_dir(&group);
-            if let Some(above) = group.parent() {
-                let _ = fs::remove_dir(above);
-            }
         }
+        self.above.iter().for_each(|top| drop(top.unlock()));
+        tops(self.layout).iter().for_each(|top| remove_unless_held(top));
     }
 
     fn directory(&self, controller: &str) -> PathBuf {
@@ -203,19 +194,52 @@ fn layout() -> Option<Layout> {
     (has("memory") && has("pids") && has("cpuacct")).then_some(Layout::Separate)
 }
 
-/// Takes away what runs left behind whose wrapper was killed. A group with processes is in use and stays.
-fn sweep(layout: Layout) {
-    let tops = match layout {
+/// The directories in which groups lie.
+fn tops(layout: Layout) -> Vec<PathBuf> {
+    match layout {
         Layout::Unified => vec![Path::new(TOP).join(OURS)],
         Layout::Separate => {
             ["memory", "pids", "cpuacct"].map(|name| Path::new(TOP).join(name).join(OURS)).to_vec()
         }
-    };
-    for group in tops.iter().filter_map(|top| fs::read_dir(top).ok()).flatten().flatten() {
+    }
+}
+
+/// Takes away what runs left behind whose wrapper was killed. A group with processes is in use and stays.
+fn sweep(layout: Layout) {
+    for group in tops(layout).iter().filter_map(|top| fs::read_dir(top).ok()).flatten().flatten() {
         if group.file_type().is_ok_and(|kind| kind.is_dir()) {
-            let _ = fs::remove_dir(group.path());
+            remove_unless_held(&group.path());
         }
     }
+}
+
+/// Removes an empty directory that nobody holds.
+fn remove_unless_held(path: &Path) {
+    let Ok(directory) = File::open(path) else { return };
+    match directory.try_lock() {
+        Ok(()) => drop(fs::remove_dir(path)),
+        Err(TryLockError::WouldBlock | TryLockError::Error(_)) => {}
+    }
+}
+
+/// Makes a directory where there is none, and holds it, so that it stays.
+fn hold(path: &Path, lock: fn(&File) -> io::Result<()>) -> io::Result<File> {
+    for _try in 0..TRIES {
+        match make_directory(path).and_then(|()| File::open(path)) {
+            Ok(directory) => {
+                lock(&directory)?;
+                // Until it was held, somebody may have taken it away, or made another.
+                if fs::metadata(path)
+                    .is_ok_and(|now| directory.metadata().is_ok_and(|held| held.ino() == now.ino()))
+                {
+                    return Ok(directory);
+                }
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Err(io::Error::other(format!("{} is taken away as soon as it is made", path.display())))
 }
 
 fn make_directory(path: &Path) -> io::Result<()> {

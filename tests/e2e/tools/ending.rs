@@ -1,9 +1,11 @@
 //! Rows on limits, and on how a tree of processes comes to its end.
 
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use reeve::sandbox::report::{How, Limit};
 use reeve::sandbox::{MemoryBy, Tier, Workspace};
+use reeve::sys::cgroup::{Bounds, Cgroup};
 
 use super::fixture::*;
 
@@ -158,6 +160,35 @@ fn row_111_fifty_runs_go_on_beside_each_other() {
         }
         assert_eq!(processes_of_the_user(), "", "{tier:?}");
     }
+}
+
+/// Until its first process is in it, a group looks like one that a killed wrapper left.
+#[test]
+fn row_111_whoever_begins_leaves_the_groups_of_others_alone_and_tidies_away_what_nobody_has() {
+    let bounds = Bounds { memory: 64 << 20, processes: 8 };
+    let is_there = || {
+        let places = ["", "memory/", "pids/", "cpuacct/"];
+        places
+            .map(|place| Path::new(&format!("/sys/fs/cgroup/{place}reeve-tools/e2e-held")).is_dir())
+            .contains(&true)
+    };
+    let held = Cgroup::new("e2e-held", &bounds).unwrap();
+    let others: Vec<_> = (0..8)
+        .map(|number| {
+            std::thread::spawn(move || {
+                for turn in 0..20 {
+                    Cgroup::new(&format!("e2e-{number}-{turn}"), &bounds).unwrap().remove();
+                }
+            })
+        })
+        .collect();
+    others.into_iter().for_each(|other| other.join().unwrap());
+    assert!(is_there());
+    // What the end of its wrapper comes to, however it ended.
+    drop(held);
+    assert!(is_there());
+    Cgroup::new("e2e-next", &bounds).unwrap().remove();
+    assert!(!is_there());
 }
 
 #[test]
