@@ -37,7 +37,7 @@ build: ## debug build: all programs, and root's side on its own
 	$(CARGO) build $(ROOT) $(ROOT_DIR) --bins
 
 release: ## release build, as install.sh expects it in target/
-	CARGO_TARGET_DIR=target $(CARGO) build --locked --release --bin reeve --bin reeved --bin reeve-gate
+	CARGO_TARGET_DIR=target $(CARGO) build --locked --release --bin reeve --bin reeved --bin reeve-gate --bin reeve-builtin
 	CARGO_TARGET_DIR=target $(CARGO) build $(ROOT) --bins --release --target-dir target/root
 
 deb: release ## the Debian package, in target/

@@ -31,8 +31,8 @@ readonly programs=(reeve reeved reeve-gate) root_programs=(reeve-launcher)
 readonly wrappers=(reeve-zfs reeve-systemd reeve-pct reeve-git reeve-ansible reeve-tool)
 readonly units=(reeve-launcher.socket reeve-launcher.service reeve-gate.service reeved.service
   reeve-doctor.service reeve-doctor.timer reeve-lists.service reeve-lists.timer)
-# What a wrapper starts, and sudo does not.
-readonly helpers=(reeve-egress)
+# What a wrapper starts, and sudo does not; the second kind is none of root's side.
+readonly helpers=(reeve-egress) own_tools=(reeve-builtin)
 # What ansible-playbook goes by when reeve-ansible starts it.
 readonly ansible_parts=(ansible.cfg reeve_events.py)
 readonly bin=/usr/local/bin libexec=/usr/local/libexec/reeve grant_pub=/etc/reeve/grant.pub
@@ -95,6 +95,7 @@ files() {
   for name in "${root_programs[@]}"; do file "$root_bin_dir/$name" "$bin/$name" root:root 0755; done
   directory "$libexec" root:root 0755
   for name in "${wrappers[@]}" "${helpers[@]}"; do file "$root_bin_dir/$name" "$libexec/$name" root:root 0755; done
+  for name in "${own_tools[@]}"; do file "$bin_dir/$name" "$libexec/$name" root:root 0755; done
   wrapper_sums
   directory "$libexec/ansible" root:root 0755
   for name in "${ansible_parts[@]}"; do file "$source_dir/wrappers/ansible/$name" "$libexec/ansible/$name" root:root 0644; done
@@ -130,7 +131,7 @@ command_line() {
 # Before anything is touched: all that will be needed is there.
 check_source() {
   local name
-  for name in "${programs[@]}"; do [ -x "$bin_dir/$name" ] || die "$bin_dir/$name is missing (--bin-dir)"; done
+  for name in "${programs[@]}" "${own_tools[@]}"; do [ -x "$bin_dir/$name" ] || die "$bin_dir/$name is missing (--bin-dir)"; done
   for name in "${root_programs[@]}" "${wrappers[@]}" "${helpers[@]}"; do
     [ -x "$root_bin_dir/$name" ] || die "$root_bin_dir/$name is missing (--root-bin-dir)"
   done

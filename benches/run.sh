@@ -36,7 +36,7 @@ build() {
     jq -r 'select(.reason == "compiler-artifact" and .target.kind == ["bench"]) | [.target.name, .executable] | @tsv' \
       >"$built"
   # Not --bins: the wrappers of this build would be linked for nothing, a minute each.
-  cargo build --locked --release --bin reeve --bin reeved --bin reeve-gate --bin reeve-fake-zfs --bin reeve-fake-pct \
+  cargo build --locked --release --bin reeve --bin reeved --bin reeve-gate --bin reeve-builtin --bin reeve-fake-zfs --bin reeve-fake-pct \
     --bin reeve-signal-stand-in
   # What runs as root is built by its own call, as in the Makefile.
   cargo build --locked --release --no-default-features --bins --target-dir "$target/root"

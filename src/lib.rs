@@ -23,6 +23,9 @@ pub mod wrapper;
 pub mod launcher;
 
 #[cfg(feature = "full")]
+pub mod builtin;
+
+#[cfg(feature = "full")]
 pub mod config;
 #[cfg(feature = "full")]
 pub mod principal;

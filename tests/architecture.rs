@@ -12,6 +12,7 @@ const LAYERS: &[(&str, &str)] = &[
     ("egress", "the one way out that a tool may have"),
     ("wrapper", "the main function of what runs as root"),
     ("launcher", "socket in, sudo out"),
+    ("builtin", "what Reeve does itself with the files of a workspace"),
     ("config", "errors about configuration files"),
     ("principal", "who asks"),
     ("operation", "what may be asked"),

@@ -49,6 +49,8 @@ STUB
 #!/bin/sh
 [ "$1" = init ] && [ "$(id -un)" = reeve-gate ] && printf '%064d\n' 7
 STUB
+  # Called with nothing to do, it says so.
+  printf '#!/bin/sh\nexit 2\n' >"$dir/reeve-builtin"
   local wrapper
   for wrapper in systemd pct git ansible tool egress; do printf '#!/bin/sh\nexit 125\n' >"$dir/reeve-$wrapper"; done
   cat >"$dir/reeve-zfs" <<'STUB'

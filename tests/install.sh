@@ -72,6 +72,7 @@ done <<'TABLE'
 /usr/local/libexec/reeve/reeve-ansible root:root 755
 /usr/local/libexec/reeve/reeve-tool root:root 755
 /usr/local/libexec/reeve/reeve-egress root:root 755
+/usr/local/libexec/reeve/reeve-builtin root:root 755
 /usr/local/libexec/reeve/SHA256SUMS root:root 644
 /var/lib/reeve-preflight root:reeve-gate 750
 /usr/local/libexec/reeve/ansible root:root 755

@@ -22,7 +22,7 @@ if [ "${1:-}" = --demo ]; then demo=yes; shift; fi
 take() { mkdir -p "$payload/$2" && strip --strip-debug -o "$payload/$2/$(basename "${3:-$1}")" "$1"; }
 
 # The programs, and the stand-ins for people and for Signal.
-for name in reeve reeved reeve-gate reeve-signal-stand-in reeve-fake-pct; do take "$bin/$name" bin; done
+for name in reeve reeved reeve-gate reeve-builtin reeve-signal-stand-in reeve-fake-pct; do take "$bin/$name" bin; done
 for name in reeve-launcher reeve-zfs reeve-systemd reeve-pct reeve-git reeve-ansible reeve-tool reeve-egress; do take "$root_bin/$name" root-bin; done
 [ "$demo" = yes ] || take "$("$here/build-e2e.sh")" . e2e
 [ "$demo" = yes ] || take "$("$here/build-e2e.sh" zfs_conformance)" . zfs_conformance
@@ -64,7 +64,7 @@ suite tests/systemd.sh
 # are the unified ones here.
 suite tests/e2e.sh --zfs real --skip git:: --skip ansible:: --skip pct:: \
   --skip tools::files --skip tools::network --skip tools::privilege --skip tools::refusals --skip tools::working \
-  --skip many_runs_of_one_tool --skip tools::examples --skip tools::egress --skip tools::layers --skip tools::paths
+  --skip many_runs_of_one_tool --skip tools::builtin --skip tools::examples --skip tools::egress --skip tools::layers --skip tools::paths
 suite tests/demo.sh real
 [ ${#failed[@]} = 0 ] || { echo "guest: FAILED: ${failed[*]}"; exit 1; }
 GUEST

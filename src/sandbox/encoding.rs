@@ -4,7 +4,7 @@
 use std::fmt;
 
 use super::egress::{Destination, Egress, Lists, is_name as is_host_name};
-use super::{Confinement, Limits, MemoryBy, Tier, WORKSPACES, Workspace};
+use super::{BUILTIN, Confinement, Limits, MemoryBy, Tier, WORKSPACES, Workspace};
 
 /// What every one begins with.
 const MAGIC: &str = "reeve-tool-v1";
@@ -128,6 +128,7 @@ impl Fields<'_> {
         Ok(Confinement {
             tool: self.text("tool=")?,
             tier: match self.text("tier=")?.as_str() {
+                "a" => Tier::A,
                 "b" => Tier::B,
                 "c" => Tier::C,
                 _ => return Err(NotAConfinement("unknown tier")),
@@ -234,6 +235,10 @@ pub(super) fn check(confinement: &Confinement) -> Result<(), NotAConfinement> {
         (confinement.environment.len() <= MAX_LIST, "the number of variables"),
         (confinement.environment.iter().all(|(name, value)| is_variable(name, value)), "a variable"),
         (has_its_network(confinement), "strict egress needs tier c"),
+        (
+            is_bare_where_built_in(confinement),
+            "tier a is Reeve's own program on a workspace that stays, and nothing else",
+        ),
         (confinement.egress.lists().is_none_or(is_bounded), "the hosts to reach, or those never to reach"),
         ((1..=86_400).contains(cpu), "processor time"),
         ((KIB * KIB * 4..=TIB).contains(memory), "memory"),
@@ -250,7 +255,17 @@ pub(super) fn check(confinement: &Confinement) -> Result<(), NotAConfinement> {
 }
 
 fn has_its_network(confinement: &Confinement) -> bool {
-    !matches!((&confinement.egress, confinement.tier), (Egress::Strict(_), Tier::B))
+    !matches!((&confinement.egress, confinement.tier), (Egress::Strict(_), Tier::A | Tier::B))
+}
+
+fn is_bare_where_built_in(confinement: &Confinement) -> bool {
+    confinement.tier != Tier::A
+        || confinement.program == BUILTIN
+            && confinement.workspace != Workspace::Fresh
+            && !confinement.workspace_exec
+            && confinement.read_only.is_empty()
+            && confinement.environment.is_empty()
+            && confinement.egress == Egress::None
 }
 
 /// Some host, and each of them named: every host is for root's own list to say.

@@ -5,6 +5,7 @@
 //! bounds hold for whoever signs a grant.
 
 mod bubblewrap;
+mod builtin;
 mod destination;
 pub mod egress;
 mod encoding;
@@ -15,6 +16,7 @@ pub mod traffic;
 mod view;
 
 pub use bubblewrap::{BUBBLEWRAP, Descriptors, arguments};
+pub use builtin::{BUILTIN, Builtin};
 #[cfg(test)]
 pub(crate) use encoding::tests::sample;
 pub use encoding::{NotAConfinement, decode, encode};
@@ -33,6 +35,8 @@ pub const USERS: std::ops::RangeInclusive<u32> = 100..=999;
 /// How far a tool is shut in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Tier {
+    /// As B, and no program but [`BUILTIN`], which only reads.
+    A,
     /// An own user, Landlock, a filter of system calls, an own tree of processes.
     B,
     /// The same inside namespaces of its own, with a root that holds little, by bubblewrap.
@@ -40,10 +44,11 @@ pub enum Tier {
 }
 
 impl Tier {
-    /// `b` or `c`.
+    /// `a`, `b` or `c`.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
+            Tier::A => "a",
             Tier::B => "b",
             Tier::C => "c",
         }
@@ -54,7 +59,7 @@ impl Tier {
     #[must_use]
     pub fn landlock(self) -> u32 {
         match self {
-            Tier::B => 6,
+            Tier::A | Tier::B => 6,
             Tier::C => 3,
         }
     }
@@ -158,7 +163,7 @@ impl Confinement {
         match (&self.egress, self.tier) {
             (Egress::Preflight(_), _) => Network::Hosts,
             (Egress::None | Egress::Strict(_), Tier::C) => Network::Own,
-            (Egress::None | Egress::Strict(_), Tier::B) => Network::None,
+            (Egress::None | Egress::Strict(_), Tier::A | Tier::B) => Network::None,
         }
     }
 
@@ -175,7 +180,7 @@ impl Confinement {
     #[must_use]
     pub fn workspace_inside(&self) -> String {
         match self.tier {
-            Tier::B => self.workspace.path(),
+            Tier::A | Tier::B => self.workspace.path(),
             Tier::C => "/workspace".to_owned(),
         }
     }

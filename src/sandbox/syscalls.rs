@@ -220,7 +220,7 @@ pub fn filter(tier: Tier, network: Network) -> Vec<sock_filter> {
         &mut program,
         IPC,
         match tier {
-            Tier::B => EPERM,
+            Tier::A | Tier::B => EPERM,
             Tier::C => ALLOW,
         },
     );
@@ -298,7 +298,7 @@ mod tests {
         filter(
             tier,
             match tier {
-                Tier::B => Network::None,
+                Tier::A | Tier::B => Network::None,
                 Tier::C => Network::Own,
             },
         )
@@ -343,8 +343,8 @@ mod tests {
     }
 
     #[test]
-    fn every_refused_call_is_refused_in_both_tiers() {
-        for tier in [Tier::B, Tier::C] {
+    fn every_refused_call_is_refused_in_every_tier() {
+        for tier in [Tier::A, Tier::B, Tier::C] {
             REFUSED.iter().for_each(|call| assert_eq!(asked(tier, *call, [0; 3]), EPERM, "{call}"));
             ABSENT.iter().for_each(|call| assert_eq!(asked(tier, *call, [0; 3]), ENOSYS, "{call}"));
         }

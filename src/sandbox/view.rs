@@ -57,6 +57,15 @@ const DEVICES: [&str; 5] = ["/dev/null", "/dev/zero", "/dev/full", "/dev/random"
 #[must_use]
 pub fn view(confinement: &Confinement) -> Vec<View> {
     let seen = |path: &str, access, optional| View { path: path.to_owned(), access, optional };
+    if confinement.tier == Tier::A {
+        // What it takes to load one program, and the files that it reads.
+        return vec![
+            seen("/usr/lib", Access::Run, false),
+            seen("/usr/lib64", Access::Run, true),
+            seen("/etc/ld.so.cache", Access::Read, true),
+            seen(&confinement.workspace_inside(), Access::Read, false),
+        ];
+    }
     let own = if confinement.workspace_exec { Access::WriteAndRun } else { Access::Write };
     let mut all = vec![
         seen("/usr", Access::Run, false),
@@ -114,6 +123,19 @@ mod tests {
                 assert_eq!(rights(access) & (fs::MAKE_CHAR | fs::MAKE_BLOCK), 0, "{path}");
                 assert_eq!(rights(access) & fs::EXECUTE != 0, path == "/usr", "{path}");
             }
+        }
+    }
+
+    #[test]
+    fn what_is_built_in_writes_nothing_and_reads_the_workspace() {
+        let confinement = sample(Tier::A);
+        for View { path, access, .. } in view(&confinement) {
+            assert!(matches!(access, Access::Run | Access::Read), "{path}");
+            assert_eq!(
+                path == "/var/lib/reeve-tools/principal/librarian",
+                !path.starts_with("/usr/lib") && !path.starts_with("/etc/ld.so"),
+                "{path}"
+            );
         }
     }
 

@@ -3,6 +3,8 @@
 #![allow(unsafe_code, reason = "system calls that neither std nor nix wraps are made here and nowhere else")]
 
 pub mod activation;
+#[cfg(feature = "full")]
+pub mod beneath;
 pub mod cgroup;
 pub mod clock;
 #[cfg(feature = "full")]

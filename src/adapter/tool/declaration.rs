@@ -11,7 +11,7 @@ use super::arguments::Template;
 use crate::adapter::ansible::schema::{Schema, SchemaAsWritten};
 use crate::config::{self, ConfigError};
 use crate::operation::tool::ToolName;
-use crate::sandbox::{self, Confinement, Limits, MemoryBy, Tier, Workspace};
+use crate::sandbox::{self, Builtin, Confinement, Limits, MemoryBy, Tier, Workspace};
 
 /// As long as a run may take at most.
 const MOST_WALL_CLOCK: u64 = 3600;
@@ -33,6 +33,8 @@ pub struct Declaration {
     pub(super) arguments: Vec<Template>,
     /// The package whose file the program is, in place of a digest.
     pub(super) package: Option<String>,
+    /// What of Reeve's own it is, in tier A.
+    pub(super) builtin: Option<Builtin>,
     /// How often it may run in one run of its caller's.
     pub(super) max_calls_per_run: Option<u64>,
     /// Parameters that name a host, for egress that is looked at before the start.
@@ -41,43 +43,44 @@ pub struct Declaration {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct AsWritten {
-    about: String,
-    program: String,
-    sha256: Option<String>,
-    package: Option<String>,
+pub(super) struct AsWritten {
+    pub(super) about: String,
+    pub(super) program: Option<String>,
+    pub(super) builtin: Option<String>,
+    pub(super) sha256: Option<String>,
+    pub(super) package: Option<String>,
     #[serde(default)]
-    runs_code: bool,
-    max_calls_per_run: Option<u64>,
-    tier: String,
+    pub(super) runs_code: bool,
+    pub(super) max_calls_per_run: Option<u64>,
+    pub(super) tier: String,
     #[serde(default = "default_user")]
-    user: String,
+    pub(super) user: String,
     #[serde(default = "default_workspace")]
-    workspace: String,
+    pub(super) workspace: String,
     #[serde(default)]
-    workspace_exec: bool,
+    pub(super) workspace_exec: bool,
     #[serde(default)]
-    read_only: Vec<String>,
+    pub(super) read_only: Vec<String>,
     #[serde(default)]
-    arguments: Vec<String>,
-    parameters: Option<Value>,
+    pub(super) arguments: Vec<String>,
+    pub(super) parameters: Option<Value>,
     #[serde(default)]
-    environment: BTreeMap<String, String>,
+    pub(super) environment: BTreeMap<String, String>,
     #[serde(default = "default_egress")]
-    egress: String,
+    pub(super) egress: String,
     #[serde(default)]
-    egress_allow: Vec<String>,
+    pub(super) egress_allow: Vec<String>,
     #[serde(default)]
-    egress_deny: Vec<String>,
+    pub(super) egress_deny: Vec<String>,
     #[serde(default)]
-    egress_parameters: Vec<String>,
+    pub(super) egress_parameters: Vec<String>,
     #[serde(default)]
-    limits: LimitsAsWritten,
+    pub(super) limits: LimitsAsWritten,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, default)]
-struct LimitsAsWritten {
+pub(super) struct LimitsAsWritten {
     wall_clock: String,
     cpu: String,
     memory: String,
@@ -118,7 +121,7 @@ fn default_egress() -> String {
 }
 
 /// The key of a declaration, and what is wrong with it.
-type Wrong = (&'static str, String);
+pub(super) type Wrong = (&'static str, String);
 
 impl Declaration {
     /// Reads a declaration that only root can have written.
@@ -141,9 +144,11 @@ impl Declaration {
 }
 
 impl AsWritten {
-    fn meant(self, name: &ToolName) -> Result<Declaration, Wrong> {
-        let egress = super::egress::meant(&self.egress, &self.egress_allow, &self.egress_deny)?;
+    fn meant(mut self, name: &ToolName) -> Result<Declaration, Wrong> {
         let tier = tier(&self.tier)?;
+        let builtin = super::builtin::complete(&mut self, tier)?;
+        let program = self.program.ok_or_else(|| ("program", "says what runs".to_owned()))?;
+        let egress = super::egress::meant(&self.egress, &self.egress_allow, &self.egress_deny)?;
         let workspace = workspace(&self.workspace)?;
         let wall_clock = time("limits.wall_clock", &self.limits.wall_clock, MOST_WALL_CLOCK)?;
         let schema =
@@ -152,7 +157,7 @@ impl AsWritten {
             serde_json::from_value(schema.clone()).map_err(|error| ("parameters", error.to_string()))?;
         let parameters = Schema::of_vars(as_written).map_err(|problem| ("parameters", problem))?;
         let arguments = super::arguments::templates(&self.arguments, &schema)?;
-        super::guard::check(&self.program, &arguments, self.runs_code)
+        super::guard::check(&program, &arguments, self.runs_code)
             .map_err(|problem| ("runs_code", problem))?;
         let sha256 = pin(self.sha256, self.package.as_deref())?;
         if self.max_calls_per_run == Some(0) {
@@ -163,7 +168,7 @@ impl AsWritten {
             tool: name.to_string(),
             tier,
             user: self.user,
-            program: self.program,
+            program,
             sha256,
             workspace,
             workspace_exec: self.workspace_exec,
@@ -185,6 +190,7 @@ impl AsWritten {
             parameters,
             arguments,
             package: self.package,
+            builtin,
             max_calls_per_run: self.max_calls_per_run,
             egress_parameters: self.egress_parameters,
         })
@@ -192,7 +198,7 @@ impl AsWritten {
 }
 
 impl LimitsAsWritten {
-    fn meant(&self) -> Result<Limits, Wrong> {
+    pub(super) fn meant(&self) -> Result<Limits, Wrong> {
         let memory_by = match self.memory_by.as_str() {
             "cgroup" => MemoryBy::Cgroup,
             "rlimit" => MemoryBy::Rlimit,
@@ -226,10 +232,11 @@ fn pin(sha256: Option<String>, package: Option<&str>) -> Result<String, Wrong> {
 
 fn tier(text: &str) -> Result<Tier, Wrong> {
     match text {
-        "b" => Ok(Tier::B),
-        "c" => Ok(Tier::C),
-        "a" | "w" => Err(("tier", format!("{text:?} is not there yet; b and c are"))),
-        other => Err(("tier", format!("{other:?} is neither \"b\" nor \"c\""))),
+        "a" | "A" => Ok(Tier::A),
+        "b" | "B" => Ok(Tier::B),
+        "c" | "C" => Ok(Tier::C),
+        "w" | "W" => Err(("tier", format!("{text:?} is not there yet; a, b and c are"))),
+        other => Err(("tier", format!("{other:?} is none of \"a\", \"b\" and \"c\""))),
     }
 }
 
@@ -269,107 +276,4 @@ fn size(key: &'static str, text: &str) -> Result<u64, Wrong> {
 }
 
 #[cfg(test)]
-pub(super) mod tests {
-    use super::*;
-
-    pub(in crate::adapter::tool) const WHOLE: &str = r#"
-about = "Searches the caller's workspace"
-program = "/usr/bin/rg"
-sha256 = "0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f"
-tier = "c"
-workspace = "principal"
-read_only = ["/srv/docs"]
-arguments = ["--json", "{hidden?--hidden}", "--max-count={count}", "--", "{pattern}", "{files}"]
-environment = {LANG = "C"}
-
-[parameters]
-type = "object"
-additionalProperties = false
-required = ["pattern"]
-properties.pattern = {type = "string", maxLength = 200}
-properties.count = {type = "integer", minimum = 1, maximum = 100}
-properties.hidden = {type = "boolean"}
-properties.files = {type = "array", maxItems = 8, items = {type = "string"}}
-
-[limits]
-wall_clock = "5s"
-memory = "64M"
-"#;
-
-    pub(in crate::adapter::tool) fn parse(text: &str) -> Result<Declaration, String> {
-        let name = ToolName::try_from("rg".to_owned()).unwrap();
-        Declaration::parse("rg.toml", text, &name).map_err(|error| error.to_string())
-    }
-
-    #[test]
-    fn a_declaration_means_what_is_written_and_safe_defaults() {
-        let declared = parse(WHOLE).unwrap();
-        let confinement = &declared.confinement;
-        assert_eq!((confinement.tier, confinement.user.as_str()), (Tier::C, "reeve-tool"));
-        assert_eq!(declared.wall_clock, Duration::from_secs(5));
-        assert_eq!((confinement.limits.memory, confinement.limits.processes), (64 << 20, 64));
-        assert_eq!(confinement.limits.memory_by, MemoryBy::Cgroup);
-        assert!(!confinement.workspace_exec);
-        assert_eq!(declared.schema["required"], json!(["pattern"]));
-    }
-
-    #[test]
-    fn every_key_that_cannot_be_held_is_refused_by_its_name() {
-        for (from, to, key) in [
-            ("tier = \"c\"", "tier = \"a\"", "tier"),
-            ("tier = \"c\"", "tier = \"w\"", "tier"),
-            ("sha256 = ", "# ", "sha256"),
-            ("sha256 = ", "package = \"ripgrep\"\nsha256 = ", "package"),
-            ("tier = \"c\"", "tier = \"c\"\nmax_calls_per_run = 0", "max_calls_per_run"),
-            ("/usr/bin/rg", "/usr/bin/xargs", "runs_code"),
-            ("\"--json\"", "\"--pre=sh\"", "runs_code"),
-            ("tier = \"c\"", "tier = \"c\"\negress = \"some\"", "egress"),
-            ("tier = \"c\"", "tier = \"c\"\negress = \"strict\"", "egress_allow"),
-            (
-                "tier = \"c\"",
-                "tier = \"b\"\negress = \"strict\"\negress_allow = [\"a.com:443\"]",
-                "strict egress needs tier c",
-            ),
-            ("tier = \"c\"", "tier = \"c\"\negress_allow = [\"a.com:443\"]", "egress_allow"),
-            ("tier = \"c\"", "tier = \"c\"\negress = \"strict\"\negress_allow = [\"a.com\"]", "egress_allow"),
-            ("tier = \"c\"", "tier = \"c\"\negress = \"strict\"\negress_allow = [\"*:443\"]", "egress_allow"),
-            (
-                "tier = \"c\"",
-                "tier = \"c\"\negress = \"strict\"\negress_allow = [\"a.com:443\"]\negress_deny = [\"*.a.com\"]",
-                "egress_deny",
-            ),
-            (
-                "tier = \"c\"",
-                "tier = \"c\"\negress = \"preflight\"\negress_allow = [\"a.com:443\"]\negress_parameters = [\"url\"]",
-                "egress_parameters",
-            ),
-            ("tier = \"c\"", "tier = \"c\"\nuser = \"../x\"", "the user's name"),
-            ("tier = \"c\"", "tier = \"c\"\nnetwork = true", "unknown key"),
-            ("\"principal\"", "\"/srv\"", "workspace"),
-            ("\"principal\"", "\"named:../x\"", "the workspace's name"),
-            ("\"/srv/docs\"", "\"/etc\"", "a path to read"),
-            ("/usr/bin/rg", "/opt/rg", "the program lies neither"),
-            ("/usr/bin/rg", "rg", "the program's path"),
-            ("0f0f0f0f", "0F0F0F0F", "the digest"),
-            ("LANG = \"C\"", "LD_PRELOAD = \"x\"", "a variable"),
-            ("LANG = \"C\"", "\"A=B\" = \"x\"", "environment"),
-            ("wall_clock = \"5s\"", "wall_clock = \"2h\"", "limits.wall_clock"),
-            ("memory = \"64M\"", "memory = \"much\"", "limits.memory"),
-            ("memory = \"64M\"", "memory = \"1K\"", "memory"),
-            ("memory = \"64M\"", "memory_by = \"hope\"", "limits.memory_by"),
-            ("memory = \"64M\"", "open_files = 3", "open files"),
-            ("memory = \"64M\"", "output = \"1G\"", "output"),
-            ("memory = \"64M\"", "processes = 0", "processes"),
-            ("memory = \"64M\"", "cpu = \"1500ms\"", "limits.cpu"),
-            ("memory = \"64M\"", "file_size = \"1X\"", "limits.file_size"),
-            ("memory = \"64M\"", "workspace = \"1K\"", "the size of the workspace"),
-            ("memory = \"64M\"", "inodes = 5", "unknown key"),
-            ("maxLength", "maxlength", "parameters"),
-            ("\"{pattern}\"", "\"{patern}\"", "arguments"),
-        ] {
-            assert!(WHOLE.contains(from), "{from}");
-            let said = parse(&WHOLE.replacen(from, to, 1)).unwrap_err();
-            assert!(said.starts_with("rg.toml") && said.contains(key), "{to}: {said}");
-        }
-    }
-}
+pub(super) mod tests;

@@ -3,6 +3,7 @@
 //! `docs/sandbox.md` says what confines a tool, and what does not.
 
 mod arguments;
+mod builtin;
 mod declaration;
 mod egress;
 mod guard;
@@ -26,7 +27,7 @@ use super::{
 use crate::operation::Digest;
 use crate::operation::tool::ToolOperation;
 use crate::sandbox::egress::{Egress, Lists};
-use crate::sandbox::{self, Confinement, MemoryBy, Workspace};
+use crate::sandbox::{self, Builtin, Confinement, MemoryBy, Tier, Workspace};
 
 impl Adapter for ToolOperation {
     fn is_plain_read(&self) -> bool {
@@ -120,6 +121,7 @@ pub fn shown(name: &str, declared: &Declaration) -> Value {
     let variables: Vec<&String> = environment.iter().map(|(name, _)| name).collect();
     json!({
         "name": name, "about": declared.about, "schema": declared.schema, "program": program, "package": declared.package,
+        "builtin": declared.builtin.map(Builtin::as_str),
         "max_calls_per_run": declared.max_calls_per_run, "tier": tier.as_str(),
         "user": user, "workspace": workspace, "workspace_exec": workspace_exec, "read_only": read_only,
         "environment": variables, "egress": egress.as_str(), "egress_is": egress_is(egress),
@@ -130,6 +132,38 @@ pub fn shown(name: &str, declared: &Declaration) -> Value {
             "file_size": limits.file_size, "output": limits.output, "workspace": limits.workspace,
         },
     })
+}
+
+impl Declaration {
+    /// The digest that the program has now, where nothing else pins it: it is a package's, or Reeve's own.
+    fn digest_of_the_moment(&self) -> Option<Result<String, String>> {
+        let program = &self.confinement.program;
+        match (&self.package, self.builtin) {
+            (Some(package), _) => Some(package::digest(Path::new(package::DPKG), package, program)),
+            (None, Some(_)) => Some(package::digest_of(Path::new(program))),
+            (None, None) => None,
+        }
+    }
+
+    /// Whether the program is there as it is pinned.
+    ///
+    /// # Errors
+    /// The key, and what would be refused when it runs.
+    pub fn check_program(&self) -> Result<(), String> {
+        if let Some(found) = self.digest_of_the_moment() {
+            let key = if self.builtin.is_some() { "builtin" } else { "package" };
+            return found.map(drop).map_err(|problem| format!("{key}: {problem}"));
+        }
+        let Confinement { program, sha256, .. } = &self.confinement;
+        let found =
+            package::digest_of(Path::new(program)).map_err(|problem| format!("program: {problem}"))?;
+        if found == *sha256 {
+            return Ok(());
+        }
+        Err(format!(
+            "sha256: {program} is not the pinned program, and would be refused; it has sha256:{found}"
+        ))
+    }
 }
 
 /// A run that has had its calls has no more.
@@ -154,8 +188,7 @@ fn egress_is(egress: &Egress) -> &'static str {
 /// The confinement with the caller's own workspace in it, and with the names that the policy's lists deny.
 fn for_caller(declared: &Declaration, host: &dyn Host) -> Result<Confinement, PlanRefusal> {
     let mut confinement = declared.confinement.clone();
-    if let Some(package) = &declared.package {
-        let found = package::digest(Path::new(package::DPKG), package, &confinement.program);
+    if let Some(found) = declared.digest_of_the_moment() {
         confinement.sha256 = found.map_err(|problem| PlanRefusal::new(Rule::ToolNotFound, problem))?;
     }
     if let Workspace::Principal(name) = &mut confinement.workspace {
@@ -203,7 +236,7 @@ fn effects(confinement: &Confinement, args: &[String], input: Option<&str>) -> E
     );
     let run = Object::new(Action::Run, "tool", confinement.tool.as_str(), Some(digest));
     let mut objects = vec![run.becomes(line).note(note)];
-    let stays = confinement.workspace != Workspace::Fresh;
+    let stays = confinement.workspace != Workspace::Fresh && confinement.tier != Tier::A;
     if stays {
         objects.push(Object::new(Action::Write, "workspace", confinement.workspace.path(), None));
     }

@@ -11,7 +11,6 @@ use crate::api::Settings;
 use crate::cli::exit::{Exit, Failure, with_causes};
 use crate::cli::screen::{Screen, Tone, harmless, paint};
 use crate::gate::config::GateConfig;
-use crate::operation::Digest;
 use crate::policy::{Contracts, PolicyEngine, PolicySource, WorkerProgram};
 use crate::sys::clock::Clock;
 use crate::sys::{host, trusted_file};
@@ -31,9 +30,6 @@ pub(in crate::cli) struct CheckArgs {
     #[arg(long, value_name = "FILE", default_value = "/etc/reeve/reeved.toml")]
     reeved: PathBuf,
 }
-
-/// No program that is a tool comes near this.
-const MOST_PROGRAM: usize = 1 << 30;
 
 /// One part of the configuration, and what is wrong with it.
 #[derive(Debug, Serialize)]
@@ -113,18 +109,8 @@ fn gate(path: &Path, clock: &dyn Clock) -> Result<Vec<Finding>, Failure> {
 fn tools(config: &GateConfig) -> Result<String, String> {
     let mut names = Vec::new();
     for (name, declared) in config.adapters.tools.iter() {
-        let confinement = &declared.confinement;
-        let program = Path::new(&confinement.program);
-        let bytes = trusted_file::read(program, MOST_PROGRAM)
-            .map_err(|error| format!("{name}: program: {}", with_causes(&error)))?;
-        let found = Digest::of_bytes(&bytes);
-        if found.as_str().trim_start_matches("sha256:") != confinement.sha256 {
-            let program = program.display();
-            return Err(format!(
-                "{name}: sha256: {program} is not the pinned program, and would be refused; it has {found}"
-            ));
-        }
-        for path in &confinement.read_only {
+        declared.check_program().map_err(|problem| format!("{name}: {problem}"))?;
+        for path in &declared.confinement.read_only {
             trusted_file::check_place(Path::new(path))
                 .map_err(|error| format!("{name}: read_only: {}", with_causes(&error)))?;
         }

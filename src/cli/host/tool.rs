@@ -48,5 +48,9 @@ pub(in crate::cli) fn run(args: &ToolArgs, screen: Screen) -> Result<Exit, Failu
 
 fn row(tool: &Value) -> Vec<String> {
     let text = |key: &str| harmless(tool.get(key).and_then(Value::as_str).unwrap_or("-"));
-    ["name", "tier", "workspace", "user", "program", "about"].map(text).to_vec()
+    let program = match tool.get("builtin").and_then(Value::as_str) {
+        Some(builtin) => format!("built in: {builtin}"),
+        None => text("program"),
+    };
+    vec![text("name"), text("tier"), text("workspace"), text("user"), program, text("about")]
 }

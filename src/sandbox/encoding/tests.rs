@@ -3,6 +3,15 @@
 use super::*;
 
 pub(crate) fn sample(tier: Tier) -> Confinement {
+    if tier == Tier::A {
+        return Confinement {
+            tier,
+            program: BUILTIN.to_owned(),
+            read_only: vec![],
+            environment: vec![],
+            ..sample(Tier::B)
+        };
+    }
     Confinement {
         tool: "rg".to_owned(),
         tier,
@@ -29,6 +38,7 @@ pub(crate) fn sample(tier: Tier) -> Confinement {
 
 #[test]
 fn a_confinement_has_one_text() {
+    assert_eq!(decode(&encode(&sample(Tier::A))), Ok(sample(Tier::A)));
     for tier in [Tier::B, Tier::C] {
         let text = encode(&sample(tier));
         assert_eq!(decode(&text), Ok(sample(tier)));
@@ -105,6 +115,23 @@ fn the_bounds_hold_whoever_wrote_it() {
     ];
     for (place, alter) in alters.iter().enumerate() {
         let mut altered = sample(Tier::C);
+        alter(&mut altered);
+        assert!(decode(&encode(&altered)).is_err(), "{place}: {altered:?}");
+    }
+}
+
+#[test]
+fn what_is_built_in_takes_nothing_besides_whoever_wrote_it() {
+    let alters: [fn(&mut Confinement); 6] = [
+        |c| c.program = "/usr/bin/python3".to_owned(),
+        |c| c.workspace = Workspace::Fresh,
+        |c| c.workspace_exec = true,
+        |c| c.read_only = vec!["/srv/docs".to_owned()],
+        |c| c.environment = vec![("LANG".to_owned(), "C".to_owned())],
+        |c| c.egress = Egress::Preflight(lists(&["a.com:443"], &[])),
+    ];
+    for (place, alter) in alters.iter().enumerate() {
+        let mut altered = sample(Tier::A);
         alter(&mut altered);
         assert!(decode(&encode(&altered)).is_err(), "{place}: {altered:?}");
     }

@@ -229,7 +229,7 @@ pub(super) fn namespaces() -> io::Result<Vec<String>> {
 /// What a tier has of its own it does not share with the host.
 fn is_apart(confinement: &Confinement, own: &[String], outside: &[String]) -> Result<(), Failed> {
     let needed: &[&str] = match (confinement.tier, confinement.network()) {
-        (Tier::B, _) => &["mnt", "pid", "ipc"],
+        (Tier::A | Tier::B, _) => &["mnt", "pid", "ipc"],
         (Tier::C, Network::Hosts) => &["user", "mnt", "pid", "ipc", "uts", "cgroup"],
         (Tier::C, Network::None | Network::Own) => &NAMESPACES,
     };

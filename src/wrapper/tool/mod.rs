@@ -167,7 +167,7 @@ pub(super) fn run(tool: Prepared, grant: &Grant) -> Result<Infallible, Refusal> 
         MemoryBy::Cgroup => {
             // What shuts it in is in the group and not of the tool: the first process of its tree, and bubblewrap.
             let around = match confinement.tier {
-                Tier::B => 1,
+                Tier::A | Tier::B => 1,
                 Tier::C => 2,
             };
             let bounds = Bounds {
@@ -203,8 +203,9 @@ fn start(
     let (report, tell) = pipe2(OFlag::O_CLOEXEC)?;
     let (out, stdout) = pipe2(OFlag::O_CLOEXEC)?;
     let (err, stderr) = pipe2(OFlag::O_CLOEXEC)?;
-    if order.confinement.tier == Tier::B {
-        jail::new_process_tree()?;
+    match order.confinement.tier {
+        Tier::A | Tier::B => jail::new_process_tree()?,
+        Tier::C => {}
     }
     match jail::split()? {
         jail::Side::Parent(child) => Ok((child, Pipes { report, out, err })),
@@ -238,7 +239,7 @@ impl Own {
         }
         let confinement = &order.confinement;
         match confinement.tier {
-            Tier::B => {
+            Tier::A | Tier::B => {
                 jail::new_mounts().map_err(|error| doing("mounts", &error))?;
                 let bytes = confinement.limits.workspace;
                 jail::private_directory("/tmp", user, bytes).map_err(|error| doing("/tmp", &error))?;
