@@ -38,6 +38,14 @@ pub(super) fn push_object(out: &mut Vec<u8>, object: &Map<String, Value>) -> Res
     push_members(out, object, MAX_DEPTH)
 }
 
+/// How many bytes a value takes in the detail of a record; nothing when it has no form there.
+#[must_use]
+pub fn canonical_length(value: &Value) -> Option<usize> {
+    let mut out = Vec::new();
+    push_value(&mut out, value, MAX_DEPTH - 1).ok()?;
+    Some(out.len())
+}
+
 fn push_value(out: &mut Vec<u8>, value: &Value, depth: u8) -> Result<(), CanonicalError> {
     match value {
         Value::Null => out.extend_from_slice(b"null"),
@@ -161,6 +169,23 @@ mod tests {
     #[test]
     fn a_float_is_refused() {
         assert_eq!(canonical(json!(1.5)), Err(CanonicalError::NotAnInteger("1.5".to_owned())));
+    }
+
+    #[test]
+    fn a_values_length_is_that_of_its_form_and_what_has_none_has_no_length() {
+        assert_eq!(canonical_length(&json!({"a": "\u{7f}"})), Some(r#"{"a":"\u007f"}"#.len()));
+        assert_eq!(canonical_length(&json!([1.5])), None);
+        let nested = |levels: usize| (0..levels).fold(json!(1), |inner, _| json!([inner]));
+        for levels in [MAX_DEPTH - 1, MAX_DEPTH] {
+            let value = nested(usize::from(levels));
+            let mut detail = Map::new();
+            detail.insert("x".to_owned(), value.clone());
+            assert_eq!(
+                canonical_length(&value).is_some(),
+                push_object(&mut Vec::new(), &detail).is_ok(),
+                "{levels}"
+            );
+        }
     }
 
     #[test]

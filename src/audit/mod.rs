@@ -30,7 +30,7 @@ pub mod verify;
 mod walk;
 mod writer;
 
-pub use canonical::CanonicalError;
+pub use canonical::{CanonicalError, canonical_length};
 pub use chain::Flaw;
 pub use checkpoint::{Checkpoint, NotACheckpoint, checkpoint_line};
 pub use error::{AuditError, Outage};

@@ -1,9 +1,13 @@
 //! Verdicts about tools that other gateways run: the identity is the certificate's, and nothing is done.
 
+use std::sync::Arc;
+
 use serde_json::{Map, Value, json};
 
 use super::Gate;
 use super::protocol::{Answer, Problem};
+use super::record::with_input;
+use super::shadow::Lived;
 use crate::audit::{Event, EventKind};
 use crate::domains::{Domain, Found};
 use crate::operation::{Digest, catalogue};
@@ -17,7 +21,7 @@ impl Gate {
     /// A verdict about a tool that another gateway runs. Of the circumstances, what Reeve knows itself is never taken
     /// from the caller; Reeve's own operations are answered only where the caller's contract has them.
     pub(super) async fn evaluate(
-        &self,
+        self: &Arc<Self>,
         caller: &PrincipalName,
         tool: &str,
         args: Map<String, Value>,
@@ -30,9 +34,14 @@ impl Gate {
             .principal(caller.as_str())
             .with("tool", tool)
             .with("args_digest", Digest::of(&Value::Object(args.clone())).as_str());
+        let contract = rules.contracts.get(caller);
+        let event = match contract.map(|contract| contract.digest().as_str()) {
+            Some(digest) => event.with("contract", digest),
+            None => event,
+        };
         let is_ours = catalogue().any(|entry| format!("{}.{}", entry.kind, entry.op) == tool);
-        let granted = !is_ours || rules.contracts.get(caller).is_some_and(|contract| contract.has(tool));
-        let (decision, event) = if granted {
+        let granted = !is_ours || contract.is_some_and(|contract| contract.has(tool));
+        let (decision, event, input) = if granted {
             let (host, recent) = (self.identity.name.as_str(), &self.history.of(caller, now_ms));
             let call = ToolCall {
                 caller,
@@ -44,16 +53,25 @@ impl Gate {
                 recent,
                 instead: &Map::new(),
             };
-            let Evaluated { decision, found, looked } = rules.evaluate(&call).await;
+            let Evaluated { decision, input, found, looked } = rules.evaluate(&call).await;
             self.count_screened(&looked);
             let event = told_of_domains(event, &found);
-            (decision, looked.shown().map_or(event.clone(), |shown| event.with("screening", shown)))
+            let event = match looked.shown() {
+                Some(shown) => event.with("screening", shown),
+                None => event,
+            };
+            (decision, event, input)
         } else {
             let reason = "the caller's contract does not have this";
-            (PolicyDecision::deny("contract", reason, rules.revision.clone()), event)
+            (PolicyDecision::deny("contract", reason, rules.revision.clone()), event, None)
         };
         self.metrics.decided("tool", "other", decision.verdict.as_str());
-        self.record(event.with("verdict", decision.verdict.as_str()).with("rule", decision.rule)).await?;
+        let event = event.with("verdict", decision.verdict.as_str()).with("rule", decision.rule);
+        let event = event.with("rules", rules.revision.as_str());
+        let receipt = self.record(with_input(event, input.as_ref())).await?;
+        self.try_beside(
+            input.map(|input| Lived::evaluated(caller, input, (rules.revision.clone(), receipt.seq))),
+        );
         Ok(Answer::Verdict { verdict: decision.verdict.as_str().to_owned(), reason: decision.reason })
     }
 }

@@ -9,9 +9,10 @@ use tokio::sync::MutexGuard;
 use super::Gate;
 use super::live::Cell;
 use super::protocol::{Problem, ProblemKind};
-use crate::audit::{AuditError, Event, EventKind, Receipt};
+use crate::audit::{AuditError, Event, EventKind, Receipt, canonical_length};
 use crate::job::{BootTime, Job, KeyEntry, State, StoreError};
 use crate::operation::Digest;
+use crate::policy::Input;
 
 /// Why a step could not be recorded; the next one is not taken.
 #[derive(Debug, thiserror::Error)]
@@ -153,11 +154,7 @@ impl Gate {
             .with("on_behalf_of", json!(job.submission.on_behalf_of))
             .with("run_id", json!(job.submission.run_id))
             .with("decision", json!(decision));
-        let event = match job.input.as_ref().map(|input| json!(input)) {
-            Some(input) if input.to_string().len() <= MOST_INPUT => event.with("input", input),
-            Some(input) => event.with("input_digest", Digest::of(&input).as_str()),
-            None => event,
-        };
+        let event = with_input(event, job.input.as_ref());
         let event = match &job.screened {
             Some(screened) => event.with("screening", screened.clone()),
             None => event,
@@ -176,5 +173,14 @@ impl Gate {
                 .with("effects_digest", effects.effects_digest().as_str()),
             None => event,
         }
+    }
+}
+
+/// An event with what a decision was made from, or with its digest where the log has neither room nor a form for it.
+pub(super) fn with_input(event: Event, input: Option<&Input>) -> Event {
+    let Some(input) = input.map(|input| json!(input)) else { return event };
+    match canonical_length(&input) {
+        Some(bytes) if bytes <= MOST_INPUT => event.with("input", input),
+        Some(_) | None => event.with("input_digest", Digest::of(&input).as_str()),
     }
 }

@@ -14,6 +14,7 @@ use crate::audit::{Event, EventKind};
 use crate::job::Job;
 use crate::operation::Digest;
 use crate::policy::{Input, PolicyDecision, PolicyEngine, PolicySource, WorkerProgram};
+use crate::principal::PrincipalName;
 
 /// How many decisions the policy on trial may be behind; those beyond are not put to it.
 const BEHIND: usize = 64;
@@ -84,17 +85,28 @@ impl Shadow {
 /// What was decided, for whom.
 pub(super) struct Lived {
     principal: String,
-    operation: Option<String>,
+    /// The id of the operation, or the number of the record of what another gateway asked.
+    about: About,
     input: Input,
     revision: Digest,
+}
+
+enum About {
+    Operation(String),
+    Evaluation(u64),
 }
 
 impl Lived {
     /// What was decided on a job; nothing where the policy was not asked.
     pub(super) fn of(job: &Job, decision: &PolicyDecision) -> Option<Self> {
-        let (principal, operation) = (job.principal.to_string(), Some(job.id.clone()));
+        let (principal, about) = (job.principal.to_string(), About::Operation(job.id.clone()));
         let input = job.input.clone()?;
-        Some(Self { principal, operation, input, revision: decision.revision.clone() })
+        Some(Self { principal, about, input, revision: decision.revision.clone() })
+    }
+
+    /// What another gateway asked, by which rules it was decided, and the number of its record.
+    pub(super) fn evaluated(caller: &PrincipalName, input: Input, (revision, seq): (Digest, u64)) -> Self {
+        Self { principal: caller.to_string(), about: About::Evaluation(seq), input, revision }
     }
 }
 
@@ -129,9 +141,9 @@ impl Gate {
         }
         let outcome = if has_failed { "failed" } else { "other_verdict" };
         let event = Event::new(EventKind::Shadow).principal(lived.principal.as_str());
-        let event = match &lived.operation {
-            Some(operation) => event.operation(operation.as_str()),
-            None => event,
+        let event = match &lived.about {
+            About::Operation(operation) => event.operation(operation.as_str()),
+            About::Evaluation(seq) => event.with("evaluation", *seq),
         };
         let event = event
             .with("outcome", outcome)

@@ -2,11 +2,12 @@
 
 use serde_json::{Map, Value, json};
 
-use super::engine::PolicyInput;
-use super::rules::{Recent, Rules};
+use super::engine::{PolicyEngine, PolicyInput};
+use super::rules::{Asked, Input, Recent, Rules};
 use super::screened::Looked;
 use super::verdict::{PolicyDecision, Verdict};
 use crate::domains::{Domain, DomainBounds, Found, found_in};
+use crate::operation::secret::Secrets;
 use crate::principal::PrincipalName;
 use crate::screening::settings::Stage;
 
@@ -39,6 +40,8 @@ pub struct ToolCall<'a> {
 pub struct Evaluated {
     /// What was decided.
     pub decision: PolicyDecision,
+    /// What the policy was asked and what came of it, so that it can be decided again; nothing where it was not asked.
+    pub input: Option<Input>,
     /// The hosts that the arguments name.
     pub found: Found,
     /// What screening found in them.
@@ -53,44 +56,36 @@ impl Rules {
         let contract = self.contracts.get(call.caller);
         let deny = |rule: &str, reason: &str| PolicyDecision::deny(rule, reason, self.revision.clone());
         if let Some(Err(refusal)) = contract.map(|contract| contract.check_domains(&found)) {
-            return Evaluated {
-                decision: deny(refusal.rule, &refusal.reason),
-                found,
-                looked: Looked::default(),
-            };
+            return refused(deny(refusal.rule, &refusal.reason), found);
         }
         if found.domains.len() > MOST_DOMAINS {
             let reason = format!("the arguments name more than {MOST_DOMAINS} hosts");
-            return Evaluated {
-                decision: deny("too-many-domains", &reason),
-                found,
-                looked: Looked::default(),
-            };
+            return refused(deny("too-many-domains", &reason), found);
         }
-        let mut context = call.context.clone();
-        context.extend(self.known_of(call, &found));
-        let mut strictest: Option<PolicyDecision> = None;
-        let each: Vec<Option<&Domain>> =
-            if found.domains.is_empty() { vec![None] } else { found.domains.iter().map(Some).collect() };
-        for domain in each {
-            context.insert("domain".to_owned(), json!(domain.map(Domain::as_str)));
-            context.extend(call.instead.clone());
-            let (args, context) = (Value::Object(call.args.clone()), Value::Object(context.clone()));
-            let decision = self.engine.decide(&PolicyInput { tool: call.tool, args, context }).await;
-            let decision = match strictest.take() {
-                Some(before) => before.strictest(decision),
-                None => decision,
-            };
-            let is_deny = decision.verdict == Verdict::Deny;
-            strictest = Some(decision);
-            if is_deny {
-                break;
-            }
-        }
-        let decision = strictest.unwrap_or_else(|| deny("policy-error", "nothing was decided"));
+        let asked = self.asked_about(call, &found);
+        // Where a host stands in place of those that are found, all of them would be asked the same.
+        let is_one = call.instead.contains_key("domain");
+        let names = found.domains.iter().filter(|_| !is_one).map(|domain| domain.as_str().to_owned());
+        let hosts: Vec<String> = names.collect();
+        let decision = about_each(&self.engine, &asked, &hosts).await;
+        let (verdict, rule) = (decision.verdict, decision.rule.clone());
         let texts = json!({"args": call.args, "context": call.context});
         let looked = Looked::at(&self.screening, vec![(Stage::Arguments, texts)]).await;
-        Evaluated { decision: looked.tighten(decision), found, looked }
+        let input = Input { asked, hosts, contract: Verdict::Allow, verdict, rule };
+        Evaluated { decision: looked.tighten(decision), input: Some(input), found, looked }
+    }
+
+    /// What the policy is asked, and what the log holds of it: secrets by their digests, in what the caller says of the
+    /// circumstances as well.
+    fn asked_about(&self, call: &ToolCall<'_>, found: &Found) -> Asked {
+        let (args, said) = (Value::Object(call.args.clone()), Value::Object(call.context.clone()));
+        let secrets = Secrets::of(&json!([args, said]));
+        let mut context = secrets.hidden(&said);
+        if let Value::Object(context) = &mut context {
+            context.extend(self.known_of(call, found));
+            context.extend(call.instead.clone());
+        }
+        Asked { tool: call.tool.to_owned(), args: secrets.hidden(&args), context }
     }
 
     /// What rules may know of hosts: those that the arguments name, and which of them are in which list.
@@ -125,6 +120,31 @@ impl Rules {
         let known = known.map(|(name, value)| (name.to_owned(), value));
         known.into_iter().chain(self.about_domains(call.caller, found)).collect()
     }
+}
+
+fn refused(decision: PolicyDecision, found: Found) -> Evaluated {
+    Evaluated { decision, input: None, found, looked: Looked::default() }
+}
+
+/// The strictest that a policy says of the same with each of these hosts as `context["domain"]`; asked once where there is none.
+pub(super) async fn about_each(engine: &PolicyEngine, asked: &Asked, hosts: &[String]) -> PolicyDecision {
+    let Some((first, others)) = hosts.split_first() else { return engine.decide(&asked.input()).await };
+    let mut strictest = engine.decide(&about(asked, first)).await;
+    for host in others {
+        if strictest.verdict == Verdict::Deny {
+            break;
+        }
+        strictest = strictest.strictest(engine.decide(&about(asked, host)).await);
+    }
+    strictest
+}
+
+fn about<'a>(asked: &'a Asked, host: &str) -> PolicyInput<'a> {
+    let mut input = asked.input();
+    if let Value::Object(context) = &mut input.context {
+        context.insert("domain".to_owned(), json!(host));
+    }
+    input
 }
 
 /// The hosts that the arguments name, and the one that the caller names besides: it can only add.

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::contract::{Circumstances, ContractGrant, Contracts, Refusal};
 use super::engine::{PolicyEngine, PolicyInput};
+use super::evaluation::about_each;
 use super::screened::Looked;
 use super::verdict::{PolicyDecision, ReviewTerms, Verdict};
 use super::wire::Matched;
@@ -118,6 +119,9 @@ pub struct Ruled {
 pub struct Input {
     /// What the policy was asked.
     pub asked: Asked,
+    /// The hosts with each of which as `context["domain"]` it was asked so; none where it was asked once.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub hosts: Vec<String>,
     /// The mildest that the contract let pass.
     pub contract: Verdict,
     /// What was decided.
@@ -129,7 +133,7 @@ pub struct Input {
 impl Input {
     /// What another policy makes of the same. What the contract let pass at least still holds.
     pub async fn again_by(&self, engine: &PolicyEngine) -> PolicyDecision {
-        let decision = engine.decide(&self.asked.input()).await;
+        let decision = about_each(engine, &self.asked, &self.hosts).await;
         if self.contract <= decision.verdict {
             return decision;
         }
@@ -196,7 +200,8 @@ impl Rules {
         // Screening comes last and is no part of the input: another policy is compared with this one, not with it.
         let looked = self.look_at(question.submission, &asked.args).await;
         let decision = looked.tighten(decision);
-        Ruled { decision, input: Some(Input { asked, contract, verdict, rule }), looked }
+        let input = Input { asked, hosts: Vec::new(), contract, verdict, rule };
+        Ruled { decision, input: Some(input), looked }
     }
 
     /// The same with its reasons. `asked` is what [`Rules::asked`] makes of the question, or what stands for it.

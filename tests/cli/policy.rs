@@ -303,3 +303,61 @@ fn a_candidate_is_held_against_what_was_decided_and_what_would_flip_is_grouped_b
     std::fs::write(&star, same).unwrap();
     assert!(replay(&["--since", "1ms"]).exit == 0);
 }
+
+/// What another gateway asked about two hosts, as the gate records it.
+fn evaluation(hosts: &[&str], verdict: &str) -> Event {
+    let context = json!({"agent_id": "librarian", "domain": hosts.first(), "domains": hosts});
+    let asked = json!({"tool": "http.get", "args": {"urls": hosts}, "context": context});
+    let input =
+        json!({"asked": asked, "hosts": hosts, "contract": "allow", "verdict": verdict, "rule": "old"});
+    Event::new(EventKind::Evaluation).principal("librarian").with("tool", "http.get").with("input", input)
+}
+
+#[test]
+fn what_other_gateways_asked_is_held_against_a_candidate_in_a_group_of_its_own() {
+    let directory = tempfile::tempdir().unwrap();
+    let at = directory.path().canonicalize().unwrap();
+    let (log, star) = (at.join("log"), at.join("new.star"));
+    std::fs::create_dir(&log).unwrap();
+    let config =
+        AuditConfig { path: log.join("audit.jsonl"), rotate_bytes: 1 << 30, host: "host01".to_owned() };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let audit = AuditLog::open(config, Arc::new(SystemClock)).unwrap();
+        for event in [
+            decision("review", "allow", &json!({})),
+            evaluation(&["a.example", "b.example"], "allow"),
+            evaluation(&["a.example"], "allow"),
+            evaluation(&[], "allow"),
+            Event::new(EventKind::Evaluation).principal("librarian").with("tool", "http.get"),
+        ] {
+            audit.append(event).await.unwrap();
+        }
+    });
+    let text = "def evaluate(tool, args, context):\n    if tool == \"zfs.destroy\":\n        return review(\"old\")\n    \
+                if context.get(\"domain\") == \"b.example\":\n        return deny(\"never there\")\n    return allow(\"old\")\n";
+    std::fs::write(&star, text).unwrap();
+    std::fs::set_permissions(&star, std::fs::Permissions::from_mode(0o644)).unwrap();
+    let (log, star) = (log.to_str().unwrap(), star.to_str().unwrap());
+    let replay = |more: &[&str]| {
+        let mut args = vec!["policy", "replay", "--candidate", star, "--log", log];
+        args.extend(more);
+        reeve(&args, &[])
+    };
+    let json = replay(&["--json"]);
+    assert_eq!(json.exit, 1, "{json:?}");
+    let json = json.json();
+    assert_eq!((&json["replayed"], &json["flipped"]), (&json!(1), &json!(0)), "operations are apart");
+    let asked = &json["evaluations"];
+    assert_eq!(
+        [&asked["replayed"], &asked["without_input"], &asked["renamed"], &asked["flipped"]]
+            .map(Value::as_u64),
+        [Some(3), Some(1), Some(0), Some(1)]
+    );
+    let sample = &asked["flips"][0]["samples"][0];
+    assert_eq!((&sample["tool"], &sample["hosts"]), (&json!("http.get"), &json!(["a.example", "b.example"])));
+    let shown = replay(&[]);
+    assert!(shown.out.contains("tools of other gateways"), "{shown:?}");
+    assert!(shown.out.contains("1  allow by old  →  deny by never-there"), "{shown:?}");
+    assert!(shown.out.contains("librarian  http.get a.example b.example"), "{shown:?}");
+}

@@ -237,3 +237,33 @@ fn evaluate_believes_the_certificate_about_who_asks() {
     assert_eq!(ask("archivist"), json!({"verdict": "allow", "reason": "archivist may"}));
     assert_eq!(ask("librarian"), json!({"verdict": "deny", "reason": "not librarian"}));
 }
+
+#[test]
+fn what_other_gateways_asked_is_in_the_log_and_is_decided_again_by_a_candidate() {
+    up();
+    let policy = Edited::new(POLICY);
+    policy.replace(
+        "def evaluate(tool, args, context):\n",
+        "def evaluate(tool, args, context):\n    if tool == \"web.replayed\":\n        return \"allow\"\n",
+    );
+    assert_eq!(reload().unwrap().code, 200);
+    let args = json!({"text": "see https://one.example and https://two.example", "api_key": "hunter22"});
+    let answer = post("librarian", "/evaluate", &json!({"tool": "web.replayed", "args": args}), &[]);
+    assert_eq!(answer.body["verdict"], "allow", "{answer:?}");
+    let of_it = |record: &Value| record["detail"]["tool"] == "web.replayed";
+    let record = records().into_iter().find(of_it).unwrap();
+    assert_eq!(record["detail"]["input"]["hosts"], json!(["one.example", "two.example"]));
+    assert!(!record.to_string().contains("hunter22"), "{record}");
+    let candidate = "/etc/reeve/candidate.star";
+    let text = "def evaluate(tool, args, context):\n    return \"deny\" if context[\"domain\"] == \"two.example\" else \"allow\"\n";
+    std::fs::write(candidate, text).unwrap();
+    let replay = ["--json", "policy", "replay", "--since", "1h", "--candidate", candidate];
+    let replayed = std::process::Command::new("/usr/local/bin/reeve").args(replay).output().unwrap();
+    std::fs::remove_file(candidate).unwrap();
+    let replayed: Value = serde_json::from_slice(&replayed.stdout).unwrap();
+    let flips = replayed["evaluations"]["flips"].as_array().unwrap();
+    let of_tool = |flip: &&Value| flip["samples"][0]["tool"] == "web.replayed";
+    let flip = flips.iter().find(of_tool).unwrap_or_else(|| panic!("{replayed}"));
+    assert_eq!((&flip["from"]["verdict"], &flip["to"]["verdict"]), (&json!("allow"), &json!("deny")));
+    assert_eq!(flip["samples"][0]["seq"], record["seq"]);
+}

@@ -4,7 +4,7 @@ use reeve::gate::protocol::{Answer, Call, ProblemKind, State};
 use serde_json::{Value, json};
 
 use crate::rules::{NARROW, rule};
-use crate::stage::{LENIENT, POLICY, Stage, snapshot, submission, zfs};
+use crate::stage::{LENIENT, POLICY, Stage, engine, snapshot, submission, zfs};
 
 const BOUNDED: &str = r#"principal = "librarian"
 roles = ["agent"]
@@ -95,14 +95,7 @@ async fn what_a_decision_was_made_from_is_in_its_record_and_decides_the_same_aga
     );
     assert_eq!(input.asked.context["effects"]["objects"][0]["name"], "tank/media@old");
     assert_eq!(input.asked.context["recent"]["tools"], json!({"zfs.destroy": 1}));
-    let policy = reeve::policy::SourceFile { name: "policy.star".to_owned(), text: POLICY.to_owned() };
-    let worker = reeve::policy::WorkerProgram {
-        path: env!("CARGO_BIN_EXE_reeve-gate").into(),
-        args: vec!["__policy-worker".into()],
-        load_deadline: std::time::Duration::from_secs(30),
-    };
-    let source = reeve::policy::PolicySource::new(policy, Vec::new());
-    let engine = reeve::policy::PolicyEngine::start(source, worker).await.unwrap();
+    let engine = engine(POLICY).await;
     let again = engine.decide(&input.asked.input()).await;
     assert_eq!((again.verdict, again.rule), (input.verdict, input.rule));
 }

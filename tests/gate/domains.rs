@@ -5,7 +5,7 @@ use std::time::Duration;
 use reeve::gate::protocol::{Answer, Call};
 use serde_json::{Map, Value, json};
 
-use crate::stage::Stage;
+use crate::stage::{Stage, engine};
 
 /// Written as policies for other gateways are: words and dicts.
 const POLICY: &str = r#"
@@ -161,4 +161,51 @@ async fn a_host_that_is_written_to_look_like_an_allowed_one_is_the_one_that_woul
         }
     }
     assert_eq!(verdict(&stage, "archivist", json!({"url": "https://archive.example/"})).await, "allow");
+}
+
+#[tokio::test]
+async fn what_another_gateway_asked_is_in_its_record_and_decides_the_same_again() {
+    let stage = stage().await;
+    let context =
+        json!({"session_token": "hunter22", "task": "sign in with hunter22", "agent_id": "archivist"});
+    let args = json!({"password": "hunter22", "depth": 3,
+        "urls": ["https://good.example/?p=hunter22", "https://intranet.example"]});
+    let (verdict, _) =
+        with(&stage, "librarian", "http.get", args, context.as_object().unwrap().clone()).await;
+    assert_eq!(verdict, "review");
+    assert!(!stage.read("log/audit.jsonl").contains("hunter22"), "secrets by their digests");
+    let record = stage.records("evaluation").pop().unwrap();
+    let input: reeve::policy::Input = serde_json::from_value(record["detail"]["input"].clone()).unwrap();
+    assert_eq!(
+        (input.hosts.join(" ").as_str(), input.verdict.as_str()),
+        ("good.example intranet.example", "review")
+    );
+    assert_eq!(input.asked.context["agent_id"], "librarian");
+    let contract = reeve::operation::Digest::of_bytes(stage.read("contracts/librarian.toml").as_bytes());
+    assert_eq!(record["detail"]["contract"], contract.as_str());
+    assert_eq!(input.asked.args["depth"], 3);
+    let again = input.again_by(&engine(POLICY).await).await;
+    assert_eq!((again.verdict, again.rule), (input.verdict, input.rule.clone()));
+    let other = POLICY.replace("intranet.example", "good.example");
+    assert_eq!(
+        input.again_by(&engine(&other).await).await.verdict.as_str(),
+        "review",
+        "each host is asked about"
+    );
+    let none = POLICY.replace("intranet.example", "elsewhere.example");
+    assert_eq!(input.again_by(&engine(&none).await).await.verdict.as_str(), "allow");
+    // What the contract refuses, the policy is not asked, now or later.
+    ask(&stage, "librarian", "x", json!({"url": "https://tracker.example"})).await;
+    assert_eq!(stage.records("evaluation").pop().unwrap()["detail"].get("input"), None);
+}
+
+#[tokio::test]
+async fn arguments_that_the_log_has_no_form_for_are_decided_about_and_known_by_their_digest() {
+    let stage = stage().await;
+    let deep = (0..40).fold(json!("x"), |inner, _| json!([inner]));
+    for args in [json!({"temperature": 0.7}), json!({"deep": deep})] {
+        assert_eq!(verdict(&stage, "librarian", args.clone()).await, "allow", "{args}");
+        let detail = &stage.records("evaluation").pop().unwrap()["detail"];
+        assert!(detail.get("input").is_none() && detail["input_digest"].is_string(), "{detail}");
+    }
 }

@@ -67,6 +67,34 @@ async fn a_policy_on_trial_changes_no_verdict_and_what_it_would_change_is_counte
 }
 
 #[tokio::test]
+async fn what_other_gateways_ask_is_decided_beside_by_every_host_and_its_verdict_stays() {
+    let stage = Stage::with(LENIENT).await;
+    stage.puts_on_trial(
+        "def evaluate(tool, args, context):\n    if context[\"domain\"] == \"b.example\":\n        \
+         return deny(\"never there\")\n    return allow(\"free\")\n",
+    );
+    let ask = async |urls: &[&str]| {
+        let args = json!({"urls": urls}).as_object().unwrap().clone();
+        let call = Call::Evaluate { tool: "http.get".to_owned(), args, context: serde_json::Map::new() };
+        let Ok(Answer::Verdict { verdict, .. }) = stage.call("librarian", call).await else { panic!() };
+        verdict
+    };
+    assert_eq!(ask(&["https://a.example"]).await, "allow");
+    stage.until_counted("same", 1).await;
+    assert_eq!(ask(&["https://a.example", "https://b.example"]).await, "allow");
+    stage.until_counted("other_verdict", 1).await;
+    let records = stage.until_recorded("shadow", 1);
+    let evaluation = stage.records("evaluation").pop().unwrap();
+    let detail = &records[0]["detail"];
+    assert_eq!((records.len(), &detail["evaluation"]), (1, &evaluation["seq"]));
+    assert_eq!((&detail["tool"], &detail["live"]["verdict"]), (&json!("http.get"), &json!("allow")));
+    assert_eq!(
+        (&detail["shadow"]["verdict"], &detail["shadow"]["rule"]),
+        (&json!("deny"), &json!("never-there"))
+    );
+}
+
+#[tokio::test]
 async fn a_policy_on_trial_that_would_allow_what_is_denied_allows_nothing() {
     let stage = Stage::with(STRICT).await;
     stage.puts_on_trial(LENIENT);

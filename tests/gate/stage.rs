@@ -11,6 +11,7 @@ use reeve::gate::client::Client;
 use reeve::gate::protocol::{Answer, Call, Envelope, Problem, ProblemKind, State, Status};
 use reeve::grant::SigningKey;
 use reeve::operation::{Operation, Submission};
+use reeve::policy::{PolicyEngine, PolicySource, SourceFile, WorkerProgram};
 use reeve::principal::PrincipalName;
 use serde_json::{Value, json};
 
@@ -333,6 +334,17 @@ pub(crate) fn principal(name: &str) -> PrincipalName {
 pub(crate) fn submission(operation: Value) -> Submission {
     let operation = Operation::from_value(operation).unwrap();
     Submission { operation, reason: None, run_id: None, on_behalf_of: None }
+}
+
+/// A policy in a worker of its own, beside the gate's.
+pub(crate) async fn engine(policy: &str) -> PolicyEngine {
+    let main = SourceFile { name: "policy.star".to_owned(), text: policy.to_owned() };
+    let worker = WorkerProgram {
+        path: env!("CARGO_BIN_EXE_reeve-gate").into(),
+        args: vec!["__policy-worker".into()],
+        load_deadline: PATIENCE,
+    };
+    PolicyEngine::start(PolicySource::new(main, Vec::new()), worker).await.unwrap()
 }
 
 pub(crate) fn zfs(op: &str, resource: &str) -> Value {

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Args;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use time::OffsetDateTime;
 
 use super::{coloured, source};
@@ -20,9 +20,10 @@ use crate::sys::clock::Clock;
 /// Decide what was decided again by another policy, and say what would flip
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Each decision in the audit log holds what it was made from, so the candidate sees what the policy saw
-then: the effects, the time, how often the caller had asked. What contracts refused is not asked
-again. Nothing is run, and nothing is put in force.
+Each decision in the audit log holds what it was made from, so the candidate sees what the
+policy saw then: the effects, the time, how often the caller had asked. What contracts refused
+is not asked again. What other gateways asked by POST /evaluate is a group of its own. Nothing
+is run, and nothing is put in force.
 
 Example:
   reeve policy replay --candidate new.star --since 30d
@@ -54,7 +55,7 @@ struct Flip {
     to: (Verdict, String),
 }
 
-/// What the whole log came to.
+/// What the records of one kind came to.
 #[derive(Debug, Default)]
 struct Tally {
     replayed: usize,
@@ -81,20 +82,32 @@ struct Sample {
     principal: Option<String>,
     tool: String,
     resource: Option<String>,
+    /// The hosts that it was decided about.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    hosts: Vec<String>,
+}
+
+/// Of Reeve's own operations, and of what other gateways asked.
+struct Replayed {
+    operations: Tally,
+    evaluations: Tally,
 }
 
 pub(super) fn run(args: &ReplayArgs, screen: Screen, clock: &dyn Clock) -> Result<Exit, Failure> {
     let source = source(&args.candidate)?;
     let since = OffsetDateTime::from(clock.now())
         .checked_sub(time::Duration::try_from(args.since).unwrap_or(time::Duration::MAX));
-    let filter = Filter { since, kind: Some(EventKind::Decision), ..Filter::default() };
-    let tally = block_on(async {
+    let of = |kind| Filter { since, kind: Some(kind), ..Filter::default() };
+    let replayed = block_on(async {
         let failed = |error| Failure::new(Exit::Failed, with_causes(&error));
         let engine = PolicyEngine::start(source, WorkerProgram::default()).await.map_err(failed)?;
-        replay(args, filter, &engine).await
+        let operations = replay(args, of(EventKind::Decision), &engine).await?;
+        let evaluations = replay(args, of(EventKind::Evaluation), &engine).await?;
+        Ok(Replayed { operations, evaluations })
     })?;
-    show(&tally, screen)?;
-    Ok(if tally.flips.is_empty() { Exit::Done } else { Exit::Failed })
+    show(&replayed, screen)?;
+    let is_same = replayed.operations.flips.is_empty() && replayed.evaluations.flips.is_empty();
+    Ok(if is_same { Exit::Done } else { Exit::Failed })
 }
 
 /// Every decision of the log, in order, with what it was made from where it holds that.
@@ -140,33 +153,54 @@ async fn replay(args: &ReplayArgs, filter: Filter, engine: &PolicyEngine) -> Res
         if group.samples.len() < args.samples {
             let resource = input.asked.args.get("resource").and_then(Value::as_str).map(str::to_owned);
             let (seq, time, tool) = (record.seq, record.time, input.asked.tool);
-            let (operation, principal) = (record.operation, record.principal);
-            group.samples.push(Sample { seq, time, operation, principal, tool, resource });
+            let (operation, principal, hosts) = (record.operation, record.principal, input.hosts);
+            group.samples.push(Sample { seq, time, operation, principal, tool, resource, hosts });
         }
     }
     Ok(tally)
 }
 
-fn show(tally: &Tally, screen: Screen) -> Result<(), Failure> {
-    let count = |count: usize| count.to_string();
-    let flipped: usize = tally.flips.values().map(|group| group.count).sum();
+fn show(replayed: &Replayed, screen: Screen) -> Result<(), Failure> {
+    let Replayed { operations, evaluations } = replayed;
     if screen.is_json() {
-        let side = |(verdict, rule): &(Verdict, String)| json!({"verdict": verdict.as_str(), "rule": rule});
-        let flips: Vec<Value> = tally
-            .flips
-            .iter()
-            .map(|(flip, group)| {
-                json!({"from": side(&flip.from), "to": side(&flip.to), "count": group.count, "samples": group.samples})
-            })
-            .collect();
-        return screen.document(&json!({
-            "replayed": tally.replayed, "without_input": tally.without_input, "renamed": tally.renamed,
-            "flipped": flipped, "flips": flips,
-        }));
+        let mut document = as_json(operations);
+        document.insert("evaluations".to_owned(), Value::Object(as_json(evaluations)));
+        return screen.document(&Value::Object(document));
     }
+    show_tally(operations, screen)?;
+    if evaluations.replayed + evaluations.without_input > 0 {
+        screen.line("")?;
+        screen.line(&paint("tools of other gateways", Tone::Strong))?;
+        show_tally(evaluations, screen)?;
+    }
+    Ok(())
+}
+
+impl Tally {
+    fn flipped(&self) -> usize {
+        self.flips.values().map(|group| group.count).sum()
+    }
+}
+
+fn as_json(tally: &Tally) -> Map<String, Value> {
+    let side = |(verdict, rule): &(Verdict, String)| json!({"verdict": verdict.as_str(), "rule": rule});
+    let flip = |(flip, group): (&Flip, &Group)| json!({"from": side(&flip.from), "to": side(&flip.to), "count": group.count, "samples": group.samples});
+    let flips: Vec<Value> = tally.flips.iter().map(flip).collect();
+    let counts = [
+        ("replayed", json!(tally.replayed)),
+        ("without_input", json!(tally.without_input)),
+        ("renamed", json!(tally.renamed)),
+        ("flipped", json!(tally.flipped())),
+        ("flips", json!(flips)),
+    ];
+    counts.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+}
+
+fn show_tally(tally: &Tally, screen: Screen) -> Result<(), Failure> {
+    let count = |count: usize| count.to_string();
     screen.facts(&[
         ("decided again", Some(count(tally.replayed))),
-        ("would flip", Some(count(flipped))),
+        ("would flip", Some(count(tally.flipped()))),
         ("other rule", Some(format!("{}, with the same verdict", tally.renamed))),
         ("not asked", Some(format!("{}, by contract alone or too large", tally.without_input))),
     ])?;
@@ -183,7 +217,8 @@ fn show(tally: &Tally, screen: Screen) -> Result<(), Failure> {
         for sample in &group.samples {
             let resource = sample.resource.as_deref().unwrap_or_default();
             let principal = sample.principal.as_deref().unwrap_or_default();
-            let text = format!("{}  {principal}  {} {resource}", sample.time, sample.tool);
+            let hosts = sample.hosts.join(" ");
+            let text = format!("{}  {principal}  {} {resource}{hosts}", sample.time, sample.tool);
             screen.line(&paint(&format!("          {}", harmless(&text)), Tone::Faint))?;
         }
     }
