@@ -1,5 +1,6 @@
 //! Configuration files as people write them: whatever is wrong is named by file, line, column and the key that was probably meant.
 
+pub mod excerpt;
 pub mod logging;
 
 use std::fmt;
@@ -9,6 +10,7 @@ use std::path::{Path, PathBuf};
 use serde::de::DeserializeOwned;
 
 use crate::sys::trusted_file::{self, TrustedFileError};
+use excerpt::Excerpt;
 
 /// No configuration of ours comes near this.
 const MAX_BYTES: usize = 1 << 20;
@@ -31,8 +33,7 @@ pub fn read_text(path: &Path) -> Result<String, ConfigError> {
     String::from_utf8(bytes).map_err(|error| {
         let good = error.utf8_error().valid_up_to();
         let line = 1 + error.as_bytes().iter().take(good).filter(|byte| **byte == b'\n').count();
-        let file = path.display().to_string();
-        ConfigError::Written(Mistake { file, place: Some((line, 1)), problem: "is not UTF-8".to_owned() })
+        ConfigError::in_file(&format!("{}:{line}", path.display()), "is not UTF-8")
     })
 }
 
@@ -42,10 +43,14 @@ pub fn read_text(path: &Path) -> Result<String, ConfigError> {
 /// Says where the text is no TOML, has an unknown key (and which is nearest), lacks one, or has a value of the wrong type.
 pub fn parse<T: DeserializeOwned>(label: &str, text: &str) -> Result<T, ConfigError> {
     toml::from_str(text).map_err(|error| {
-        let problem = worded(error.message());
-        match error.span() {
+        let (problem, help) = worded(error.message());
+        let wrong = match error.span() {
             Some(span) => ConfigError::at(label, text, span, problem),
             None => ConfigError::in_file(label, problem),
+        };
+        match help {
+            Some(help) => wrong.help(help),
+            None => wrong,
         }
     })
 }
@@ -76,32 +81,64 @@ impl ConfigError {
     pub fn at(label: &str, text: &str, span: Range<usize>, problem: impl Into<String>) -> Self {
         let before = text.get(..span.start).unwrap_or(text);
         let line = before.split('\n').count();
-        let column = 1 + before.rsplit('\n').next().map_or(0, |start| start.chars().count());
-        let (file, problem) = (label.to_owned(), problem.into());
-        Self::Written(Mistake { file, place: Some((line, column)), problem })
+        let start = before.rsplit('\n').next().unwrap_or_default();
+        let column = 1 + start.chars().count();
+        let whole = text.get(before.len() - start.len()..).unwrap_or_default();
+        let whole = whole.split('\n').next().unwrap_or_default().trim_end().to_owned();
+        let width =
+            text.get(span).map_or(1, |meant| meant.split('\n').next().unwrap_or_default().chars().count());
+        let place = Place { line, column, width, text: whole };
+        Self::Written(Mistake {
+            file: label.to_owned(),
+            place: Some(place),
+            problem: problem.into(),
+            help: None,
+        })
     }
 
     /// Something is wrong with a file as a whole.
     #[must_use]
     pub fn in_file(label: &str, problem: impl Into<String>) -> Self {
-        Self::Written(Mistake { file: label.to_owned(), place: None, problem: problem.into() })
+        Self::Written(Mistake { file: label.to_owned(), place: None, problem: problem.into(), help: None })
+    }
+
+    /// With what would put it right.
+    #[must_use]
+    pub fn help(self, help: impl Into<String>) -> Self {
+        match self {
+            Self::Written(mistake) => Self::Written(Mistake { help: Some(help.into()), ..mistake }),
+            other @ (Self::Untrusted(_) | Self::Directory { .. }) => other,
+        }
     }
 }
 
-/// What is wrong in a file, and where.
+/// What is wrong in a file, where, and what to do about it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mistake {
     file: String,
-    place: Option<(usize, usize)>,
+    place: Option<Place>,
     problem: String,
+    help: Option<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Place {
+    line: usize,
+    column: usize,
+    width: usize,
+    text: String,
 }
 
 impl fmt::Display for Mistake {
+    /// `contract.toml:3:5: problem`, below it the line with carets under what is meant, and then what to do about it.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.place {
-            Some((line, column)) => write!(f, "{}:{line}:{column}: {}", self.file, self.problem),
-            None => write!(f, "{}: {}", self.file, self.problem),
-        }
+        let (file, problem, help) = (&self.file, &self.problem, self.help.as_deref());
+        let Some(Place { line, column, width, text }) = &self.place else {
+            write!(f, "{file}: {problem}")?;
+            return help.map_or(Ok(()), |help| write!(f, "\n  = help: {help}"));
+        };
+        write!(f, "{file}:{line}:{column}: {problem}")?;
+        Excerpt { line: *line, column: *column, width: *width, text }.write(f, help)
     }
 }
 
@@ -120,17 +157,21 @@ pub fn did_you_mean<'a>(written: &str, known: impl IntoIterator<Item = &'a str>)
     }
 }
 
-/// The words of serde and toml, in ours: "key" for "field", and the nearest known key for an unknown one.
-fn worded(message: &str) -> String {
+/// The words of serde and toml, in ours: "key" for "field", and the nearest known key for an unknown one; and what to do.
+fn worded(message: &str) -> (String, Option<String>) {
     let message = message.lines().collect::<Vec<_>>().join("; ");
-    for (theirs, ours) in [("unknown field `", "unknown key"), ("unknown variant `", "unknown word")] {
+    for (theirs, ours) in [("unknown field `", "key"), ("unknown variant `", "word")] {
         let Some(rest) = message.strip_prefix(theirs) else { continue };
         let Some((written, rest)) = rest.split_once('`') else { continue };
         let known: Vec<&str> = rest.split('`').skip(1).step_by(2).collect();
         let nearest = did_you_mean(written, known.iter().copied());
-        return format!("{ours} `{written}`{nearest}\n  known: {}", known.join(", "));
+        let help = format!("the {ours}s here are {}", known.join(", "));
+        return (format!("unknown {ours} `{written}`{nearest}"), Some(help));
     }
-    message.replace("missing field", "missing key").replace("duplicate field", "the same key twice:")
+    if let Some(key) = message.strip_prefix("missing field `").and_then(|rest| rest.strip_suffix('`')) {
+        return (format!("missing key `{key}`"), Some(format!("write {key} = …")));
+    }
+    (message.replace("duplicate field", "the same key twice:"), None)
 }
 
 #[cfg(test)]
@@ -169,7 +210,8 @@ mod tests {
     fn an_unknown_key_is_refused_with_its_place_and_the_nearest_known_key() {
         assert_eq!(
             refusal("listen = \"[::]:8443\"\n\n[limits]\n  body_byte = 5\n"),
-            "reeved.toml:4:3: unknown key `body_byte`; did you mean `body_bytes`?\n  known: body_bytes, connections"
+            "reeved.toml:4:3: unknown key `body_byte`; did you mean `body_bytes`?\n  4 |   body_byte = 5\n    |   ^^^^^^^^^\n    \
+             = help: the keys here are body_bytes, connections"
         );
     }
 
@@ -177,15 +219,21 @@ mod tests {
     fn a_key_like_no_other_is_refused_without_a_guess() {
         assert_eq!(
             refusal("zzz = 1\nlisten = \"x\""),
-            "reeved.toml:1:1: unknown key `zzz`\n  known: listen, limits, verdict"
+            "reeved.toml:1:1: unknown key `zzz`\n  1 | zzz = 1\n    | ^^^\n    = help: the keys here are listen, limits, verdict"
         );
     }
 
     #[test]
     fn a_wrong_type_a_missing_key_and_broken_toml_are_refused_with_their_place() {
-        assert_eq!(refusal("listen = 5\n"), "reeved.toml:1:10: invalid type: integer `5`, expected a string");
-        assert_eq!(refusal("[limits]\n"), "reeved.toml:1:1: missing key `listen`");
-        assert_eq!(refusal(""), "reeved.toml:1:1: missing key `listen`");
+        assert_eq!(
+            refusal("listen = 5\n"),
+            "reeved.toml:1:10: invalid type: integer `5`, expected a string\n  1 | listen = 5\n    |          ^"
+        );
+        assert!(refusal("[limits]\n").starts_with("reeved.toml:1:1: missing key `listen`\n"));
+        assert_eq!(
+            refusal(""),
+            "reeved.toml:1:1: missing key `listen`\n  1 | \n    | ^\n    = help: write listen = …"
+        );
         assert!(
             refusal("listen = \"x\nlimits = 1").starts_with("reeved.toml:1:12: "),
             "{}",
@@ -198,7 +246,8 @@ mod tests {
     fn an_unknown_word_is_refused_with_the_words_there_are() {
         assert_eq!(
             refusal("listen = \"x\"\nverdict = \"Review\"\n"),
-            "reeved.toml:2:11: unknown word `Review`; did you mean `review`?\n  known: allow, review"
+            "reeved.toml:2:11: unknown word `Review`; did you mean `review`?\n  2 | verdict = \"Review\"\n    |           ^^^^^^^^\n    \
+             = help: the words here are allow, review"
         );
     }
 

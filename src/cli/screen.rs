@@ -121,7 +121,9 @@ pub(super) fn tell(screen: Screen, failure: &Failure) {
         return;
     }
     let mut err = anstream::stderr().lock();
-    let mut text = format!("{} {}\n", paint("reeve:", Tone::Bad), harmless(&failure.message));
+    // What shows a line of a file has several; none but the first begins where a line of ours does.
+    let message: Vec<String> = failure.message.lines().map(harmless).collect();
+    let mut text = format!("{} {}\n", paint("reeve:", Tone::Bad), message.join("\n  "));
     for hint in &failure.hints {
         text.push_str(&format!("  {} {}\n", paint("→", Tone::Faint), harmless(hint)));
     }

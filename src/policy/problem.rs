@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::config::excerpt::Excerpt;
+
 /// One thing that is wrong in a policy, with its place.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -54,15 +56,9 @@ impl fmt::Display for Problem {
             write!(f, "{}: {}", self.file, self.message)?;
             return help.map_or(Ok(()), |help| write!(f, "\n  = help: {help}"));
         };
-        writeln!(f, "{}:{}:{}: {}", self.file, place.line, place.column, self.message)?;
-        let number = place.line.to_string();
-        writeln!(f, "  {number} | {}", place.text)?;
-        // Tabs stay tabs, so that the caret stands where the terminal puts the text.
-        let before = place.text.chars().take(place.column.saturating_sub(1));
-        let indent: String = before.map(|c| if c == '\t' { '\t' } else { ' ' }).collect();
-        let gutter = " ".repeat(number.len());
-        write!(f, "  {gutter} | {indent}{}", "^".repeat(place.width.max(1)))?;
-        help.map_or(Ok(()), |help| write!(f, "\n  {gutter} = help: {help}"))
+        write!(f, "{}:{}:{}: {}", self.file, place.line, place.column, self.message)?;
+        let Place { line, column, width, text } = place;
+        Excerpt { line: *line, column: *column, width: *width, text }.write(f, help)
     }
 }
 

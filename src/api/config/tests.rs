@@ -9,8 +9,10 @@ fn read(text: &str) -> Settings {
     Settings::parse("reeved.toml", text).unwrap()
 }
 
+/// The first line of what is said; the line of the file follows, with carets.
 fn refusal(text: &str) -> String {
-    Settings::parse("reeved.toml", text).unwrap_err().to_string()
+    let said = Settings::parse("reeved.toml", text).unwrap_err().to_string();
+    said.lines().next().unwrap().to_owned()
 }
 
 fn principal(name: &str) -> PrincipalName {
@@ -85,8 +87,7 @@ fn every_key_changes_what_it_names() {
 fn an_unknown_key_is_refused_with_the_one_that_was_meant() {
     assert_eq!(
         refusal(&format!("{LEAST}[limits]\nconnection = 1\n")),
-        "reeved.toml:7:1: unknown key `connection`; did you mean `connections`?\n  known: connections, \
-         connections_per_principal, requests_per_second, burst, handshake_timeout, header_timeout, body_timeout, idle_timeout"
+        "reeved.toml:7:1: unknown key `connection`; did you mean `connections`?"
     );
     for text in [
         format!("sudo = true\n{LEAST}"),

@@ -130,6 +130,9 @@ fn a_bound_that_would_bound_nothing_or_everything_keeps_the_contract_out() {
     for (line, complaint) in [
         ("where = { \"/nmae\" = { prefix = \"x\" } }", "has no parameter `nmae`; did you mean `name`?"),
         ("where = { \"name\" = { prefix = \"x\" } }", "is no JSON Pointer"),
+        ("where = { \"/name~\" = { prefix = \"x\" } }", "is no JSON Pointer"),
+        ("where = { \"/na~2me\" = { prefix = \"x\" } }", "is no JSON Pointer"),
+        ("where = { \"/name/0\" = { prefix = \"x\" } }", "`/name/0` is never there: /name is one value"),
         ("where = { \"/name\" = { prefx = \"x\" } }", "did you mean `prefix`?"),
         ("where = { \"/name\" = { } }", "bounded by nothing"),
         ("where = { \"/name\" = { prefix = \"\" } }", "prefix is empty"),

@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use toml::Spanned;
 
-use super::constraint::{Constraint, WrittenConstraint};
+use super::constraint::{CONDITIONS, Constraint, WrittenConstraint};
 use super::written::{Page, WrittenEntry, tool};
 use crate::config::{self, ConfigError};
 use crate::operation::{Effect, Entry as Known, Form, Realm};
@@ -31,7 +31,9 @@ impl Page<'_> {
         has_user: bool,
     ) -> Result<(), ConfigError> {
         if !has_user {
-            return Err(self.wrong_at(at, "run_as_user needs the contract's run_as"));
+            return Err(self
+                .wrong_at(at, "run_as_user needs the contract's run_as")
+                .help("write run_as = \"USER\" above the first [[allow]]"));
         }
         // A unit is root's, whoever asks: the wrapper would refuse to change one as a user.
         for (realm, problem) in [
@@ -40,7 +42,7 @@ impl Page<'_> {
             (Realm::Tool, "a tool runs as the user of its own declaration"),
         ] {
             if operations.iter().any(|operation| operation.realm == realm) {
-                return Err(self.wrong_at(at, problem));
+                return Err(self.wrong_at(at, problem).help("give these operations an entry without it"));
             }
         }
         Ok(())
@@ -55,16 +57,16 @@ impl Page<'_> {
     ) -> Result<bool, ConfigError> {
         let Some(repository) = entry.repositories.first() else { return Ok(false) };
         if !has_user {
-            return Err(
-                self.wrong(repository, "repositories need the contract's run_as: git never runs as root")
-            );
+            return Err(self
+                .wrong(repository, "repositories need the contract's run_as: git never runs as root")
+                .help("write run_as = \"USER\" above the first [[allow]]"));
         }
         if let Some(key) = entry.run_as_user.as_ref().filter(|on| !*on.get_ref()) {
-            return Err(self.wrong(key, "git always runs as the contract's user"));
+            return Err(self.wrong(key, "git always runs as the contract's user").help("leave it out"));
         }
         if operations.iter().any(|operation| operation.realm != Realm::Repository) {
             let problem = "operations on repositories have an entry of their own, since they run as the user";
-            return Err(self.wrong(repository, problem));
+            return Err(self.wrong(repository, problem).help("write another [[allow]] for the others"));
         }
         Ok(true)
     }
@@ -77,18 +79,22 @@ impl Page<'_> {
         span: Range<usize>,
     ) -> Result<(), ConfigError> {
         if operations.is_empty() {
-            return Err(self.wrong_at(span, "the entry grants nothing: operations is empty"));
+            return Err(self
+                .wrong_at(span, "the entry grants nothing: operations is empty")
+                .help("write operations = [\"zfs.list\"], or take the entry out"));
         }
         let is_used = |realm: Realm| operations.iter().any(|operation| operation.realm == realm);
         for realm in Realm::ALL.into_iter().filter(|realm| is_used(*realm)) {
             if entry.names(realm).is_empty() {
                 let problem = format!("the entry has operations on {0} and no {0}", realm.key());
-                return Err(self.wrong_at(span, problem));
+                return Err(self.wrong_at(span, problem).help(format!("write {} = [\"NAME\"]", realm.key())));
             }
         }
         for realm in Realm::ALL.into_iter().filter(|realm| !is_used(*realm)) {
             if let Some(name) = entry.names(realm).first() {
-                return Err(self.wrong(name, format!("no operation of this entry acts on {}", realm.key())));
+                return Err(self
+                    .wrong(name, format!("no operation of this entry acts on {}", realm.key()))
+                    .help(format!("take {} out, or add an operation that does", realm.key())));
             }
         }
         Ok(())
@@ -104,12 +110,14 @@ impl Page<'_> {
         if let Some(key) =
             entry.recursive.as_ref().filter(|_| !operations.iter().any(|known| recurses(known)))
         {
-            return Err(self.wrong(key, "no operation of this entry can be recursive"));
+            return Err(self.wrong(key, "no operation of this entry can be recursive").help("take it out"));
         }
         if operations.iter().all(|operation| operation.effect == Effect::Read) {
             let (objects, bytes) = (entry.max_objects.as_ref(), entry.max_bytes.as_ref());
             if let Some(span) = objects.map(Spanned::span).or(bytes.map(Spanned::span)) {
-                return Err(self.wrong_at(span, "bounds what changes, and this entry has reads only"));
+                return Err(self
+                    .wrong_at(span, "bounds what changes, and this entry has reads only")
+                    .help("take it out"));
             }
         }
         Ok(())
@@ -118,18 +126,22 @@ impl Page<'_> {
     /// The bounds on single parameters. A pointer begins with a parameter that every operation of the entry has.
     pub(super) fn constraints(
         &self,
-        written: BTreeMap<String, Spanned<WrittenConstraint>>,
+        written: BTreeMap<Spanned<String>, Spanned<WrittenConstraint>>,
         operations: &[&Known],
     ) -> Result<Vec<Constraint>, ConfigError> {
         let mut constraints = Vec::new();
-        for (at, constraint) in written {
-            let wrong = |problem: String| self.wrong_at(constraint.span(), problem);
+        for (key, constraint) in written {
+            let at = key.get_ref().as_str();
             let mut forms = Vec::new();
             for operation in operations {
-                forms.extend(form_of(operation, &at).map_err(wrong)?);
+                let form = form_of(operation, at);
+                forms.extend(form.map_err(|(problem, help)| self.wrong(&key, problem).help(help))?);
             }
             // Where operations take different things under one name, the condition has to fit the first of them.
-            let meant = constraint.get_ref().clone().meant(&at, forms.first().copied());
+            let meant = constraint.get_ref().clone().meant(at, forms.first().copied());
+            let wrong = |problem: String| {
+                self.wrong(&constraint, problem).help(format!("the conditions are {}", CONDITIONS.join(", ")))
+            };
             constraints.push(meant.map_err(wrong)?);
         }
         Ok(constraints)
@@ -164,18 +176,37 @@ impl Page<'_> {
     }
 }
 
-/// What the parameter at a pointer is, for the first part of it; nothing where the pointer goes further in.
-fn form_of(operation: &Known, at: &str) -> Result<Option<Form>, String> {
-    let help = "a pointer is /resource or / and a parameter, such as /name";
-    let rest = at.strip_prefix('/').ok_or_else(|| format!("`{at}` is no JSON Pointer: {help}"))?;
-    let (name, is_whole) = rest.split_once('/').map_or((rest, true), |(name, _)| (name, false));
-    if name == "resource" && is_whole {
-        return Ok(Some(Form::Text));
-    }
-    let Some(field) = operation.fields.iter().find(|field| field.name == name) else {
-        let known = operation.fields.iter().map(|field| field.name).chain(["resource"]);
-        let nearest = config::did_you_mean(name, known);
-        return Err(format!("{} has no parameter `{name}`{nearest}", tool(operation)));
+/// What the parameter at a pointer is, for the first part of it; nothing where the pointer goes further in. Or what is wrong
+/// with the pointer, and what to do about it.
+fn form_of(operation: &Known, at: &str) -> Result<Option<Form>, (String, String)> {
+    let tool = tool(operation);
+    let names = || operation.fields.iter().map(|field| field.name).chain(["resource"]);
+    let help =
+        format!("{tool} takes {}", names().map(|name| format!("/{name}")).collect::<Vec<_>>().join(", "));
+    let Some(rest) = at.strip_prefix('/').filter(|_| is_escaped(at)) else {
+        let rule = "begins with /, and in which ~ is written as ~0 and / as ~1";
+        return Err((format!("`{at}` is no JSON Pointer, which {rule}"), help));
     };
-    Ok(is_whole.then(|| field.shape.form()))
+    let (name, is_whole) = rest.split_once('/').map_or((rest, true), |(name, _)| (name, false));
+    let form = match operation.fields.iter().find(|field| field.name == name) {
+        Some(field) => field.shape.form(),
+        None if name == "resource" => Form::Text,
+        None => {
+            let nearest = config::did_you_mean(name, names());
+            return Err((format!("{tool} has no parameter `{name}`{nearest}"), help));
+        }
+    };
+    let has_parts = match form {
+        Form::List | Form::Object | Form::Json => true,
+        Form::Text | Form::Switch | Form::Number | Form::Size => false,
+    };
+    if !is_whole && !has_parts {
+        return Err((format!("`{at}` is never there: /{name} is one value"), format!("write \"/{name}\"")));
+    }
+    Ok(is_whole.then_some(form))
+}
+
+/// Whether each `~` of a pointer is `~0` or `~1`.
+fn is_escaped(pointer: &str) -> bool {
+    pointer.split('~').skip(1).all(|after| after.starts_with(['0', '1']))
 }

@@ -22,6 +22,10 @@ enum Must {
     LieIn(Realm, Vec<Granted>),
 }
 
+/// Every condition.
+pub(super) const CONDITIONS: [&str; 8] =
+    ["min", "max", "one_of", "prefix", "dataset_under", "vmid_range", "unit", "repo"];
+
 /// A constraint as written: a closed set, and each key is one condition.
 #[derive(Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -86,9 +90,7 @@ impl WrittenConstraint {
             must.extend(names.map(|names| lie_in(key, realm, names)).transpose()?);
         }
         if must.is_empty() {
-            return Err(format!(
-                "{at} is bounded by nothing; write min, max, one_of, prefix, dataset_under, vmid_range, unit or repo"
-            ));
+            return Err(format!("{at} is bounded by nothing"));
         }
         if let Some(wrong) = must.iter().find(|must| form.is_some_and(|form| !must.fits(form))) {
             return Err(format!("{at} is never {}, so nothing would be granted", wrong.wants()));

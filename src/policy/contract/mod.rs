@@ -3,6 +3,7 @@
 mod checks;
 mod constraint;
 mod entry;
+mod place;
 mod schema;
 mod set;
 mod written;
@@ -191,5 +192,7 @@ mod bound_tests;
 mod role_tests;
 #[cfg(test)]
 mod schema_tests;
+#[cfg(test)]
+mod shown_tests;
 #[cfg(test)]
 mod tests;

@@ -38,6 +38,24 @@ impl PartialEq for Schema {
 
 impl Eq for Schema {}
 
+/// What is wrong with a schema, and where in it by its JSON Pointer.
+pub(super) struct Wrong {
+    pub(super) at: String,
+    pub(super) problem: String,
+    pub(super) help: Option<String>,
+}
+
+impl Wrong {
+    /// With the pointer before the problem, as `schema` stands before both.
+    fn at(at: &str, problem: impl fmt::Display) -> Self {
+        Self { at: at.to_owned(), problem: format!("{at}{problem}"), help: None }
+    }
+
+    fn help(self, help: impl Into<String>) -> Self {
+        Self { help: Some(help.into()), ..self }
+    }
+}
+
 /// What a keyword takes.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Takes {
@@ -107,8 +125,11 @@ impl Schema {
     ///
     /// # Errors
     /// Says where in it, and what is wrong: `/properties/name has no keyword …`.
-    pub(super) fn of(written: Value, operations: &[&Known]) -> Result<Self, String> {
-        let Value::Object(top) = &written else { return Err(" is no table".to_owned()) };
+    pub(super) fn of(written: Value, operations: &[&Known]) -> Result<Self, Wrong> {
+        let Value::Object(top) = &written else {
+            return Err(Wrong::at("", " is no table")
+                .help("write schema = { required = [\"size\"] }, or a table [allow.schema]"));
+        };
         let mut survey = Survey { refers: BTreeMap::new(), within: String::new(), top };
         survey.schema(&written, "", 0)?;
         survey.ends()?;
@@ -120,10 +141,9 @@ impl Schema {
             .with_pattern_options(PatternOptions::regex().size_limit(PATTERN).dfa_size_limit(PATTERN))
             .should_validate_formats(true)
             .should_ignore_unknown_formats(false);
-        let validator = options.build(&written).map_err(|error| {
-            let place = error.instance_path().to_string();
-            format!("{place}: {error}")
-        })?;
+        let validator = options
+            .build(&written)
+            .map_err(|error| Wrong::at(&error.instance_path().to_string(), format_args!(": {error}")))?;
         Ok(Self { written, validator: Arc::new(validator) })
     }
 
@@ -145,15 +165,15 @@ struct Survey<'a> {
 }
 
 impl Survey<'_> {
-    fn schema(&mut self, schema: &Value, at: &str, depth: usize) -> Result<(), String> {
+    fn schema(&mut self, schema: &Value, at: &str, depth: usize) -> Result<(), Wrong> {
         if depth > DEEPEST {
-            return Err(format!("{at} nests deeper than {DEEPEST}"));
+            return Err(Wrong::at(at, format_args!(" nests deeper than {DEEPEST}")));
         }
         let map = match schema {
             Value::Bool(_) => return Ok(()),
             Value::Object(map) => map,
             Value::Null | Value::Number(_) | Value::String(_) | Value::Array(_) => {
-                return Err(format!("{at} is no schema, which is a table, true or false"));
+                return Err(Wrong::at(at, " is no schema, which is a table, true or false"));
             }
         };
         for (keyword, value) in map {
@@ -177,8 +197,8 @@ impl Survey<'_> {
                         self.named(keyword, name, one, (&here, depth))?;
                     }
                 }
-                (Takes::List, _) => return Err(format!("{here} is a list of schemas")),
-                (Takes::Named, _) => return Err(format!("{here} is a table of schemas")),
+                (Takes::List, _) => return Err(Wrong::at(&here, " is a list of schemas")),
+                (Takes::Named, _) => return Err(Wrong::at(&here, " is a table of schemas")),
             }
         }
         Ok(())
@@ -190,13 +210,13 @@ impl Survey<'_> {
         name: &str,
         schema: &Value,
         (at, depth): (&str, usize),
-    ) -> Result<(), String> {
+    ) -> Result<(), Wrong> {
         let here = format!("{at}/{name}");
         if keyword != "$defs" {
             return self.schema(schema, &here, depth + 1);
         }
         if depth > 0 {
-            return Err(format!("{at} stands deep inside; $defs belongs to the top of the schema"));
+            return Err(Wrong::at(at, " stands deep inside; $defs belongs to the top of the schema"));
         }
         let outer = std::mem::replace(&mut self.within, name.to_owned());
         self.refers.entry(name.to_owned()).or_default();
@@ -206,20 +226,20 @@ impl Survey<'_> {
     }
 
     /// References stay inside. Nothing is fetched, and nobody is surprised by another document.
-    fn reference(&mut self, value: &Value, at: &str) -> Result<(), String> {
+    fn reference(&mut self, value: &Value, at: &str) -> Result<(), Wrong> {
         let help = "a reference is \"#/$defs/NAME\", to a definition of the same schema; nothing is fetched";
         let name = value.as_str().and_then(|text| text.strip_prefix("#/$defs/"));
-        let name = name.ok_or_else(|| format!("{at} is {value}: {help}"))?;
+        let name = name.ok_or_else(|| Wrong::at(at, format_args!(" leads to {value}")).help(help))?;
         let defined = self.top.get("$defs").and_then(Value::as_object);
         if !defined.is_some_and(|defined| defined.contains_key(name)) {
-            return Err(format!("{at} names {name:?}, which $defs does not have: {help}"));
+            return Err(Wrong::at(at, format_args!(" names {name:?}, which $defs does not have")).help(help));
         }
         self.refers.entry(self.within.clone()).or_default().insert(name.to_owned());
         Ok(())
     }
 
     /// That no definition comes back to itself, which would check without end.
-    fn ends(&self) -> Result<(), String> {
+    fn ends(&self) -> Result<(), Wrong> {
         let mut open: BTreeMap<&str, BTreeSet<&str>> = self
             .refers
             .iter()
@@ -235,34 +255,44 @@ impl Survey<'_> {
         if circle.is_empty() {
             return Ok(());
         }
-        Err(format!("/$defs: {} refer to each other in a circle", circle.join(", ")))
+        let names = circle.join(", ");
+        Err(Wrong::at("/$defs", format_args!(": {names} refer to each other in a circle"))
+            .help("have one of them say what it means by itself"))
     }
 }
 
-fn unknown(at: &str, keyword: &str) -> String {
+fn unknown(at: &str, keyword: &str) -> Wrong {
     let elsewhere = ["$id", "$schema", "$anchor", "$dynamicRef", "$dynamicAnchor", "$vocabulary"];
+    let here = format!("{at}/{keyword}");
     if elsewhere.contains(&keyword) {
-        return format!("{at}/{keyword} is for schemas of several documents, and this is one; leave it out");
+        return Wrong::at(&here, " is for schemas of several documents, and this is one")
+            .help("leave it out");
     }
     if keyword == "default" {
-        return format!("{at}/default fills nothing in; leave it out");
+        return Wrong::at(&here, " fills nothing in").help("leave it out");
     }
     let nearest = did_you_mean(keyword, KEYWORDS.iter().map(|(known, _)| *known));
-    format!("{at} has the keyword `{keyword}`, which JSON Schema does not have{nearest}")
+    Wrong {
+        problem: format!("{at} has the keyword `{keyword}`, which JSON Schema does not have{nearest}"),
+        at: here,
+        help: Some("a keyword that nobody checks would only seem to protect".to_owned()),
+    }
 }
 
 /// That what the schema says of parameters is about some that the operation has.
-fn has_parameters(top: &Map<String, Value>, operation: &Known) -> Result<(), String> {
+fn has_parameters(top: &Map<String, Value>, operation: &Known) -> Result<(), Wrong> {
     let properties = top.get("properties").and_then(Value::as_object).into_iter().flatten();
     let required = top.get("required").and_then(Value::as_array).into_iter().flatten();
-    let named = properties.map(|(name, _)| name.as_str()).chain(required.filter_map(Value::as_str));
-    for name in named {
+    let properties = properties.map(|(name, _)| (name.as_str(), format!("/properties/{name}")));
+    let required = required.filter_map(Value::as_str).zip(0..);
+    for (name, at) in properties.chain(required.map(|(name, item)| (name, format!("/required/{item}")))) {
         if operation.fields.iter().all(|field| field.name != name) {
-            let nearest = did_you_mean(name, operation.fields.iter().map(|field| field.name));
-            return Err(format!(
-                " is about `{name}`, and {} has no such parameter{nearest}",
-                tool(operation)
-            ));
+            let names = || operation.fields.iter().map(|field| field.name);
+            let nearest = did_you_mean(name, names());
+            let tool = tool(operation);
+            let problem = format!(" is about `{name}`, and {tool} has no such parameter{nearest}");
+            let help = format!("{tool} takes {}", names().collect::<Vec<_>>().join(", "));
+            return Err(Wrong { at, problem, help: Some(help) });
         }
     }
     Ok(())

@@ -200,17 +200,13 @@ fn of_several_entries_that_cover_an_operation_the_strictest_terms_hold() {
 
 #[test]
 fn a_misspelt_key_or_operation_keeps_the_contract_out_and_names_what_was_meant() {
-    assert_eq!(
-        mistake(&LIBRARIAN.replace("recursive = false", "recursiv = false")),
-        "contracts/x.toml:13:1: unknown key `recursiv`; did you mean `recursive`?\n  \
-         known: operations, datasets, pools, playbooks, units, repositories, containers, tools, recursive, max_objects, \
-         max_bytes, run_as_user, run_as, at_least, approvals, max_per_hour, time_window, require_reason, \
-         require_snapshot_first, schema, where"
-    );
-    assert_eq!(
-        mistake(&LIBRARIAN.replace("zfs.snapshot", "zfs.snapshots")),
-        "contracts/x.toml:7:38: there is no operation `zfs.snapshots`; did you mean `zfs.snapshot`?"
-    );
+    assert!(mistake(&LIBRARIAN.replace("recursive = false", "recursiv = false")).starts_with(
+        "contracts/x.toml:13:1: unknown key `recursiv`; did you mean `recursive`?\n  13 | recursiv = false\n     | ^^^^^^^^\n     \
+         = help: the keys here are operations, datasets, "
+    ));
+    assert!(mistake(&LIBRARIAN.replace("zfs.snapshot", "zfs.snapshots")).starts_with(
+        "contracts/x.toml:7:38: there is no operation `zfs.snapshots`; did you mean `zfs.snapshot`?\n"
+    ));
     assert!(mistake(&LIBRARIAN.replace("principal", "principle")).contains("did you mean `principal`?"));
     assert!(mistake(&LIBRARIAN.replace("\"review\"", "\"deny\"")).contains("unknown word `deny`"));
     assert!(mistake(&LIBRARIAN.replace("[\"agent\"]", "[\"agnet\"]")).contains("did you mean `agent`?"));

@@ -9,6 +9,7 @@ use toml::Spanned;
 use super::Entry;
 use super::constraint::WrittenConstraint;
 use super::entry::Terms;
+use super::place;
 use super::schema::Schema;
 use crate::config::{self, ConfigError};
 use crate::domains::DomainBounds;
@@ -65,7 +66,7 @@ pub(super) struct WrittenEntry {
     require_snapshot_first: Option<Spanned<String>>,
     schema: Option<Spanned<serde_json::Value>>,
     #[serde(default, rename = "where")]
-    bounds: BTreeMap<String, Spanned<WrittenConstraint>>,
+    bounds: BTreeMap<Spanned<String>, Spanned<WrittenConstraint>>,
 }
 
 impl WrittenEntry {
@@ -134,10 +135,10 @@ pub(super) fn parse(label: &str, text: &str) -> Result<File, ConfigError> {
     }
     let mut domains = DomainBounds::default();
     for name in &written.allowed_domains {
-        domains.allow(name.get_ref()).map_err(|problem| page.wrong(name, problem))?;
+        domains.allow(name.get_ref()).map_err(|problem| page.no_host(name, problem))?;
     }
     for name in &written.denied_domains {
-        domains.deny(name.get_ref()).map_err(|problem| page.wrong(name, problem))?;
+        domains.deny(name.get_ref()).map_err(|problem| page.no_host(name, problem))?;
     }
     let digest = Digest::of_bytes(text.as_bytes());
     Ok(File { owner, roles: written.roles, domains, allow, digest })
@@ -168,6 +169,11 @@ impl Page<'_> {
         ConfigError::at(self.label, self.text, span, problem)
     }
 
+    fn no_host(&self, name: &Spanned<String>, problem: String) -> ConfigError {
+        let help = "write example.org for it and all below, =example.org for it alone, *.example.org for what lies below";
+        self.wrong(name, problem).help(help)
+    }
+
     fn owner(&self, written: &WrittenContract) -> Result<Owner, ConfigError> {
         let name = |text: &Spanned<String>| {
             PrincipalName::try_from(text.get_ref().clone())
@@ -176,7 +182,9 @@ impl Page<'_> {
         match (&written.principal, &written.role) {
             (Some(principal), None) => match written.members.first() {
                 None => Ok(Owner::Principal(name(principal)?)),
-                Some(member) => Err(self.wrong(member, "members belong to the contract of a role")),
+                Some(member) => Err(self
+                    .wrong(member, "members belong to the contract of a role")
+                    .help("write role = \"NAME\" in place of principal, or take members out")),
             },
             (None, Some(role)) => {
                 let own = ["agent", "admin", "metrics"];
@@ -186,15 +194,19 @@ impl Page<'_> {
                     return Err(self.wrong(role, problem));
                 }
                 if written.members.is_empty() {
-                    return Err(self.wrong(role, "the role has no members, so nobody has its contract"));
+                    return Err(self
+                        .wrong(role, "the role has no members, so nobody has its contract")
+                        .help("write members = [\"NAME\"]"));
                 }
                 let members = written.members.iter().map(name).collect::<Result<_, _>>()?;
                 Ok(Owner::Role { name: text.clone(), members })
             }
-            (Some(_), Some(role)) => Err(self.wrong(role, "a contract is of a principal or of a role")),
-            (None, None) => {
-                Err(self.wrong_at(0..0, "missing key `principal`, or `role` for the contract of a role"))
-            }
+            (Some(_), Some(role)) => Err(self
+                .wrong(role, "a contract is of a principal or of a role")
+                .help("leave one of the two out; a file each")),
+            (None, None) => Err(self
+                .wrong_at(0..0, "missing key `principal`, or `role` for the contract of a role")
+                .help("write principal = \"NAME\" at the top")),
         }
     }
 
@@ -204,7 +216,9 @@ impl Page<'_> {
             && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'_' | b'-'))
             && name.len() <= 32;
         if !is_name || name == "root" {
-            return Err(self.wrong(user, "run_as names a Unix user other than root"));
+            return Err(self
+                .wrong(user, "run_as names a Unix user other than root")
+                .help("leave it out for what runs as root"));
         }
         Ok(name.clone())
     }
@@ -271,7 +285,18 @@ impl Page<'_> {
         catalogue().find(|known| tool(known) == *written).ok_or_else(|| {
             let known: Vec<String> = catalogue().map(tool).collect();
             let nearest = config::did_you_mean(written, known.iter().map(String::as_str));
-            self.wrong(name, format!("there is no operation `{written}`{nearest}"))
+            let kind = written.split('.').next().unwrap_or_default();
+            let of_kind: Vec<&str> = known
+                .iter()
+                .map(String::as_str)
+                .filter(|name| name.split('.').next() == Some(kind))
+                .collect();
+            let help = if of_kind.is_empty() {
+                "`reeve ops` lists what there is".to_owned()
+            } else {
+                format!("there are {}", of_kind.join(", "))
+            };
+            self.wrong(name, format!("there is no operation `{written}`{nearest}")).help(help)
         })
     }
 
@@ -293,8 +318,14 @@ impl Page<'_> {
         operations: &[&Known],
     ) -> Result<Schema, ConfigError> {
         let span = written.span();
-        Schema::of(written.into_inner(), operations)
-            .map_err(|problem| self.wrong_at(span, format!("schema{problem}")))
+        Schema::of(written.into_inner(), operations).map_err(|wrong| {
+            let error =
+                self.wrong_at(place::within(self.text, &span, &wrong.at), format!("schema{}", wrong.problem));
+            match wrong.help {
+                Some(help) => error.help(help),
+                None => error,
+            }
+        })
     }
 
     fn window(&self, written: Spanned<String>) -> Result<TimeWindow, ConfigError> {
@@ -310,7 +341,9 @@ impl Page<'_> {
         if value >= least && value <= most {
             return Ok(value);
         }
-        Err(self.wrong(written, format!("{value} is not from {least} to {most}")))
+        Err(self
+            .wrong(written, format!("{value} is not from {least} to {most}"))
+            .help("leave it out where it bounds nothing"))
     }
 }
 

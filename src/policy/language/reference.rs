@@ -53,7 +53,7 @@ fn verdicts() -> String {
 /// The keys that a table of a contract may have, as the parser itself lists them when it meets another.
 fn keys_of(contract: &str) -> String {
     let refused = Contract::parse("x", contract).unwrap_err().to_string();
-    let known = refused.split_once("known: ").unwrap_or_else(|| panic!("{refused}")).1;
+    let known = refused.split_once("the keys here are ").unwrap_or_else(|| panic!("{refused}")).1;
     known.split(", ").map(|key| format!("`{key}`")).collect::<Vec<_>>().join(", ")
 }
 
