@@ -221,10 +221,13 @@ pub trait Host: Send + Sync {
         None
     }
 
-    /// Names on the policy's domain lists that may not be reached, at or below an entry of these lists or above one: what a
-    /// tool's proxy refuses besides what its declaration says. Without a list in force there are none.
-    fn denied_domains(&self, _lists: &Lists) -> Vec<String> {
-        Vec::new()
+    /// What a tool may reach, as far as the caller's contract and the policy's domain lists let it: what they deny is never
+    /// reached.
+    ///
+    /// # Errors
+    /// Says why nobody may be reached, or that it cannot be told to a proxy.
+    fn bounded(&self, lists: Lists) -> Result<Lists, String> {
+        Ok(lists)
     }
 
     /// Every file below a directory, as far as only root, or the gate's own user, can have written it.

@@ -153,6 +153,8 @@ pub enum Rule {
     ToolNotFound,
     /// A tool's arguments are not as its declaration says.
     ToolArguments,
+    /// Of the hosts that a tool may reach, contract and lists leave none, or leave what its proxy cannot be told.
+    ToolHosts,
     /// A tool has been run as often as one run may.
     ToolCalls,
 }
@@ -221,6 +223,7 @@ impl Rule {
             Self::PctNotAllowed => "pct-not-allowed",
             Self::ToolNotFound => "tool-not-found",
             Self::ToolArguments => "tool-arguments",
+            Self::ToolHosts => "tool-hosts",
             Self::ToolCalls => "tool-calls",
         }
     }

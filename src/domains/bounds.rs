@@ -25,12 +25,7 @@ impl Entry {
     }
 
     fn has(&self, domain: &Domain) -> bool {
-        let is_itself = *domain == self.domain;
-        match self.reach {
-            Reach::Itself => is_itself,
-            Reach::Below => !is_itself && domain.is_within(&self.domain),
-            Reach::AndBelow => domain.is_within(&self.domain),
-        }
+        self.reach.has(&self.domain, domain)
     }
 }
 
@@ -63,6 +58,16 @@ impl DomainBounds {
     #[must_use]
     pub fn denied(&self) -> Vec<&str> {
         self.denied.iter().map(|entry| entry.written.as_str()).collect()
+    }
+
+    /// What is allowed, by name and reach; everything where there is nothing.
+    pub fn allowed_entries(&self) -> impl Iterator<Item = (&Domain, Reach)> {
+        self.allowed.iter().map(|entry| (&entry.domain, entry.reach))
+    }
+
+    /// What is denied, by name and reach.
+    pub fn denied_entries(&self) -> impl Iterator<Item = (&Domain, Reach)> {
+        self.denied.iter().map(|entry| (&entry.domain, entry.reach))
     }
 
     /// Why these may not be named; nothing when they may. Where only some are allowed, what cannot be read is not.

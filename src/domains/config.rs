@@ -36,6 +36,19 @@ pub struct ListConfig {
     pub limits: Limits,
     /// How many entries of a hundred there must be of as many as the last good one had.
     pub least_of_last: usize,
+    /// Whether tools may reach what is in it.
+    pub tools: Tools,
+}
+
+/// What a list is for the proxies of tools.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Tools {
+    /// Nothing: the policy alone asks it.
+    #[default]
+    Any,
+    /// What is in it is never reached by a tool.
+    Never,
 }
 
 /// Where a list comes from.
@@ -127,6 +140,8 @@ struct ListAsWritten {
     max_patterns: usize,
     #[serde(default = "default_least")]
     least_of_last: usize,
+    #[serde(default)]
+    tools: Tools,
 }
 
 fn default_user() -> String {
@@ -199,6 +214,7 @@ impl ListAsWritten {
             max_bytes,
             limits,
             least_of_last: self.least_of_last,
+            tools: self.tools,
         })
     }
 }
@@ -241,6 +257,7 @@ mod tests {
             "max_entries = 10",
             "max_patterns = 0",
             "least_of_last = 0",
+            "tools = \"never\"",
         ] {
             assert_ne!(list(&format!("file = \"/a\"\n{line}")).unwrap(), plain, "{line}");
         }
@@ -268,6 +285,7 @@ mod tests {
             ("file = \"/a\"\nmax_patterns = 99999", "max_patterns"),
             ("file = \"/a\"\nleast_of_last = 101", "least_of_last"),
             ("file = \"/a\"\nrefesh = \"1h\"", "did you mean `refresh`"),
+            ("file = \"/a\"\ntools = \"nevr\"", "did you mean `never`"),
         ] {
             let said = list(lines).unwrap_err().to_string();
             assert!(said.contains(problem), "{lines}: {said}");

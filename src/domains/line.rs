@@ -16,6 +16,28 @@ pub enum Reach {
     AndBelow,
 }
 
+impl Reach {
+    /// Whether a host is meant by a name with this reach.
+    #[must_use]
+    pub fn has(self, name: &Domain, host: &Domain) -> bool {
+        let is_itself = host == name;
+        match self {
+            Self::Itself => is_itself,
+            Self::Below => !is_itself && host.is_within(name),
+            Self::AndBelow => host.is_within(name),
+        }
+    }
+
+    /// Whether all that lies below another name is meant.
+    #[must_use]
+    pub fn has_all_below(self, name: &Domain, top: &Domain) -> bool {
+        match self {
+            Self::Itself => false,
+            Self::Below | Self::AndBelow => top.is_within(name),
+        }
+    }
+}
+
 /// What a line says.
 #[derive(Debug, PartialEq)]
 pub(super) enum Line {

@@ -140,6 +140,37 @@ impl DomainList {
     }
 }
 
+/// Seen from a name below which somebody may reach all.
+impl DomainList {
+    /// Whether all that lies below a name is in it, by a name and not by a pattern.
+    #[must_use]
+    pub fn has_all_below(&self, top: &Domain) -> bool {
+        top.and_above().any(|name| self.names.bits(name).is_some_and(|bits| bits & BELOW != 0))
+    }
+
+    /// Whether it has patterns, which say of no name beforehand what lies below it.
+    #[must_use]
+    pub fn has_patterns(&self) -> bool {
+        !self.patterns.is_empty()
+    }
+
+    /// Its names that lie below another, each with its reach. It goes through the whole list.
+    pub fn below<'a>(&'a self, top: &Domain) -> impl Iterator<Item = (&'a str, Reach)> {
+        let end = format!(".{}", top.as_str()).into_bytes();
+        let is_name = !top.is_address();
+        let below = self.names.iter().filter(move |(name, _)| is_name && name.ends_with(&end));
+        below.filter_map(|(name, bits)| {
+            let reach = match (bits & ITSELF != 0, bits & BELOW != 0) {
+                (true, true) => Reach::AndBelow,
+                (true, false) => Reach::Itself,
+                (false, true) => Reach::Below,
+                (false, false) => return None,
+            };
+            Some((std::str::from_utf8(name).ok()?, reach))
+        })
+    }
+}
+
 impl std::fmt::Debug for DomainList {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("DomainList").field("entries", &self.entries()).finish_non_exhaustive()
@@ -195,11 +226,22 @@ impl Names {
         domain.and_above().enumerate().any(|(above, name)| {
             let wanted = if above == 0 { ITSELF } else { BELOW };
             let may_be_there = labels - above <= self.deepest;
-            may_be_there
-                && self
-                    .find(name)
-                    .and_then(|place| self.bytes.get(place))
-                    .is_some_and(|bits| bits & wanted != 0)
+            may_be_there && self.bits(name).is_some_and(|bits| bits & wanted != 0)
+        })
+    }
+
+    fn bits(&self, name: &str) -> Option<u8> {
+        self.bytes.get(self.find(name)?).copied()
+    }
+
+    /// Every name with its reach, in the order in which they were added.
+    fn iter(&self) -> impl Iterator<Item = (&[u8], u8)> {
+        let mut rest = self.bytes.as_slice();
+        std::iter::from_fn(move || {
+            let ([bits, length], after) = rest.split_first_chunk::<2>()?;
+            let (name, after) = after.split_at_checked(usize::from(*length))?;
+            rest = after;
+            Some((name, *bits))
         })
     }
 
@@ -267,6 +309,28 @@ mod tests {
         ] {
             assert!(!has(&list, name), "{name}");
         }
+    }
+
+    #[test]
+    fn what_lies_below_a_name_is_listed_with_its_reach() {
+        let list = read("example.org\n=a.example.org\n*.b.example.org\nc.example.org\nnotexample.org\n")
+            .unwrap()
+            .list;
+        let top = Domain::parse("example.org").unwrap();
+        let below: Vec<_> = list.below(&top).collect();
+        assert_eq!(
+            below,
+            [
+                ("a.example.org", Reach::Itself),
+                ("b.example.org", Reach::Below),
+                ("c.example.org", Reach::AndBelow)
+            ]
+        );
+        let has_all = |name: &str| list.has_all_below(&Domain::parse(name).unwrap());
+        assert!(has_all("example.org") && has_all("x.a.example.org") && has_all("b.example.org"));
+        assert!(!has_all("org") && !has_all("notexample.com"));
+        assert_eq!(list.below(&Domain::parse("192.0.2.7").unwrap()).count(), 0);
+        assert!(!list.has_patterns());
     }
 
     #[test]

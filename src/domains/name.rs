@@ -61,6 +61,12 @@ impl Domain {
         &self.name
     }
 
+    /// Whether it is an address.
+    #[must_use]
+    pub fn is_address(&self) -> bool {
+        self.is_address
+    }
+
     /// How many labels it has; an address is one.
     #[must_use]
     pub fn labels(&self) -> usize {

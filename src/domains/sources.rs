@@ -9,7 +9,7 @@ use arc_swap::ArcSwap;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
-use super::config::{ListConfig, ListsConfig, Origin};
+use super::config::{ListConfig, ListsConfig, Origin, Tools};
 use super::extract::Found;
 use super::kept::Kept;
 use super::list::{BadLine, DomainList, Read};
@@ -179,6 +179,20 @@ impl DomainLists {
         sources.iter().map(|source| source.state.clone()).collect()
     }
 
+    /// The lists that no tool may reach, by name.
+    ///
+    /// # Errors
+    /// The first of them that has never been readable: what it would deny nobody knows.
+    pub fn never_for_tools(&self) -> Result<Vec<(String, Arc<DomainList>)>, String> {
+        let all = self.in_force.load();
+        let wanted = self.config.lists.iter().filter(|list| list.tools == Tools::Never);
+        let found = wanted.map(|list| match all.get(&list.name) {
+            Some(found) => Ok((list.name.clone(), Arc::clone(found))),
+            None => Err(list.name.clone()),
+        });
+        found.collect()
+    }
+
     /// For each list that there is, which of these hosts are in it. A list that never was readable is not there.
     #[must_use]
     pub fn matches(&self, found: &Found) -> Value {
@@ -309,6 +323,23 @@ mod tests {
         let lists = stage.lists("least_of_last = 10");
         stage.look(&lists);
         assert_eq!(has(&lists, "three.example"), Some(false));
+    }
+
+    #[test]
+    fn a_list_that_no_tool_may_reach_is_there_or_is_missed_by_name() {
+        let mut stage = Stage::new();
+        let (plain, never) = (stage.lists(""), stage.lists("tools = \"never\""));
+        assert_eq!(never.never_for_tools().unwrap_err(), "bad");
+        assert_eq!(plain.never_for_tools().unwrap().len(), 0);
+        stage.write("one.example\n");
+        stage.look(&never);
+        stage.look(&plain);
+        assert_eq!(never.never_for_tools().unwrap()[0].0, "bad");
+        assert_eq!(
+            plain.never_for_tools().unwrap().len(),
+            0,
+            "a list that is not for tools is none of theirs"
+        );
     }
 
     #[test]

@@ -305,6 +305,7 @@ fn plan_problem(refusal: &PlanRefusal, alternatives: Vec<serde_json::Value>) -> 
         | adapter::Rule::PctNotAllowed
         | adapter::Rule::ToolNotFound
         | adapter::Rule::ToolArguments
+        | adapter::Rule::ToolHosts
         | adapter::Rule::ToolCalls => ProblemKind::PlanRefused,
     };
     let decision = Decision {

@@ -24,6 +24,7 @@ mod envelope;
 mod evaluate;
 mod freeze;
 mod history;
+mod hosts;
 mod launch;
 mod lines;
 mod lists;

@@ -8,6 +8,7 @@ use serde_json::json;
 use tokio::runtime::Handle;
 
 use super::Gate;
+use super::hosts::bounded;
 use super::launch::{Launch, reading_limit};
 use crate::adapter::{
     Argv, FolderError, Host, HostError, ListingForm, PinnedFile, Reads, Settings, SystemHost, ToolOutput,
@@ -17,7 +18,9 @@ use crate::grant::{RunAs, WrapperName};
 use crate::job::{Job, State};
 use crate::launcher::client::Cancellation;
 use crate::operation::secret::Secrets;
+use crate::policy::Contract;
 use crate::principal::PrincipalName;
+use crate::sandbox::egress::Lists;
 use crate::sys::process::Exit;
 use crate::wrapper::REFUSED;
 
@@ -132,6 +135,15 @@ impl Host for Reach {
         // A store that cannot be read has counted everything.
         let count = self.gate.store.since(since).map(|jobs| jobs.iter().filter(|job| counts(job)).count());
         Some(count.map_or(u64::MAX, |count| u64::try_from(count).unwrap_or(u64::MAX)))
+    }
+
+    fn bounded(&self, lists: Lists) -> Result<Lists, String> {
+        let rules = self.gate.rules.load();
+        let contract = rules.contracts.get(&self.principal);
+        let never = rules.lists.never_for_tools().map_err(|name| {
+            format!("the list of domains {name}, which no tool may reach, has never been readable")
+        })?;
+        bounded(lists, contract.map(Contract::domains).unwrap_or_default(), &never)
     }
 
     fn folder(&self, path: &str) -> Result<Vec<PinnedFile>, FolderError> {

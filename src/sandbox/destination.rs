@@ -59,6 +59,21 @@ pub(super) fn is_at_or_below(name: &str, top: &str) -> bool {
     name == top || is_below(name, top)
 }
 
+/// Whether a text denies a name as lists of those never reached do: `example.org` with all below, `=example.org` alone,
+/// `*.example.org` what lies below.
+pub(super) fn denies(entry: &str, name: &str) -> bool {
+    match (entry.strip_prefix('='), entry.strip_prefix("*.")) {
+        (Some(alone), _) => name == alone,
+        (None, Some(top)) => is_below(name, top),
+        (None, None) => is_at_or_below(name, entry),
+    }
+}
+
+/// Whether a text is such an entry.
+pub(super) fn is_denial(entry: &str) -> bool {
+    is_name(entry.strip_prefix('=').or_else(|| entry.strip_prefix("*.")).unwrap_or(entry))
+}
+
 fn is_below(name: &str, top: &str) -> bool {
     name.strip_suffix(top).and_then(|rest| rest.strip_suffix('.')).is_some_and(|rest| !rest.is_empty())
 }
@@ -112,6 +127,24 @@ impl Destination {
                 };
                 Some(Destination { pattern, port })
             }
+        }
+    }
+
+    /// The one host that it is; nothing when it stands for several.
+    #[must_use]
+    pub fn host(&self) -> Option<&Host> {
+        match &self.pattern {
+            Pattern::Is(host) => Some(host),
+            Pattern::Any | Pattern::Below(_) => None,
+        }
+    }
+
+    /// The name below which all is meant; nothing when it stands for one host or for every one.
+    #[must_use]
+    pub fn top(&self) -> Option<&str> {
+        match &self.pattern {
+            Pattern::Below(top) => Some(top),
+            Pattern::Any | Pattern::Is(_) => None,
         }
     }
 

@@ -4,7 +4,7 @@
 
 use std::net::IpAddr;
 
-use super::destination::is_at_or_below;
+use super::destination::denies;
 pub use super::destination::{Destination, Host, is_name, read_authority};
 use super::networks::{Network, is_public};
 
@@ -22,8 +22,8 @@ pub const PROXY_PORT: u16 = 3128;
 pub struct Lists {
     /// What it may.
     pub allow: Vec<Destination>,
-    /// Names that it may not reach, nor any below them: the declaration's, and those of the policy's lists that the gate
-    /// found below an entry of `allow`.
+    /// Names that it may not reach: `example.org` with all below, `=example.org` alone, `*.example.org` what lies below. The
+    /// declaration's, and what contracts and lists deny of what `allow` has.
     pub never: Vec<String>,
 }
 
@@ -120,7 +120,7 @@ impl Lists {
     /// Why not.
     pub fn check(&self, host: &Host, port: u16) -> Result<(), Stop> {
         let is_never = match host {
-            Host::Name(name) => self.never.iter().any(|top| is_at_or_below(name, top)),
+            Host::Name(name) => self.never.iter().any(|entry| denies(entry, name)),
             Host::Address(_) => false,
         };
         if is_never {
@@ -211,6 +211,10 @@ mod tests {
         for name in ["bad.example.org", "BAD.example.org.", "x.bad.example.org"] {
             assert_eq!(list.check(&host(name), 443), Err(Stop::Never), "{name}");
         }
+        let apart = lists(&["*.org:443"], &["=alone.org", "*.below.org"]);
+        let stop = |name: &str| apart.check(&host(name), 443).err();
+        assert_eq!(["alone.org", "x.below.org", "y.x.below.org"].map(stop), [Some(Stop::Never); 3]);
+        assert_eq!(["x.alone.org", "below.org", "notalone.org", "xbelow.org"].map(stop), [None; 4]);
         assert_eq!(lists(&[], &[]).check(&host("a.com"), 443), Err(Stop::NotListed));
     }
 

@@ -3,7 +3,8 @@
 
 use std::fmt;
 
-use super::egress::{Destination, Egress, Lists, is_name as is_host_name};
+use super::destination::is_denial;
+use super::egress::{Destination, Egress, Lists};
 use super::{BUILTIN, Confinement, Limits, MemoryBy, Tier, WORKSPACES, Workspace};
 
 /// What every one begins with.
@@ -273,7 +274,7 @@ fn is_bounded(lists: &Lists) -> bool {
     (1..=MAX_LIST).contains(&lists.allow.len())
         && lists.allow.iter().all(|entry| !entry.is_any())
         && lists.never.len() <= 8 * MAX_LIST
-        && lists.never.iter().all(|name| is_host_name(name))
+        && lists.never.iter().all(|entry| is_denial(entry))
 }
 
 fn is_name(text: &str) -> bool {

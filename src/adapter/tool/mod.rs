@@ -185,7 +185,7 @@ fn egress_is(egress: &Egress) -> &'static str {
     }
 }
 
-/// The confinement with the caller's own workspace in it, and with the names that the policy's lists deny.
+/// The confinement with the caller's own workspace in it, and without the hosts that contract and lists deny.
 fn for_caller(declared: &Declaration, host: &dyn Host) -> Result<Confinement, PlanRefusal> {
     let mut confinement = declared.confinement.clone();
     if let Some(found) = declared.digest_of_the_moment() {
@@ -203,9 +203,8 @@ fn for_caller(declared: &Declaration, host: &dyn Host) -> Result<Confinement, Pl
     match &mut confinement.egress {
         Egress::None => {}
         Egress::Preflight(lists) | Egress::Strict(lists) => {
-            lists.never.extend(host.denied_domains(lists));
-            lists.never.sort();
-            lists.never.dedup();
+            let bounded = host.bounded(std::mem::take(lists));
+            *lists = bounded.map_err(|problem| PlanRefusal::new(Rule::ToolHosts, problem))?;
         }
     }
     // What does not fit into a grant would be refused by its wrapper, after everybody was asked.

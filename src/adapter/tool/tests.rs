@@ -29,8 +29,11 @@ impl Host for Declared {
         CALLS.get()
     }
 
-    fn denied_domains(&self, _lists: &Lists) -> Vec<String> {
-        vec!["bad.example.org".to_owned()]
+    fn bounded(&self, lists: Lists) -> Result<Lists, String> {
+        if lists.allow.iter().any(|entry| entry.port == 9) {
+            return Err("nobody is left".to_owned());
+        }
+        Ok(Lists { never: vec!["bad.example.org".to_owned()], ..lists })
     }
 }
 
@@ -161,6 +164,10 @@ fn names_of_the_policys_lists_go_into_the_confinement_and_a_host_is_looked_at_be
     let shown = format!("{:?}", planned.effects);
     assert!(shown.contains("reaching only *.example.org:443"), "{shown}");
     assert_eq!(egress("preflight").unwrap_err().rule, Rule::ToolArguments);
+    let keys = "tier = \"c\"\negress = \"strict\"\negress_allow = [\"a.example.org:9\"]";
+    let refused =
+        plan(&host(&WHOLE.replacen("tier = \"c\"", keys, 1)), json!({"arguments": {"pattern": "x"}}));
+    assert_eq!(refused.unwrap_err().rule, Rule::ToolHosts);
 }
 
 #[test]

@@ -3,6 +3,7 @@
 
 mod builtin;
 mod chain;
+mod denied;
 mod egress;
 mod ending;
 mod examples;
