@@ -259,8 +259,10 @@ impl Gate {
             rules.contracts.get(&name).filter(|_| self.may_see(caller, &name)).ok_or_else(not_found)?;
         let tools = catalogue().map(|entry| format!("{}.{}", entry.kind, entry.op));
         let offered: Vec<String> = tools.filter(|tool| contract.has(tool)).collect();
+        let entries: Vec<&Value> = contract.all_entries().collect();
         Ok(Answer::Document(json!({
-            "name": name, "roles": contract.roles(), "operations": offered, "contract": contract.digest(),
+            "name": name, "roles": contract.roles(), "operations": offered, "entries": entries,
+            "contract": contract.digest(),
         })))
     }
 

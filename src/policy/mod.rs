@@ -18,7 +18,7 @@ pub mod worker;
 pub use contract::{Circumstances, Contract, ContractGrant, Contracts, Refusal};
 pub use engine::{Observer, PolicyEngine, PolicyError, PolicyInput, WorkerProgram};
 pub use evaluation::{Evaluated, ToolCall};
-pub use language::HOURS;
+pub use language::{CONTEXT, HOURS};
 pub use problem::{Place, Problem};
 pub use quorum::{Quorum, Timing, Window};
 pub use rules::{Asked, Explained, Input, Question, Recent, Ruled, Rules};

@@ -94,6 +94,8 @@ async fn what_a_decision_was_made_from_is_in_its_record_and_decides_the_same_aga
         ("zfs.destroy", Some("librarian"))
     );
     assert_eq!(input.asked.context["effects"]["objects"][0]["name"], "tank/media@old");
+    let keys: Vec<&str> = input.asked.context.as_object().unwrap().keys().map(String::as_str).collect();
+    assert_eq!(keys, reeve::policy::CONTEXT, "what is told of circumstances is what check knows of them");
     assert_eq!(input.asked.context["recent"]["tools"], json!({"zfs.destroy": 1}));
     let engine = engine(POLICY).await;
     let again = engine.decide(&input.asked.input()).await;
@@ -116,6 +118,31 @@ async fn each_caller_is_shown_the_entries_of_its_own_contract() {
     assert_eq!(archivist.0[0]["datasets"], json!(["tank/archive", "tank/media/films"]));
     assert_ne!(librarian.1, archivist.1);
     assert_eq!(shown("operator").await.0, json!([]));
+}
+
+#[tokio::test]
+async fn the_directory_shows_each_caller_its_own_contract_and_of_others_not_even_that_they_are_there() {
+    let stage = Stage::set().await;
+    let look = async |caller: &str, handle: &str| match stage
+        .call(caller, Call::Directory { handle: handle.to_owned() })
+        .await
+    {
+        Ok(Answer::Document(document)) => Ok(document),
+        Ok(other) => panic!("{other:?}"),
+        Err(problem) => Err(problem),
+    };
+    let own = look("librarian", "librarian").await.unwrap();
+    assert_eq!(own["operations"], json!(["zfs.list", "zfs.snapshot", "zfs.rollback", "zfs.destroy"]));
+    assert_eq!(own["entries"][0]["datasets"], json!(["tank/media", "tank/vm"]));
+    let digest = reeve::operation::Digest::of_bytes(stage.read("contracts/librarian.toml").as_bytes());
+    assert_eq!((&own["roles"], &own["contract"]), (&json!(["agent"]), &json!(digest)));
+    let (another, nobody) = (look("librarian", "archivist").await, look("librarian", "nobody").await);
+    assert_eq!(another.as_ref().unwrap_err().kind, ProblemKind::NotFound);
+    assert_eq!(another, nobody, "who is there and who is not look the same");
+    assert_eq!(look("librarian", "../librarian").await, nobody);
+    let seen = look("operator", "archivist").await.unwrap();
+    assert_eq!(seen["entries"][0]["datasets"], json!(["tank/archive", "tank/media/films"]));
+    assert_eq!(look("operator", "operator").await.unwrap()["entries"], json!([]));
 }
 
 const SNAPSHOT_FIRST: &str = r#"principal = "librarian"

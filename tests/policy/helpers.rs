@@ -249,3 +249,32 @@ async fn of_many_mistakes_the_first_are_told_and_the_rest_counted() {
     assert!(said.ends_with("policy.star: and 8950 more like these"), "{}", &said[said.len() - 200..]);
     assert_eq!(source(&text).revision(), source(&text).revision());
 }
+
+#[tokio::test]
+async fn a_word_that_is_nearly_one_that_there_is_is_shown_since_what_compares_with_it_never_comes_true() {
+    let text = "\
+def evaluate(tool, args, context):
+    if tool == \"zfs.destory\" or tool in [\"zfs.rollback\", \"zfs.promte\", \"pct.destroi\"]:
+        return deny(\"never\")
+    if context[\"efect\"] == \"destroy\" or context.get(\"role\") or \"schedule\" in context:
+        return deny(\"never\")
+    if tool == \"git.push\" or context.get(\"session\") or args.get(\"efect\") == \"zfs.destory\":
+        return deny(\"not ours\")
+    return allow(\"free\")
+";
+    let report = PolicyEngine::check(&source(text), &program()).await.unwrap();
+    let shown: Vec<String> = report.warnings.iter().map(ToString::to_string).collect();
+    let words: Vec<&str> = shown.iter().filter_map(|one| one.lines().next()).collect();
+    assert_eq!(
+        words,
+        [
+            "policy.star:2:16: there is no operation \"zfs.destory\": nothing is ever called so",
+            "policy.star:2:72: there is no operation \"pct.destroi\": nothing is ever called so",
+            "policy.star:4:16: context has no \"efect\"",
+            "policy.star:4:53: context has no \"role\"",
+            "policy.star:4:64: context has no \"schedule\"",
+        ],
+        "{shown:#?}"
+    );
+    assert!(shown[0].ends_with("= help: write \"zfs.destroy\""), "{}", shown[0]);
+}

@@ -126,6 +126,11 @@ impl Contract {
         entries.map(|entry| &entry.shown).collect()
     }
 
+    /// Every entry, as it stands in its file.
+    pub fn all_entries(&self) -> impl Iterator<Item = &serde_json::Value> {
+        self.layers.iter().flatten().map(|entry| &entry.shown)
+    }
+
     /// Whether any entry has the operation: `zfs.snapshot`.
     #[must_use]
     pub fn has(&self, tool: &str) -> bool {

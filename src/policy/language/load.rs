@@ -49,6 +49,7 @@ pub(super) fn load(source: &PolicySource) -> Result<Loaded, Problem> {
         .map_err(|error| Problem::in_file(&main.name, format!("an example cannot be kept: {error}")))?;
     let (mut warnings, survey) = (warnings.into_inner(), survey.into_inner());
     warnings.extend(survey.unused());
+    warnings.extend(survey.typos());
     Ok(Loaded { module, examples, warnings, survey })
 }
 

@@ -15,6 +15,7 @@ mod reference;
 mod ruling;
 mod session;
 mod survey;
+mod typos;
 
 use starlark::environment::{FrozenModule, Module};
 use starlark::eval::Evaluator;
@@ -22,6 +23,7 @@ use starlark::values::{OwnedFrozenValue, Value};
 
 pub use helpers::HOURS;
 pub(super) use ruling::Ruling;
+pub use typos::CONTEXT;
 
 use super::problem::{Place, Problem};
 use super::source::PolicySource;

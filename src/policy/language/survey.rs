@@ -7,6 +7,7 @@ use starlark::syntax::ast::{AstExpr, AstStmt, Expr, Stmt};
 
 use super::at;
 use super::session::RuleCall;
+use super::typos;
 use crate::policy::problem::Problem;
 
 /// What the files of a policy hold.
@@ -15,6 +16,7 @@ pub(super) struct Survey {
     functions: Vec<(String, Problem)>,
     used: HashSet<String>,
     rules: Vec<Problem>,
+    typos: Vec<Problem>,
 }
 
 impl Survey {
@@ -73,7 +75,16 @@ impl Survey {
         {
             self.rules.push(at(&ast.file_span(expression.span), ""));
         }
+        self.typos.extend(typos::of(expression).into_iter().map(|typo| Problem {
+            help: Some(typo.help),
+            ..at(&ast.file_span(typo.written.span), typo.message)
+        }));
         expression.visit_expr(|inner| self.expression(ast, inner));
+    }
+
+    /// Words that are nearly others, so that what compares with them never comes true.
+    pub(super) fn typos(&self) -> Vec<Problem> {
+        self.typos.clone()
     }
 
     /// How many rules there are: calls of `allow`, `deny` and `review`.
