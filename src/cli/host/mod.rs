@@ -7,6 +7,7 @@ mod check;
 mod doctor;
 mod freeze;
 mod gate;
+mod https;
 mod lists;
 mod policy;
 mod show;

@@ -5,21 +5,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_LENGTH, HOST, LOCATION, USER_AGENT};
-use http::{Request, Response, StatusCode};
-use http_body_util::{BodyExt, Empty, Limited};
+use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, LOCATION};
+use http::{Method, Response, StatusCode};
+use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Incoming;
-use hyper::client::conn::http1;
-use hyper_util::rt::TokioIo;
-use rustls::client::Resumption;
-use rustls::{ClientConfig, RootCertStore};
-use rustls_pki_types::pem::PemObject;
-use rustls_pki_types::{CertificateDer, ServerName};
-use tokio::net::TcpStream;
-use tokio_rustls::TlsConnector;
-use url::{Position, Url};
+use rustls::ClientConfig;
+use url::Url;
 
-use crate::cli::exit::with_causes;
+use crate::cli::host::https;
 
 /// How long all of it may take.
 const PATIENCE: Duration = Duration::from_secs(300);
@@ -35,7 +28,7 @@ pub(super) async fn get(url: &Url, ca: &Path, max_bytes: usize) -> Result<Vec<u8
 }
 
 async fn follow(first: &Url, ca: &Path, max_bytes: usize) -> Result<Vec<u8>, String> {
-    let (tls, mut url) = (client(ca)?, first.clone());
+    let (tls, mut url) = (https::client(ca)?, first.clone());
     for _ in 0..=REDIRECTS {
         let response = ask(&tls, &url).await?;
         if !response.status().is_redirection() {
@@ -61,25 +54,8 @@ fn redirected(first: &Url, url: &Url, response: &Response<Incoming>) -> Result<U
 }
 
 async fn ask(tls: &Arc<ClientConfig>, url: &Url) -> Result<Response<Incoming>, String> {
-    let host = url.host_str().ok_or("has no host")?;
-    let port = url.port_or_known_default().unwrap_or(443);
-    let told = |error: &dyn std::error::Error| format!("{host}:{port}: {}", with_causes(error));
-    let address = host.trim_start_matches('[').trim_end_matches(']').to_owned();
-    let name = ServerName::try_from(address.clone()).map_err(|error| told(&error))?;
-    let stream = TcpStream::connect((address, port)).await.map_err(|error| told(&error))?;
-    let stream =
-        TlsConnector::from(Arc::clone(tls)).connect(name, stream).await.map_err(|error| told(&error))?;
-    let (mut sender, connection) =
-        http1::handshake(TokioIo::new(stream)).await.map_err(|error| told(&error))?;
-    tokio::spawn(connection);
-    let request = Request::get(&url[Position::BeforePath..Position::AfterQuery])
-        .header(HOST, &url[Position::BeforeHost..Position::AfterPort])
-        .header(USER_AGENT, concat!("reeve/", env!("CARGO_PKG_VERSION")))
-        // A few bytes that unpack to gigabytes are not asked for.
-        .header(ACCEPT_ENCODING, "identity")
-        .body(Empty::<Bytes>::new())
-        .map_err(|error| told(&error))?;
-    sender.send_request(request).await.map_err(|error| told(&error))
+    let request = https::request(Method::GET, url).body(Full::<Bytes>::default());
+    https::send(tls, url, request.map_err(|error| error.to_string())?).await
 }
 
 async fn body(response: Response<Incoming>, max_bytes: usize) -> Result<Vec<u8>, String> {
@@ -99,22 +75,4 @@ async fn body(response: Response<Incoming>, max_bytes: usize) -> Result<Vec<u8>,
     let whole = Limited::new(response.into_body(), max_bytes).collect().await;
     let whole = whole.map_err(|error| format!("broke off, or is larger than {max_bytes} bytes: {error}"))?;
     Ok(whole.to_bytes().to_vec())
-}
-
-fn client(ca: &Path) -> Result<Arc<ClientConfig>, String> {
-    let text = std::fs::read(ca).map_err(|error| format!("{}: {error}", ca.display()))?;
-    let mut roots = RootCertStore::empty();
-    let (added, _other) =
-        roots.add_parsable_certificates(CertificateDer::pem_slice_iter(&text).filter_map(Result::ok));
-    if added == 0 {
-        return Err(format!("{}: holds no certificate of an authority", ca.display()));
-    }
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let builder = ClientConfig::builder_with_provider(provider)
-        .with_protocol_versions(&[&rustls::version::TLS13])
-        .map_err(|error| format!("TLS cannot be set up: {error}"))?;
-    let mut config = builder.with_root_certificates(roots).with_no_client_auth();
-    config.alpn_protocols = vec![b"http/1.1".to_vec()];
-    config.resumption = Resumption::disabled();
-    Ok(Arc::new(config))
 }
