@@ -30,7 +30,7 @@ dry_run=no systemctl=yes uninstall=no purge=no prefix='' configure='' ca=''
 readonly programs=(reeve reeved reeve-gate) root_programs=(reeve-launcher)
 readonly wrappers=(reeve-zfs reeve-systemd reeve-pct reeve-git reeve-ansible reeve-tool)
 readonly units=(reeve-launcher.socket reeve-launcher.service reeve-gate.service reeved.service
-  reeve-doctor.service reeve-doctor.timer reeve-lists.service reeve-lists.timer)
+  reeve-doctor.service reeve-doctor.timer reeve-lists.service reeve-lists.timer reeve-alarms.service)
 # What a wrapper starts, and sudo does not; the second kind is none of root's side.
 readonly helpers=(reeve-egress) own_tools=(reeve-builtin)
 # What ansible-playbook goes by when reeve-ansible starts it.
@@ -217,6 +217,9 @@ configuration_modes() {
   for path in /etc/reeve/reeved.toml /etc/reeve/tls/*; do owned "$path" root:reeve 0640; done
   # The gate and the one who fetches read the same file; there is no secret in it.
   owned /etc/reeve/lists.toml root:root 0644
+  # The same of the gate and the one who delivers; the secrets are files of their own.
+  owned /etc/reeve/alarms.toml root:root 0644
+  for path in /etc/reeve/alarms/*; do owned "$path" root:reeve-alarms 0640; done
 }
 
 # The gate makes its key as its own user; only the public half, which decides what root believes, is root's.
@@ -323,8 +326,8 @@ uninstall_all() {
 
 purge_all() {
   local name
-  for name in /etc/reeve /var/lib/reeve /var/lib/reeve-preflight /var/lib/reeve-root /var/lib/reeve-tools /var/lib/reeve-lists /var/log/reeve; do remove "$name"; done
-  for name in reeve reeve-gate reeve-run reeve-lists reeve-tool reeve-egress; do
+  for name in /etc/reeve /var/lib/reeve /var/lib/reeve-preflight /var/lib/reeve-root /var/lib/reeve-tools /var/lib/reeve-lists /var/lib/reeve-alarms /var/log/reeve; do remove "$name"; done
+  for name in reeve reeve-gate reeve-run reeve-lists reeve-alarms reeve-tool reeve-egress; do
     getent passwd "$name" >/dev/null || continue
     say "remove user $name"
     act userdel "$name"

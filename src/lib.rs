@@ -28,6 +28,8 @@ pub mod builtin;
 #[cfg(feature = "full")]
 pub mod config;
 #[cfg(feature = "full")]
+pub mod webhook;
+#[cfg(feature = "full")]
 pub mod principal;
 #[cfg(feature = "full")]
 pub mod operation;
@@ -39,6 +41,8 @@ pub mod domains;
 pub mod screening;
 #[cfg(feature = "full")]
 pub mod policy;
+#[cfg(feature = "full")]
+pub mod alarm;
 #[cfg(feature = "full")]
 pub mod approval;
 #[cfg(feature = "full")]

@@ -8,6 +8,8 @@
     reason = "a test says what is wrong by failing"
 )]
 
+#[path = "cli/alarms.rs"]
+mod alarms;
 #[path = "cli/asking.rs"]
 mod asking;
 #[path = "api/fake_gate.rs"]
@@ -28,6 +30,8 @@ mod pki;
 mod policy;
 #[path = "cli/reaching.rs"]
 mod reaching;
+#[path = "alarm/servers.rs"]
+mod servers;
 #[path = "cli/suggesting.rs"]
 mod suggesting;
 #[path = "cli/undoing.rs"]

@@ -17,7 +17,7 @@ fi
 install() { "$here/../install.sh" --bin-dir "$REEVE_BIN" --root-bin-dir "$REEVE_ROOT_BIN" --no-systemctl "$@"; }
 # Everything that an installation owns, with owner, mode and content.
 host() {
-  find /etc/reeve /etc/sudoers.d /etc/tmpfiles.d /etc/sysusers.d /etc/systemd/system /usr/local /var/lib/reeve /var/lib/reeve-preflight /var/lib/reeve-root /var/lib/reeve-tools /var/lib/reeve-lists /var/log/reeve \
+  find /etc/reeve /etc/sudoers.d /etc/tmpfiles.d /etc/sysusers.d /etc/systemd/system /usr/local /var/lib/reeve /var/lib/reeve-preflight /var/lib/reeve-root /var/lib/reeve-tools /var/lib/reeve-lists /var/lib/reeve-alarms /var/log/reeve \
     /run/reeve \( -name 'reeve*' -o -name _reeve -o -path '*/reeve*/*' \) -printf '%p %U:%G %m %T@\n' 2>/dev/null | sort
   sha256sum /etc/passwd /etc/group
 }
@@ -59,6 +59,10 @@ done <<'TABLE'
 /var/lib/reeve-tools/principal root:root 711
 /var/log/reeve reeve-gate:reeve-gate 750
 /var/lib/reeve-lists reeve-lists:reeve-lists 755
+/etc/reeve/alarms root:reeve-alarms 750
+/var/lib/reeve-alarms root:root 755
+/var/lib/reeve-alarms/waiting reeve-gate:reeve-alarms 750
+/var/lib/reeve-alarms/told reeve-alarms:reeve-gate 750
 /run/reeve reeve-gate:reeve-run 1775
 /usr/local/bin/reeve root:root 755
 /usr/local/bin/reeved root:root 755
@@ -88,13 +92,17 @@ done <<'TABLE'
 TABLE
 
 it "the grant key's public half is what the gate's user printed" same "$(printf '%064d' 7)" "$(cat /etc/reeve/grant.pub)"
-for user in reeve reeve-gate reeve-run reeve-lists reeve-tool reeve-egress; do
+for user in reeve reeve-gate reeve-run reeve-lists reeve-alarms reeve-tool reeve-egress; do
   it "$user cannot log in" same /usr/sbin/nologin "$(getent passwd "$user" | cut -d: -f7)"
   it "$user cannot write the configuration" fails writable_by "$user" /etc/reeve
   it "$user cannot write the ledger's directory" fails writable_by "$user" /var/lib/reeve-root
 done
 it "the tools' user is in the tools' group and in no other" same "$(getent group reeve-tools | cut -d: -f3)" "$(id -G reeve-tool)"
 it "the proxy's user is in its own group and in no other" same "$(getent group reeve-egress | cut -d: -f3)" "$(id -G reeve-egress)"
+it "who delivers alarms cannot take one out or make one up" fails writable_by reeve-alarms /var/lib/reeve-alarms/waiting
+it "the gate cannot say that one was told" fails writable_by reeve-gate /var/lib/reeve-alarms/told
+it "who delivers alarms cannot read the gate's state" fails readable_by reeve-alarms /var/lib/reeve
+it "the gate cannot read the secrets that alarms are sent with" fails readable_by reeve-gate /etc/reeve/alarms
 it "the gate and the launcher can make their sockets" eval 'writable_by reeve-gate /run/reeve && writable_by reeve-run /run/reeve'
 it "reeved cannot make a socket beside them" fails writable_by reeve /run/reeve
 touch /run/reeve/gate.sock && chown reeve-gate /run/reeve/gate.sock
@@ -162,5 +170,5 @@ it "configuration, state and log stay" test -e /etc/reeve/gate.toml -a -d /var/l
 it "--purge without --uninstall is refused" fails install --purge
 it "it purges" install --uninstall --purge
 it "nothing of it is left" same "$(paths "$bare")" "$(paths "$(host)")"
-it "the users are gone" fails eval 'getent passwd reeve reeve-gate reeve-run reeve-lists reeve-tool reeve-egress || getent group reeve-approvers reeve-tools'
+it "the users are gone" fails eval 'getent passwd reeve reeve-gate reeve-run reeve-lists reeve-alarms reeve-tool reeve-egress || getent group reeve-approvers reeve-tools'
 verdict

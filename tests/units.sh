@@ -25,19 +25,21 @@ confined() { systemd-analyze security --offline=true --no-pager --threshold="$2"
 has_none() { same "" "$(grep -E "^($2)" "$units/$1" || true)"; }
 has() { grep -qxF "$2" "$units/$1"; }
 
-for unit in reeved.service reeve-gate.service reeve-launcher.service reeve-launcher.socket reeve-doctor.service reeve-doctor.timer reeve-lists.service reeve-lists.timer; do
+for unit in reeved.service reeve-gate.service reeve-launcher.service reeve-launcher.socket reeve-doctor.service reeve-doctor.timer reeve-lists.service reeve-lists.timer reeve-alarms.service; do
   it "$unit is valid, without a warning" valid "$unit"
 done
 # Tenths: 15 is an exposure of 1.5.
 it "reeved's exposure is at most 1.5" confined reeved.service 15
 it "the gate's exposure is at most 1.0" confined reeve-gate.service 10
 it "the exposure of what fetches lists is at most 1.5" confined reeve-lists.service 15
+it "the exposure of what delivers alarms is at most 1.5" confined reeve-alarms.service 15
 it "the launcher can use sudo" has_none reeve-launcher.service "$imply_no_new_privileges"
 it "what the launcher mounts is the host's" has_none reeve-launcher.service "$make_mount_namespaces"
 it "the gate has no network" has reeve-gate.service PrivateNetwork=yes
 it "reeved runs as its own user" has reeved.service User=reeve
 it "the gate runs as its own user" has reeve-gate.service User=reeve-gate
 it "what fetches lists runs as its own user" has reeve-lists.service User=reeve-lists
+it "what delivers alarms runs as its own user" has reeve-alarms.service User=reeve-alarms
 it "the launcher runs as its own user" has reeve-launcher.service User=reeve-run
 rmdir /run/reeve
 it "the sockets' directory is made anew at boot" systemd-tmpfiles --create /etc/tmpfiles.d/reeve.conf

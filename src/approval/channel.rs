@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::identity::{IdentityHeld, IdentityTrouble};
 use super::people::{Approver, People};
-use super::signal::{Link, Quote, SendError, SentMessage};
+use super::signal::{Link, Quote, SendError, SentMessage, Status};
 use crate::policy::Quorum;
 
 /// How people are reached.
@@ -61,6 +61,17 @@ impl Channel {
         match self {
             Self::Signal(link) => link.set_people(people),
             Self::None => {}
+        }
+    }
+
+    /// Why nobody can be reached, when there is a way to people and it is closed.
+    pub fn trouble(&self) -> Option<&'static str> {
+        match self {
+            Self::Signal(link) => match link.status() {
+                Status::Up { .. } => None,
+                Status::Down(why) => Some(why.describe()),
+            },
+            Self::None => None,
         }
     }
 

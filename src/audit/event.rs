@@ -80,6 +80,8 @@ kinds! {
     Shadow = "shadow",
     /// A list of domains is another, or is not as it must be.
     DomainList = "domain_list",
+    /// People were told by the second channel, or could not be.
+    Alarm = "alarm",
 }
 
 /// Not the name of an [`EventKind`].

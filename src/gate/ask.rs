@@ -51,6 +51,7 @@ impl Gate {
         let voters = people.eligible(terms.quorum(), &excluded);
         if let Err(none) = self.channel.enough_of(voters, terms.quorum()) {
             self.metrics.approval_ended("no_channel", Duration::ZERO);
+            self.alarm_of_refusal(job, &none.to_string());
             return Err(Problem::new(ProblemKind::NoChannel, format!("{none}; nobody was asked")));
         }
         if let Some((left, id)) = self.cooling.left(job, self.now_ms()) {
@@ -170,6 +171,7 @@ impl Gate {
             return Err(error.into());
         }
         self.metrics.approval_ended("no_channel", Duration::ZERO);
+        self.alarm_of_refusal(&job, why);
         Err(Problem { operation: Some(job.id.clone()), ..Problem::new(kind, format!("{why}; nothing ran")) })
     }
 

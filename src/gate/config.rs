@@ -14,6 +14,7 @@ use crate::adapter::{
     AnsibleAsWritten, GitSettingsAsWritten, PctAsWritten, Settings, SettingsError, SystemdAsWritten,
     ToolSettings,
 };
+use crate::alarm::config::AlarmsConfig;
 use crate::approval::people::{ApproverAsWritten, People, PeopleError};
 use crate::config::{self, ConfigError};
 use crate::domains::config::ListsConfig;
@@ -51,6 +52,10 @@ pub struct GateConfig {
     pub lists: PathBuf,
     /// These lists.
     pub domain_lists: ListsConfig,
+    /// The file that says how people are told when they cannot be asked.
+    pub alarms_file: PathBuf,
+    /// What it says, when there is one.
+    pub alarms: Option<AlarmsConfig>,
     /// The launcher.
     pub launcher: LauncherConfig,
     /// The audit log.
@@ -153,6 +158,8 @@ struct AsWritten {
     tools: PathBuf,
     #[serde(default = "defaults::lists")]
     lists: PathBuf,
+    #[serde(default = "defaults::alarms")]
+    alarms: PathBuf,
     #[serde(default = "defaults::log")]
     log: String,
     #[serde(default)]
@@ -223,11 +230,12 @@ impl Default for ApprovalsAsWritten {
 }
 
 impl GateConfig {
-    /// Reads the file, and the tools and lists declared beside it. `host_name` is the name of the host when the file gives none.
+    /// Reads the file, and the tools, lists and alarms declared beside it. `host_name` is the name of the host when the file gives none.
     pub fn read(path: &Path, host_name: &str) -> Result<Self, GateConfigError> {
         let mut config = config::read::<AsWritten>(path)?.meant(host_name)?;
         config.adapters.tools = ToolSettings::load(&config.tools)?;
         config.domain_lists = ListsConfig::read(&config.lists)?;
+        config.alarms = AlarmsConfig::read(&config.alarms_file)?;
         Ok(config)
     }
 
@@ -262,6 +270,8 @@ impl AsWritten {
             tools: absolute("tools", self.tools)?,
             lists: absolute("lists", self.lists)?,
             domain_lists: ListsConfig::default(),
+            alarms_file: absolute("alarms", self.alarms)?,
+            alarms: None,
             launcher,
             audit: self.audit.meant()?,
             approvals,

@@ -9,6 +9,7 @@
 //! Each step is in the audit log before the next one begins; what cannot be recorded does not happen.
 
 mod act;
+mod alarm;
 mod alternatives;
 mod ask;
 mod budget;
@@ -101,6 +102,7 @@ pub struct Gate {
     signer: Signer,
     people: ArcSwap<People>,
     channel: Channel,
+    alarms: alarm::Alarms,
     metrics: Arc<metrics::gate::Gate>,
     sources: start::Sources,
 }

@@ -21,8 +21,10 @@ use super::protocol::{Answer, Problem, ProblemKind};
 use super::shadow::{Shadow, Trial};
 use super::standing::Standing;
 use super::start_error::StartError;
-use super::{Gate, Identity, Launcher, channel, checkpoint};
+use super::{Gate, Identity, Launcher, alarm, channel, checkpoint};
 use crate::adapter::SystemHost;
+use crate::alarm::What;
+use crate::alarm::config::AlarmsConfig;
 use crate::approval::Channel;
 use crate::approval::inbound::Inbound;
 use crate::approval::people::People;
@@ -60,6 +62,7 @@ struct Anew {
     trial: Trial,
     people: People,
     budgets: Vec<Budget>,
+    alarms: Option<AlarmsConfig>,
     host: SystemHost,
     log: String,
     /// What has changed in the lists.
@@ -91,6 +94,7 @@ pub async fn start(path: &Path, config: GateConfig, clock: Arc<dyn Clock>) -> Re
     let frozen = Frozen::load(&store)?;
     let budgets = Budgets::load(config.budgets, &store, super::millis(clock.now()))?;
     let history = history(&store, clock.as_ref())?;
+    let (alarms, raised) = alarm::Alarms::new(config.alarms);
     let gate = Arc::new(Gate {
         identity: identity(&config.host)?,
         launcher: Launcher { uid: uid_of(&config.launcher.user)?, settings: config.launcher },
@@ -114,6 +118,7 @@ pub async fn start(path: &Path, config: GateConfig, clock: Arc<dyn Clock>) -> Re
         host: ArcSwap::from_pointee(SystemHost::new(config.adapters)),
         people: ArcSwap::from_pointee(config.people),
         channel,
+        alarms,
         metrics,
         sources: Sources {
             config: path.to_owned(),
@@ -122,7 +127,7 @@ pub async fn start(path: &Path, config: GateConfig, clock: Arc<dyn Clock>) -> Re
             state: config.state,
         },
     });
-    gate.begin_work(messages).await?;
+    gate.begin_work(messages, raised).await?;
     if let Some(minute) = config.audit.daily_at {
         tokio::spawn(checkpoint::tell_days(Arc::clone(&gate), minute));
     }
@@ -216,6 +221,7 @@ impl Gate {
     async fn begin_work(
         self: &Arc<Self>,
         messages: Option<mpsc::Receiver<Inbound>>,
+        raised: mpsc::Receiver<What>,
     ) -> Result<(), StartError> {
         let weaker = self.keep_standing()?;
         let event = Event::new(EventKind::GateStarted)
@@ -233,6 +239,7 @@ impl Gate {
         self.forget().await;
         tokio::spawn(Arc::clone(self).keep_time());
         tokio::spawn(Arc::clone(self).keep_lists());
+        tokio::spawn(alarm::keep(Arc::clone(self), raised));
         if let Some(messages) = messages {
             tokio::spawn(channel::listen(Arc::clone(self), messages));
         }
@@ -296,7 +303,7 @@ impl Gate {
     }
 
     async fn bring_into_force(self: &Arc<Self>, anew: Anew, weaker: Vec<String>) -> Result<Answer, Problem> {
-        let Anew { rules, trial, people, budgets, host, log, changed } = anew;
+        let Anew { rules, trial, people, budgets, alarms, host, log, changed } = anew;
         // It was parsed when it was read.
         drop(logging::change(&log));
         self.shadow.set(trial);
@@ -304,6 +311,7 @@ impl Gate {
         self.host.store(Arc::new(host));
         self.rules.store(Arc::new(rules));
         self.budgets.set(budgets);
+        self.alarms.set(alarms);
         let people = Arc::new(people);
         self.channel.set_people(Arc::clone(&people));
         let before = self.people.swap(people);
@@ -334,6 +342,7 @@ impl Gate {
             rules: rules(contracts, engine, lists, config.screening),
             people: config.people,
             budgets: config.budgets,
+            alarms: config.alarms,
             host: SystemHost::new(config.adapters),
             log: config.log,
             changed,

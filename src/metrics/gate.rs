@@ -39,6 +39,11 @@ pub struct Gate {
     list_written: IntGaugeVec,
     list_good: IntGaugeVec,
     screened: IntCounterVec,
+    alarms_raised: IntCounterVec,
+    alarms_ended: IntCounterVec,
+    alarm_tries: IntCounterVec,
+    /// Alarms that were not delivered yet.
+    pub alarms_waiting: IntGauge,
 }
 
 impl Gate {
@@ -123,6 +128,22 @@ impl Gate {
                 "Texts that were looked at, by what they looked like",
                 &["stage", "rating"],
             )?,
+            alarms_raised: r.counters(
+                "reeve_alarms_raised_total",
+                "Alarms for people, by what they are about and whether they wait to be delivered",
+                &["what", "outcome"],
+            )?,
+            alarms_ended: r.counters(
+                "reeve_alarms_ended_total",
+                "Alarms that were delivered, or whose time was over before, by way",
+                &["by", "outcome"],
+            )?,
+            alarm_tries: r.counters(
+                "reeve_alarm_tries_total",
+                "Attempts to deliver the alarms that have ended, by way",
+                &["by"],
+            )?,
+            alarms_waiting: r.gauge("reeve_alarms_waiting", "Alarms that were not delivered yet")?,
             list_entries: r.gauges(
                 "reeve_domain_list_entries",
                 "Entries of a list that are in force",
@@ -211,6 +232,17 @@ impl Gate {
     /// Something was looked at, and rated so.
     pub fn screened(&self, stage: &str, rating: &str) {
         self.screened.with_label_values(&[stage, rating]).inc();
+    }
+
+    /// An alarm was raised: it `waits`, is `quiet` because the same was raised a moment ago, or was `dropped`.
+    pub fn alarm_raised(&self, what: &str, outcome: &str) {
+        self.alarms_raised.with_label_values(&[what, outcome]).inc();
+    }
+
+    /// An alarm ended on one way, `told` or `expired`, after so many attempts.
+    pub fn alarm_ended(&self, by: &str, outcome: &str, tries: u32) {
+        self.alarms_ended.with_label_values(&[by, outcome]).inc();
+        self.alarm_tries.with_label_values(&[by]).inc_by(u64::from(tries));
     }
 
     /// How the lists of domains are: all that there are.

@@ -11,6 +11,7 @@
     reason = "tests, which act as the host's users"
 )]
 
+mod alarms;
 mod ansible;
 mod certificates;
 mod command_line;
@@ -26,6 +27,9 @@ mod pct;
 mod repeats;
 mod requests;
 mod rules;
+#[path = "../alarm/servers.rs"]
+#[allow(dead_code, reason = "other suites need more of them")]
+mod servers;
 mod tools;
 mod undoable;
 mod users;

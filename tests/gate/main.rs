@@ -13,6 +13,7 @@
     reason = "a test that cannot go on has failed, and these act as the host's users"
 )]
 
+mod alarms;
 mod approvals;
 mod checkpoints;
 mod contracts;
@@ -30,6 +31,9 @@ mod quorum;
 mod record;
 mod rules;
 mod screening;
+#[path = "../alarm/servers.rs"]
+#[allow(dead_code, reason = "other suites need more of them")]
+mod servers;
 mod shadow;
 mod socket;
 mod stage;

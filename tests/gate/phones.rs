@@ -34,6 +34,9 @@ impl Message {
 impl Phones {
     pub(crate) fn start(dir: &Path) -> Self {
         let control = dir.join("people.sock");
+        for left in [&control, &dir.join("signal.sock")] {
+            drop(std::fs::remove_file(left));
+        }
         let mut command = Command::new(env!("CARGO_BIN_EXE_reeve-signal-stand-in"));
         command.arg("--socket").arg(dir.join("signal.sock")).arg("--control").arg(&control);
         command.args(["--account", ACCOUNT, "--own-uuid", US]);
@@ -69,9 +72,22 @@ impl Phones {
         assert_eq!(self.tell(&json!({"do": "fault", "stall": stalls})), json!({}));
     }
 
+    /// Somebody's account gets another identity key, as with a new phone.
+    pub(crate) fn has_new_key(&self, who: &str, digit: char) {
+        let command =
+            json!({"do": "new_identity", "of": who, "fingerprint": key(digit), "trust": "UNTRUSTED"});
+        assert_eq!(self.tell(&command), json!({}));
+    }
+
     /// What somebody has been sent by now.
     pub(crate) fn so_far(&self, of: &str) -> Vec<Message> {
         self.messages(of, 0)
+    }
+
+    /// The daemon ends, as it does when it crashes.
+    pub(crate) fn crash(&mut self) {
+        self.process.kill().unwrap();
+        self.process.wait().unwrap();
     }
 
     pub(crate) fn says(&self, who: &str, text: &str) {

@@ -6,7 +6,7 @@ use clap::Args;
 use serde::Serialize;
 use serde_json::json;
 
-use super::{GATE_CONFIG, block_on, lists};
+use super::{GATE_CONFIG, alarms, block_on, lists};
 use crate::api::Settings;
 use crate::cli::exit::{Exit, Failure, with_causes};
 use crate::cli::screen::{Screen, Tone, harmless, paint};
@@ -98,6 +98,7 @@ fn gate(path: &Path, clock: &dyn Clock) -> Result<Vec<Finding>, Failure> {
         Finding::of("contracts", &config.contracts, contracts(&config.contracts)),
         Finding::of("policy", &config.policy, policy(&config.policy, config.shadow.as_deref())),
         Finding::of("lists", &config.lists, lists::finding(&config.lists, clock)),
+        Finding::of("alarms", &config.alarms_file, alarms::finding(&config.alarms_file)),
     ];
     if let Some(shadow) = &config.shadow {
         findings.push(Finding::of("shadow", shadow, policy(shadow, None)));

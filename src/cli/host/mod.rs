@@ -1,5 +1,6 @@
 //! Looking after a host from its own shell: approvals, approvers, the audit log, policy, configuration.
 
+mod alarms;
 mod approval;
 mod approver;
 mod audit;
@@ -14,6 +15,7 @@ mod show;
 mod sudoers;
 mod tool;
 
+pub(super) use alarms::AlarmsArgs;
 pub(super) use approval::ApprovalArgs;
 pub(super) use approver::ApproverArgs;
 pub(super) use audit::AuditArgs;
@@ -26,6 +28,7 @@ pub(super) use show::ShowArgs;
 pub(super) use sudoers::SudoersArgs;
 pub(super) use tool::ToolArgs;
 
+pub(super) use alarms::run as alarms;
 pub(super) use approval::run as approval;
 pub(super) use approver::run as approver;
 pub(super) use audit::run as audit;

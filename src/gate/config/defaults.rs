@@ -34,6 +34,10 @@ pub(super) fn lists() -> PathBuf {
     PathBuf::from("/etc/reeve/lists.toml")
 }
 
+pub(super) fn alarms() -> PathBuf {
+    PathBuf::from("/etc/reeve/alarms.toml")
+}
+
 pub(super) fn log() -> String {
     "info".to_owned()
 }

@@ -34,6 +34,7 @@ fn every_key_changes_its_value() {
         contracts = "/c"
         policy = "/d/p.star"
         lists = "/d/lists.toml"
+        alarms = "/d/alarms.toml"
         log = "debug"
         [launcher]
         socket = "/e/l.sock"
@@ -74,6 +75,7 @@ fn every_key_changes_its_value() {
         ["/a/gate.sock", "/b", "/c", "/d/p.star", "/e/l.sock"]
     );
     assert_eq!(config.lists, Path::new("/d/lists.toml"));
+    assert_eq!(config.alarms_file, Path::new("/d/alarms.toml"));
     assert_eq!(config.launcher.user, "runner");
     assert_eq!(config.launcher.deadline, Duration::from_secs(90));
     assert_eq!(config.audit.path, Path::new("/f/a.jsonl"));

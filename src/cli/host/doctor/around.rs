@@ -9,9 +9,11 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use super::found::Found;
+use crate::alarm::spool::Spool;
 use crate::api::Settings;
 use crate::audit::verify::{self, Options, Report};
 use crate::cli::exit::with_causes;
+use crate::cli::host::alarms::secrets;
 use crate::gate::config::GateConfig;
 use crate::gate::preflight::Status;
 use crate::sys::process::{self, Command};
@@ -19,6 +21,8 @@ use crate::sys::{cgroup, host, ids, landlock};
 
 const WEEK: i64 = 7 * 86_400;
 const DAY: i64 = 86_400;
+/// An alarm that waits for longer was late for somebody.
+const LATE: Duration = Duration::from_secs(300);
 /// Clocks that NTP keeps differ by less, and so does a record from the time it is written at.
 const SKEW: Duration = Duration::from_secs(5);
 
@@ -122,6 +126,36 @@ pub(super) fn people(config: &GateConfig) -> Found {
         return Found::new(Status::Fail, format!("{} is not {}'s", signal.socket.display(), signal.user));
     }
     Found::new(Status::Pass, format!("{count} approvers, each with a pinned identity key"))
+}
+
+/// People can be told when they cannot be asked: whoever delivers is there, and keeps up.
+pub(super) fn alarms(config: &GateConfig, now: SystemTime) -> Found {
+    let Some(alarms) = &config.alarms else {
+        return Found::new(
+            Status::Warn,
+            format!("no {}: nobody is told when people cannot be asked", config.alarms_file.display()),
+        );
+    };
+    let (gate, deliverer) = match (ids::user("reeve-gate"), ids::user(&alarms.user)) {
+        (Ok(Some(gate)), Ok(Some(deliverer))) => (gate.uid, deliverer.uid),
+        (Ok(_), Ok(None)) => return Found::new(Status::Fail, format!("there is no user {}", alarms.user)),
+        (Ok(None), _) | (Err(_), _) | (_, Err(_)) => return Found::unseen("users cannot be looked up"),
+    };
+    let spool = Spool::of(alarms);
+    let wrong = spool.check(gate, deliverer).and_then(|()| secrets(alarms));
+    if let Err(problem) = wrong {
+        return Found::new(Status::Fail, problem);
+    }
+    let waiting = match spool.waiting() {
+        Ok(waiting) => waiting,
+        Err(error) => return Found::unseen(with_causes(&error)),
+    };
+    let is_late = |at: u64| now > SystemTime::UNIX_EPOCH + Duration::from_millis(at) + LATE;
+    let late = waiting.iter().filter(|alarm| is_late(alarm.at)).count();
+    match late {
+        0 => Found::new(Status::Pass, format!("{} ways, and nothing waits on them", alarms.ways.len())),
+        late => Found::new(Status::Fail, format!("{late} alarms wait for minutes: nobody delivers them")),
+    }
 }
 
 /// Room for records and state, in bytes and in files.

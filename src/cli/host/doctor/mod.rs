@@ -182,6 +182,12 @@ fn examine(config: &GateConfig, read: Found, reeved: &Path, now: SystemTime) -> 
             around::people(config),
         ),
         advisory(
+            "alarms",
+            "systemctl status reeve-alarms; runuser -u reeve-alarms -- reeve alarms test",
+            "docs/alarms.md says how people are told when they cannot be asked",
+            around::alarms(config, now),
+        ),
+        advisory(
             "disks",
             "df -h /var/log /var/lib; df -i /var/log /var/lib",
             "make room",
