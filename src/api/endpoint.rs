@@ -16,7 +16,7 @@ use super::route::{self, Route, Routing};
 use super::server::Shared;
 use super::standing::Standing;
 use super::status::{self, Fault};
-use super::{body, events, operations, reload};
+use super::{body, events, freezing, operations, reload};
 use crate::gate::protocol::{Answer, Call, Problem};
 use crate::metrics::front::Endpoint;
 use crate::operation::{self, Invalid, Submission};
@@ -125,6 +125,7 @@ impl Asked<'_> {
             Route::Metrics => self.metrics().await,
             Route::OpenApi => Ok(answer::json_bytes(StatusCode::OK, Bytes::clone(&self.shared.openapi))),
             Route::Reload => reload::asked(self).await,
+            Route::Freeze => freezing::asked(self, request).await,
             Route::Preflight => self.document(Call::Preflight).await,
             Route::WarnPermissions => self.document(Call::WarnPermissions).await,
         }
@@ -164,7 +165,7 @@ impl Asked<'_> {
         Ok(answer::json(StatusCode::OK, &json!({"approvals": approvals})))
     }
 
-    async fn document(&self, call: Call) -> Result<Reply, Failure> {
+    pub(super) async fn document(&self, call: Call) -> Result<Reply, Failure> {
         let Answer::Document(document) = self.gate(call, SOON).await? else { return Err(mismatch()) };
         Ok(answer::json(StatusCode::OK, &document))
     }
@@ -178,7 +179,7 @@ impl Asked<'_> {
         })
     }
 
-    async fn body(&self, request: Request<&mut Incoming>) -> Result<Bytes, Fault> {
+    pub(super) async fn body(&self, request: Request<&mut Incoming>) -> Result<Bytes, Fault> {
         let patience = self.shared.live.load().settings.limits.body_timeout;
         body::read(request, patience).await
     }
@@ -229,12 +230,18 @@ fn parts(value: Value) -> Result<Evaluation, Invalid> {
         Some(_) => Err(Invalid::at(format!("/{name}"), "is an object")),
     };
     let (args, context) = (object("args")?, object("context")?);
-    match map.keys().next() {
+    nothing_else(&map)?;
+    Ok((tool, args, context))
+}
+
+/// What is left of a body once its fields are taken out of it.
+pub(super) fn nothing_else(rest: &Map<String, Value>) -> Result<(), Invalid> {
+    match rest.keys().next() {
         Some(name) => {
             let name = name.replace('~', "~0").replace('/', "~1");
             Err(Invalid::at(format!("/{name}"), "is not a field of this request"))
         }
-        None => Ok((tool, args, context)),
+        None => Ok(()),
     }
 }
 

@@ -15,6 +15,7 @@ mod config;
 mod connection;
 mod endpoint;
 mod events;
+mod freezing;
 mod health;
 mod identity;
 mod listener;

@@ -185,6 +185,7 @@ fn described(endpoint: Endpoint) -> Option<Path> {
             ..get("/openapi.json", "This document", is_json(200, "This document", "Document"))
         },
         Endpoint::Reload => reload(),
+        Endpoint::Freeze => freeze(),
         Endpoint::Preflight => get(
             "/admin/preflight",
             "What `reeve doctor` found on the host, check by check, and whether it is in lockdown, for the role admin",
@@ -304,6 +305,18 @@ fn reload() -> Path {
             "/admin/reload",
             "Reads configuration, contracts, policy, certificates and revocation lists again, for the role admin",
             is_json(200, "Everything was read", "Reloaded"),
+        )
+    }
+}
+
+fn freeze() -> Path {
+    Path {
+        problems: &[400, 404, 408, 413, 415, 422, 503],
+        ..post(
+            "/admin/freeze",
+            "Has nothing more done for a principal or on the whole host, or ends that, for the role admin",
+            "Freeze",
+            is_json(200, "How it is now", "Frozen"),
         )
     }
 }

@@ -22,6 +22,7 @@ pub(super) enum Route {
     Metrics,
     OpenApi,
     Reload,
+    Freeze,
     Preflight,
     WarnPermissions,
 }
@@ -67,6 +68,7 @@ impl Route {
             Self::Metrics => Endpoint::Metrics,
             Self::OpenApi => Endpoint::OpenApi,
             Self::Reload => Endpoint::Reload,
+            Self::Freeze => Endpoint::Freeze,
             Self::Preflight => Endpoint::Preflight,
             Self::WarnPermissions => Endpoint::WarnPermissions,
         }
@@ -96,6 +98,7 @@ pub(super) fn route(method: &Method, path: &str) -> Routing {
         [Some("metrics"), None, ..] => only(method, &Method::GET, Route::Metrics),
         [Some("openapi.json"), None, ..] => only(method, &Method::GET, Route::OpenApi),
         [Some("admin"), Some("reload"), None, ..] => only(method, &Method::POST, Route::Reload),
+        [Some("admin"), Some("freeze"), None, ..] => only(method, &Method::POST, Route::Freeze),
         [Some("admin"), Some("preflight"), None, ..] => only(method, &Method::GET, Route::Preflight),
         [Some("admin"), Some("warn-permissions"), None, ..] => {
             only(method, &Method::GET, Route::WarnPermissions)
@@ -157,6 +160,7 @@ mod tests {
             (Method::GET, "/metrics", Route::Metrics),
             (Method::GET, "/openapi.json", Route::OpenApi),
             (Method::POST, "/admin/reload", Route::Reload),
+            (Method::POST, "/admin/freeze", Route::Freeze),
             (Method::GET, "/admin/preflight", Route::Preflight),
             (Method::GET, "/admin/warn-permissions", Route::WarnPermissions),
         ] {
@@ -171,6 +175,7 @@ mod tests {
             (Method::PUT, "/host/op", "GET, POST"),
             (Method::POST, "/host/op/op_1", "DELETE, GET"),
             (Method::GET, "/admin/reload", "POST"),
+            (Method::GET, "/admin/freeze", "POST"),
             (Method::OPTIONS, "/evaluate", "POST"),
             (Method::DELETE, "/host/op/op_1/events", "GET"),
         ] {

@@ -19,7 +19,7 @@ use crate::approval::prompt::{Answer, Notice, Outcome};
 use crate::audit::{Event, EventKind};
 use crate::job::{Job, State, Store, StoreError};
 use crate::policy::PolicyDecision;
-use crate::principal::PrincipalName;
+use crate::principal::{PrincipalName, Role};
 
 /// Where the store keeps who is frozen.
 const NOTE: &str = "frozen";
@@ -34,6 +34,16 @@ struct Since {
     by: String,
     why: Option<String>,
     at: u64,
+    #[serde(default)]
+    holds: Holds,
+}
+
+/// Until who lets it go. What comes over the network undoes only what came over the network.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+enum Holds {
+    #[default]
+    UntilPeople,
+    UntilAnyAdmin,
 }
 
 /// Names of principals are in lower case, so this is none.
@@ -63,6 +73,26 @@ impl Frozen {
         }
         all.contains_key(principal.as_str()).then_some("the caller is frozen until a person thaws it")
     }
+
+    /// Freezes; whether that is news. What people froze stays theirs to thaw.
+    fn put(&self, key: &str, since: Since) -> bool {
+        let mut all = self.all();
+        let is_theirs = all.get(key).is_some_and(|there| there.holds == Holds::UntilPeople);
+        if is_theirs && since.holds == Holds::UntilAnyAdmin {
+            return false;
+        }
+        all.insert(key.to_owned(), since).is_none()
+    }
+
+    /// Thaws what is frozen since then. What was frozen anew meanwhile stays frozen.
+    fn take(&self, key: &str, since: &Since) -> bool {
+        let mut all = self.all();
+        let is_it = all.get(key) == Some(since);
+        if is_it {
+            all.remove(key);
+        }
+        is_it
+    }
 }
 
 /// Who freezes or thaws.
@@ -73,6 +103,8 @@ pub(super) enum By<'a> {
     Here(&'a str),
     /// A budget that was used up.
     Budget,
+    /// A principal with the role admin, over the network.
+    Admin(&'a PrincipalName),
 }
 
 impl By<'_> {
@@ -81,6 +113,14 @@ impl By<'_> {
             Self::Person(person) => person.name.clone(),
             Self::Here(user) => format!("{user} on the host"),
             Self::Budget => "a budget that was used up".to_owned(),
+            Self::Admin(name) => format!("the admin {name} over the network"),
+        }
+    }
+
+    fn holds(&self) -> Holds {
+        match self {
+            Self::Person(_) | Self::Here(_) | Self::Budget => Holds::UntilPeople,
+            Self::Admin(_) => Holds::UntilAnyAdmin,
         }
     }
 }
@@ -112,6 +152,7 @@ impl Gate {
             // No secret, and it changes nothing: whoever gets it learns how many records there are.
             Order::Checkpoint => Answer::Checkpoint { checkpoint: self.checkpoint() },
             Order::Thaw(whom) => {
+                let whom = self.meant(whom);
                 let at = self.frozen.all().get(key(&whom)).map(|since| since.at);
                 let Some(at) = at else { return Answer::NotFrozen };
                 if inbound.group.is_some() {
@@ -155,20 +196,73 @@ impl Gate {
             Order::Thaw(_) if user != "root" && self.people.load().with_unix_user(user).is_none() => {
                 return Err(Problem::new(ProblemKind::Forbidden, "no approver is this Unix user"));
             }
-            Order::Thaw(whom) => match self.thaw(&whom, &By::Here(user)).await? {
-                true => Answer::Thawed { who: whom.as_str().to_owned() },
-                false => return Err(Problem::new(ProblemKind::NotFound, Answer::NotFrozen.text())),
-            },
+            Order::Thaw(whom) => {
+                let whom = self.meant(whom);
+                match self.thaw(&whom, &By::Here(user)).await? {
+                    true => Answer::Thawed { who: whom.as_str().to_owned() },
+                    false => return Err(Problem::new(ProblemKind::NotFound, Answer::NotFrozen.text())),
+                }
+            }
         };
         Ok(GateAnswer::Done(said.text()))
     }
 
+    /// The same over the network, for admins. Whoever took over what speaks for them there can freeze, which is safe, and
+    /// thaw what was frozen there, but nothing that a person or a budget froze.
+    pub(super) async fn ordered_by_admin(
+        self: &Arc<Self>,
+        caller: &PrincipalName,
+        order: Order,
+        why: Option<String>,
+    ) -> Result<GateAnswer, Problem> {
+        self.admits_admin(caller, "freezing")?;
+        let nobody = |what| Problem::new(ProblemKind::NotFound, format!("nobody of that name {what}"));
+        match order {
+            Order::Checkpoint => {
+                Err(Problem::new(ProblemKind::Forbidden, "checkpoints are given to people on the host"))
+            }
+            Order::Freeze(whom) => {
+                let whom = self.known_as(whom).map_err(|_names| nobody("may ask for anything here"))?;
+                self.freeze(&whom, &By::Admin(caller), why).await;
+                Ok(GateAnswer::Document(json!({"who": whom.as_str(), "frozen": true})))
+            }
+            Order::Thaw(whom) => {
+                let whom = self.meant(whom);
+                let holds = self.frozen.all().get(key(&whom)).map(|since| since.holds);
+                if holds == Some(Holds::UntilPeople) {
+                    let why = "it was not frozen over the network, so that only people thaw it";
+                    return Err(Problem::new(ProblemKind::Forbidden, why));
+                }
+                if !self.thaw(&whom, &By::Admin(caller)).await? {
+                    return Err(nobody("is frozen"));
+                }
+                Ok(GateAnswer::Document(json!({"who": whom.as_str(), "frozen": false})))
+            }
+        }
+    }
+
+    /// Whether the caller may look after the host over the network. One that is frozen may nothing, and one that has
+    /// frozen the host still may.
+    pub(super) fn admits_admin(&self, caller: &PrincipalName, what: &str) -> Result<(), Problem> {
+        if !self.has_role(caller, Role::Admin) {
+            return Err(Problem::new(ProblemKind::Forbidden, format!("{what} is for the role admin")));
+        }
+        if self.frozen.all().contains_key(caller.as_str()) {
+            return Err(Problem::new(ProblemKind::Forbidden, "the caller is frozen until a person thaws it"));
+        }
+        Ok(())
+    }
+
+    /// The host also goes by its name.
+    fn meant(&self, whom: Whom) -> Whom {
+        let is_host = matches!(&whom, Whom::Principal(name) if *name == self.identity.name.to_lowercase());
+        if is_host { Whom::Host } else { whom }
+    }
+
     /// The principal that is meant, when there is one.
     fn known_as(&self, whom: Whom) -> Result<Whom, Answer> {
+        let whom = self.meant(whom);
         let Whom::Principal(name) = &whom else { return Ok(whom) };
-        if *name == self.identity.name.to_lowercase() {
-            return Ok(Whom::Host);
-        }
         let rules = self.rules.load();
         if rules.contracts.names().any(|known| known.as_str() == name) {
             return Ok(whom);
@@ -178,8 +272,8 @@ impl Gate {
 
     /// Freezes, ends what has not begun, and tells everybody.
     pub(super) async fn freeze(self: &Arc<Self>, whom: &Whom, by: &By<'_>, why: Option<String>) {
-        let since = Since { by: by.name(), why, at: self.now_ms() };
-        let is_news = self.frozen.all().insert(key(whom).to_owned(), since.clone()).is_none();
+        let since = Since { by: by.name(), why, at: self.now_ms(), holds: by.holds() };
+        let is_news = self.frozen.put(key(whom), since.clone());
         let event = Event::new(EventKind::Frozen)
             .with("who", whom.as_str())
             .with("by", since.by.as_str())
@@ -200,12 +294,14 @@ impl Gate {
 
     /// Thaws; false when nothing was frozen.
     async fn thaw(self: &Arc<Self>, whom: &Whom, by: &By<'_>) -> Result<bool, Unrecorded> {
-        if !self.frozen.all().contains_key(key(whom)) {
+        let Some(since) = self.frozen.all().get(key(whom)).cloned() else { return Ok(false) };
+        // Whom people have frozen since it was looked is theirs.
+        if since.holds == Holds::UntilPeople && by.holds() == Holds::UntilAnyAdmin {
             return Ok(false);
         }
         let event = Event::new(EventKind::Thawed).with("who", whom.as_str()).with("by", by.name());
         self.record(event).await?;
-        let was_spent = self.frozen.all().get(key(whom)).is_some_and(|since| since.by == By::Budget.name());
+        let was_spent = since.by == By::Budget.name();
         if let Whom::Principal(name) = whom
             && was_spent
         {
@@ -214,9 +310,11 @@ impl Gate {
             let kept = tokio::task::spawn_blocking(move || gate.keep_forgiven(&name)).await;
             kept.map_err(|_panicked| Unrecorded::Thread)??;
         }
-        let before = self.frozen.all().remove(key(whom));
+        if !self.frozen.take(key(whom), &since) {
+            return Ok(false);
+        }
         if let Err(error) = self.keep_frozen().await {
-            self.frozen.all().extend(before.map(|before| (key(whom).to_owned(), before)));
+            self.frozen.put(key(whom), since);
             return Err(error);
         }
         let who = match whom {

@@ -131,14 +131,14 @@ pub enum Call {
         #[serde(default)]
         object: Option<String>,
     },
-    /// On the host's local socket only: nothing more is done for a principal; without one, on the whole host.
+    /// For people on the host and for admins: nothing more is done for a principal; without one, on the whole host.
     Freeze {
         /// The principal.
         who: Option<String>,
         /// Why, for people to read.
         why: Option<String>,
     },
-    /// On the host's local socket only: it may go on.
+    /// For the same, as far as they may: it may go on.
     Thaw {
         /// The principal.
         who: Option<String>,

@@ -15,7 +15,7 @@ use super::{Gate, ReloadBy};
 use crate::approval::order::{Order, Whom};
 use crate::approval::vote::LocalVote;
 use crate::job::Filter;
-use crate::principal::{PrincipalName, Role};
+use crate::principal::PrincipalName;
 use crate::sys::{ids, peer};
 
 /// How many calls of `reeved` are in hand at once; the rest wait to be read.
@@ -164,14 +164,9 @@ async fn for_front(gate: &Arc<Gate>, caller: Option<PrincipalName>, call: Call) 
         (Call::Status, _) => Ok(gate.status()),
         (Call::Note(note), _) => gate.note(note).await,
         (Call::Metrics, caller) => gate.metrics_text(caller.as_ref()).await,
-        (
-            Call::Vote { .. }
-            | Call::Show { .. }
-            | Call::Freeze { .. }
-            | Call::Thaw { .. }
-            | Call::Checkpoint,
-            _,
-        ) => Err(forbidden("votes come from people, not from the network")),
+        (Call::Vote { .. } | Call::Show { .. } | Call::Checkpoint, _) => {
+            Err(forbidden("votes come from people, not from the network"))
+        }
         (_, None) => Err(forbidden("this call needs a caller")),
         (call, Some(caller)) => for_caller(gate, caller, call).await,
     }
@@ -199,18 +194,24 @@ async fn for_caller(gate: &Arc<Gate>, caller: PrincipalName, call: Call) -> Resu
         Call::Pending => Ok(gate.waiting(Some(&caller)).await),
         Call::Catalogue => gate.catalogue(&caller),
         Call::Directory { handle } => gate.directory(&caller, &handle),
-        Call::Reload if gate.has_role(&caller, Role::Admin) => gate.reload(ReloadBy::Caller(&caller)).await,
-        Call::Reload => Err(forbidden("reloading is for the role admin")),
+        Call::Reload => {
+            gate.admits_admin(&caller, "reloading")?;
+            gate.reload(ReloadBy::Caller(&caller)).await
+        }
         Call::Preflight => gate.preflight(&caller),
         Call::WarnPermissions => gate.warn_permissions(&caller),
+        Call::Freeze { who, why } => {
+            gate.ordered_by_admin(&caller, Order::Freeze(Whom::named(&who.unwrap_or_default())), why).await
+        }
+        Call::Thaw { who } => {
+            gate.ordered_by_admin(&caller, Order::Thaw(Whom::named(&who.unwrap_or_default())), None).await
+        }
         Call::Status
         | Call::Note(_)
         | Call::Metrics
         | Call::Vote { .. }
         | Call::Show { .. }
-        | Call::Checkpoint
-        | Call::Freeze { .. }
-        | Call::Thaw { .. } => Err(forbidden("this call is not for callers")),
+        | Call::Checkpoint => Err(forbidden("this call is not for callers")),
     }
 }
 

@@ -39,6 +39,8 @@ pub enum Endpoint {
     OpenApi,
     /// `POST /admin/reload`.
     Reload,
+    /// `POST /admin/freeze`.
+    Freeze,
     /// `GET /admin/preflight`.
     Preflight,
     /// `GET /admin/warn-permissions`.
@@ -49,7 +51,7 @@ pub enum Endpoint {
 
 impl Endpoint {
     /// All of them.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::Submit,
         Self::Operation,
         Self::Events,
@@ -64,6 +66,7 @@ impl Endpoint {
         Self::Metrics,
         Self::OpenApi,
         Self::Reload,
+        Self::Freeze,
         Self::Preflight,
         Self::WarnPermissions,
         Self::None,
@@ -87,6 +90,7 @@ impl Endpoint {
             Self::Metrics => "metrics",
             Self::OpenApi => "openapi",
             Self::Reload => "reload",
+            Self::Freeze => "freeze",
             Self::Preflight => "preflight",
             Self::WarnPermissions => "warn_permissions",
             Self::None => "none",

@@ -192,6 +192,29 @@ async fn a_reload_is_the_gates_to_permit_and_says_what_became_of_each_part() {
 }
 
 #[tokio::test]
+async fn a_freeze_is_handed_to_the_gate_as_the_caller_of_the_certificate() {
+    let host = Host::start().await;
+    host.gate.script(|ask| match &ask.call {
+        Call::Freeze { who, .. } => Some(Ok(Answer::Document(json!({"who": who, "frozen": true})))),
+        Call::Thaw { .. } => Some(Err(Problem::new(ProblemKind::Forbidden, "only people thaw it"))),
+        _ => None,
+    });
+    let mut connection = host.librarian().http1().await;
+    let frozen = connection.send(post("/admin/freeze", r#"{"freeze":"archivist","why":"astray"}"#)).await;
+    let frozen = frozen.unwrap();
+    assert_eq!((frozen.status.as_u16(), frozen.json()), (200, json!({"who": "archivist", "frozen": true})));
+    let call = Call::Freeze { who: Some("archivist".to_owned()), why: Some("astray".to_owned()) };
+    assert_eq!((host.gate.asked(), host.gate.callers()), (vec![call], vec!["librarian".to_owned()]));
+    let thawed = connection.send(post("/admin/freeze", r#"{"thaw":"archivist"}"#)).await.unwrap();
+    assert_eq!(thawed.problem(), (403, "forbidden".to_owned()));
+    for (body, problem) in [("{}", (422, "invalid")), ("{", (400, "not_json"))] {
+        let answer = connection.send(post("/admin/freeze", body)).await.unwrap().problem();
+        assert_eq!((answer.0, answer.1.as_str()), problem, "{body}");
+    }
+    assert_eq!(host.gate.asked().len(), 2, "what cannot be meant does not reach the gate");
+}
+
+#[tokio::test]
 async fn the_document_of_all_this_is_the_golden_one() {
     let host = Host::start().await;
     let golden = std::fs::read(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/openapi.json")).unwrap();

@@ -17,6 +17,7 @@ mod certificates;
 mod command_line;
 mod crashes;
 mod edited;
+mod freezing;
 mod git;
 mod grants;
 mod host;

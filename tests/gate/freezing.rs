@@ -6,6 +6,7 @@ use serde_json::json;
 use crate::launcher::a_moment;
 use crate::phones::token;
 use crate::stage::{ALICE, LENIENT, MALLORY, POLICY, Stage, kind, snapshot, zfs};
+use reeve::gate::protocol::ProblemKind;
 
 fn rule<T: std::fmt::Debug>(answer: Result<T, Problem>) -> String {
     answer.unwrap_err().decision.unwrap().rule
@@ -76,14 +77,91 @@ async fn strangers_and_agents_neither_freeze_nor_thaw_and_a_wrong_name_freezes_n
     assert!(stage.ask_as(MALLORY, &freeze("host")).is_none());
     for call in [freeze("librarian"), thaw("librarian")] {
         assert!(stage.call("librarian", call.clone()).await.is_err(), "{call:?}");
-        assert!(stage.call("operator", call.clone()).await.is_err(), "{call:?}");
     }
     assert!(stage.ask_as(ALICE, &freeze("librarain")).unwrap().is_err());
+    assert_eq!(kind(stage.call("operator", freeze("librarain")).await), ProblemKind::NotFound);
     stage.phones.says("alice", "FREEZE librarain");
     let heard = stage.phones.messages("alice", 1).remove(0).text;
     assert!(heard.contains("NOT FROZEN") && heard.contains("archivist, librarian"), "{heard}");
     assert!(stage.submit("librarian", zfs("list", "tank/media")).await.is_ok());
     assert!(stage.ask_as(ALICE, &thaw("librarian")).unwrap().is_err(), "nobody is frozen");
+}
+
+async fn is_frozen(stage: &Stage) -> bool {
+    match stage.submit("librarian", zfs("list", "tank/media")).await {
+        Ok(_) => false,
+        answer => rule(answer) == "frozen",
+    }
+}
+
+#[tokio::test]
+async fn an_admin_freezes_over_the_network_and_thaws_what_was_frozen_there() {
+    let mut stage = Stage::set().await;
+    let waiting = stage.submit("librarian", zfs("destroy", "tank/media@old")).await.unwrap();
+    for who in ["librarian", "host"] {
+        let answer = stage.call("operator", freeze(who)).await.unwrap();
+        assert_eq!(answer, Answer::Document(json!({"who": who, "frozen": true})));
+    }
+    stage.until(&waiting.id, State::Cancelled).await;
+    assert!(is_frozen(&stage).await);
+    let heard = stage.phones.messages("bob", 4);
+    let told = heard.iter().find(|message| message.text.contains("🧊 librarian is frozen")).unwrap();
+    assert!(told.text.contains("by the admin operator over the network at "), "{}", told.text);
+    stage.crash().await;
+    let answer = stage.call("operator", thaw("host01")).await.unwrap();
+    assert_eq!(answer, Answer::Document(json!({"who": "host", "frozen": false})));
+    assert!(is_frozen(&stage).await, "the principal still is");
+    stage.call("operator", thaw("librarian")).await.unwrap();
+    assert!(!is_frozen(&stage).await);
+    assert_eq!(kind(stage.call("operator", thaw("librarian")).await), ProblemKind::NotFound);
+    let by: Vec<_> =
+        stage.records("thawed").into_iter().map(|record| record["detail"]["by"].clone()).collect();
+    assert_eq!(
+        by,
+        [json!("the admin operator over the network"), json!("the admin operator over the network")]
+    );
+}
+
+#[tokio::test]
+async fn what_people_or_a_budget_froze_no_admin_thaws_over_the_network() {
+    let stage = with_budget("operations_per_hour = 1").await;
+    assert!(stage.ask_as(ALICE, &freeze("librarian")).unwrap().is_ok());
+    // Freezing it once more does not make it the network's to thaw.
+    stage.call("operator", freeze("librarian")).await.unwrap();
+    assert_eq!(kind(stage.call("operator", thaw("librarian")).await), ProblemKind::Forbidden);
+    assert!(is_frozen(&stage).await);
+    assert!(stage.ask_as(ALICE, &thaw("librarian")).unwrap().is_ok());
+    for name in ["tank/media@old", "tank/vm@old"] {
+        drop(stage.submit("librarian", zfs("destroy", name)).await);
+    }
+    assert!(is_frozen(&stage).await, "by its budget");
+    assert_eq!(kind(stage.call("operator", thaw("librarian")).await), ProblemKind::Forbidden);
+    assert!(stage.ask_as(ALICE, &thaw("librarian")).unwrap().is_ok());
+    // What an admin froze and a person after that is the person's.
+    stage.call("operator", freeze("librarian")).await.unwrap();
+    stage.phones.says("bob", "FREEZE librarian");
+    stage.phones.messages("bob", 7);
+    a_moment();
+    assert_eq!(kind(stage.call("operator", thaw("librarian")).await), ProblemKind::Forbidden);
+    assert!(is_frozen(&stage).await);
+}
+
+#[tokio::test]
+async fn an_admin_that_is_frozen_freezes_and_thaws_nobody_and_itself_least_of_all() {
+    let stage = Stage::with(LENIENT).await;
+    stage.call("operator", freeze("librarian")).await.unwrap();
+    // Whoever fears for its key may have itself frozen, and not thawed.
+    stage.call("operator", freeze("operator")).await.unwrap();
+    for call in [thaw("operator"), thaw("librarian"), freeze("archivist"), Call::Reload] {
+        assert_eq!(kind(stage.call("operator", call.clone()).await), ProblemKind::Forbidden, "{call:?}");
+    }
+    assert!(is_frozen(&stage).await);
+    assert!(stage.submit("archivist", zfs("list", "tank/archive")).await.is_ok());
+    stage.phones.says("alice", "THAW operator");
+    stage.until_recorded("thawed", 1);
+    a_moment();
+    stage.call("operator", thaw("librarian")).await.unwrap();
+    assert!(!is_frozen(&stage).await);
 }
 
 /// Everything is free, and what destroys is bounded.

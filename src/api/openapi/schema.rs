@@ -30,6 +30,8 @@ pub(super) fn all() -> Value {
         ("Health", health()),
         ("Preflight", preflight()),
         ("SudoersProbe", sudoers_probe()),
+        ("Freeze", freeze()),
+        ("Frozen", object(&[("who", text()), ("frozen", json!({"type": "boolean"}))], &[])),
         ("Reloaded", object(&[("gate", part()), ("reeved", part())], &[])),
         ("Document", json!({"type": "object"})),
     ] {
@@ -171,6 +173,16 @@ fn evaluation() -> Value {
     let map = json!({"type": "object", "default": {}});
     let tool = json!({"type": "string", "minLength": 1, "maxLength": 128});
     object(&[("tool", tool)], &[("args", map.clone()), ("context", map)])
+}
+
+/// One of the two forms.
+fn freeze() -> Value {
+    let who = json!({
+        "type": "string", "minLength": 1, "maxLength": 64,
+        "description": "a principal's name; `host` for everything",
+    });
+    let why = json!({"type": "string", "maxLength": 200});
+    json!({"oneOf": [object(&[("freeze", who.clone())], &[("why", why)]), object(&[("thaw", who)], &[])]})
 }
 
 fn health() -> Value {
