@@ -298,15 +298,14 @@ fn metrics() -> Path {
 }
 
 fn reload() -> Path {
-    Path {
-        method: "post",
-        problems: &[409, 503],
-        ..get(
-            "/admin/reload",
-            "Reads configuration, contracts, policy, certificates and revocation lists again, for the role admin",
-            is_json(200, "Everything was read", "Reloaded"),
-        )
-    }
+    let waits = "People are asked about what would change who may approve what; the rest of the gate's files waits with it";
+    let mut path = get(
+        "/admin/reload",
+        "Reads configuration, contracts, policy, certificates and revocation lists again, for the role admin",
+        is_json(200, "Everything was read", "Reloaded"),
+    );
+    path.good.push(is_json(202, waits, "Reloaded"));
+    Path { method: "post", problems: &[409, 503], ..path }
 }
 
 fn freeze() -> Path {

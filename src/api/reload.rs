@@ -14,7 +14,7 @@ use super::config::Settings;
 use super::endpoint::{Asked, Failure, LATER, mismatch};
 use super::live::{Live, LiveError, seconds};
 use super::server::Shared;
-use super::status;
+use super::status::{self, Reloaded};
 use crate::config::logging;
 use crate::gate::protocol::{Answer, Call, Problem, ProblemKind};
 
@@ -32,21 +32,35 @@ pub(super) struct Reloads {
 /// `POST /admin/reload`: the gate, which knows who is an admin, first; then this process.
 pub(super) async fn asked(asked: &Asked<'_>) -> Result<Reply, Failure> {
     let gate = match asked.gate(Call::Reload, LATER).await {
-        Ok(Answer::Done(done)) => Ok(done),
+        Ok(Answer::Done(done)) => Ok(Gates::Done(done)),
+        Ok(Answer::Document(asked)) => Ok(Gates::Asks(asked)),
         Ok(_) => return Err(mismatch()),
         // The caller is an admin, and the gate's own files are what is wrong.
         Err(problem) if problem.kind == ProblemKind::Invalid => Err(problem),
         Err(problem) => return Err(problem.into()),
     };
     let own = everything(asked.shared).await;
-    let all_good = gate.is_ok() && own.is_ok();
+    let how = match (&gate, &own) {
+        (Ok(Gates::Done(_)), Ok(())) => Reloaded::Whole,
+        (Ok(Gates::Asks(_)), Ok(())) => Reloaded::Waits,
+        (Err(_), _) | (_, Err(_)) => Reloaded::InPart,
+    };
     let parts = json!({"gate": gate_part(gate), "reeved": own_part(&own)});
-    Ok(status::reloaded(&parts, all_good))
+    Ok(status::reloaded(&parts, how))
 }
 
-fn gate_part(gate: Result<String, Problem>) -> Value {
+/// What the gate says that is no problem.
+enum Gates {
+    /// All is in force.
+    Done(String),
+    /// People are asked about what would be weaker.
+    Asks(Value),
+}
+
+fn gate_part(gate: Result<Gates, Problem>) -> Value {
     match gate {
-        Ok(done) => json!({"reloaded": true, "detail": done}),
+        Ok(Gates::Done(done)) => json!({"reloaded": true, "detail": done}),
+        Ok(Gates::Asks(asked)) => asked,
         Err(problem) => json!({"reloaded": false, "detail": problem.detail}),
     }
 }

@@ -204,10 +204,23 @@ pub(super) fn internal() -> Answer {
     answer::problem(status, &Value::Object(body(status, "internal", "Internal error", detail)))
 }
 
+/// What became of a reload.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Reloaded {
+    /// All of it is in force.
+    Whole,
+    /// What would let something be approved that could not be before waits for people.
+    Waits,
+    /// Something was not valid.
+    InPart,
+}
+
 /// What a reload came to, part by part.
-pub(super) fn reloaded(parts: &Value, all_good: bool) -> Answer {
-    if all_good {
-        return answer::json(StatusCode::OK, parts);
+pub(super) fn reloaded(parts: &Value, how: Reloaded) -> Answer {
+    match how {
+        Reloaded::Whole => return answer::json(StatusCode::OK, parts),
+        Reloaded::Waits => return answer::json(StatusCode::ACCEPTED, parts),
+        Reloaded::InPart => {}
     }
     let status = StatusCode::CONFLICT;
     let detail =

@@ -13,6 +13,7 @@ mod alarm;
 mod alternatives;
 mod ask;
 mod budget;
+mod change;
 mod channel;
 mod checkpoint;
 pub mod client;
@@ -23,6 +24,7 @@ mod due;
 mod end;
 mod envelope;
 mod evaluate;
+mod files;
 mod freeze;
 mod history;
 mod hosts;
@@ -35,6 +37,7 @@ mod permit;
 pub mod preflight;
 pub mod protocol;
 mod queries;
+mod question;
 mod reach;
 mod read;
 mod record;
@@ -96,6 +99,8 @@ pub struct Gate {
     preflight: preflight::Preflight,
     preflight_settings: config::PreflightSettings,
     reloading: tokio::sync::Mutex<()>,
+    files: ArcSwap<files::Files>,
+    questions: question::Questions,
     draining: AtomicBool,
     host: ArcSwap<SystemHost>,
     key: SigningKey,

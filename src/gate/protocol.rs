@@ -115,6 +115,11 @@ pub enum Call {
     Metrics,
     /// Read configuration, contracts and policy again; for admins.
     Reload,
+    /// On the host's local socket only, for root: the same.
+    ReloadHere {
+        /// Whether what would let something be approved that could not be before comes into force, too, with nobody asked.
+        weaken: bool,
+    },
     /// What `reeve doctor` found, for admins.
     Preflight,
     /// Of that, the risky lines of sudo's configuration.

@@ -209,6 +209,9 @@ impl Gate {
                 approvals.extend(waiting_approval(&job, &people));
             }
         }
+        if caller.is_none_or(|caller| self.has_role(caller, Role::Admin)) {
+            approvals.extend(self.questions.all().await.iter().filter_map(|one| one.waiting(&people)));
+        }
         approvals.sort_by(|one, two| one.operation.cmp(&two.operation));
         Answer::Approvals(approvals)
     }
@@ -226,6 +229,9 @@ impl Gate {
                 "command": job.submission.operation.command_line(), "effects_digest": digest, "binds": approval.binds, "on_behalf_of": job.submission.on_behalf_of,
                 "reason": job.submission.reason, "operation": self.envelope(&job),
             })));
+        }
+        if let Some(question) = self.questions.get(id).await {
+            return Ok(Answer::Document(question.whole(&self.people.load())));
         }
         Err(Problem::new(ProblemKind::NotFound, "nothing that people were asked about lately has this id"))
     }

@@ -164,7 +164,7 @@ async fn for_front(gate: &Arc<Gate>, caller: Option<PrincipalName>, call: Call) 
         (Call::Status, _) => Ok(gate.status()),
         (Call::Note(note), _) => gate.note(note).await,
         (Call::Metrics, caller) => gate.metrics_text(caller.as_ref()).await,
-        (Call::Vote { .. } | Call::Show { .. } | Call::Checkpoint, _) => {
+        (Call::Vote { .. } | Call::Show { .. } | Call::Checkpoint | Call::ReloadHere { .. }, _) => {
             Err(forbidden("votes come from people, not from the network"))
         }
         (_, None) => Err(forbidden("this call needs a caller")),
@@ -211,7 +211,8 @@ async fn for_caller(gate: &Arc<Gate>, caller: PrincipalName, call: Call) -> Resu
         | Call::Metrics
         | Call::Vote { .. }
         | Call::Show { .. }
-        | Call::Checkpoint => Err(forbidden("this call is not for callers")),
+        | Call::Checkpoint
+        | Call::ReloadHere { .. } => Err(forbidden("this call is not for callers")),
     }
 }
 
@@ -230,6 +231,10 @@ async fn for_person(gate: &Arc<Gate>, user: &str, call: Call) -> Result<Answer, 
         Call::Thaw { who } => {
             gate.ordered_here(user, Order::Thaw(Whom::named(&who.unwrap_or_default())), None).await
         }
+        Call::ReloadHere { weaken } if user == "root" => {
+            gate.reload(if weaken { ReloadBy::Root } else { ReloadBy::RootUnlessWeaker }).await
+        }
+        Call::ReloadHere { .. } => Err(forbidden("reloading on the host is for root")),
         Call::Status => Ok(gate.status()),
         Call::Submit { .. }
         | Call::Plan { .. }

@@ -1,5 +1,5 @@
 //! Who may approve what, as one value that is compared: what would be weaker than before is brought into force by root
-//! at the console only, and everybody who may approve is told.
+//! at the console, or when those who may approve say yes to it, and everybody who may approve is told.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -144,6 +144,16 @@ impl Gate {
 
     /// Tells everybody who may approve, as soon as there is a way to them.
     pub(super) fn announce(self: &Arc<Self>, notice: Notice, also: Option<Arc<People>>) {
+        self.announce_but(notice, also, Vec::new());
+    }
+
+    /// The same, but for those who know it already.
+    pub(super) fn announce_but(
+        self: &Arc<Self>,
+        notice: Notice,
+        also: Option<Arc<People>>,
+        know_it: Vec<String>,
+    ) {
         let gate = Arc::clone(self);
         tokio::spawn(async move {
             let deadline = tokio::time::Instant::now() + PATIENCE;
@@ -157,6 +167,7 @@ impl Gate {
             let gone: Vec<Approver> =
                 gone.filter(|old| told.iter().all(|new| new.uuid != old.uuid)).cloned().collect();
             told.extend(gone);
+            told.retain(|person| !know_it.contains(&person.name));
             for person in told {
                 if let Err(error) = gate.channel.send(&person, &text, None).await {
                     tracing::warn!(

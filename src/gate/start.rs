@@ -13,11 +13,13 @@ use uuid::Uuid;
 use super::budget::Budgets;
 use super::config::{ApprovalSettings, Budget, GateConfig, SignalSettings};
 use super::cooling::Cooling;
+use super::files::Files;
 use super::freeze::Frozen;
 use super::history::History;
 use super::live::Live;
 use super::preflight::Preflight;
 use super::protocol::{Answer, Problem, ProblemKind};
+use super::question::Questions;
 use super::shadow::{Shadow, Trial};
 use super::standing::Standing;
 use super::start_error::StartError;
@@ -57,12 +59,14 @@ pub(super) struct Sources {
 }
 
 /// What a reload brings into force, all of it or nothing.
-struct Anew {
-    rules: Rules,
+pub(super) struct Anew {
+    pub(super) rules: Rules,
     trial: Trial,
-    people: People,
-    budgets: Vec<Budget>,
+    pub(super) people: People,
+    pub(super) budgets: Vec<Budget>,
     alarms: Option<AlarmsConfig>,
+    /// The texts that all of it was read from.
+    pub(super) files: Files,
     host: SystemHost,
     log: String,
     /// What has changed in the lists.
@@ -74,12 +78,21 @@ struct Anew {
 pub enum ReloadBy<'a> {
     /// Root, who holds the files: by a signal at the host's console.
     Root,
+    /// Root, who has not said that approvals may be weakened by it.
+    RootUnlessWeaker,
     /// A principal with the role admin, who may have somebody else's files read but not let them weaken approvals.
     Caller(&'a PrincipalName),
 }
 
 /// Brings the gate up: reads everything, resumes what was cut off, begins to listen to people.
 pub async fn start(path: &Path, config: GateConfig, clock: Arc<dyn Clock>) -> Result<Arc<Gate>, StartError> {
+    let sources = Sources {
+        config: path.to_owned(),
+        contracts: config.contracts.clone(),
+        policy: config.policy.clone(),
+        state: config.state.clone(),
+    };
+    let files = Files::read(&sources, &config)?;
     let contracts = Contracts::load(&config.contracts)?;
     let lists = DomainLists::of(config.domain_lists.clone(), Some(&config.state.join("lists")));
     let metrics = Arc::new(metrics::gate::Gate::new()?);
@@ -114,18 +127,15 @@ pub async fn start(path: &Path, config: GateConfig, clock: Arc<dyn Clock>) -> Re
         preflight: Preflight::default(),
         preflight_settings: config.preflight,
         reloading: tokio::sync::Mutex::default(),
+        files: ArcSwap::from_pointee(files),
+        questions: Questions::default(),
         draining: AtomicBool::new(false),
         host: ArcSwap::from_pointee(SystemHost::new(config.adapters)),
         people: ArcSwap::from_pointee(config.people),
         channel,
         alarms,
         metrics,
-        sources: Sources {
-            config: path.to_owned(),
-            contracts: config.contracts,
-            policy: config.policy,
-            state: config.state,
-        },
+        sources,
     });
     gate.begin_work(messages, raised).await?;
     if let Some(minute) = config.audit.daily_at {
@@ -254,7 +264,7 @@ impl Gate {
     }
 
     /// Reads configuration, contracts and policy again. What does not load changes nothing, and what would let something be
-    /// approved that could not be before takes root at the console, of which everybody is told.
+    /// approved that could not be before takes those who may approve, or root at the console, of which everybody is told.
     pub async fn reload(self: &Arc<Self>, by: ReloadBy<'_>) -> Result<Answer, Problem> {
         let _one_at_a_time = self.reloading.lock().await;
         let outcome = self.load_anew().await;
@@ -262,13 +272,16 @@ impl Gate {
             Ok(anew) => Standing::of(&anew.people, &anew.rules, &anew.budgets).weaker_than(&self.standing()),
             Err(_) => Vec::new(),
         };
+        let root = PrincipalName::try_from("root".to_owned())
+            .map_err(|_never| Problem::new(ProblemKind::Unavailable, "root has no name"))?;
         let (who, may) = match by {
-            ReloadBy::Root => ("root", true),
-            ReloadBy::Caller(caller) => (caller.as_str(), weaker.is_empty()),
+            ReloadBy::Root => (&root, true),
+            ReloadBy::RootUnlessWeaker => (&root, weaker.is_empty()),
+            ReloadBy::Caller(caller) => (caller, weaker.is_empty()),
         };
         let why = match &outcome {
             Ok(_) if may => String::new(),
-            Ok(_) => "it would change who may approve what, which root does at the console".to_owned(),
+            Ok(_) => "it would change who may approve what, so that people are asked".to_owned(),
             Err(error) => causes(error),
         };
         let revision = match &outcome {
@@ -278,19 +291,24 @@ impl Gate {
         let event = Event::new(EventKind::ConfigReloaded)
             .with("loaded", outcome.is_ok() && may)
             .with("why", why.as_str())
-            .with("by", who)
+            .with("by", who.as_str())
             .with("weaker", json!(weaker))
             .with("rules", revision.as_str())
             .with("shadow", outcome.as_ref().map_or(json!(null), |anew| anew.trial.told()));
         self.record(event).await?;
         match outcome {
-            Ok(anew) if may => self.bring_into_force(anew, weaker).await,
-            Ok(_) => {
-                tracing::warn!(by = who, ?weaker, "the reload was refused; what was in force stays in force");
-                Err(Problem::new(
-                    ProblemKind::Forbidden,
-                    "who may approve what would be another; what was in force stays in force until root reloads the gate on the host",
-                ))
+            Ok(anew) if may => {
+                let said = format!("rules {} are in force", anew.rules.revision);
+                let before = self.bring_into_force(anew).await;
+                if !weaker.is_empty() {
+                    tracing::warn!(?weaker, "root changed who may approve what");
+                    self.announce(Notice::RulesChanged { lines: weaker }, Some(before));
+                }
+                Ok(Answer::Done(said))
+            }
+            Ok(anew) => {
+                tracing::warn!(by = who.as_str(), ?weaker, "what is weaker waits for people");
+                self.ask_for_change(who, &anew, weaker).await
             }
             Err(_) => {
                 tracing::error!(why, "the reload failed; what was in force stays in force");
@@ -302,12 +320,14 @@ impl Gate {
         }
     }
 
-    async fn bring_into_force(self: &Arc<Self>, anew: Anew, weaker: Vec<String>) -> Result<Answer, Problem> {
-        let Anew { rules, trial, people, budgets, alarms, host, log, changed } = anew;
+    /// Brings it into force, and says who might approve before.
+    pub(super) async fn bring_into_force(self: &Arc<Self>, anew: Anew) -> Arc<People> {
+        let Anew { rules, trial, people, budgets, alarms, files, host, log, changed } = anew;
         // It was parsed when it was read.
         drop(logging::change(&log));
         self.shadow.set(trial);
         let said = format!("rules {} are in force", rules.revision);
+        self.files.store(Arc::new(files));
         self.host.store(Arc::new(host));
         self.rules.store(Arc::new(rules));
         self.budgets.set(budgets);
@@ -323,21 +343,23 @@ impl Gate {
         }
         tracing::info!("{said}");
         self.tell_of_lists(changed).await.unwrap_or_else(super::lists::unrecorded);
-        if !weaker.is_empty() {
-            tracing::warn!(?weaker, "root changed who may approve what");
-            self.announce(Notice::RulesChanged { lines: weaker }, Some(before));
-        }
-        Ok(Answer::Done(said))
+        self.void_changes().await;
+        before
     }
 
-    async fn load_anew(&self) -> Result<Anew, StartError> {
+    pub(super) async fn load_anew(&self) -> Result<Anew, StartError> {
         let config = GateConfig::read(&self.sources.config, &self.identity.name)?;
+        let texts = Files::read(&self.sources, &config)?;
         let contracts = Contracts::load(&self.sources.contracts)?;
         let files = (self.sources.policy.as_path(), config.shadow.as_deref());
         let engine = policy_engine(files, &self.metrics).await?;
         let (lists, changed) =
-            self.lists_of(config.domain_lists).await.map_err(|_ended| StartError::Thread)?;
+            self.lists_of(config.domain_lists.clone()).await.map_err(|_ended| StartError::Thread)?;
+        if Files::read(&self.sources, &config)? != texts {
+            return Err(StartError::Changing);
+        }
         Ok(Anew {
+            files: texts,
             trial: Trial::load(config.shadow.as_deref()).await,
             rules: rules(contracts, engine, lists, config.screening),
             people: config.people,

@@ -44,6 +44,9 @@ pub enum StartError {
         #[source]
         source: std::io::Error,
     },
+    /// Somebody writes them.
+    #[error("the files changed while they were read")]
+    Changing,
     /// A thread that reads ended before its time.
     #[error("a reading thread ended")]
     Thread,

@@ -8,6 +8,7 @@ use crate::approval::inbound::Inbound;
 use crate::approval::people::Approver;
 use crate::approval::prompt::{Outcome, Stands};
 use crate::approval::signal::Quote;
+use crate::approval::vote::SentPrompt;
 use crate::job::Job;
 
 /// How much of a message is repeated where it is quoted.
@@ -24,19 +25,25 @@ impl Gate {
         let command_line = job.submission.operation.command_line();
         let text = self.outcome_text(job, outcome);
         let now = self.prompt_text(job, approval, Stands::Told(outcome)).ok();
+        self.answer_prompts(approval.first_prompts(), &command_line, (text, now));
+    }
+
+    /// Sends news as a reply to each of these prompts, and puts what it says now in its place.
+    pub(super) fn answer_prompts(
+        &self,
+        prompts: Vec<SentPrompt>,
+        about: &str,
+        (text, now): (String, Option<String>),
+    ) {
         let people = self.people.load_full();
-        let prompts = approval.first_prompts();
+        let about: String = about.chars().take(QUOTED).collect();
         let channel = self.channel.clone();
         // In the background: a chat that hangs must not hold the operation's lock.
         tokio::spawn(async move {
             until_up(&channel).await;
             for prompt in prompts {
                 let Some(person) = people.named(&prompt.approver) else { continue };
-                let quote = Quote {
-                    timestamp: prompt.timestamp,
-                    author: None,
-                    text: command_line.chars().take(QUOTED).collect(),
-                };
+                let quote = Quote { timestamp: prompt.timestamp, author: None, text: about.clone() };
                 if let Err(error) = channel.send(person, &text, Some(quote)).await {
                     tracing::warn!(
                         approver = person.name,

@@ -70,10 +70,13 @@ impl Gate {
         approval: &str,
         vote: LocalVote<'_>,
     ) -> Result<GateAnswer, Problem> {
-        let Some((cell, pending)) = self.pending_named(approval).await else {
+        let pending = match self.pending_named(approval).await {
+            Some((_cell, pending)) => Some(pending),
+            None => self.question_pending(approval).await,
+        };
+        let Some(pending) = pending else {
             return Err(Problem::new(ProblemKind::NotFound, "no approval of this id waits"));
         };
-        drop(cell);
         let people = self.people.load_full();
         let heard = match judge_local(unix_user, vote, &pending, (&people, self.clock.now())) {
             LocalJudged::Stranger => {
@@ -104,6 +107,9 @@ impl Gate {
         approval: &str,
         count: impl FnOnce(&Pending, std::time::SystemTime) -> Result<Counted, Answer>,
     ) -> Heard {
+        if self.questions.get(approval).await.is_some() {
+            return self.question_counted(approval, count).await;
+        }
         let (cell, _) = self.pending_named(approval).await.ok_or(Answer::UnknownToken)?;
         let mut job = cell.job.lock().await;
         let pending = self.as_pending(&job).ok_or(Answer::UnknownToken)?;
@@ -162,7 +168,10 @@ impl Gate {
         waits.then(|| Outcome::Approved { by, at: from_millis(at), now: from_millis(now) })
     }
 
-    async fn refused(&self, refusal: &Refusal) -> Heard {
+    async fn refused(self: &Arc<Self>, refusal: &Refusal) -> Heard {
+        if let Some(heard) = self.question_refused(refusal).await {
+            return heard;
+        }
         let (cell, _) = self.pending_named(&refusal.approval_id).await.ok_or(Answer::UnknownToken)?;
         let mut job = cell.job.lock().await;
         let pending = self.as_pending(&job).ok_or(Answer::UnknownToken)?;
@@ -210,7 +219,7 @@ impl Gate {
 
     /// Requests that wait or ended lately, as the judge sees them.
     async fn pendings(&self) -> Vec<Pending> {
-        let mut pendings = Vec::new();
+        let mut pendings = self.questions.pendings(&self.people.load_full()).await;
         for cell in self.live.all() {
             pendings.extend(self.as_pending(&*cell.job.lock().await));
         }

@@ -186,6 +186,14 @@ async fn a_reload_is_the_gates_to_permit_and_says_what_became_of_each_part() {
     assert_eq!(answer.json()["reeved"], json!({"reloaded": false, "detail": "reeved.toml is not valid"}));
     assert_eq!(answer.json()["gate"]["reloaded"], true);
     host.gate.script(|ask| {
+        let asked = json!({"reloaded": false, "detail": "people are asked", "weaker": ["~ policy"]});
+        (ask.call == Call::Reload).then(|| Ok(Answer::Document(asked)))
+    });
+    host.configure("");
+    let answer = connection.send(ask()).await.unwrap();
+    assert_eq!((answer.status.as_u16(), &answer.json()["gate"]["weaker"]), (202, &json!(["~ policy"])));
+    assert_eq!(answer.json()["reeved"]["reloaded"], true);
+    host.gate.script(|ask| {
         (ask.call == Call::Reload).then(|| Err(Problem::new(ProblemKind::Forbidden, "for the role admin")))
     });
     assert_eq!(connection.send(ask()).await.unwrap().problem(), (403, "forbidden".to_owned()));

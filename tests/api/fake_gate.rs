@@ -222,7 +222,8 @@ async fn answer(shared: &Shared, ask: Ask) -> Result<Answer, Problem> {
         | Call::Show { .. }
         | Call::Checkpoint
         | Call::Freeze { .. }
-        | Call::Thaw { .. } => Err(Problem::new(ProblemKind::Forbidden, "not from here")),
+        | Call::Thaw { .. }
+        | Call::ReloadHere { .. } => Err(Problem::new(ProblemKind::Forbidden, "not from here")),
     }
 }
 

@@ -79,18 +79,24 @@ fn rules_that_do_not_load_change_nothing() {
 }
 
 #[test]
-fn an_admin_on_the_network_does_not_bring_a_weaker_policy_into_force() {
+fn a_weaker_policy_that_an_admin_reloads_waits_for_those_who_may_approve() {
     up();
     zfs(&["snapshot", "tank/media@still-asked"]);
     let before = verdict_on("tank/media@still-asked");
     let policy = Edited::new(POLICY);
     policy.write("def evaluate(tool, args, context):\n    return allow(\"all\")\n");
-    let refused = reload_from_the_network().unwrap();
-    assert_eq!((refused.code, &refused.body["code"]), (403, &json!("forbidden")), "{refused:?}");
+    let waits = reload_from_the_network().unwrap();
+    assert_eq!((waits.code, &waits.body["gate"]["reloaded"]), (202, &json!(false)), "{waits:?}");
     assert_eq!(verdict_on("tank/media@still-asked"), before);
     assert_eq!(before.0, "review");
+    let asked = prompt("alice", &["operator asks: change who may approve what"]);
+    assert!(asked.contains("in policy.star:") && asked.contains("NO UNDO"), "{asked}");
+    say("alice", &format!("CONFIRM {}", token(&asked)));
+    wait_until("it is in force", || verdict_on("tank/media@still-asked").0 == "allow");
+    hears("alice", "✅ in force");
+    // At the console nobody is asked, and everybody is told.
+    policy.write("def evaluate(tool, args, context):\n    return allow(\"all of it\")\n");
     assert_eq!(reload().unwrap().code, 200);
-    assert_eq!(verdict_on("tank/media@still-asked").0, "allow");
     hears("bob", "root changed who may approve what");
     drop(policy);
     assert_eq!(verdict_on("tank/media@still-asked").0, "review");

@@ -15,6 +15,7 @@
 
 mod alarms;
 mod approvals;
+mod changes;
 mod checkpoints;
 mod contracts;
 mod crash;

@@ -32,7 +32,7 @@ pub(super) fn all() -> Value {
         ("SudoersProbe", sudoers_probe()),
         ("Freeze", freeze()),
         ("Frozen", object(&[("who", text()), ("frozen", json!({"type": "boolean"}))], &[])),
-        ("Reloaded", object(&[("gate", part()), ("reeved", part())], &[])),
+        ("Reloaded", object(&[("gate", gate_part()), ("reeved", part(&[]))], &[])),
         ("Document", json!({"type": "object"})),
     ] {
         schemas.insert(name.to_owned(), schema);
@@ -246,8 +246,14 @@ fn sudoers_probe() -> Value {
     )
 }
 
-fn part() -> Value {
-    object(&[("reloaded", json!({"type": "boolean"})), ("detail", text())], &[])
+fn part(more: &[(&str, Value)]) -> Value {
+    object(&[("reloaded", json!({"type": "boolean"})), ("detail", text())], more)
+}
+
+/// With what people are asked, where it waits for them.
+fn gate_part() -> Value {
+    let lines = json!({"type": "array", "items": {"type": "string"}});
+    part(&[("weaker", lines), ("files", text()), ("approval", approval(&[]))])
 }
 
 fn text() -> Value {

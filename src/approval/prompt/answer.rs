@@ -122,6 +122,8 @@ pub enum Settled {
     Cancelled,
     /// The host changed; people were asked anew.
     Superseded,
+    /// What was asked about is not so any more.
+    Void,
 }
 
 impl Answer {
@@ -209,6 +211,7 @@ impl Settled {
             Self::Refused { by } => format!("was refused by {by}"),
             Self::Expired => "has expired; nothing ran".to_owned(),
             Self::Cancelled => "was cancelled by whoever asked".to_owned(),
+            Self::Void => "is void: what it was about has changed since".to_owned(),
             Self::Superseded => "was replaced by a newer one, because the host has changed".to_owned(),
         }
     }

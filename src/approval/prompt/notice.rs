@@ -19,6 +19,13 @@ pub enum Notice {
         /// What could be approved that could not be before: lines of the gate's own.
         lines: Vec<String>,
     },
+    /// Those who were asked have changed who may approve what.
+    RulesApproved {
+        /// Who said yes.
+        by: Vec<String>,
+        /// What could be approved that could not be before.
+        lines: Vec<String>,
+    },
     /// A principal, or the host, does nothing more until it is thawed.
     Frozen {
         /// The principal; the whole host when there is none.
@@ -70,9 +77,15 @@ impl Notice {
                     format!("reeve · {host} · ⚠️ root changed who may approve what"),
                     "Nobody was asked, since it was done at the host's console. If it was none of you, look at the host.".to_owned(),
                 ];
-                lines.extend(changes.iter().take(LINES_SHOWN).map(|line| format!("  {}", shown(line))));
-                let rest = changes.len().saturating_sub(LINES_SHOWN);
-                lines.extend((rest > 0).then(|| format!("  … and {rest} more")));
+                lines.extend(listed(changes));
+                lines
+            }
+            Self::RulesApproved { by, lines: changes } => {
+                let mut lines = vec![
+                    format!("reeve · {host} · ⚠️ who may approve what has changed"),
+                    format!("Others who may approve were asked, and {} said yes.", by.join(", ")),
+                ];
+                lines.extend(listed(changes));
                 lines
             }
             Self::Frozen { who, by, why, at } => {
@@ -107,6 +120,15 @@ impl Notice {
         }
         lines.join("\n")
     }
+}
+
+/// The first lines of a change, and how many there are besides.
+fn listed(changes: &[String]) -> Vec<String> {
+    let mut lines: Vec<String> =
+        changes.iter().take(LINES_SHOWN).map(|line| format!("  {}", shown(line))).collect();
+    let rest = changes.len().saturating_sub(LINES_SHOWN);
+    lines.extend((rest > 0).then(|| format!("  … and {rest} more")));
+    lines
 }
 
 /// What a day has brought.

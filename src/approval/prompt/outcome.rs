@@ -45,6 +45,13 @@ pub enum Outcome {
     },
     /// The asker took it back.
     Cancelled,
+    /// Other rules of who may approve what are in force.
+    InForce,
+    /// What was asked about other rules means nothing any more.
+    Void {
+        /// Why.
+        why: String,
+    },
     /// The caller was frozen before it began.
     Frozen,
     /// Enough people confirmed. It has not begun, and a no still stops it.
@@ -98,6 +105,8 @@ impl Outcome {
             Self::TooLate => "⌛ too late to begin, nothing ran".to_owned(),
             Self::Refused { by } => format!("⛔ refused by {by}, nothing ran"),
             Self::Cancelled => "🚫 cancelled by whoever asked, nothing ran".to_owned(),
+            Self::InForce => "✅ in force".to_owned(),
+            Self::Void { why: _ } => "🔁 void, nothing was changed".to_owned(),
             Self::Frozen => "🧊 frozen before it began, nothing ran".to_owned(),
             Self::Approved { by: _, at, now } => format!("⏳ approved, runs at {}", clock_time(*at, *now)),
         }
@@ -106,6 +115,8 @@ impl Outcome {
     fn detail(&self) -> Vec<String> {
         let one = |text: &str| vec![text.to_owned()];
         match self {
+            Self::InForce => one("It is as you were shown."),
+            Self::Void { why } => vec![format!("It is void: {why}.")],
             Self::Verified | Self::Cancelled | Self::Frozen | Self::Refused { by: _ } => Vec::new(),
             Self::Approved { by, at: _, now: _ } => vec![
                 format!("Confirmed by {}.", by.join(", ")),

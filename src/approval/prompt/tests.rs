@@ -1,12 +1,14 @@
 //! Every message that a person can get, held by a golden file. `UPDATE_GOLDEN=1` rewrites them.
 
 mod known;
+mod notices;
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::LazyLock;
 
 use known::{known, much};
+use notices::notices;
 
 use super::*;
 use crate::approval::reply::Malformed;
@@ -99,6 +101,23 @@ fn playbook() -> Vec<ObjectLine> {
     ]
 }
 
+/// Other rules, and what changed in their file.
+fn rules() -> Vec<ObjectLine> {
+    let change = |name: &str, lines: &[&str]| {
+        let lines = lines.iter().map(|line| (*line).to_owned()).collect();
+        ObjectLine { kind: "change".into(), name: name.into(), lines }
+    };
+    vec![
+        change("+ carol may approve in storage", &[]),
+        change("~ policy: sha256:001122334455 -> sha256:66778899aabb", &[]),
+        change(
+            "in gate.toml:",
+            &["+ [[approver]]", "+ name = \"carol\"", "+ uuid = \"cccccccc\"", "+ groups"],
+        ),
+        change("in policy.star:", &["-     return review(\"ask\")", "+     return allow(\"free\")"]),
+    ]
+}
+
 fn prompts() -> Vec<(&'static str, String)> {
     let (token, one, three, many) = (token(), one_snapshot(), snapshots(3), snapshots(12));
     let (two, at_night, volume, held) = (two(), at_night(), one_volume(), held());
@@ -144,6 +163,16 @@ fn prompts() -> Vec<(&'static str, String)> {
         (
             "prompt-long-reason",
             shown(PromptFacts { reason: Some(&"all work and no play ".repeat(60)), ..facts(&token, &one) }),
+        ),
+        (
+            "prompt-rules",
+            shown(PromptFacts {
+                principal: "operator",
+                command_line: "change who may approve what",
+                bytes_freed: None,
+                reason: None,
+                ..facts(&token, &rules())
+            }),
         ),
         (
             "prompt-unusual-command",
@@ -205,6 +234,7 @@ fn answers() -> Vec<(&'static str, String)> {
         ("answer-decided-expired", decided(Settled::Expired)),
         ("answer-decided-cancelled", decided(Settled::Cancelled)),
         ("answer-decided-superseded", decided(Settled::Superseded)),
+        ("answer-decided-void", decided(Settled::Void)),
         ("answer-expired", Answer::Expired { at: at(1800), now: at(1900) }.text()),
         ("answer-older-than-question", Answer::OlderThanQuestion.text()),
         ("answer-not-an-approver", Answer::NotAnApprover.text()),
@@ -234,6 +264,8 @@ CsUYapGGPo4dkMgIAUqom/Xajj7h2fB2MPA3j2jxq2I=
 fn outcomes() -> Vec<(&'static str, String)> {
     let facts =
         OutcomeFacts { host: "host01", command_line: "zfs destroy tank/media@old", checkpoint: CHECKPOINT };
+    let rules = OutcomeFacts { command_line: "change who may approve what", ..facts };
+    let why = "the files have changed since you were asked".to_owned();
     let difference: Vec<_> = (1..=10).map(|n| format!("+ snapshot tank/media@new-{n:02}")).collect();
     let changed =
         Outcome::PlanChanged { difference: vec!["+ snapshot tank/media@new".into(), "- 1.2 GiB".into()] };
@@ -252,46 +284,8 @@ fn outcomes() -> Vec<(&'static str, String)> {
         ("outcome-cancelled", Outcome::Cancelled.text(&facts)),
         ("outcome-frozen", Outcome::Frozen.text(&facts)),
         ("outcome-approved-and-held", held().text(&facts)),
-    ]
-}
-
-fn day(records: u64, operations: &[(&str, u64)]) -> String {
-    let operations = operations.iter().map(|(state, count)| ((*state).to_owned(), *count)).collect();
-    let (since, now, checkpoint) = (at(0), at(86_400), CHECKPOINT.to_owned());
-    Notice::Day { since, now, records, operations, checkpoint }.text("host01")
-}
-
-fn notices() -> Vec<(&'static str, String)> {
-    let lines = vec![
-        "+ carol may approve in storage".into(),
-        "~ policy: sha256:0011223344 → sha256:5566778899".into(),
-    ];
-    let frozen = |who: Option<&str>, why: Option<&str>| Notice::Frozen {
-        who: who.map(str::to_owned),
-        by: "a budget that was used up".into(),
-        why: why.map(str::to_owned),
-        at: at(0),
-    };
-    let why = "12 operations in an hour, and 10 are allowed";
-    vec![
-        ("notice-rules-changed", Notice::RulesChanged { lines }.text("host01")),
-        ("notice-frozen", frozen(Some("librarian"), Some(why)).text("host01")),
-        ("notice-frozen-host", frozen(None, None).text("host01")),
-        ("notice-day", day(212, &[("failed", 1), ("refused", 2), ("succeeded", 11)])),
-        ("notice-day-without-operations", day(1, &[])),
-        ("notice-day-without-news", day(0, &[])),
-        (
-            "notice-new-key",
-            Notice::NewKey {
-                before: "host01/reeve+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW".into(),
-                key: "host01/reeve+8a32b6f0+AbFrpnnNS1Fh3rMs4Xm6dQqWk0UkqzT0GJw2Wg3vJrKx".into(),
-            }
-            .text("host01"),
-        ),
-        (
-            "notice-thawed",
-            Notice::Thawed { who: Some("librarian".into()), by: "alice".into() }.text("host01"),
-        ),
+        ("outcome-in-force", Outcome::InForce.text(&rules)),
+        ("outcome-void", Outcome::Void { why }.text(&rules)),
     ]
 }
 
