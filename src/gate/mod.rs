@@ -28,6 +28,7 @@ mod files;
 mod freeze;
 mod history;
 mod hosts;
+mod keys;
 mod launch;
 mod lines;
 mod lists;

@@ -23,7 +23,7 @@ use super::question::Questions;
 use super::shadow::{Shadow, Trial};
 use super::standing::Standing;
 use super::start_error::StartError;
-use super::{Gate, Identity, Launcher, alarm, channel, checkpoint};
+use super::{Gate, Identity, Launcher, alarm, channel, checkpoint, keys};
 use crate::adapter::SystemHost;
 use crate::alarm::What;
 use crate::alarm::config::AlarmsConfig;
@@ -255,6 +255,7 @@ impl Gate {
         }
         if let Channel::Signal(link) = &self.channel {
             tokio::spawn(channel::watch(Arc::clone(self), link.watch()));
+            tokio::spawn(keys::watch(Arc::clone(self), link.keys()));
         }
         if !weaker.is_empty() {
             // Whoever starts it is root, too.

@@ -23,6 +23,7 @@ mod domains;
 mod examination;
 mod expiry;
 mod freezing;
+mod keys;
 mod launcher;
 mod lives;
 mod local;

@@ -44,6 +44,11 @@ pub enum Notice {
         /// The new one.
         key: String,
     },
+    /// An approver's account has another identity key than the enrolled one.
+    KeyChanged {
+        /// Whose.
+        name: String,
+    },
     /// What a day has brought, also when it was nothing.
     Day {
         /// Since when.
@@ -103,6 +108,11 @@ impl Notice {
                 "Somebody on the host removed the old one, or replaced it. If it was none of you, look at the host.".to_owned(),
                 format!("  was {}", shown(before)),
                 format!("  is  {}", shown(key)),
+            ],
+            Self::KeyChanged { name } => vec![
+                format!("reeve · {host} · ⚠️ {name}'s safety number has changed"),
+                format!("{name} has a new phone, or somebody else has the account. Ask {name}, but not on Signal."),
+                format!("Until root has compared it and enrolled {name} anew, {name} is asked nothing, and no vote of {name} counts."),
             ],
             Self::Day { since, now, records, operations, checkpoint } => {
                 let mut lines = vec![format!("reeve · {host} · news since {}", clock_time(*since, *now))];

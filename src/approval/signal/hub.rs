@@ -35,6 +35,8 @@ pub(super) struct Hub {
     received: Mutex<Received>,
     last_heard_ms: AtomicU64,
     look_again: Notify,
+    /// Whether each approver's key is the enrolled one, as it was last seen.
+    keys: watch::Sender<BTreeMap<String, bool>>,
 }
 
 #[derive(Default)]
@@ -61,11 +63,16 @@ impl Hub {
             received: Mutex::default(),
             last_heard_ms: AtomicU64::new(0),
             look_again: Notify::new(),
+            keys: watch::Sender::default(),
         }
     }
 
     pub(super) fn status(&self) -> watch::Receiver<Status> {
         self.status.subscribe()
+    }
+
+    pub(super) fn keys(&self) -> watch::Receiver<BTreeMap<String, bool>> {
+        self.keys.subscribe()
     }
 
     /// The connection, while it is up.
@@ -186,7 +193,14 @@ impl Hub {
         })?;
         let entries: Vec<IdentityEntry> =
             serde_json::from_value(entries).map_err(|_| IdentityTrouble::Unchecked)?;
-        identities::judge(&entries, approver)
+        let found = identities::judge(&entries, approver);
+        let holds = match found {
+            Ok(()) => true,
+            Err(IdentityTrouble::Changed) => false,
+            Err(IdentityTrouble::Unknown | IdentityTrouble::Unchecked) => return found,
+        };
+        self.keys.send_if_modified(|keys| keys.insert(approver.name.clone(), holds) != Some(holds));
+        found
     }
 
     fn touch(&self) {

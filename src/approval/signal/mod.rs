@@ -158,6 +158,11 @@ impl Link {
         self.hub.status()
     }
 
+    /// Whether each approver's identity key is the enrolled one, as far as it is known, as it changes.
+    pub fn keys(&self) -> watch::Receiver<BTreeMap<String, bool>> {
+        self.hub.keys()
+    }
+
     /// Whether the daemon is connected and answers.
     pub fn is_up(&self) -> bool {
         self.hub.rpc().is_some()

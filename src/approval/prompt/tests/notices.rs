@@ -24,6 +24,7 @@ pub(super) fn notices() -> Vec<(&'static str, String)> {
     vec![
         ("notice-rules-changed", Notice::RulesChanged { lines }.text("host01")),
         ("notice-frozen", frozen(Some("librarian"), Some(why)).text("host01")),
+        ("notice-key-changed", Notice::KeyChanged { name: "carol".into() }.text("host01")),
         ("notice-frozen-host", frozen(None, None).text("host01")),
         (
             "notice-rules-approved",
