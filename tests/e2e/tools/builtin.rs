@@ -78,7 +78,7 @@ fn refused(tool: &str, arguments: Value) -> String {
 fn what_is_built_in_lists_hashes_and_queries_the_callers_files() {
     let _stage = Stage::new();
     let link = |name: &str| json!({"path": name, "kind": "link"});
-    let file = json!({"path": "d/a.json", "kind": "file", "bytes": 69});
+    let file = json!({"path": "d/a.json", "kind": "file", "bytes": 70});
     assert_eq!(
         found("list", json!({"depth": 2})),
         json!({"truncated": false, "entries": [{"path": "d", "kind": "directory"}, file, link("etc"), link("link")]})
@@ -86,7 +86,7 @@ fn what_is_built_in_lists_hashes_and_queries_the_callers_files() {
     let digest = sha256(&format!("{OWN}/d/a.json"));
     assert_eq!(
         found("hash", json!({"paths": ["d/a.json"]})),
-        json!({"files": [{"path": "d/a.json", "sha256": digest, "bytes": 69}]})
+        json!({"files": [{"path": "d/a.json", "sha256": digest, "bytes": 70}]})
     );
     let up = found("query", json!({"path": "d/a.json", "query": "$.hosts[?@.up].name"}));
     assert_eq!(up["matches"], json!([{"path": "$['hosts'][0]['name']", "value": "one"}]));
