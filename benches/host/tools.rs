@@ -71,6 +71,8 @@ fn confinement(tier: Tier, digest: &str) -> Confinement {
         sha256: digest.to_owned(),
         workspace: Workspace::Fresh,
         workspace_exec: false,
+        single_program: false,
+        debug: false,
         read_only: vec![],
         environment: vec![],
         egress: Egress::None,

@@ -25,7 +25,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::unistd::{getegid, geteuid};
 
 use crate::sandbox::egress::{Egress, RootsList};
-use crate::sandbox::{Access, Confinement, Network, Tier, decode, encode, filter, rights};
+use crate::sandbox::{Access, Confinement, Leave, Network, Tier, decode, encode, filter, rights};
 use crate::sys::landlock::{self, Handled, Ruleset};
 use crate::sys::{handover, harden, jail, seccomp};
 use reach::{Reach, by_the_host};
@@ -96,7 +96,7 @@ fn run() -> io::Result<std::convert::Infallible> {
     jail::look(geteuid().as_raw(), getegid().as_raw())
         .map_err(|what| io::Error::other(format!("not as it was to be: {what}")))?;
     shut_in(&reach).map_err(doing("landlock"))?;
-    seccomp::install(&filter(Tier::C, Network::Own)).map_err(doing("seccomp"))?;
+    seccomp::install(&filter(Tier::C, Network::Own, Leave::default())).map_err(doing("seccomp"))?;
     let listener = TcpListener::from(handover::take(&inner).map_err(doing("the tool's network"))?);
     (&inner).write_all(&[READY])?;
     drop(inner);

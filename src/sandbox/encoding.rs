@@ -11,6 +11,9 @@ use super::{BUILTIN, Confinement, Limits, MemoryBy, Tier, WORKSPACES, Workspace}
 const MAGIC: &str = "reeve-tool-v1";
 const MAX_BYTES: usize = 16 * 1024;
 const MAX_LIST: usize = 32;
+/// Words that stand alone, and are there or not.
+const SINGLE: &str = "single=1";
+const DEBUG: &str = "debug=1";
 
 /// Variables by which a library or an interpreter would load something else than what was declared; `*` stands for the rest of
 /// a name. The confinement holds without this: it keeps declarations from meaning more than they seem to.
@@ -64,6 +67,8 @@ pub fn encode(confinement: &Confinement) -> String {
         sha256,
         workspace,
         workspace_exec,
+        single_program,
+        debug,
         read_only,
         environment,
         egress,
@@ -98,6 +103,11 @@ pub fn encode(confinement: &Confinement) -> String {
     }
     read_only.iter().for_each(|path| text.push_str(&format!(";read={path}")));
     environment.iter().for_each(|(name, value)| text.push_str(&format!(";env={name}={value}")));
+    for (word, is_so) in [(SINGLE, single_program), (DEBUG, debug)] {
+        if *is_so {
+            text.push_str(&format!(";{word}"));
+        }
+    }
     text
 }
 
@@ -149,6 +159,8 @@ impl Fields<'_> {
                 .map(|pair| pair.map(|(name, value)| (name.to_owned(), value.to_owned())))
                 .collect::<Option<_>>()
                 .ok_or(NotAConfinement("a variable without a value"))?,
+            single_program: self.has(SINGLE),
+            debug: self.has(DEBUG),
         })
     }
 
@@ -188,6 +200,10 @@ impl Fields<'_> {
 
     fn number(&mut self, key: &'static str) -> Result<u64, NotAConfinement> {
         self.text(key)?.parse().map_err(|_| NotAConfinement(key))
+    }
+
+    fn has(&mut self, word: &str) -> bool {
+        self.0.next_if_eq(&word).is_some()
     }
 
     fn all(&mut self, key: &str) -> Vec<String> {
@@ -264,6 +280,8 @@ fn is_bare_where_built_in(confinement: &Confinement) -> bool {
         || confinement.program == BUILTIN
             && confinement.workspace != Workspace::Fresh
             && !confinement.workspace_exec
+            && !confinement.single_program
+            && !confinement.debug
             && confinement.read_only.is_empty()
             && confinement.environment.is_empty()
             && confinement.egress == Egress::None

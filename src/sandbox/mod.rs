@@ -20,7 +20,7 @@ pub use builtin::{BUILTIN, Builtin};
 #[cfg(test)]
 pub(crate) use encoding::tests::sample;
 pub use encoding::{NotAConfinement, decode, encode};
-pub use syscalls::filter;
+pub use syscalls::{Exec, Leave, filter};
 pub use view::{Access, READABLE, View, rights, view};
 
 use egress::Egress;
@@ -146,6 +146,10 @@ pub struct Confinement {
     pub workspace: Workspace,
     /// Whether files of the workspace may be run.
     pub workspace_exec: bool,
+    /// Whether it may become no other program, and start none.
+    pub single_program: bool,
+    /// Whether it may trace processes of its own.
+    pub debug: bool,
     /// What else it may read.
     pub read_only: Vec<String>,
     /// Its environment, besides what every tool has.
@@ -174,6 +178,12 @@ impl Confinement {
             Network::Hosts => self.tier.landlock().max(6),
             Network::None | Network::Own => self.tier.landlock(),
         }
+    }
+
+    /// Whether nothing runs but the program itself. In tier A that is not for a declaration to say.
+    #[must_use]
+    pub fn runs_once(&self) -> bool {
+        self.single_program || self.tier == Tier::A
     }
 
     /// Where the tool sees its workspace.

@@ -27,16 +27,33 @@ pub struct Active {
     pub namespaces: Vec<String>,
     /// How it gets to a network.
     pub egress: String,
+    /// Whether it may become other programs: `any` or `once`.
+    pub exec: String,
+    /// Whether it may trace its own: `tracing` or `untraced`.
+    pub tracing: String,
     /// What bounds memory, processes and processor time together; empty in the tool's own process.
     pub bounded_by: String,
 }
 
 impl fmt::Display for Active {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Active { landlock, fs, net, scoped, seccomp, uid, gid, namespaces, egress, bounded_by } = self;
+        let Active {
+            landlock,
+            fs,
+            net,
+            scoped,
+            seccomp,
+            uid,
+            gid,
+            namespaces,
+            egress,
+            exec,
+            tracing,
+            bounded_by,
+        } = self;
         write!(
             f,
-            "active {landlock} {fs} {net} {scoped} {seccomp} {uid} {gid} {} {egress} {bounded_by}",
+            "active {landlock} {fs} {net} {scoped} {seccomp} {uid} {gid} {} {egress} {exec} {tracing} {bounded_by}",
             namespaces.join(",")
         )
     }
@@ -57,6 +74,8 @@ impl Active {
             gid: words.next()?.parse().ok()?,
             namespaces: words.next()?.split(',').filter(|name| !name.is_empty()).map(str::to_owned).collect(),
             egress: words.next()?.to_owned(),
+            exec: words.next()?.to_owned(),
+            tracing: words.next()?.to_owned(),
             bounded_by: words.next()?.to_owned(),
         };
         words.next().is_none().then_some(active)
@@ -227,6 +246,8 @@ mod tests {
             gid: 997,
             namespaces: vec!["mnt".to_owned(), "pid".to_owned()],
             egress: "strict".to_owned(),
+            exec: "any".to_owned(),
+            tracing: "untraced".to_owned(),
             bounded_by: "cgroup-v2".to_owned(),
         };
         assert_eq!(Active::read(&active.to_string()), Some(active.clone()));

@@ -20,6 +20,7 @@ const X32: u32 = 0x4000_0000;
 const ALLOW: u32 = 0x7fff_0000;
 const KILL_PROCESS: u32 = 0x8000_0000;
 const EPERM: u32 = 0x0005_0000 | 1;
+const EACCES: u32 = 0x0005_0000 | 13;
 const EAFNOSUPPORT: u32 = 0x0005_0000 | 97;
 const ENOSYS: u32 = 0x0005_0000 | 38;
 
@@ -119,6 +120,12 @@ pub(super) const REFUSED: &[libc::c_long] = &[
     libc::SYS_set_mempolicy, libc::SYS_migrate_pages, libc::SYS_move_pages, libc::SYS_mlockall, libc::SYS_munlockall,
 ];
 
+/// What debuggers and tracers call, where that was declared.
+#[rustfmt::skip]
+const TRACING: &[libc::c_long] = &[
+    libc::SYS_ptrace, libc::SYS_process_vm_readv, libc::SYS_process_vm_writev,
+];
+
 /// Shared memory, semaphores and queues of System V and POSIX: of an own namespace in tier C, everybody's in tier B.
 #[rustfmt::skip]
 const IPC: &[libc::c_long] = &[
@@ -148,13 +155,37 @@ const fn argument(place: u32) -> u32 {
     16 + 8 * place
 }
 
+/// What may be executed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Exec {
+    /// Whatever Landlock lets be.
+    #[default]
+    Any,
+    /// What is called with a path, arguments and an environment at these addresses, and so once: nobody is told where they were.
+    Once {
+        /// By its path, and not by a descriptor.
+        by_path: bool,
+        /// Of the path, of the arguments, of the environment.
+        at: [u64; 3],
+    },
+}
+
+/// What a filter leaves beyond what every tool has.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Leave {
+    /// What may be executed.
+    pub exec: Exec,
+    /// Whether processes may be traced. Landlock and the tree of processes say whose.
+    pub tracing: bool,
+}
+
 fn op(code: u16, k: u32, jt: u8, jf: u8) -> sock_filter {
     sock_filter { code, jt, jf, k }
 }
 
 /// The filter of a tier, in this network.
 #[must_use]
-pub fn filter(tier: Tier, network: Network) -> Vec<sock_filter> {
+pub fn filter(tier: Tier, network: Network, leave: Leave) -> Vec<sock_filter> {
     let mut program = vec![
         op(LOAD, AUDIT_ARCH, 0, 0),
         op(IS, ARCHITECTURE, 1, 0),
@@ -185,6 +216,18 @@ pub fn filter(tier: Tier, network: Network) -> Vec<sock_filter> {
             op(RETURN, ALLOW, 0, 0),
         ],
     );
+    match leave.exec {
+        Exec::Any => {}
+        Exec::Once { by_path, at } => {
+            let never = [op(RETURN, EACCES, 0, 0)];
+            let once = |from: u32| with_addresses(from, at);
+            on(&mut program, libc::SYS_execve, &if by_path { once(0) } else { never.to_vec() });
+            on(&mut program, libc::SYS_execveat, &if by_path { never.to_vec() } else { once(1) });
+        }
+    }
+    if leave.tracing {
+        answer(&mut program, TRACING, ALLOW);
+    }
     on(&mut program, libc::SYS_personality, &one_of(0, &PERSONALITIES, EPERM));
     on(&mut program, libc::SYS_socketpair, &one_of(0, &OWN_FAMILIES[..1], EAFNOSUPPORT));
     match network {
@@ -236,6 +279,28 @@ fn on(program: &mut Vec<sock_filter>, call: libc::c_long, then: &[sock_filter]) 
     program.extend(then);
 }
 
+/// Allowed when the arguments from this place on are these, to the last bit.
+fn with_addresses(from: u32, at: [u64; 3]) -> Vec<sock_filter> {
+    let halves: Vec<(u32, u32)> = at
+        .into_iter()
+        .zip(from..)
+        .flat_map(|(address, place)| {
+            let half = |shift: u32| u32::try_from(address >> shift & 0xffff_ffff).unwrap_or(0);
+            [(argument(place), half(0)), (argument(place) + 4, half(32))]
+        })
+        .collect();
+    let mut left = u8::try_from(2 * halves.len()).unwrap_or(u8::MAX);
+    let mut then = Vec::new();
+    for (place, half) in halves {
+        left -= 2;
+        then.push(op(LOAD, place, 0, 0));
+        then.push(op(IS, half, 0, left + 1));
+    }
+    then.push(op(RETURN, ALLOW, 0, 0));
+    then.push(op(RETURN, EACCES, 0, 0));
+    then
+}
+
 /// Allowed when the argument is one of these.
 fn one_of(place: u32, values: &[u32], otherwise: u32) -> Vec<sock_filter> {
     let mut then = vec![op(LOAD, argument(place), 0, 0)];
@@ -261,133 +326,4 @@ fn number(call: libc::c_long) -> u32 {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::collections::BTreeSet;
-
-    use super::*;
-
-    /// What a filter answers, by its own instructions.
-    fn answers(program: &[sock_filter], architecture: u32, number: u32, arguments: [u32; 3]) -> u32 {
-        let (mut at, mut loaded) = (0, 0);
-        loop {
-            let one = &program[at];
-            at += 1;
-            let holds = match one.code {
-                LOAD => {
-                    loaded = match one.k {
-                        NUMBER => number,
-                        AUDIT_ARCH => architecture,
-                        place => arguments[usize::try_from((place - 16) / 8).unwrap()],
-                    };
-                    continue;
-                }
-                RETURN => return one.k,
-                IS => loaded == one.k,
-                AT_LEAST => loaded >= one.k,
-                _has_bits => loaded & one.k != 0,
-            };
-            at += usize::from(if holds { one.jt } else { one.jf });
-        }
-    }
-
-    fn asked(tier: Tier, call: libc::c_long, arguments: [u32; 3]) -> u32 {
-        answers(&usual(tier), ARCHITECTURE, number(call), arguments)
-    }
-
-    fn usual(tier: Tier) -> Vec<sock_filter> {
-        filter(
-            tier,
-            match tier {
-                Tier::A | Tier::B => Network::None,
-                Tier::C => Network::Own,
-            },
-        )
-    }
-
-    #[test]
-    fn in_the_hosts_network_there_are_tcp_and_udp_and_nothing_else() {
-        for tier in [Tier::B, Tier::C] {
-            let filter = filter(tier, Network::Hosts);
-            let asked = |arguments| answers(&filter, ARCHITECTURE, number(libc::SYS_socket), arguments);
-            for (family, protocol) in [(2, 0), (2, 6), (10, 17)] {
-                assert_eq!(asked([family, 1, protocol]), ALLOW, "{family} {protocol}");
-            }
-            for (family, protocol, answer) in [
-                (2, 262, EPROTONOSUPPORT),
-                (2, 1, EPROTONOSUPPORT),
-                (1, 0, EAFNOSUPPORT),
-                (16, 0, EAFNOSUPPORT),
-                (40, 0, EAFNOSUPPORT),
-            ] {
-                assert_eq!(asked([family, 1, protocol]), answer, "{family} {protocol}");
-            }
-        }
-    }
-
-    #[test]
-    fn another_architecture_and_x32_get_nothing() {
-        let read = number(libc::SYS_read);
-        for tier in [Tier::B, Tier::C] {
-            assert_eq!(answers(&usual(tier), 0x4000_0003, read, [0; 3]), KILL_PROCESS);
-            assert_eq!(answers(&usual(tier), ARCHITECTURE, read | X32, [0; 3]), ENOSYS);
-            assert_eq!(answers(&usual(tier), ARCHITECTURE, read, [0; 3]), ALLOW);
-            assert_eq!(answers(&usual(tier), ARCHITECTURE, 100_000, [0; 3]), ENOSYS);
-        }
-    }
-
-    #[test]
-    fn no_call_stands_in_two_lists() {
-        let lists = [ALLOWED, ALLOWED_HERE, ABSENT, REFUSED, IPC];
-        let all: Vec<_> = lists.iter().flat_map(|list| list.iter()).collect();
-        assert_eq!(all.iter().collect::<BTreeSet<_>>().len(), all.len());
-    }
-
-    #[test]
-    fn every_refused_call_is_refused_in_every_tier() {
-        for tier in [Tier::A, Tier::B, Tier::C] {
-            REFUSED.iter().for_each(|call| assert_eq!(asked(tier, *call, [0; 3]), EPERM, "{call}"));
-            ABSENT.iter().for_each(|call| assert_eq!(asked(tier, *call, [0; 3]), ENOSYS, "{call}"));
-        }
-    }
-
-    #[test]
-    fn threads_and_processes_are_made_and_namespaces_are_not() {
-        let thread = 0x003d_0f00;
-        assert_eq!(asked(Tier::B, libc::SYS_clone, [thread, 0, 0]), ALLOW);
-        for bit in
-            [0x2_0000, 0x80, 0x0200_0000, 0x0400_0000, 0x0800_0000, 0x1000_0000, 0x2000_0000, 0x4000_0000]
-        {
-            assert_eq!(asked(Tier::C, libc::SYS_clone, [thread | bit, 0, 0]), EPERM, "{bit:x}");
-        }
-    }
-
-    #[test]
-    fn tier_b_has_pairs_of_sockets_only_and_tier_c_the_families_of_its_own_network() {
-        for family in [1, 2, 10, 16, 17, 38, 40, 44] {
-            assert_eq!(asked(Tier::B, libc::SYS_socket, [family, 1, 0]), EPERM, "{family}");
-        }
-        assert_eq!(asked(Tier::B, libc::SYS_socketpair, [1, 1, 0]), ALLOW);
-        assert_eq!(asked(Tier::C, libc::SYS_socketpair, [40, 1, 0]), EAFNOSUPPORT);
-        for (family, protocol, answer) in [
-            (1, 0, ALLOW),
-            (2, 6, ALLOW),
-            (10, 0, ALLOW),
-            (16, 0, ALLOW),
-            (16, 9, EAFNOSUPPORT),
-            (38, 0, EAFNOSUPPORT),
-            (40, 0, EAFNOSUPPORT),
-            (17, 0, EAFNOSUPPORT),
-        ] {
-            assert_eq!(asked(Tier::C, libc::SYS_socket, [family, 1, protocol]), answer, "{family}");
-        }
-    }
-
-    #[test]
-    fn a_terminal_is_not_typed_into_and_protection_stays_on() {
-        assert_eq!(asked(Tier::C, libc::SYS_ioctl, [0, 0x5412, 0]), EPERM);
-        assert_eq!(asked(Tier::C, libc::SYS_ioctl, [0, 0x541c, 0]), EPERM);
-        assert_eq!(asked(Tier::C, libc::SYS_ioctl, [0, 0x5401, 0]), ALLOW);
-        assert_eq!(asked(Tier::B, libc::SYS_personality, [0x0004_0000, 0, 0]), EPERM);
-        assert_eq!(asked(Tier::B, libc::SYS_personality, [0xffff_ffff, 0, 0]), ALLOW);
-    }
-}
+mod tests;

@@ -2,11 +2,12 @@
 
 use std::ffi::{CString, NulError};
 use std::io;
+use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::time::Duration;
 
-use nix::fcntl::{OFlag, open};
+use nix::fcntl::{FcntlArg, FdFlag, OFlag, fcntl, open};
 use nix::sys::signal::{SigHandler, Signal, signal};
 use nix::sys::stat::{Mode, umask};
 use nix::unistd::{alarm, dup2_stdin, execve};
@@ -50,4 +51,29 @@ fn try_replace(
     // SAFETY: the default disposition is not code of ours, so nothing can run inside a signal.
     unsafe { signal(Signal::SIGPIPE, SigHandler::SigDfl) }?;
     Ok(execve(&path, &argv, &environment)?)
+}
+
+/// Signals as a program expects them, and its own descriptor closed once it runs.
+pub(super) fn ready(program: &impl AsFd) -> io::Result<()> {
+    default_signals();
+    fcntl(program, FcntlArg::F_SETFD(FdFlag::FD_CLOEXEC))?;
+    Ok(())
+}
+
+/// Every signal is as a program expects it. libc keeps two of them to itself, and `sudo` leaves these ignored.
+fn default_signals() {
+    let default = [0_usize; 4];
+    for number in 1..=64_i32 {
+        // SAFETY: a pointer to what is the kernel's struct for "as is the default", in which all is zero, and integers. The
+        // kernel refuses for the two that are fixed.
+        unsafe {
+            libc::syscall(
+                libc::SYS_rt_sigaction,
+                number,
+                &raw const default,
+                std::ptr::null::<libc::c_void>(),
+                8usize,
+            )
+        };
+    }
 }

@@ -8,7 +8,7 @@ use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 
 use nix::errno::Errno;
-use nix::fcntl::{FcntlArg, FdFlag, OFlag, fcntl, open};
+use nix::fcntl::{FcntlArg, OFlag, fcntl, open};
 use nix::sys::prctl;
 use nix::sys::resource::{Resource, setrlimit};
 use nix::sys::signal::Signal;
@@ -19,6 +19,7 @@ use nix::unistd::{
 };
 
 use super::ids::User;
+pub use super::pidfd::end_by;
 
 /// A child of this process, or that this is it.
 #[derive(Debug)]
@@ -334,8 +335,7 @@ pub fn become_program(
     script: Option<&str>,
     (args, environment): (&[CString], &[CString]),
 ) -> io::Result<std::convert::Infallible> {
-    default_signals();
-    fcntl(program, FcntlArg::F_SETFD(FdFlag::FD_CLOEXEC))?;
+    super::exec::ready(program)?;
     Err(match script {
         Some(path) => match execve(&CString::new(path)?, args, environment) {
             Ok(never) => match never {},
@@ -346,24 +346,6 @@ pub fn become_program(
             Err(errno) => errno.into(),
         },
     })
-}
-
-/// Every signal is as a program expects it. libc keeps two of them to itself, and `sudo` leaves these ignored.
-fn default_signals() {
-    let default = [0_usize; 4];
-    for number in 1..=64_i32 {
-        // SAFETY: a pointer to what is the kernel's struct for "as is the default", in which all is zero, and integers. The
-        // kernel refuses for the two that are fixed.
-        unsafe {
-            libc::syscall(
-                libc::SYS_rt_sigaction,
-                number,
-                &raw const default,
-                std::ptr::null::<libc::c_void>(),
-                8usize,
-            )
-        };
-    }
 }
 
 /// Becomes the program at a path.

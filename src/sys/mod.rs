@@ -29,4 +29,5 @@ pub mod repository;
 pub(crate) mod scratch;
 pub mod seccomp;
 pub mod supervise;
+pub mod ticket;
 pub mod trusted_file;

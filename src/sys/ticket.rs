@@ -6,7 +6,7 @@ use std::io;
 use std::os::fd::{AsFd, AsRawFd};
 use std::ptr;
 
-use super::{jail, random};
+use super::{exec, random};
 
 /// Where a process may have memory, as pages: half of what the smallest address space of the architecture has.
 #[cfg(target_arch = "x86_64")]
@@ -59,7 +59,7 @@ impl Ticket {
     /// # Errors
     /// Why not.
     pub fn spend(&self, program: &impl AsFd, by_path: bool) -> io::Result<std::convert::Infallible> {
-        jail::ready_for_exec(program)?;
+        exec::ready(program)?;
         let [path, args, environment] = self.addresses();
         let flags = libc::AT_EMPTY_PATH;
         // SAFETY: the three addresses are of pages that `placed` made and filled and that are never taken away: a string that
@@ -118,9 +118,8 @@ mod tests {
 
     #[test]
     fn no_two_tickets_have_an_address_in_common_and_none_is_near_another() {
-        let all: Vec<u64> = (0..50)
-            .flat_map(|_| Ticket::new(c"", &[c"a".to_owned()], &[]).unwrap().addresses())
-            .collect();
+        let all: Vec<u64> =
+            (0..50).flat_map(|_| Ticket::new(c"", &[c"a".to_owned()], &[]).unwrap().addresses()).collect();
         let mut pages: Vec<u64> = all.iter().map(|address| address >> 24).collect();
         pages.sort_unstable();
         pages.dedup();

@@ -36,6 +36,8 @@ fn means_something(written: &AsWritten) -> Result<(), Wrong> {
         ("package", written.package.is_some()),
         ("runs_code", written.runs_code),
         ("workspace_exec", written.workspace_exec),
+        ("single_program", written.single_program),
+        ("debug", written.debug),
         ("read_only", !written.read_only.is_empty()),
         ("arguments", !written.arguments.is_empty()),
         ("parameters", written.parameters.is_some()),

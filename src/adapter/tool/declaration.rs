@@ -60,6 +60,10 @@ pub(super) struct AsWritten {
     #[serde(default)]
     pub(super) workspace_exec: bool,
     #[serde(default)]
+    pub(super) single_program: bool,
+    #[serde(default)]
+    pub(super) debug: bool,
+    #[serde(default)]
     pub(super) read_only: Vec<String>,
     #[serde(default)]
     pub(super) arguments: Vec<String>,
@@ -172,6 +176,8 @@ impl AsWritten {
             sha256,
             workspace,
             workspace_exec: self.workspace_exec,
+            single_program: self.single_program,
+            debug: self.debug,
             read_only: self.read_only,
             environment: self.environment.into_iter().collect(),
             egress,

@@ -101,6 +101,8 @@ pub fn shown(name: &str, declared: &Declaration) -> Value {
         program,
         workspace,
         workspace_exec,
+        single_program,
+        debug,
         read_only,
         environment,
         egress,
@@ -123,7 +125,7 @@ pub fn shown(name: &str, declared: &Declaration) -> Value {
         "name": name, "about": declared.about, "schema": declared.schema, "program": program, "package": declared.package,
         "builtin": declared.builtin.map(Builtin::as_str),
         "max_calls_per_run": declared.max_calls_per_run, "tier": tier.as_str(),
-        "user": user, "workspace": workspace, "workspace_exec": workspace_exec, "read_only": read_only,
+        "user": user, "workspace": workspace, "workspace_exec": workspace_exec, "single_program": single_program, "debug": debug, "read_only": read_only,
         "environment": variables, "egress": egress.as_str(), "egress_is": egress_is(egress),
         "egress_allow": egress.lists().map(|lists| lists.allow.iter().map(ToString::to_string).collect::<Vec<_>>()),
         "limits": {

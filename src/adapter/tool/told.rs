@@ -113,12 +113,25 @@ fn ended(how: How) -> Value {
 
 /// What was really in force, as the tool's own process found it.
 fn receipt(active: &Active) -> Value {
-    let Active { landlock, fs, net, scoped, seccomp, uid, gid, namespaces, egress, bounded_by } = active;
+    let Active {
+        landlock,
+        fs,
+        net,
+        scoped,
+        seccomp,
+        uid,
+        gid,
+        namespaces,
+        egress,
+        exec,
+        tracing,
+        bounded_by,
+    } = active;
     json!({
         "landlock": {"abi": landlock, "fs": format!("{fs:#x}"), "net": format!("{net:#x}"), "scoped": format!("{scoped:#x}")},
         "seccomp": if *seccomp == 2 { "filter" } else { "none" },
         "namespaces": namespaces, "uid": uid, "gid": gid, "groups": "none", "capabilities": "none",
-        "bounding_set": "empty", "no_new_privs": true, "egress": egress, "bounded_by": bounded_by,
+        "bounding_set": "empty", "no_new_privs": true, "egress": egress, "exec": exec, "tracing": tracing == "tracing", "bounded_by": bounded_by,
     })
 }
 
@@ -146,7 +159,7 @@ fn used(end: &End) -> Value {
 mod tests {
     use super::*;
 
-    const ACTIVE: &str = "active 7 65535 3 3 2 998 997 mnt,pid none cgroup-v2\n";
+    const ACTIVE: &str = "active 7 65535 3 3 2 998 997 mnt,pid none once untraced cgroup-v2\n";
 
     #[test]
     fn output_is_put_together_and_told_apart_and_bytes_that_are_no_text_are_kept() {

@@ -20,6 +20,8 @@ pub(crate) fn sample(tier: Tier) -> Confinement {
         sha256: "0f".repeat(32),
         workspace: Workspace::Principal("librarian".to_owned()),
         workspace_exec: false,
+        single_program: false,
+        debug: false,
         read_only: vec!["/srv/docs".to_owned(), "/opt/x".to_owned()],
         environment: vec![("LANG".to_owned(), "C=x y".to_owned())],
         egress: Egress::None,
@@ -39,6 +41,12 @@ pub(crate) fn sample(tier: Tier) -> Confinement {
 #[test]
 fn a_confinement_has_one_text() {
     assert_eq!(decode(&encode(&sample(Tier::A))), Ok(sample(Tier::A)));
+    for (single_program, debug) in [(true, false), (false, true), (true, true)] {
+        let confinement = Confinement { single_program, debug, ..sample(Tier::C) };
+        let text = encode(&confinement);
+        assert_eq!(decode(&text), Ok(confinement));
+        assert!(decode(&text.replace("=1", "=0")).is_err() && decode(&format!("{text};single=1")).is_err());
+    }
     for tier in [Tier::B, Tier::C] {
         let text = encode(&sample(tier));
         assert_eq!(decode(&text), Ok(sample(tier)));
@@ -122,7 +130,9 @@ fn the_bounds_hold_whoever_wrote_it() {
 
 #[test]
 fn what_is_built_in_takes_nothing_besides_whoever_wrote_it() {
-    let alters: [fn(&mut Confinement); 6] = [
+    let alters: [fn(&mut Confinement); 8] = [
+        |c| c.single_program = true,
+        |c| c.debug = true,
         |c| c.program = "/usr/bin/python3".to_owned(),
         |c| c.workspace = Workspace::Fresh,
         |c| c.workspace_exec = true,

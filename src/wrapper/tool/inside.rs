@@ -20,8 +20,11 @@ use nix::unistd::{chdir, getegid, geteuid, pipe2, setsid};
 use crate::egress::READY;
 use crate::sandbox::egress::{Egress, PROXY_PORT};
 use crate::sandbox::report::{Active, How};
-use crate::sandbox::{Confinement, Descriptors, MemoryBy, Network, Tier, decode, filter, rights, view};
+use crate::sandbox::{
+    Confinement, Descriptors, Exec, Leave, MemoryBy, Network, Tier, decode, filter, rights, view,
+};
 use crate::sys::landlock::{self, Handled, Ruleset};
+use crate::sys::ticket::Ticket;
 use crate::sys::{handover, jail, seccomp};
 
 /// The kinds of namespaces, as `/proc/self/ns` calls them.
@@ -176,7 +179,17 @@ fn become_tool(order: &Order, program: &OwnedFd, tell: &mut File) -> Result<Infa
     jail::look(uid, gid).map_err(|what| Failed(format!("not as it was to be: {what}")))?;
     let namespaces = namespaces().map_err(step("namespaces"))?;
     is_apart(confinement, &namespaces, &order.outside)?;
-    let program_of_filter = filter(confinement.tier, confinement.network());
+    let script = order.is_script.then_some(confinement.program.as_str());
+    let ticket = confinement.runs_once().then(|| {
+        let path = CString::new(script.unwrap_or_default())?;
+        Ok(Ticket::new(&path, &args, &environment)?)
+    });
+    let ticket: Option<Ticket> = ticket.transpose().map_err(step("leave for one exec"))?;
+    let exec = ticket
+        .as_ref()
+        .map_or(Exec::Any, |ticket| Exec::Once { by_path: order.is_script, at: ticket.addresses() });
+    let leave = Leave { exec, tracing: confinement.debug };
+    let program_of_filter = filter(confinement.tier, confinement.network(), leave);
     let (handled, abi) = shut_in(confinement, program).map_err(step("landlock"))?;
     jail::close_all_on_exec().map_err(step("descriptors"))?;
     seccomp::install(&program_of_filter).map_err(step("seccomp"))?;
@@ -190,11 +203,15 @@ fn become_tool(order: &Order, program: &OwnedFd, tell: &mut File) -> Result<Infa
         gid,
         namespaces,
         egress: confinement.egress.as_str().to_owned(),
+        exec: if ticket.is_some() { "once" } else { "any" }.to_owned(),
+        tracing: if confinement.debug { "tracing" } else { "untraced" }.to_owned(),
         bounded_by: String::new(),
     };
     writeln!(tell, "{active}").map_err(step("report"))?;
-    let script = order.is_script.then_some(confinement.program.as_str());
-    jail::become_program(program, script, (&args, &environment)).map_err(step("exec"))
+    match ticket {
+        Some(ticket) => ticket.spend(program, order.is_script).map_err(step("exec")),
+        None => jail::become_program(program, script, (&args, &environment)).map_err(step("exec")),
+    }
 }
 
 fn c_strings<'a>(texts: impl Iterator<Item = &'a String>) -> Result<Vec<CString>, Failed> {

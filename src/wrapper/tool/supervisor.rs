@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use nix::sys::signal::{Signal, kill};
+use nix::sys::signal::Signal;
 use nix::sys::wait::{WaitPidFlag, waitpid};
 use nix::unistd::Pid;
 
@@ -235,9 +235,9 @@ impl Supervisor {
         let until = now() + KILL_GRACE;
         let mut reaped = false;
         loop {
-            // Once it is reaped, its number may be another's.
+            // By its descriptor: once it is reaped, its number may be another's.
             if !reaped {
-                let _ = kill(self.child, Signal::SIGKILL);
+                let _ = jail::end_by(&self.exit);
                 reaped = !matches!(
                     waitpid(self.child, Some(WaitPidFlag::WNOHANG)),
                     Ok(nix::sys::wait::WaitStatus::StillAlive) | Err(Errno::EINTR)

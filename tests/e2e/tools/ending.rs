@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use reeve::sandbox::report::{How, Limit};
 use reeve::sandbox::{MemoryBy, Tier, Workspace};
 use reeve::sys::cgroup::{Bounds, Cgroup};
+use reeve::sys::jail;
 
 use super::fixture::*;
 
@@ -258,6 +259,36 @@ fn when_nobody_listens_any_more_the_tool_ends() {
         assert!(began.elapsed() < Duration::from_secs(2), "{tier:?}");
         assert_eq!(processes_of_the_user(), "", "{tier:?}");
     }
+}
+
+/// A process that gets the number of one that has ended.
+#[test]
+fn row_117_who_has_the_number_of_an_ended_process_is_not_ended_in_its_place() {
+    use nix::unistd::Pid;
+    let sleep = || std::process::Command::new("/bin/sleep").arg("86398").spawn().unwrap();
+    let number = |child: &std::process::Child| i32::try_from(child.id()).unwrap();
+    let mut first = sleep();
+    let handle = jail::exit_of(Pid::from_raw(number(&first))).unwrap();
+    jail::end_by(&handle).unwrap();
+    first.wait().unwrap();
+    let mut second = None;
+    // Somebody else may be quicker.
+    for _try in 0..500 {
+        std::fs::write("/proc/sys/kernel/ns_last_pid", (first.id() - 1).to_string()).unwrap();
+        let mut other = sleep();
+        if other.id() == first.id() {
+            second = Some(other);
+            break;
+        }
+        other.kill().unwrap();
+        other.wait().unwrap();
+    }
+    let mut second = second.expect("a process of the same number");
+    assert_eq!(jail::end_by(&handle).unwrap_err().raw_os_error(), Some(libc::ESRCH));
+    assert!(second.try_wait().unwrap().is_none());
+    // By its number it would have been hit.
+    nix::sys::signal::kill(Pid::from_raw(number(&first)), nix::sys::signal::Signal::SIGKILL).unwrap();
+    assert!(!second.wait().unwrap().success());
 }
 
 #[test]

@@ -78,6 +78,8 @@ impl Tool {
             sha256: sha256(program),
             workspace: Workspace::Fresh,
             workspace_exec: false,
+            single_program: false,
+            debug: false,
             read_only: vec![],
             environment: vec![],
             egress: Egress::None,

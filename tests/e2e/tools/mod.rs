@@ -10,6 +10,7 @@ mod examples;
 mod files;
 mod fixture;
 mod layers;
+mod leave;
 mod network;
 mod paths;
 mod privilege;

@@ -5,15 +5,18 @@ use reeve::sandbox::{Tier, Workspace};
 use super::fixture::*;
 
 fn shell(tier: Tier, script: &str) -> Ran {
+    in_a_shell(tier, script).run()
+}
+
+fn in_a_shell(tier: Tier, script: &str) -> Tool {
     let shell = std::fs::canonicalize("/bin/sh").unwrap().display().to_string();
-    let tool = Tool::new(tier, &shell, &["-ec", script]).with(|tool| {
+    Tool::new(tier, &shell, &["-ec", script]).with(|tool| {
         tool.confinement.workspace_exec = true;
         tool.confinement.limits.workspace = 256 << 20;
         tool.confinement.limits.memory = 1 << 30;
         tool.confinement.limits.processes = 128;
         tool.seconds = 60;
-    });
-    tool.run()
+    })
 }
 
 #[test]
@@ -75,19 +78,35 @@ fn node_runs_timers_promises_and_a_child() {
     assert_eq!(shell(Tier::C, server).text(), "served");
 }
 
+/// `class T { main { System.out.println("ran") } }`, as a compiler of Java would leave it: there may be none.
+const CLASS: &str = "yv66vgAAADEAFgcAAgEAAVQHAAQBABBqYXZhL2xhbmcvT2JqZWN0AQAEbWFpbgEAFihbTGphdmEvbGFuZy9TdHJpbmc7KVYBAARDb2RlCQAJAAsHAAoBABBqYXZhL2xhbmcvU3lzdGVtDAAMAA0BAANvdXQBABVMamF2YS9pby9QcmludFN0cmVhbTsIAA8BAANyYW4KABEAEwcAEgEAE2phdmEvaW8vUHJpbnRTdHJlYW0MABQAFQEAB3ByaW50bG4BABUoTGphdmEvbGFuZy9TdHJpbmc7KVYAIQABAAMAAAAAAAEACQAFAAYAAQAHAAAAFQACAAEAAAAJsgAIEg62ABCxAAAAAAAA";
+
 #[test]
-fn java_runs_with_its_own_folder_of_etc() {
-    let java = std::fs::canonicalize("/usr/bin/java").unwrap().display().to_string();
+fn java_runs_a_program_with_its_own_folder_of_etc() {
     let etc = std::fs::read_dir("/etc").unwrap().flatten().map(|entry| entry.path().display().to_string());
     let etc: Vec<String> = etc.filter(|path| path.starts_with("/etc/java-")).collect();
     for tier in TIERS {
-        let tool = Tool::new(tier, &java, &["-Xmx64m", "-version"]).with(|tool| {
-            tool.confinement.read_only.clone_from(&etc);
-            tool.confinement.limits.memory = 1 << 30;
+        let tool = in_a_shell(tier, &format!("echo {CLASS} | base64 -d >T.class; java -Xmx64m -cp . T"))
+            .with(|tool| tool.confinement.read_only.clone_from(&etc));
+        assert_eq!(tool.run().text(), "ran", "{tier:?}");
+    }
+}
+
+#[test]
+fn go_builds_a_program_whose_routines_talk_to_each_other() {
+    let code =
+        "package main\nfunc main() {\n\tc := make(chan int)\n\tgo func() { c <- 42 }()\n\tprintln(<-c)\n}\n";
+    let script = format!(
+        "printf '{}' >a.go; GOCACHE=$PWD/cache go build -o a a.go; ./a 2>&1",
+        code.replace('\n', "\\n").replace('\t', "\\t")
+    );
+    for tier in TIERS {
+        let tool = in_a_shell(tier, &script).with(|tool| {
+            tool.confinement.limits.cpu = 120;
+            tool.confinement.limits.processes = 512;
+            tool.seconds = 120;
         });
-        let ran = tool.run();
-        ran.text();
-        assert!(String::from_utf8_lossy(&ran.err).contains("Runtime Environment"), "{tier:?}: {ran:#?}");
+        assert_eq!(tool.run().text(), "42", "{tier:?}");
     }
 }
 
@@ -100,6 +119,13 @@ fn python_starts_processes_and_in_tier_c_shares_semaphores_with_them() {
     let queue =
         "import multiprocessing as m\nq = m.get_context('fork').Queue(); q.put('through'); print(q.get())";
     assert_eq!(Tool::probe(Tier::C, queue).run().text(), "through");
+    for context in ["fork", "spawn", "forkserver"] {
+        let pool = format!(
+            "import multiprocessing as m\nif __name__ == '__main__':\n  with m.get_context('{context}').Pool(3) as p: print(p.map(abs, [-1, -2, 3]))"
+        );
+        let tool = Tool::probe(Tier::C, &pool).with(|tool| tool.seconds = 60);
+        assert_eq!(tool.run().text(), "[1, 2, 3]", "{context}");
+    }
 }
 
 #[test]

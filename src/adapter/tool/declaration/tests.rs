@@ -39,7 +39,9 @@ fn a_declaration_means_what_is_written_and_safe_defaults() {
     assert_eq!(declared.wall_clock, Duration::from_secs(5));
     assert_eq!((confinement.limits.memory, confinement.limits.processes), (64 << 20, 64));
     assert_eq!(confinement.limits.memory_by, MemoryBy::Cgroup);
-    assert!(!confinement.workspace_exec);
+    assert!(!confinement.workspace_exec && !confinement.single_program && !confinement.debug);
+    let more = parse(&WHOLE.replacen("tier = ", "single_program = true\ndebug = true\ntier = ", 1)).unwrap();
+    assert!(more.confinement.single_program && more.confinement.debug);
     assert_eq!(declared.schema["required"], json!(["pattern"]));
 }
 
@@ -145,6 +147,8 @@ fn what_is_built_in_takes_no_key_that_would_mean_nothing() {
         ("workspace =", "package = \"jq\"\nworkspace =", "package"),
         ("workspace =", "runs_code = true\nworkspace =", "runs_code"),
         ("workspace =", "workspace_exec = true\nworkspace =", "workspace_exec"),
+        ("workspace =", "single_program = true\nworkspace =", "single_program"),
+        ("workspace =", "debug = true\nworkspace =", "debug"),
         ("workspace =", "read_only = [\"/srv/docs\"]\nworkspace =", "read_only"),
         ("workspace =", "arguments = [\"x\"]\nworkspace =", "arguments"),
         (

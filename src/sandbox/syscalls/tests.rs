@@ -1,0 +1,176 @@
+//! The filter, interpreted instruction by instruction as the kernel does.
+
+use std::collections::BTreeSet;
+
+use super::*;
+
+/// What a filter answers, by its own instructions.
+fn answers(program: &[sock_filter], architecture: u32, number: u32, arguments: [u32; 3]) -> u32 {
+    let [first, second, third] = arguments.map(u64::from);
+    answers_to(program, architecture, number, [first, second, third, 0])
+}
+
+fn answers_to(program: &[sock_filter], architecture: u32, number: u32, arguments: [u64; 4]) -> u32 {
+    let (mut at, mut loaded) = (0, 0);
+    loop {
+        let one = &program[at];
+        at += 1;
+        let holds = match one.code {
+            LOAD => {
+                loaded = match one.k {
+                    NUMBER => number,
+                    AUDIT_ARCH => architecture,
+                    place => {
+                        let whole = arguments[usize::try_from((place - 16) / 8).unwrap()];
+                        u32::try_from(whole >> (8 * (place % 8)) & 0xffff_ffff).unwrap()
+                    }
+                };
+                continue;
+            }
+            RETURN => return one.k,
+            IS => loaded == one.k,
+            AT_LEAST => loaded >= one.k,
+            _has_bits => loaded & one.k != 0,
+        };
+        at += usize::from(if holds { one.jt } else { one.jf });
+    }
+}
+
+fn asked(tier: Tier, call: libc::c_long, arguments: [u32; 3]) -> u32 {
+    answers(&usual(tier), ARCHITECTURE, number(call), arguments)
+}
+
+fn usual(tier: Tier) -> Vec<sock_filter> {
+    filter(
+        tier,
+        match tier {
+            Tier::A | Tier::B => Network::None,
+            Tier::C => Network::Own,
+        },
+        Leave::default(),
+    )
+}
+
+#[test]
+fn one_exec_is_let_through_by_its_three_addresses_and_by_no_others() {
+    let at = [0x1234_5678_9000, 0x2234_5678_9000, 0x3234_5678_9000];
+    for by_path in [false, true] {
+        let leave = Leave { exec: Exec::Once { by_path, at }, tracing: false };
+        let filter = filter(Tier::B, Network::None, leave);
+        let asked = |call, arguments| answers_to(&filter, ARCHITECTURE, number(call), arguments);
+        let (right, wrong, own) = match by_path {
+            true => (libc::SYS_execve, libc::SYS_execveat, [at[0], at[1], at[2], 0]),
+            false => (libc::SYS_execveat, libc::SYS_execve, [7, at[0], at[1], at[2]]),
+        };
+        assert_eq!(asked(right, own), ALLOW);
+        for arguments in [own, [at[0], at[1], at[2], 0], [7, at[0], at[1], at[2]], [0; 4]] {
+            assert_eq!(asked(wrong, arguments), EACCES);
+        }
+        let first = usize::from(!by_path);
+        for place in first..first + 3 {
+            for bit in [0, 12, 31, 32, 45, 63] {
+                let mut arguments = own;
+                arguments[place] ^= 1 << bit;
+                assert_eq!(asked(right, arguments), EACCES, "{place} {bit}");
+            }
+        }
+        assert_eq!(asked(libc::SYS_openat, [0; 4]), ALLOW);
+    }
+}
+
+#[test]
+fn tracing_is_left_only_where_that_was_declared() {
+    for tracing in [false, true] {
+        let filter = filter(Tier::B, Network::None, Leave { tracing, ..Leave::default() });
+        for call in TRACING {
+            let answer = answers(&filter, ARCHITECTURE, number(*call), [0; 3]);
+            assert_eq!(answer, if tracing { ALLOW } else { EPERM }, "{call}");
+        }
+    }
+}
+
+#[test]
+fn in_the_hosts_network_there_are_tcp_and_udp_and_nothing_else() {
+    for tier in [Tier::B, Tier::C] {
+        let filter = filter(tier, Network::Hosts, Leave::default());
+        let asked = |arguments| answers(&filter, ARCHITECTURE, number(libc::SYS_socket), arguments);
+        for (family, protocol) in [(2, 0), (2, 6), (10, 17)] {
+            assert_eq!(asked([family, 1, protocol]), ALLOW, "{family} {protocol}");
+        }
+        for (family, protocol, answer) in [
+            (2, 262, EPROTONOSUPPORT),
+            (2, 1, EPROTONOSUPPORT),
+            (1, 0, EAFNOSUPPORT),
+            (16, 0, EAFNOSUPPORT),
+            (40, 0, EAFNOSUPPORT),
+        ] {
+            assert_eq!(asked([family, 1, protocol]), answer, "{family} {protocol}");
+        }
+    }
+}
+
+#[test]
+fn another_architecture_and_x32_get_nothing() {
+    let read = number(libc::SYS_read);
+    for tier in [Tier::B, Tier::C] {
+        assert_eq!(answers(&usual(tier), 0x4000_0003, read, [0; 3]), KILL_PROCESS);
+        assert_eq!(answers(&usual(tier), ARCHITECTURE, read | X32, [0; 3]), ENOSYS);
+        assert_eq!(answers(&usual(tier), ARCHITECTURE, read, [0; 3]), ALLOW);
+        assert_eq!(answers(&usual(tier), ARCHITECTURE, 100_000, [0; 3]), ENOSYS);
+    }
+}
+
+#[test]
+fn no_call_stands_in_two_lists() {
+    let lists = [ALLOWED, ALLOWED_HERE, ABSENT, REFUSED, IPC];
+    let all: Vec<_> = lists.iter().flat_map(|list| list.iter()).collect();
+    assert_eq!(all.iter().collect::<BTreeSet<_>>().len(), all.len());
+}
+
+#[test]
+fn every_refused_call_is_refused_in_every_tier() {
+    for tier in [Tier::A, Tier::B, Tier::C] {
+        REFUSED.iter().for_each(|call| assert_eq!(asked(tier, *call, [0; 3]), EPERM, "{call}"));
+        ABSENT.iter().for_each(|call| assert_eq!(asked(tier, *call, [0; 3]), ENOSYS, "{call}"));
+    }
+}
+
+#[test]
+fn threads_and_processes_are_made_and_namespaces_are_not() {
+    let thread = 0x003d_0f00;
+    assert_eq!(asked(Tier::B, libc::SYS_clone, [thread, 0, 0]), ALLOW);
+    for bit in [0x2_0000, 0x80, 0x0200_0000, 0x0400_0000, 0x0800_0000, 0x1000_0000, 0x2000_0000, 0x4000_0000]
+    {
+        assert_eq!(asked(Tier::C, libc::SYS_clone, [thread | bit, 0, 0]), EPERM, "{bit:x}");
+    }
+}
+
+#[test]
+fn tier_b_has_pairs_of_sockets_only_and_tier_c_the_families_of_its_own_network() {
+    for family in [1, 2, 10, 16, 17, 38, 40, 44] {
+        assert_eq!(asked(Tier::B, libc::SYS_socket, [family, 1, 0]), EPERM, "{family}");
+    }
+    assert_eq!(asked(Tier::B, libc::SYS_socketpair, [1, 1, 0]), ALLOW);
+    assert_eq!(asked(Tier::C, libc::SYS_socketpair, [40, 1, 0]), EAFNOSUPPORT);
+    for (family, protocol, answer) in [
+        (1, 0, ALLOW),
+        (2, 6, ALLOW),
+        (10, 0, ALLOW),
+        (16, 0, ALLOW),
+        (16, 9, EAFNOSUPPORT),
+        (38, 0, EAFNOSUPPORT),
+        (40, 0, EAFNOSUPPORT),
+        (17, 0, EAFNOSUPPORT),
+    ] {
+        assert_eq!(asked(Tier::C, libc::SYS_socket, [family, 1, protocol]), answer, "{family}");
+    }
+}
+
+#[test]
+fn a_terminal_is_not_typed_into_and_protection_stays_on() {
+    assert_eq!(asked(Tier::C, libc::SYS_ioctl, [0, 0x5412, 0]), EPERM);
+    assert_eq!(asked(Tier::C, libc::SYS_ioctl, [0, 0x541c, 0]), EPERM);
+    assert_eq!(asked(Tier::C, libc::SYS_ioctl, [0, 0x5401, 0]), ALLOW);
+    assert_eq!(asked(Tier::B, libc::SYS_personality, [0x0004_0000, 0, 0]), EPERM);
+    assert_eq!(asked(Tier::B, libc::SYS_personality, [0xffff_ffff, 0, 0]), ALLOW);
+}
