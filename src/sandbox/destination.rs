@@ -154,6 +154,31 @@ impl Destination {
         self.pattern == Pattern::Any
     }
 
+    /// The address that it is, when it is one.
+    #[cfg(feature = "full")]
+    #[must_use]
+    pub fn address(&self) -> Option<IpAddr> {
+        match &self.pattern {
+            Pattern::Is(Host::Address(address)) => Some(*address),
+            Pattern::Any | Pattern::Below(_) | Pattern::Is(Host::Name(_)) => None,
+        }
+    }
+
+    /// Whether it has every host that another entry has.
+    #[cfg(feature = "full")]
+    #[must_use]
+    pub fn covers(&self, other: &Destination) -> bool {
+        self.port == other.port
+            && match (&self.pattern, &other.pattern) {
+                (Pattern::Any, _) => true,
+                (Pattern::Below(top), Pattern::Below(lower)) => is_at_or_below(lower, top),
+                (Pattern::Below(top), Pattern::Is(Host::Name(name))) => is_below(name, top),
+                (Pattern::Is(own), Pattern::Is(host)) => own == host,
+                (Pattern::Below(_), Pattern::Is(Host::Address(_)) | Pattern::Any)
+                | (Pattern::Is(_), Pattern::Any | Pattern::Below(_)) => false,
+            }
+    }
+
     /// Whether it has this host and port.
     #[must_use]
     pub fn has(&self, host: &Host, port: u16) -> bool {

@@ -161,6 +161,20 @@ impl RootsList {
         Ok(list)
     }
 
+    /// Whom tools may reach.
+    #[cfg(feature = "full")]
+    #[must_use]
+    pub fn hosts(&self) -> &[Destination] {
+        &self.hosts
+    }
+
+    /// The networks that are let in though they are not public, as they are written.
+    #[cfg(feature = "full")]
+    #[must_use]
+    pub fn networks(&self) -> Vec<String> {
+        self.networks.iter().map(ToString::to_string).collect()
+    }
+
     /// Whether tools may reach anybody.
     #[must_use]
     pub fn is_empty(&self) -> bool {

@@ -1,5 +1,6 @@
 //! Addresses: which are everybody's, and which belong to a network that is nobody else's business.
 
+use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// A network: an address, and how many of its bits count.
@@ -7,6 +8,12 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 pub(super) struct Network {
     address: IpAddr,
     bits: u32,
+}
+
+impl fmt::Display for Network {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.address, self.bits)
+    }
 }
 
 impl Network {

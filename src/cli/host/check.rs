@@ -6,12 +6,13 @@ use clap::Args;
 use serde::Serialize;
 use serde_json::json;
 
-use super::{GATE_CONFIG, alarms, block_on, lists};
+use super::{GATE_CONFIG, alarms, block_on, egress, lists};
 use crate::api::Settings;
 use crate::cli::exit::{Exit, Failure, with_causes};
 use crate::cli::screen::{Screen, Tone, harmless, paint};
 use crate::gate::config::GateConfig;
 use crate::policy::{Contracts, PolicyEngine, PolicySource, WorkerProgram};
+use crate::sandbox::egress::ROOTS_LIST;
 use crate::sys::clock::Clock;
 use crate::sys::{host, trusted_file};
 
@@ -92,9 +93,11 @@ fn gate(path: &Path, clock: &dyn Clock) -> Result<Vec<Finding>, Failure> {
     let approvers = config.people.iter().count();
     let channel = if config.signal.is_some() { "Signal" } else { "no channel" };
     let found = format!("{approvers} approvers, {channel}");
+    let roots_list = host::prefixed(ROOTS_LIST);
     let mut findings = vec![
         Finding::of("gate", path, Ok(found)),
         Finding::of("tools", &config.tools, tools(&config)),
+        Finding::of("egress", &roots_list, egress::finding(&roots_list, &config.adapters.tools)),
         Finding::of("contracts", &config.contracts, contracts(&config.contracts)),
         Finding::of("policy", &config.policy, policy(&config.policy, config.shadow.as_deref())),
         Finding::of("lists", &config.lists, lists::finding(&config.lists, clock)),

@@ -6,6 +6,7 @@ mod approver;
 mod audit;
 mod check;
 mod doctor;
+mod egress;
 mod freeze;
 mod gate;
 mod https;
