@@ -8,7 +8,7 @@
 
 use std::fs::{self, File, TryLockError};
 use std::io;
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -242,8 +242,9 @@ fn hold(path: &Path, lock: fn(&File) -> io::Result<()>) -> io::Result<File> {
     Err(io::Error::other(format!("{} is taken away as soon as it is made", path.display())))
 }
 
+/// For root alone: whoever could open it could hold it, and no tool would start.
 fn make_directory(path: &Path) -> io::Result<()> {
-    match fs::create_dir(path) {
+    match fs::DirBuilder::new().mode(0o700).create(path) {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
         other => other,
     }

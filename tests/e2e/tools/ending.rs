@@ -192,6 +192,24 @@ fn row_111_whoever_begins_leaves_the_groups_of_others_alone_and_tidies_away_what
     assert!(!is_there());
 }
 
+/// Whoever holds a group keeps every other run from making one.
+#[test]
+fn row_111_nobody_but_root_can_hold_the_groups_of_runs() {
+    let group = Cgroup::new("e2e-mine", &Bounds { memory: 64 << 20, processes: 8 }).unwrap();
+    let all = "/sys/fs/cgroup/reeve-tools /sys/fs/cgroup/memory/reeve-tools /sys/fs/cgroup/pids/reeve-tools";
+    let there: Vec<&str> = all.split(' ').filter(|path| Path::new(path).is_dir()).collect();
+    assert!(!there.is_empty());
+    for path in there {
+        let hold = |user: &str| {
+            let flock = ["--reuid", user, "--clear-groups", "flock", "--shared", "--nonblock", path, "true"];
+            std::process::Command::new("setpriv").args(flock).status().unwrap().success()
+        };
+        assert!(hold("root"), "{path}");
+        assert!(!hold("nobody"), "{path}");
+    }
+    group.remove();
+}
+
 #[test]
 fn row_112_what_made_itself_a_daemon_ends_with_the_tool() {
     let daemon = "if os.fork() == 0:\n  os.setsid()\n  if os.fork() == 0: time.sleep(86394)\n  os._exit(0)\n";
