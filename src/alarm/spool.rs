@@ -55,6 +55,9 @@ impl Outcome {
     }
 }
 
+/// An alarm that has ended, by its id, with what each way says of it.
+pub type Ended = (String, Vec<(String, Told)>);
+
 /// An alarm was not handed over.
 #[derive(Debug, thiserror::Error)]
 pub enum PutError {
@@ -158,7 +161,7 @@ impl Spool {
     ///
     /// # Errors
     /// When the folder cannot be read.
-    pub fn ended(&self, now: u64) -> io::Result<Vec<(String, Vec<(String, Told)>)>> {
+    pub fn ended(&self, now: u64) -> io::Result<Vec<Ended>> {
         let mut ended = Vec::new();
         for id in names(&self.waiting)? {
             let own = [nix::unistd::geteuid().as_raw(), 0];

@@ -98,10 +98,14 @@ impl Directory {
             | ResolveFlag::RESOLVE_NO_MAGICLINKS
             | ResolveFlag::RESOLVE_NO_XDEV;
         let how = OpenHow::new().flags(flags | OFlag::O_CLOEXEC).resolve(resolve);
-        openat2(&self.0, path, how).map_err(|errno| match errno {
-            Errno::ELOOP => io::Error::other("a symbolic link stands in the way, and none is followed"),
-            Errno::EXDEV => io::Error::other("leads out of the workspace, or to another file system"),
-            other => other.into(),
+        openat2(&self.0, path, how).map_err(|errno| {
+            if errno == Errno::ELOOP {
+                io::Error::other("a symbolic link stands in the way, and none is followed")
+            } else if errno == Errno::EXDEV {
+                io::Error::other("leads out of the workspace, or to another file system")
+            } else {
+                errno.into()
+            }
         })
     }
 }

@@ -182,7 +182,7 @@ fn become_tool(order: &Order, program: &OwnedFd, tell: &mut File) -> Result<Infa
     let script = order.is_script.then_some(confinement.program.as_str());
     let ticket = confinement.runs_once().then(|| {
         let path = CString::new(script.unwrap_or_default())?;
-        Ok(Ticket::new(&path, &args, &environment)?)
+        Ticket::new(&path, &args, &environment)
     });
     let ticket: Option<Ticket> = ticket.transpose().map_err(step("leave for one exec"))?;
     let exec = ticket
