@@ -27,7 +27,7 @@ impl Net {
     pub(super) fn new() -> Net {
         up();
         let hosts = std::fs::read_to_string("/etc/hosts").unwrap();
-        let names = "127.0.0.2 listed.test a.listed.test good.listed.test never.listed.test evillisted.test\n10.9.9.9 private.listed.test\n\
+        let names = "127.0.0.2 listed.test a.listed.test x.a.listed.test good.listed.test never.listed.test evillisted.test\n10.9.9.9 private.listed.test\n\
              169.254.169.254 metadata.listed.test\n127.0.0.3 own.listed.test\n";
         std::fs::write("/etc/hosts", format!("{hosts}{names}")).unwrap();
         let listener = TcpListener::bind("127.0.0.2:0").unwrap();
