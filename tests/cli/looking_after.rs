@@ -228,6 +228,20 @@ fn the_whole_configuration_is_checked_and_what_is_wrong_is_named() {
     );
     assert!(problem("reeved").as_str().unwrap().contains("/nonexistent"), "{report}");
 
+    for (name, says) in [
+        (
+            "libraran",
+            "PROFILES has \"libraran\", who has no contract, so it tightens nothing; did you mean `librarian`?",
+        ),
+        ("somebody-new", "no contract for the profiles of somebody-new"),
+    ] {
+        let profile = format!(
+            "\ndef careful(tool, args, context):\n    return None\n\nPROFILES = {{\"{name}\": careful}}\n"
+        );
+        std::fs::write(&policy, format!("{POLICY}{profile}")).unwrap();
+        let ran = reeve(&["check", "--gate", text(&gate)], &[]);
+        assert!(ran.out.contains(says), "{ran:?}");
+    }
     std::fs::write(&gate, "polcy = \"x\"\n").unwrap();
     let ran = reeve(&["check", "--gate", text(&gate)], &[]);
     assert!(ran.exit == 1 && ran.out.contains("polcy") && ran.out.contains("policy"), "{ran:?}");

@@ -10,8 +10,9 @@ use super::{GATE_CONFIG, alarms, block_on, egress, lists};
 use crate::api::Settings;
 use crate::cli::exit::{Exit, Failure, with_causes};
 use crate::cli::screen::{Screen, Tone, harmless, paint};
+use crate::config::did_you_mean;
 use crate::gate::config::GateConfig;
-use crate::policy::{Contracts, PolicyEngine, PolicySource, WorkerProgram};
+use crate::policy::{Contracts, PolicyEngine, PolicySource, WorkerProgram, WorkerReport};
 use crate::sandbox::egress::ROOTS_LIST;
 use crate::sys::clock::Clock;
 use crate::sys::{host, trusted_file};
@@ -99,12 +100,17 @@ fn gate(path: &Path, clock: &dyn Clock) -> Result<Vec<Finding>, Failure> {
         Finding::of("tools", &config.tools, tools(&config)),
         Finding::of("egress", &roots_list, egress::finding(&roots_list, &config.adapters.tools)),
         Finding::of("contracts", &config.contracts, contracts(&config.contracts)),
-        Finding::of("policy", &config.policy, policy(&config.policy, config.shadow.as_deref())),
+        Finding::of(
+            "policy",
+            &config.policy,
+            policy(&config.policy, config.shadow.as_deref())
+                .and_then(|report| with_profiles(&report, &config.contracts)),
+        ),
         Finding::of("lists", &config.lists, lists::finding(&config.lists, clock)),
         Finding::of("alarms", &config.alarms_file, alarms::finding(&config.alarms_file)),
     ];
     if let Some(shadow) = &config.shadow {
-        findings.push(Finding::of("shadow", shadow, policy(shadow, None)));
+        findings.push(Finding::of("shadow", shadow, policy(shadow, None).map(|report| examples(&report))));
     }
     Ok(findings)
 }
@@ -129,11 +135,34 @@ fn contracts(directory: &Path) -> Result<String, String> {
     Ok(if names.is_empty() { "none: nobody may ask for anything".to_owned() } else { names.join(", ") })
 }
 
-fn policy(path: &Path, trial: Option<&Path>) -> Result<String, String> {
+fn policy(path: &Path, trial: Option<&Path>) -> Result<WorkerReport, String> {
     let source = PolicySource::read_without(path, trial).map_err(|error| with_causes(&error))?;
     let checked = block_on(async { Ok(PolicyEngine::check(&source, &WorkerProgram::default()).await) });
-    let report = checked.map_err(|failure| failure.message)?.map_err(|error| with_causes(&error))?;
-    Ok(format!("{} examples come out as expected", report.examples))
+    checked.map_err(|failure| failure.message)?.map_err(|error| with_causes(&error))
+}
+
+fn examples(report: &WorkerReport) -> String {
+    format!("{} examples come out as expected", report.examples)
+}
+
+/// A profile that is nobody's tightens nothing, which its author may not have meant. Contracts that do not load are told of elsewhere.
+fn with_profiles(report: &WorkerReport, contracts: &Path) -> Result<String, String> {
+    let Ok(contracts) = Contracts::load(contracts) else { return Ok(examples(report)) };
+    let known: Vec<&str> = contracts.names().map(|name| name.as_str()).collect();
+    let strangers: Vec<&str> =
+        report.profiles.iter().map(String::as_str).filter(|name| !known.contains(name)).collect();
+    for name in &strangers {
+        let nearest = did_you_mean(name, known.iter().copied());
+        if !nearest.is_empty() {
+            return Err(format!(
+                "PROFILES has {name:?}, who has no contract, so it tightens nothing{nearest}"
+            ));
+        }
+    }
+    if strangers.is_empty() {
+        return Ok(examples(report));
+    }
+    Ok(format!("{}; no contract for the profiles of {}", examples(report), strangers.join(", ")))
 }
 
 fn reeved(path: &Path) -> Result<String, String> {
