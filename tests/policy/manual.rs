@@ -53,8 +53,12 @@ async fn what_the_manual_shows_loads_and_fails_as_it_says() {
         (asked.verdict, asked.keep.map(|keep| keep.time())),
         (Verdict::Review, Some(Duration::from_secs(7 * 24 * 3600)))
     );
-    let [complaint] = <[String; 1]>::try_from(shown("policy.md", "text")).unwrap();
+    let [complaint, of_contract] = <[String; 2]>::try_from(shown("policy.md", "text")).unwrap();
     assert_eq!(rejection(&policy.replace("\"review\")", "\"allow\")")).await, complaint.trim_end());
+    let contract = "principal = \"keeper\"\nroles = [\"agent\"]\n\n[[allow]]\noperations = [\"zfs.snapshot\"]\n\
+                    datasets = [\"tank\"]\nwhere = { \"/nmae\" = { prefix = \"daily-\" } }\n";
+    let refused = reeve::policy::Contract::parse("/etc/reeve/contracts/keeper.toml", contract).unwrap_err();
+    assert_eq!(refused.to_string(), of_contract.trim_end());
 }
 
 #[tokio::test]
