@@ -19,7 +19,7 @@ pub(super) async fn watch(gate: Arc<Gate>, mut keys: watch::Receiver<BTreeMap<St
         let now = keys.borrow_and_update().clone();
         if let Err(error) = gate.keys_are(now).await {
             let error = &error as &dyn std::error::Error;
-            tracing::error!(error, "of whose changed identity key people have been told is not kept");
+            tracing::error!(error, "that an identity key has changed is not on record");
         }
         if keys.changed().await.is_err() {
             return;
@@ -37,19 +37,21 @@ impl Gate {
         if told == now {
             return Ok(());
         }
-        for name in now.difference(&told) {
+        let news: Vec<String> = now.difference(&told).cloned().collect();
+        for name in &news {
             tracing::warn!(approver = name, "an approver's identity key is not the enrolled one any more");
             self.announce_but(Notice::KeyChanged { name: name.clone() }, None, vec![name.clone()]);
-            let event = Event::new(EventKind::AuthFailure)
-                .with("reason", "identity_key_changed")
-                .with("approver", name.as_str());
-            if let Err(error) = self.record(event).await {
-                let error = &error as &dyn std::error::Error;
-                tracing::error!(error, "a changed identity key is not recorded");
-            }
         }
+        // A crash before this has people told twice, which is better than not at all.
         let store = Arc::clone(&self.store);
         let kept = tokio::task::spawn_blocking(move || store.put_note(NOTE, &now)).await;
-        Ok(kept.map_err(|_panicked| Unrecorded::Thread)??)
+        kept.map_err(|_panicked| Unrecorded::Thread)??;
+        for name in news {
+            let event = Event::new(EventKind::AuthFailure)
+                .with("reason", "identity_key_changed")
+                .with("approver", name);
+            self.record(event).await?;
+        }
+        Ok(())
     }
 }
