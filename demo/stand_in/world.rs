@@ -113,7 +113,7 @@ impl World {
             "listAccounts" => Ok(json!([{"number": state.account}])),
             "subscribeReceive" if state.faults.manual => Ok(json!(0)),
             "listIdentities" => Ok(state.identities_of(params.get("number").and_then(Value::as_str))),
-            "trust" => Ok(state.trust(params.get("recipient").and_then(Value::as_str))),
+            "trust" => state.trust(params),
             "send" | "sendReaction" => state.send(params),
             _ => Err(json!({"code": -32601, "message": "Method not implemented", "data": null})),
         };
@@ -159,15 +159,19 @@ impl State {
         newest.and_then(|entry| entry.get("trustLevel")).and_then(Value::as_str) != Some("UNTRUSTED")
     }
 
-    fn trust(&mut self, uuid: Option<&str>) -> Value {
-        for entry in
-            self.identities.iter_mut().filter(|entry| entry.get("uuid").and_then(Value::as_str) == uuid)
-        {
+    fn trust(&mut self, params: &Value) -> Result<Value, Value> {
+        let (uuid, number) = (params.get("recipient"), params.get("verifiedSafetyNumber"));
+        let is_meant = |entry: &&mut Value| entry.get("uuid") == uuid && entry.get("safetyNumber") == number;
+        let mut meant = self.identities.iter_mut().filter(is_meant).peekable();
+        if meant.peek().is_none() {
+            return Err(json!({"code": -1, "message": "Failed to set the trust", "data": null}));
+        }
+        for entry in meant {
             if let Some(entry) = entry.as_object_mut() {
                 entry.insert("trustLevel".to_owned(), json!("TRUSTED_VERIFIED"));
             }
         }
-        json!({})
+        Ok(json!({}))
     }
 
     fn send(&mut self, params: &Value) -> Result<Value, Value> {
@@ -205,6 +209,13 @@ impl State {
 
 /// One entry of `listIdentities`.
 pub(super) fn identity(uuid: &str, fingerprint: &str, trust_level: &str, added: u64) -> Value {
-    json!({"number": null, "uuid": uuid, "fingerprint": fingerprint, "safetyNumber": "00000 00000",
+    // Sixty digits that follow from the key, as the real ones follow from both.
+    let digits: String = fingerprint
+        .chars()
+        .filter_map(|c| c.to_digit(16))
+        .map(|d| char::from(b'0' + (d % 10) as u8))
+        .take(60)
+        .collect();
+    json!({"number": null, "uuid": uuid, "fingerprint": fingerprint, "safetyNumber": digits,
         "trustLevel": trust_level, "addedTimestamp": added})
 }

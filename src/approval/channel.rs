@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use super::identity::{IdentityHeld, IdentityTrouble};
+use uuid::Uuid;
+
+use super::identity::{IdentityHeld, IdentityTrouble, Seen};
 use super::people::{Approver, People};
 use super::signal::{Link, Quote, SendError, SentMessage, Status};
 use crate::policy::Quorum;
@@ -53,6 +55,22 @@ impl Channel {
         match self {
             Self::Signal(link) => link.identity_holds(approver).await,
             Self::None => Err(IdentityTrouble::Unchecked),
+        }
+    }
+
+    /// The identity key that any account has now. See [`Link::newest_identity`].
+    pub async fn newest_identity(&self, account: Uuid) -> Result<Seen, IdentityTrouble> {
+        match self {
+            Self::Signal(link) => link.newest_identity(account).await,
+            Self::None => Err(IdentityTrouble::Unchecked),
+        }
+    }
+
+    /// Has an account's key trusted that was compared. See [`Link::trust`].
+    pub async fn trust(&self, account: Uuid, safety_number: &str) -> Result<(), SendError> {
+        match self {
+            Self::Signal(link) => link.trust(account, safety_number).await,
+            Self::None => Err(SendError::Down),
         }
     }
 

@@ -1,5 +1,7 @@
 //! The proof that a voter's account is still the person who was enrolled.
 
+use super::people::Fingerprint;
+
 /// The channel has just checked the voter's pinned identity key. Only a channel makes it; counting a vote spends it.
 #[must_use]
 #[derive(Debug)]
@@ -16,6 +18,17 @@ impl IdentityHeld {
     pub fn approver(&self) -> &str {
         &self.approver
     }
+}
+
+/// The identity key that an account has now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Seen {
+    /// The key.
+    pub fingerprint: Fingerprint,
+    /// What the two sides compare.
+    pub safety_number: String,
+    /// Whether somebody has compared it already.
+    pub is_verified: bool,
 }
 
 /// Why a voter's identity does not hold.

@@ -139,6 +139,34 @@ impl People {
         self.iter().find(|approver| approver.name == name)
     }
 
+    /// Who would be enrolled by that name: somebody new, or somebody of that name with a new key.
+    ///
+    /// # Errors
+    /// Says which of the others would be the same person.
+    pub fn to_enrol(
+        &self,
+        name: &str,
+        uuid: Uuid,
+        fingerprint: Fingerprint,
+    ) -> Result<Approver, PeopleError> {
+        if !is_name(name) {
+            return Err(PeopleError::Name(name.to_owned()));
+        }
+        let before = self.named(name);
+        let approver = Approver {
+            name: name.to_owned(),
+            uuid,
+            fingerprint,
+            unix_user: before.and_then(|before| before.unix_user.clone()),
+            groups: before.map(|before| before.groups.clone()).unwrap_or_default(),
+        };
+        let others = self.iter().filter(|other| other.name != name);
+        let all: Vec<Approver> = others.cloned().chain([approver.clone()]).collect();
+        refuse_duplicates(&all, "uuid", |a| Some(a.uuid))?;
+        refuse_duplicates(&all, "fingerprint", |a| Some(a.fingerprint.clone()))?;
+        Ok(approver)
+    }
+
     /// By Signal account.
     pub fn with_uuid(&self, uuid: Uuid) -> Option<&Approver> {
         self.iter().find(|approver| approver.uuid == uuid)

@@ -52,6 +52,13 @@ pub fn parse(text: &str, is_quote_reply: bool) -> Option<Reply> {
     })
 }
 
+/// What stands behind `enrol`, with which an account answers that is about to be enrolled.
+pub fn enrolment(text: &str) -> Option<String> {
+    let clean = cleaned(text);
+    let (word, rest) = clean.split_once(char::is_whitespace)?;
+    word.eq_ignore_ascii_case("enrol").then(|| rest.to_owned())
+}
+
 /// A text as it counts: in one form for each character, without what cannot be seen, and without blanks around it.
 pub(super) fn cleaned(text: &str) -> String {
     let clean: String = text.nfkc().filter(|c| c.is_whitespace() || !is_invisible(*c)).collect();

@@ -58,6 +58,8 @@ kinds! {
     Frozen = "frozen",
     /// They may go on.
     Thawed = "thawed",
+    /// Root enrols an approver: the account was asked, or has answered.
+    Enrolment = "enrolment",
     /// Root's examination of the host ended in a lockdown, or ended one.
     Lockdown = "lockdown",
     /// After a crash: what the host shows of an operation that was under way.

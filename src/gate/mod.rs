@@ -22,6 +22,7 @@ mod cooling;
 mod decide;
 mod due;
 mod end;
+mod enrol;
 mod envelope;
 mod evaluate;
 mod files;
@@ -102,6 +103,7 @@ pub struct Gate {
     reloading: tokio::sync::Mutex<()>,
     files: ArcSwap<files::Files>,
     questions: question::Questions,
+    enrolling: enrol::Enrolling,
     draining: AtomicBool,
     host: ArcSwap<SystemHost>,
     key: SigningKey,

@@ -4,9 +4,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 mod approvals;
+mod enrol;
 mod network;
 
 pub use approvals::{ApprovalView, WaitingApproval};
+pub use enrol::Enrol;
 pub use network::NetworkEvent;
 
 pub use crate::job::State;
@@ -120,6 +122,8 @@ pub enum Call {
         /// Whether what would let something be approved that could not be before comes into force, too, with nobody asked.
         weaken: bool,
     },
+    /// On the host's local socket only, for root: a step of enrolling an approver.
+    Enrol(Enrol),
     /// What `reeve doctor` found, for admins.
     Preflight,
     /// Of that, the risky lines of sudo's configuration.

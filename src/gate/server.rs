@@ -164,9 +164,14 @@ async fn for_front(gate: &Arc<Gate>, caller: Option<PrincipalName>, call: Call) 
         (Call::Status, _) => Ok(gate.status()),
         (Call::Note(note), _) => gate.note(note).await,
         (Call::Metrics, caller) => gate.metrics_text(caller.as_ref()).await,
-        (Call::Vote { .. } | Call::Show { .. } | Call::Checkpoint | Call::ReloadHere { .. }, _) => {
-            Err(forbidden("votes come from people, not from the network"))
-        }
+        (
+            Call::Vote { .. }
+            | Call::Show { .. }
+            | Call::Checkpoint
+            | Call::ReloadHere { .. }
+            | Call::Enrol(_),
+            _,
+        ) => Err(forbidden("votes come from people, not from the network")),
         (_, None) => Err(forbidden("this call needs a caller")),
         (call, Some(caller)) => for_caller(gate, caller, call).await,
     }
@@ -212,7 +217,8 @@ async fn for_caller(gate: &Arc<Gate>, caller: PrincipalName, call: Call) -> Resu
         | Call::Vote { .. }
         | Call::Show { .. }
         | Call::Checkpoint
-        | Call::ReloadHere { .. } => Err(forbidden("this call is not for callers")),
+        | Call::ReloadHere { .. }
+        | Call::Enrol(_) => Err(forbidden("this call is not for callers")),
     }
 }
 
@@ -235,6 +241,8 @@ async fn for_person(gate: &Arc<Gate>, user: &str, call: Call) -> Result<Answer, 
             gate.reload(if weaken { ReloadBy::Root } else { ReloadBy::RootUnlessWeaker }).await
         }
         Call::ReloadHere { .. } => Err(forbidden("reloading on the host is for root")),
+        Call::Enrol(step) if user == "root" => gate.enrol(step).await,
+        Call::Enrol(_) => Err(forbidden("root enrols approvers")),
         Call::Status => Ok(gate.status()),
         Call::Submit { .. }
         | Call::Plan { .. }

@@ -13,6 +13,7 @@ use uuid::Uuid;
 use super::budget::Budgets;
 use super::config::{ApprovalSettings, Budget, GateConfig, SignalSettings};
 use super::cooling::Cooling;
+use super::enrol::Enrolling;
 use super::files::Files;
 use super::freeze::Frozen;
 use super::history::History;
@@ -129,6 +130,7 @@ pub async fn start(path: &Path, config: GateConfig, clock: Arc<dyn Clock>) -> Re
         reloading: tokio::sync::Mutex::default(),
         files: ArcSwap::from_pointee(files),
         questions: Questions::default(),
+        enrolling: Enrolling::default(),
         draining: AtomicBool::new(false),
         host: ArcSwap::from_pointee(SystemHost::new(config.adapters)),
         people: ArcSwap::from_pointee(config.people),

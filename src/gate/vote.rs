@@ -15,6 +15,7 @@ use super::{Gate, from_millis};
 use crate::approval::inbound::Inbound;
 use crate::approval::order;
 use crate::approval::prompt::{Answer, Outcome, Settled, Stands};
+use crate::approval::reply;
 use crate::approval::vote::{
     Candidate, Counted, Judged, LocalJudged, LocalVote, NotCounted, Pending, Refusal, judge, judge_local,
 };
@@ -29,7 +30,11 @@ impl Gate {
     /// Takes one message from the channel.
     pub(super) async fn hear(self: &Arc<Self>, inbound: Inbound) {
         let people = self.people.load_full();
-        let Some(sender) = people.with_uuid(inbound.sender_uuid) else { return };
+        let sender = people.with_uuid(inbound.sender_uuid);
+        if inbound.text.as_deref().and_then(reply::enrolment).is_some() {
+            return self.hear_enrolment(&inbound).await;
+        }
+        let Some(sender) = sender else { return };
         if let Some(order) = inbound.text.as_deref().and_then(order::parse) {
             let answer = self.ordered(order, sender, &inbound).await;
             return self.reply(sender.clone(), answer.text(), &inbound);

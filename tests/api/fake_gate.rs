@@ -223,7 +223,8 @@ async fn answer(shared: &Shared, ask: Ask) -> Result<Answer, Problem> {
         | Call::Checkpoint
         | Call::Freeze { .. }
         | Call::Thaw { .. }
-        | Call::ReloadHere { .. } => Err(Problem::new(ProblemKind::Forbidden, "not from here")),
+        | Call::ReloadHere { .. }
+        | Call::Enrol(_) => Err(Problem::new(ProblemKind::Forbidden, "not from here")),
     }
 }
 

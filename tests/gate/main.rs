@@ -20,6 +20,7 @@ mod checkpoints;
 mod contracts;
 mod crash;
 mod domains;
+mod enrolling;
 mod examination;
 mod expiry;
 mod freezing;

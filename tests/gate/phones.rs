@@ -12,6 +12,9 @@ use crate::stage::{PATIENCE, PEOPLE};
 pub(crate) const ACCOUNT: &str = "+15550001";
 pub(crate) const US: &str = "00000000-0000-4000-8000-000000000001";
 
+/// Somebody with a phone who may approve nothing.
+pub(crate) const CAROL: (&str, char) = ("carol", 'c');
+
 pub(crate) struct Phones {
     process: Child,
     control: PathBuf,
@@ -40,7 +43,7 @@ impl Phones {
         let mut command = Command::new(env!("CARGO_BIN_EXE_reeve-signal-stand-in"));
         command.arg("--socket").arg(dir.join("signal.sock")).arg("--control").arg(&control);
         command.args(["--account", ACCOUNT, "--own-uuid", US]);
-        for (name, digit) in PEOPLE {
+        for (name, digit) in PEOPLE.into_iter().chain([CAROL]) {
             command.arg("--person").arg(format!("{name},{},{}", uuid(digit), key(digit)));
         }
         let mut process = command.stdout(Stdio::piped()).spawn().unwrap();
@@ -77,6 +80,12 @@ impl Phones {
         let command =
             json!({"do": "new_identity", "of": who, "fingerprint": key(digit), "trust": "UNTRUSTED"});
         assert_eq!(self.tell(&command), json!({}));
+    }
+
+    /// The safety number that somebody's phone shows for a key.
+    pub(crate) fn safety_number(digit: char) -> String {
+        let of = |c: char| char::from_digit(c.to_digit(16).unwrap() % 10, 10).unwrap();
+        key(digit).chars().map(of).take(60).collect()
     }
 
     /// What somebody has been sent by now.

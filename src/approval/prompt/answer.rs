@@ -57,6 +57,10 @@ pub enum Answer {
         /// Who may.
         names: Vec<String>,
     },
+    /// The account has sent back what was sent to it.
+    EnrolmentAnswered,
+    /// It has sent something else.
+    NotEnrolled,
     /// A refusal: it ends the request.
     Refused,
     /// The same person again.
@@ -156,6 +160,8 @@ impl Answer {
                  name behind the token, as the last line of the request shows."
                     .to_owned()
             }
+            Self::EnrolmentAnswered => "✅ Recorded. Root writes it down now; when you may approve, everybody hears.".to_owned(),
+            Self::NotEnrolled => "Not counted: that is not what was sent to you. Send back its last line.".to_owned(),
             Self::Refused => "⛔ Recorded: refused. Nothing will run.".to_owned(),
             Self::AlreadyCounted { given, needed } => {
                 format!("You have already confirmed this. {given} of {needed}; a person counts once.")

@@ -4,6 +4,7 @@
 //! an agent stands in quotation marks, capped, on one line.
 
 mod answer;
+mod enrolment;
 mod notice;
 mod outcome;
 mod shape;
@@ -13,6 +14,7 @@ mod tests;
 use std::time::{Duration, SystemTime};
 
 pub use answer::{Answer, Settled};
+pub use enrolment::{EnrolmentFacts, enrolment};
 pub use notice::Notice;
 pub use outcome::{Outcome, OutcomeFacts};
 

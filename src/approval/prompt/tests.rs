@@ -228,6 +228,8 @@ fn answers() -> Vec<(&'static str, String)> {
             Answer::NobodyCalled { names: vec!["archivist".into(), "librarian".into()] }.text(),
         ),
         ("answer-refused", Answer::Refused.text()),
+        ("answer-enrolment-answered", Answer::EnrolmentAnswered.text()),
+        ("answer-not-enrolled", Answer::NotEnrolled.text()),
         ("answer-already-counted", Answer::AlreadyCounted { given: 1, needed: 2 }.text()),
         ("answer-decided-approved", decided(Settled::Approved)),
         ("answer-decided-refused", decided(Settled::Refused { by: "bob".into() })),
@@ -251,6 +253,14 @@ fn answers() -> Vec<(&'static str, String)> {
         ("answer-not-recorded", Answer::NotRecorded.text()),
         ("answer-identity-unknown", Answer::IdentityUnknown.text()),
     ]
+}
+
+fn asked_to_enrol() -> (&'static str, String) {
+    let (token, asked_at, expires_at) = (token(), at(0), at(900));
+    (
+        "enrolment",
+        enrolment(&EnrolmentFacts { host: "host01", name: "carol", token: &token, asked_at, expires_at }),
+    )
 }
 
 /// Where the log stands, as the gate writes it.
@@ -295,7 +305,8 @@ fn folder() -> PathBuf {
 
 #[test]
 fn every_message_is_as_its_golden_file() {
-    let told = prompts().into_iter().chain(known()).chain(answers()).chain(outcomes());
+    let told =
+        prompts().into_iter().chain(known()).chain(answers()).chain(outcomes()).chain([asked_to_enrol()]);
     let messages: Vec<_> = told.chain(notices()).collect();
     let update = std::env::var_os("UPDATE_GOLDEN").is_some();
     for (name, text) in &messages {

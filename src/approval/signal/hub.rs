@@ -8,6 +8,7 @@ use std::time::{Duration, SystemTime};
 use arc_swap::{ArcSwap, ArcSwapOption};
 use serde_json::{Value, json};
 use tokio::sync::{Notify, mpsc, watch};
+use uuid::Uuid;
 
 use super::SignalConfig;
 use super::dedupe::Seen;
@@ -162,12 +163,20 @@ impl Hub {
     /// Asks the daemon for the approver's keys, and knows from then on whether that person can be reached.
     pub(super) async fn check_identity(&self, rpc: &Rpc, approver: &Approver) -> Result<(), IdentityTrouble> {
         let found = self.look_at_identity(rpc, approver).await;
+        if !self.is_enrolled(approver) {
+            return found;
+        }
         match found {
             Ok(()) => self.noticed(&approver.name, true),
             Err(IdentityTrouble::Changed | IdentityTrouble::Unknown) => self.noticed(&approver.name, false),
             Err(IdentityTrouble::Unchecked) => {}
         }
         found
+    }
+
+    /// Somebody who is only about to be enrolled is no approver who can be reached.
+    fn is_enrolled(&self, approver: &Approver) -> bool {
+        self.people.load().iter().any(|own| own == approver)
     }
 
     fn noticed(&self, name: &str, holds: bool) {
@@ -185,22 +194,32 @@ impl Hub {
     }
 
     async fn look_at_identity(&self, rpc: &Rpc, approver: &Approver) -> Result<(), IdentityTrouble> {
-        let params = json!({"account": self.config.account, "number": approver.uuid});
-        let answer = rpc.call("listIdentities", params, self.config.probe_timeout).await;
-        let entries = answer.map_err(|error| match error {
-            CallError::Refused(_) => IdentityTrouble::Unknown,
-            CallError::Down | CallError::Lost | CallError::Timeout => IdentityTrouble::Unchecked,
-        })?;
-        let entries: Vec<IdentityEntry> =
-            serde_json::from_value(entries).map_err(|_| IdentityTrouble::Unchecked)?;
+        let entries = self.identities(rpc, approver.uuid).await?;
         let found = identities::judge(&entries, approver);
         let holds = match found {
             Ok(()) => true,
             Err(IdentityTrouble::Changed) => false,
             Err(IdentityTrouble::Unknown | IdentityTrouble::Unchecked) => return found,
         };
-        self.keys.send_if_modified(|keys| keys.insert(approver.name.clone(), holds) != Some(holds));
+        if self.is_enrolled(approver) {
+            self.keys.send_if_modified(|keys| keys.insert(approver.name.clone(), holds) != Some(holds));
+        }
         found
+    }
+
+    /// The keys that an account has had, as the daemon knows them.
+    pub(super) async fn identities(
+        &self,
+        rpc: &Rpc,
+        account: Uuid,
+    ) -> Result<Vec<IdentityEntry>, IdentityTrouble> {
+        let params = json!({"account": self.config.account, "number": account});
+        let answer = rpc.call("listIdentities", params, self.config.probe_timeout).await;
+        let entries = answer.map_err(|error| match error {
+            CallError::Refused(_) => IdentityTrouble::Unknown,
+            CallError::Down | CallError::Lost | CallError::Timeout => IdentityTrouble::Unchecked,
+        })?;
+        serde_json::from_value(entries).map_err(|_| IdentityTrouble::Unchecked)
     }
 
     fn touch(&self) {

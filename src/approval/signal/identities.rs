@@ -3,7 +3,7 @@
 use uuid::Uuid;
 
 use super::wire::IdentityEntry;
-use crate::approval::identity::IdentityTrouble;
+use crate::approval::identity::{IdentityTrouble, Seen};
 use crate::approval::people::{Approver, Fingerprint};
 
 /// Judges what `listIdentities` answered for the approver: the newest key must be the enrolled one, and trusted.
@@ -16,6 +16,25 @@ pub(super) fn judge(entries: &[IdentityEntry], approver: &Approver) -> Result<()
         Ok(())
     } else {
         Err(IdentityTrouble::Changed)
+    }
+}
+
+/// The newest key of an account that nobody is enrolled with yet. Two newest are none.
+pub(super) fn newest(entries: &[IdentityEntry], uuid: Uuid) -> Result<Seen, IdentityTrouble> {
+    let own = entries.iter().filter(|entry| may_belong_to(entry, uuid));
+    let mut seen: Vec<(u64, Seen)> = Vec::new();
+    for entry in own {
+        let fingerprint = Fingerprint::parse(&entry.fingerprint).ok_or(IdentityTrouble::Unchecked)?;
+        let is_verified = entry.trust_level == "TRUSTED_VERIFIED";
+        let one = Seen { fingerprint, safety_number: entry.safety_number.clone(), is_verified };
+        seen.push((entry.added_timestamp.unwrap_or(u64::MAX), one));
+    }
+    let last = seen.iter().map(|(added, _)| *added).max().ok_or(IdentityTrouble::Unknown)?;
+    let mut newest = seen.into_iter().filter(|(added, _)| *added == last).map(|(_, seen)| seen);
+    match (newest.next(), newest.next()) {
+        (Some(one), None) if one.safety_number.bytes().any(|digit| digit.is_ascii_digit()) => Ok(one),
+        (Some(_), Some(_)) => Err(IdentityTrouble::Changed),
+        (Some(_) | None, None) | (None, Some(_)) => Err(IdentityTrouble::Unknown),
     }
 }
 
@@ -39,6 +58,7 @@ mod tests {
             uuid: Some(people().named("alice").unwrap().uuid.to_string()),
             fingerprint: format!("05 {}", digit.to_string().repeat(64).to_uppercase()),
             trust_level: trust_level.to_owned(),
+            safety_number: digit.to_digit(16).unwrap().to_string(),
             added_timestamp: added,
         }
     }
@@ -76,6 +96,20 @@ mod tests {
         for level in ["UNTRUSTED", "", "TRUSTED", "trusted_verified"] {
             assert_eq!(judged(&[entry('a', level, Some(1))]), Err(IdentityTrouble::Changed), "{level}");
         }
+    }
+
+    #[test]
+    fn who_is_to_be_enrolled_has_one_newest_key_with_a_safety_number() {
+        let alice = people().named("alice").unwrap().uuid;
+        let [old, new] = [entry('a', "TRUSTED_VERIFIED", Some(1)), entry('9', "UNTRUSTED", Some(2))];
+        let seen = newest(&[new.clone(), old.clone()], alice).unwrap();
+        assert_eq!((seen.safety_number.as_str(), seen.is_verified), ("9", false));
+        assert!(newest(&[old], alice).unwrap().is_verified);
+        let same_time = entry('8', "UNTRUSTED", Some(2));
+        assert_eq!(newest(&[new.clone(), same_time], alice), Err(IdentityTrouble::Changed));
+        let nothing = IdentityEntry { safety_number: String::new(), ..new };
+        assert_eq!(newest(&[nothing], alice), Err(IdentityTrouble::Unknown));
+        assert_eq!(newest(&[], alice), Err(IdentityTrouble::Unknown));
     }
 
     #[test]

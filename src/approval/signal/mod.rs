@@ -27,7 +27,7 @@ pub use receive::Dropped;
 pub use sending::{Quote, SendError, SentMessage};
 pub use status::{Down, Status};
 
-use super::identity::{IdentityHeld, IdentityTrouble};
+use super::identity::{IdentityHeld, IdentityTrouble, Seen};
 use super::inbound::Inbound;
 use super::people::{Approver, People};
 use crate::sys::clock::Clock;
@@ -141,6 +141,25 @@ impl Link {
         let rpc: Arc<Rpc> = self.hub.rpc().ok_or(IdentityTrouble::Unchecked)?;
         self.hub.check_identity(&rpc, approver).await?;
         Ok(IdentityHeld::of(&approver.name))
+    }
+
+    /// The identity key that an account has now, whoever it is.
+    pub async fn newest_identity(&self, account: Uuid) -> Result<Seen, IdentityTrouble> {
+        let rpc: Arc<Rpc> = self.hub.rpc().ok_or(IdentityTrouble::Unchecked)?;
+        identities::newest(&self.hub.identities(&rpc, account).await?, account)
+    }
+
+    /// Tells the daemon that somebody has compared this safety number, so that it sends to that key.
+    pub async fn trust(&self, account: Uuid, safety_number: &str) -> Result<(), SendError> {
+        let rpc = self.hub.rpc().ok_or(SendError::Down)?;
+        let own = &self.hub.config.account;
+        let params = json!({"account": own, "recipient": account, "verifiedSafetyNumber": safety_number});
+        match rpc.call("trust", params, self.hub.config.probe_timeout).await {
+            Ok(_) => Ok(()),
+            Err(rpc::CallError::Refused(error)) => Err(SendError::Refused { code: error.code }),
+            Err(rpc::CallError::Timeout | rpc::CallError::Lost) => Err(SendError::Timeout),
+            Err(rpc::CallError::Down) => Err(SendError::Down),
+        }
     }
 
     /// Other people may approve from now on. Who of them can be reached is known after the next probe.

@@ -59,6 +59,8 @@ pub(super) struct IdentityEntry {
     pub(super) uuid: Option<String>,
     pub(super) fingerprint: String,
     pub(super) trust_level: String,
+    #[serde(default)]
+    pub(super) safety_number: String,
     pub(super) added_timestamp: Option<u64>,
 }
 

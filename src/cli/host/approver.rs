@@ -1,5 +1,8 @@
 //! `reeve approver`: who may approve, as `gate.toml` says.
 
+mod add;
+mod entry;
+
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
@@ -11,7 +14,7 @@ use crate::cli::screen::{Screen, harmless};
 use crate::gate::config::GateConfig;
 use crate::sys::host;
 
-/// Show who may approve
+/// Show and enrol those who may approve
 #[derive(Debug, Args)]
 pub(in crate::cli) struct ApproverArgs {
     /// The gate's configuration
@@ -25,15 +28,22 @@ pub(in crate::cli) struct ApproverArgs {
 enum ApproverCommand {
     /// List the approvers with their groups and identities
     List,
+    Add(add::AddArgs),
 }
 
 /// Runs `reeve approver …`.
 pub(in crate::cli) fn run(args: &ApproverArgs, screen: Screen) -> Result<Exit, Failure> {
-    let ApproverCommand::List = args.command;
     let name = host::hostname()?;
     let config = GateConfig::read(&args.config, &name).map_err(|error| {
         Failure::new(Exit::Failed, with_causes(&error)).hint("this reads gate.toml: run it as root")
     })?;
+    match &args.command {
+        ApproverCommand::List => list(&config, screen),
+        ApproverCommand::Add(add) => add::run(add, &args.config, &config, screen),
+    }
+}
+
+fn list(config: &GateConfig, screen: Screen) -> Result<Exit, Failure> {
     let people: Vec<Value> = config
         .people
         .iter()
