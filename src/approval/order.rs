@@ -55,6 +55,13 @@ pub fn parse(text: &str) -> Option<Order> {
     Some(order(Whom::named(rest)))
 }
 
+/// Whose enrolment a text stops: `STOP` and a name.
+pub fn stop(text: &str) -> Option<String> {
+    let clean = cleaned(text);
+    let (word, name) = clean.split_once(char::is_whitespace)?;
+    word.eq_ignore_ascii_case("stop").then(|| name.trim().to_lowercase())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -68,6 +75,8 @@ mod tests {
         assert_eq!(parse("freeze"), Some(Order::Freeze(Whom::Host)));
         assert_eq!(parse("freeze it all"), Some(Order::Freeze(Whom::Principal("it all".to_owned()))));
         assert_eq!(parse(" Checkpoint\n"), Some(Order::Checkpoint));
+        assert_eq!(stop(" Stop  Alice\n").as_deref(), Some("alice"));
+        assert_eq!((stop("stop"), stop("stopped alice")), (None, None));
         for text in
             ["", "freezer librarian", "please freeze", "THAWED", "confirm", "checkpoint 48213", "checkpoints"]
         {

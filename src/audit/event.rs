@@ -60,6 +60,8 @@ kinds! {
     Thawed = "thawed",
     /// Root enrols an approver: the account was asked, or has answered.
     Enrolment = "enrolment",
+    /// Somebody who lost their phone is to be enrolled anew after a delay, is so now, or is not.
+    Recovery = "recovery",
     /// Root's examination of the host ended in a lockdown, or ended one.
     Lockdown = "lockdown",
     /// After a crash: what the host shows of an operation that was under way.

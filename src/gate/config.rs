@@ -96,6 +96,8 @@ pub struct ApprovalSettings {
     pub execute_within: Duration,
     /// How long the same request is not put to people again after a no or after nobody answered.
     pub cool_down: Duration,
+    /// How long after it was begun somebody who lost their phone is enrolled anew.
+    pub recovery_delay: Duration,
     /// How many may wait for one caller.
     pub per_principal: usize,
     /// How many may wait in all.
@@ -200,6 +202,7 @@ struct LauncherAsWritten {
 struct ApprovalsAsWritten {
     execute_within: String,
     cool_down: String,
+    recovery_delay: String,
     per_principal: usize,
     overall: usize,
 }
@@ -225,7 +228,13 @@ impl Default for LauncherAsWritten {
 
 impl Default for ApprovalsAsWritten {
     fn default() -> Self {
-        Self { execute_within: "5m".to_owned(), cool_down: "10m".to_owned(), per_principal: 5, overall: 100 }
+        Self {
+            execute_within: "5m".to_owned(),
+            cool_down: "10m".to_owned(),
+            recovery_delay: "24h".to_owned(),
+            per_principal: 5,
+            overall: 100,
+        }
     }
 }
 
@@ -250,6 +259,12 @@ impl AsWritten {
         let approvals = ApprovalSettings {
             execute_within: duration("approvals.execute_within", &self.approvals.execute_within, 1, 86_400)?,
             cool_down: duration("approvals.cool_down", &self.approvals.cool_down, 0, 86_400)?,
+            recovery_delay: duration(
+                "approvals.recovery_delay",
+                &self.approvals.recovery_delay,
+                3_600,
+                2_592_000,
+            )?,
             per_principal: within("approvals.per_principal", self.approvals.per_principal, 1, 1_000)?,
             overall: within("approvals.overall", self.approvals.overall, 1, 10_000)?,
         };

@@ -66,7 +66,19 @@ impl Gate {
                 }
                 self.ask_to_enrol(approver, seen).await
             }
-            Enrol::Answered => self.answered().await,
+            Enrol::Answered => match self.answered().await? {
+                Some(own) => Ok(GateAnswer::Document(json!({
+                    "answered": true, "name": own.approver.name, "account": own.approver.uuid.to_string(),
+                    "fingerprint": own.approver.fingerprint.to_string(), "safety_number": own.safety_number,
+                }))),
+                None => Ok(waits()),
+            },
+            Enrol::Recover => match self.answered().await? {
+                Some(own) => self.begin_recovery(&own.approver).await,
+                None => Ok(waits()),
+            },
+            Enrol::Recovered { name } => self.finish_recovery(&name).await,
+            Enrol::Stop { name } => self.stop_here(&name, "root").await,
         }
     }
 
@@ -139,7 +151,7 @@ impl Gate {
     }
 
     /// Whether the account has answered, and still has the key that was compared.
-    async fn answered(self: &Arc<Self>) -> Result<GateAnswer, Problem> {
+    async fn answered(self: &Arc<Self>) -> Result<Option<Enrolment>, Problem> {
         let now = self.enrolling.now().clone();
         let Some(under_way) = now.filter(|under_way| !under_way.is_over(self.now_ms())) else {
             *self.enrolling.now() = None;
@@ -150,16 +162,27 @@ impl Gate {
         };
         let approver = &under_way.approver;
         if !under_way.is_answered {
-            return Ok(GateAnswer::Document(json!({"answered": false})));
+            return Ok(None);
         }
         if let Err(trouble) = self.channel.identity_holds(approver).await {
             return Err(Problem::new(ProblemKind::Denied, format!("{trouble}; nothing was changed")));
         }
         *self.enrolling.now() = None;
-        Ok(GateAnswer::Document(json!({
-            "answered": true, "name": approver.name, "account": approver.uuid.to_string(),
-            "fingerprint": approver.fingerprint.to_string(), "safety_number": under_way.safety_number,
-        })))
+        Ok(Some(under_way))
+    }
+
+    /// The approver who is this Unix user.
+    pub(super) fn approver_of(&self, user: &str) -> Option<String> {
+        self.people.load().with_unix_user(user).map(|person| person.name.clone())
+    }
+
+    /// Somebody on the host stops that somebody is enrolled anew.
+    pub(super) async fn stop_here(self: &Arc<Self>, name: &str, by: &str) -> Result<GateAnswer, Problem> {
+        let said = self.stop_recovery(name, by).await?;
+        if said == Answer::NothingToStop {
+            return Err(Problem::new(ProblemKind::NotFound, said.text()));
+        }
+        Ok(GateAnswer::Done(said.text()))
     }
 
     /// Hears whether a message is the answer of the account that is asked. Whose account it is, is the channel's word.
@@ -195,6 +218,10 @@ impl Gate {
         }
         self.reply(approver, Answer::EnrolmentAnswered.text(), inbound);
     }
+}
+
+fn waits() -> GateAnswer {
+    GateAnswer::Document(json!({"answered": false}))
 }
 
 /// People read safety numbers in groups, and programs write them in other ones.

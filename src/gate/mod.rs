@@ -43,6 +43,7 @@ mod question;
 mod reach;
 mod read;
 mod record;
+mod recovery;
 mod resume;
 mod screening;
 pub mod server;

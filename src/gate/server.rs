@@ -10,7 +10,7 @@ use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{Semaphore, mpsc};
 
 use super::client::{frame, read_frame};
-use super::protocol::{Answer, Ask, Call, MAX_ASK, Problem, ProblemKind, Reply};
+use super::protocol::{Answer, Ask, Call, Enrol, MAX_ASK, Problem, ProblemKind, Reply};
 use super::{Gate, ReloadBy};
 use crate::approval::order::{Order, Whom};
 use crate::approval::vote::LocalVote;
@@ -242,6 +242,10 @@ async fn for_person(gate: &Arc<Gate>, user: &str, call: Call) -> Result<Answer, 
         }
         Call::ReloadHere { .. } => Err(forbidden("reloading on the host is for root")),
         Call::Enrol(step) if user == "root" => gate.enrol(step).await,
+        Call::Enrol(Enrol::Stop { name }) => match gate.approver_of(user) {
+            Some(person) => gate.stop_here(&name, &person).await,
+            None => Err(forbidden("no approver is this Unix user")),
+        },
         Call::Enrol(_) => Err(forbidden("root enrols approvers")),
         Call::Status => Ok(gate.status()),
         Call::Submit { .. }

@@ -35,6 +35,11 @@ impl Gate {
             return self.hear_enrolment(&inbound).await;
         }
         let Some(sender) = sender else { return };
+        if let Some(name) = inbound.text.as_deref().and_then(order::stop) {
+            let answer = self.stop_recovery(&name, &sender.name).await;
+            let answer = answer.unwrap_or_else(|error| unrecorded(&error));
+            return self.reply(sender.clone(), answer.text(), &inbound);
+        }
         if let Some(order) = inbound.text.as_deref().and_then(order::parse) {
             let answer = self.ordered(order, sender, &inbound).await;
             return self.reply(sender.clone(), answer.text(), &inbound);

@@ -32,6 +32,7 @@ mod moving;
 mod phones;
 mod quorum;
 mod record;
+mod recovering;
 mod rules;
 mod screening;
 #[path = "../alarm/servers.rs"]

@@ -57,6 +57,13 @@ pub enum Answer {
         /// Who may.
         names: Vec<String>,
     },
+    /// Nobody is enrolled anew.
+    Stopped {
+        /// Who would have been.
+        who: String,
+    },
+    /// Nobody was about to be enrolled anew.
+    NothingToStop,
     /// The account has sent back what was sent to it.
     EnrolmentAnswered,
     /// It has sent something else.
@@ -159,6 +166,10 @@ impl Answer {
                 "Not counted: what would be lost cannot be brought back. Read on the request what it is, and send its whole \
                  name behind the token, as the last line of the request shows."
                     .to_owned()
+            }
+            Self::Stopped { who } => format!("⛔ Recorded: {who} is not enrolled anew."),
+            Self::NothingToStop => {
+                "Nothing was changed: nobody of that name is about to be enrolled anew, or it is you.".to_owned()
             }
             Self::EnrolmentAnswered => "✅ Recorded. Root writes it down now; when you may approve, everybody hears.".to_owned(),
             Self::NotEnrolled => "Not counted: that is not what was sent to you. Send back its last line.".to_owned(),

@@ -44,6 +44,22 @@ pub enum Notice {
         /// The new one.
         key: String,
     },
+    /// Root enrols somebody anew who lost their phone.
+    Recovery {
+        /// Whom.
+        name: String,
+        /// Since when.
+        at: SystemTime,
+        /// Not before.
+        due: SystemTime,
+    },
+    /// Somebody has stopped that.
+    RecoveryStopped {
+        /// Whom.
+        name: String,
+        /// Who.
+        by: String,
+    },
     /// An approver's account has another identity key than the enrolled one.
     KeyChanged {
         /// Whose.
@@ -109,6 +125,15 @@ impl Notice {
                 format!("  was {}", shown(before)),
                 format!("  is  {}", shown(key)),
             ],
+            Self::Recovery { name, at, due } => vec![
+                format!("reeve · {host} · ⚠️ {name} is about to be enrolled anew, with another phone"),
+                format!("Root began it at the host's console at {}. Ask {name}, but not on Signal.", clock_time(*at, *at)),
+                format!("Nothing changes before {}, and not at all if one of you but {name} says no:", clock_time(*due, *at)),
+                format!("STOP {name}"),
+            ],
+            Self::RecoveryStopped { name, by } => {
+                vec![format!("reeve · {host} · {name} is not enrolled anew, says {by}")]
+            }
             Self::KeyChanged { name } => vec![
                 format!("reeve · {host} · ⚠️ {name}'s safety number has changed"),
                 format!("{name} has a new phone, or somebody else has the account. Ask {name}, but not on Signal."),

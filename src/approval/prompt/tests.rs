@@ -228,6 +228,8 @@ fn answers() -> Vec<(&'static str, String)> {
             Answer::NobodyCalled { names: vec!["archivist".into(), "librarian".into()] }.text(),
         ),
         ("answer-refused", Answer::Refused.text()),
+        ("answer-stopped", Answer::Stopped { who: "carol".into() }.text()),
+        ("answer-nothing-to-stop", Answer::NothingToStop.text()),
         ("answer-enrolment-answered", Answer::EnrolmentAnswered.text()),
         ("answer-not-enrolled", Answer::NotEnrolled.text()),
         ("answer-already-counted", Answer::AlreadyCounted { given: 1, needed: 2 }.text()),

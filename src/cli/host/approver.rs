@@ -2,8 +2,9 @@
 
 mod add;
 mod entry;
+mod recover;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
@@ -29,18 +30,23 @@ enum ApproverCommand {
     /// List the approvers with their groups and identities
     List,
     Add(add::AddArgs),
+    Recover(recover::RecoverArgs),
 }
 
 /// Runs `reeve approver …`.
 pub(in crate::cli) fn run(args: &ApproverArgs, screen: Screen) -> Result<Exit, Failure> {
-    let name = host::hostname()?;
-    let config = GateConfig::read(&args.config, &name).map_err(|error| {
-        Failure::new(Exit::Failed, with_causes(&error)).hint("this reads gate.toml: run it as root")
-    })?;
     match &args.command {
-        ApproverCommand::List => list(&config, screen),
-        ApproverCommand::Add(add) => add::run(add, &args.config, &config, screen),
+        ApproverCommand::List => list(&config(&args.config)?, screen),
+        ApproverCommand::Add(add) => add::run(add, &args.config, &config(&args.config)?, screen),
+        ApproverCommand::Recover(recover) => recover::run(recover, &args.config, screen),
     }
+}
+
+fn config(file: &Path) -> Result<GateConfig, Failure> {
+    let name = host::hostname()?;
+    GateConfig::read(file, &name).map_err(|error| {
+        Failure::new(Exit::Failed, with_causes(&error)).hint("this reads gate.toml: run it as root")
+    })
 }
 
 fn list(config: &GateConfig, screen: Screen) -> Result<Exit, Failure> {

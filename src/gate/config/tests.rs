@@ -47,6 +47,7 @@ fn every_key_changes_its_value() {
         [approvals]
         execute_within = "1m"
         cool_down = "2h"
+        recovery_delay = "2days"
         per_principal = 3
         overall = 9
         [signal]
@@ -82,6 +83,7 @@ fn every_key_changes_its_value() {
     assert_eq!((config.audit.rotate_bytes, config.audit.daily_at), (7 << 20, Some(18 * 60 + 5)));
     assert_eq!(config.approvals.execute_within, Duration::from_secs(60));
     assert_eq!(config.approvals.cool_down, Duration::from_secs(7200));
+    assert_eq!(config.approvals.recovery_delay, Duration::from_secs(172_800));
     assert_eq!((config.approvals.per_principal, config.approvals.overall), (3, 9));
     let modes = [Stage::Reasons, Stage::Arguments, Stage::Output].map(|stage| config.screening.mode(stage));
     assert_eq!(modes, [Mode::Enforce, Mode::Report, Mode::Enforce]);
@@ -137,6 +139,7 @@ fn values_out_of_range_are_refused_by_key() {
         ("[audit]\ndaily_at = \"8:00\"", "audit.daily_at"),
         ("[audit]\ndaily_at = \"\"", "audit.daily_at"),
         ("[approvals]\nexecute_within = \"2days\"", "approvals.execute_within"),
+        ("[approvals]\nrecovery_delay = \"10m\"", "approvals.recovery_delay"),
         ("[approvals]\nper_principal = 0", "approvals.per_principal"),
         ("[approvals]\noverall = 100000", "approvals.overall"),
         ("[signal]\nsocket = \"s\"\naccount = \"+1\"\nuuid = \"x\"\nuser = \"u\"", "signal.socket"),

@@ -24,4 +24,16 @@ pub enum Enrol {
     },
     /// Whether the account has answered; with its identity key, once it has.
     Answered,
+    /// The same for somebody who lost their phone: once the account has answered, the delay begins.
+    Recover,
+    /// What is to be written once the delay is over.
+    Recovered {
+        /// Who.
+        name: String,
+    },
+    /// Nobody of that name is enrolled anew; for approvers on the host, too.
+    Stop {
+        /// Who.
+        name: String,
+    },
 }

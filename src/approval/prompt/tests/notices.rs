@@ -24,6 +24,14 @@ pub(super) fn notices() -> Vec<(&'static str, String)> {
     vec![
         ("notice-rules-changed", Notice::RulesChanged { lines }.text("host01")),
         ("notice-frozen", frozen(Some("librarian"), Some(why)).text("host01")),
+        (
+            "notice-recovery",
+            Notice::Recovery { name: "carol".into(), at: at(0), due: at(86_400) }.text("host01"),
+        ),
+        (
+            "notice-recovery-stopped",
+            Notice::RecoveryStopped { name: "carol".into(), by: "bob".into() }.text("host01"),
+        ),
         ("notice-key-changed", Notice::KeyChanged { name: "carol".into() }.text("host01")),
         ("notice-frozen-host", frozen(None, None).text("host01")),
         (
