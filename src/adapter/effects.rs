@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::Growth;
 use crate::operation::Digest;
 
 /// What would happen. [`Effects::bound`] is what an approval binds to; byte counts move by themselves on a live host and
@@ -150,11 +151,11 @@ impl Effects {
         Digest::of(&self.bound())
     }
 
-    /// Whether what would be freed now is still what people were shown: at most a fifth more. A number that was known
-    /// and no longer is, or the other way around, is not.
-    pub fn within_bounds(shown: &Self, now: &Self) -> bool {
+    /// Whether what would be freed now is still what people were shown, or as much more as they were told. A number that
+    /// was known and no longer is, or the other way around, is not.
+    pub fn within_bounds(shown: &Self, now: &Self, growth: Growth) -> bool {
         match (shown.bytes_freed, now.bytes_freed) {
-            (Some(shown), Some(now)) => now <= shown.saturating_add(shown / 5),
+            (Some(shown), Some(now)) => now <= growth.most(shown),
             (None, None) => true,
             (Some(_), None) | (None, Some(_)) => false,
         }
@@ -219,7 +220,12 @@ mod tests {
 
     #[test]
     fn a_fifth_more_than_shown_is_within_bounds_and_a_byte_above_is_not() {
-        let within = |shown, now| Effects::within_bounds(&destroying("1", shown), &destroying("1", now));
+        let bounds = |shown, now, growth| {
+            Effects::within_bounds(&destroying("1", shown), &destroying("1", now), growth)
+        };
+        let within = |shown, now| bounds(shown, now, Growth::default());
+        let twice = Growth::by_factor(2.0).unwrap();
+        assert!(bounds(1000, 2000, twice) && !bounds(1000, 2001, twice), "as much as is told");
         assert!(within(1000, 1200));
         assert!(!within(1000, 1201));
         assert!(within(1000, 0));
@@ -230,8 +236,11 @@ mod tests {
     #[test]
     fn bytes_that_became_unknown_are_not_within_bounds() {
         let unknown = Effects { bytes_freed: None, ..destroying("1", 0) };
-        assert!(!Effects::within_bounds(&destroying("1", 5), &unknown));
-        assert!(!Effects::within_bounds(&unknown, &destroying("1", 5)));
-        assert!(Effects::within_bounds(&unknown, &unknown));
+        let within = |shown: &Effects, now: &Effects| {
+            Effects::within_bounds(shown, now, Growth::by_factor(10.0).unwrap())
+        };
+        assert!(!within(&destroying("1", 5), &unknown));
+        assert!(!within(&unknown, &destroying("1", 5)));
+        assert!(within(&unknown, &unknown));
     }
 }

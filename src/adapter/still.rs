@@ -1,6 +1,6 @@
 //! What a decision is worth when the host is read again: it holds, it is void, or there is nothing left of it to do.
 
-use super::{Effects, Object, Plan, PlanRefusal, of};
+use super::{Effects, Growth, Object, Plan, PlanRefusal, of};
 use crate::operation::Operation;
 
 /// What the host shows now, held against what was shown when it was decided.
@@ -16,8 +16,12 @@ pub enum Still {
     Not(PlanRefusal),
 }
 
-/// Holds a new plan against the effects that were shown.
-pub fn still(operation: &Operation, shown: Option<&Effects>, now: Result<Plan, PlanRefusal>) -> Still {
+/// Holds a new plan against the effects that were shown, and against how much more they may be.
+pub fn still(
+    operation: &Operation,
+    (shown, growth): (Option<&Effects>, Growth),
+    now: Result<Plan, PlanRefusal>,
+) -> Still {
     let plan = match now {
         Ok(plan) if plan.settled => return Still::Clear,
         Ok(plan) => plan,
@@ -26,7 +30,7 @@ pub fn still(operation: &Operation, shown: Option<&Effects>, now: Result<Plan, P
     };
     let is_same = |shown: &Effects| {
         shown.effects_digest() == plan.effects.effects_digest()
-            && Effects::within_bounds(shown, &plan.effects)
+            && Effects::within_bounds(shown, &plan.effects, growth)
     };
     if shown.is_some_and(is_same) { Still::Retain(plan) } else { Still::Replace(plan) }
 }

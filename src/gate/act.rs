@@ -14,7 +14,7 @@ use super::live::{Cell, Changes};
 use super::permit::{Cleared, Permit, binding};
 use super::protocol::{Problem, ProblemKind};
 use super::record::Unrecorded;
-use super::{Gate, millis, undoable};
+use super::{Gate, millis, shown, undoable};
 use crate::adapter::{self, Plan, Still};
 use crate::approval::prompt::Outcome as Told;
 use crate::audit::{EventKind, Receipt};
@@ -141,7 +141,8 @@ impl Gate {
             Some(plan) => Ok(plan),
             None => self.plan(job).await?,
         };
-        let (plan, is_same) = match adapter::still(&job.submission.operation, job.effects(), planned) {
+        let shown = (job.effects(), self.growth_of(job));
+        let (plan, is_same) = match adapter::still(&job.submission.operation, shown, planned) {
             Still::Retain(plan) => (plan, true),
             Still::Replace(plan) => (plan, false),
             Still::Clear => return Ok(Ready::Nothing),
@@ -244,7 +245,8 @@ impl Gate {
     /// The host moved under the permit, which is void. The rules decide anew, and where they say so people are asked anew.
     async fn moved(self: &Arc<Self>, cell: &Arc<Cell>, plan: Plan) -> Result<Next, Problem> {
         let mut job = cell.job.lock().await;
-        let difference = adapter::difference(job.plan.as_ref(), &plan);
+        let mut difference = adapter::difference(job.plan.as_ref(), &plan);
+        difference.extend(job.effects().and_then(|shown| shown::freed_otherwise(shown, &plan.effects)));
         let event = self
             .event(EventKind::ApprovalClosed, &job)
             .with("outcome", "superseded")

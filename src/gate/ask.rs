@@ -135,6 +135,14 @@ impl Gate {
             .with("hold_seconds", approval.terms.timing().hold.as_secs())
             .with("window", json!(approval.terms.timing().window))
             .with("repeat", json!(approval.repeat))
+            .with(
+                "frees_at_most",
+                json!(
+                    job.effects()
+                        .and_then(|shown| shown.bytes_freed)
+                        .map(|freed| approval.growth.most(freed))
+                ),
+            )
             .with("expires_at", approval.expires_at)
             .with("token_sha256", json!(approval.token));
         let before = job.approval.replace(approval.clone());
@@ -191,6 +199,7 @@ impl Gate {
             confirmed_by: Vec::new(),
             denied_by: None,
             runs: None,
+            growth: self.approvals.growth,
             repeat: plan.loses_for_good().then(|| job.submission.operation.resource()),
             terms,
         })

@@ -11,7 +11,7 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use crate::adapter::{
-    AnsibleAsWritten, GitSettingsAsWritten, PctAsWritten, Settings, SettingsError, SystemdAsWritten,
+    AnsibleAsWritten, GitSettingsAsWritten, Growth, PctAsWritten, Settings, SettingsError, SystemdAsWritten,
     ToolSettings,
 };
 use crate::alarm::config::AlarmsConfig;
@@ -102,6 +102,8 @@ pub struct ApprovalSettings {
     pub per_principal: usize,
     /// How many may wait in all.
     pub overall: usize,
+    /// How much more than was shown may be freed by the time that it runs.
+    pub growth: Growth,
 }
 
 /// The Signal daemon.
@@ -205,6 +207,7 @@ struct ApprovalsAsWritten {
     recovery_delay: String,
     per_principal: usize,
     overall: usize,
+    growth: f64,
 }
 
 #[derive(Deserialize)]
@@ -228,13 +231,8 @@ impl Default for LauncherAsWritten {
 
 impl Default for ApprovalsAsWritten {
     fn default() -> Self {
-        Self {
-            execute_within: "5m".to_owned(),
-            cool_down: "10m".to_owned(),
-            recovery_delay: "24h".to_owned(),
-            per_principal: 5,
-            overall: 100,
-        }
+        let [execute_within, cool_down, recovery_delay] = ["5m", "10m", "24h"].map(str::to_owned);
+        Self { execute_within, cool_down, recovery_delay, per_principal: 5, overall: 100, growth: 1.2 }
     }
 }
 
@@ -267,6 +265,7 @@ impl AsWritten {
             )?,
             per_principal: within("approvals.per_principal", self.approvals.per_principal, 1, 1_000)?,
             overall: within("approvals.overall", self.approvals.overall, 1, 10_000)?,
+            growth: growth(self.approvals.growth)?,
         };
         let launcher = LauncherConfig {
             deadline: duration("launcher.deadline", &self.launcher.deadline, 1, 3_600)?,
@@ -347,6 +346,14 @@ fn beside(policy: &Path, shadow: PathBuf) -> Result<PathBuf, GateConfigError> {
     }
     let problem = "is the policy itself; name another file".to_owned();
     Err(GateConfigError::Value { key: "shadow", problem })
+}
+
+fn growth(factor: f64) -> Result<Growth, GateConfigError> {
+    let (least, most) = Growth::FACTORS;
+    Growth::by_factor(factor).ok_or_else(|| {
+        let problem = format!("{factor} is not from {least} to {most} with at most two decimals");
+        GateConfigError::Value { key: "approvals.growth", problem }
+    })
 }
 
 fn within<T: PartialOrd + std::fmt::Display>(

@@ -110,6 +110,7 @@ impl Question {
             dependents: &[],
             effects_digest: &self.shown.digest,
             bytes_freed: None,
+            frees_at_most: None,
             undo: Undo::None,
             reason: None,
             rule: &self.shown.rule,

@@ -5,12 +5,17 @@ use std::sync::Arc;
 use super::live::Cell;
 use super::tell::QUOTED;
 use super::{Gate, from_millis, lines};
-use crate::adapter::Plan;
-use crate::approval::prompt::{CannotShow, Outcome, OutcomeFacts, PromptFacts, Stands, Undo, prompt};
+use crate::adapter::{Effects, Growth, Plan};
+use crate::approval::prompt::{CannotShow, Outcome, OutcomeFacts, PromptFacts, Stands, Undo, bytes, prompt};
 use crate::approval::signal::Quote;
 use crate::job::{Approval, Job};
 
 impl Gate {
+    /// How much more than was shown it may free: as people were told, where people were asked.
+    pub(super) fn growth_of(&self, job: &Job) -> Growth {
+        job.approval.as_ref().map_or(self.approvals.growth, |approval| approval.growth)
+    }
+
     /// What people read of a job that stands so.
     pub(super) fn prompt_text(
         &self,
@@ -33,6 +38,10 @@ impl Gate {
             dependents: plan.map_or(&[], |plan| &plan.effects.dependents),
             effects_digest: &digest,
             bytes_freed: plan.and_then(|plan| plan.effects.bytes_freed),
+            frees_at_most: plan
+                .and_then(|plan| plan.effects.bytes_freed)
+                .filter(|freed| *freed > 0)
+                .map(|freed| approval.growth.most(freed)),
             undo: plan.map_or(Undo::None, undo),
             reason: job.submission.reason.as_deref(),
             rule: job.decision.as_ref().map_or("", |decision| decision.reason.as_str()),
@@ -110,5 +119,19 @@ fn undo(plan: &Plan) -> Undo {
         Some(until) => Undo::For(until),
         None if plan.undo.is_some() => Undo::WithoutEnd,
         None => Undo::None,
+    }
+}
+
+/// What differs in how much is freed, where more is than people were shown, or nobody can tell as it could be told then.
+pub(super) fn freed_otherwise(shown: &Effects, now: &Effects) -> Option<String> {
+    match (shown.bytes_freed, now.bytes_freed) {
+        (Some(shown), Some(now)) if now > shown => {
+            Some(format!("~ frees {}, shown were {}", bytes(now), bytes(shown)))
+        }
+        (Some(_), Some(_)) | (None, None) => None,
+        (Some(shown), None) => {
+            Some(format!("~ nobody can tell any more what it frees, shown were {}", bytes(shown)))
+        }
+        (None, Some(now)) => Some(format!("~ frees {}, which nobody could tell before", bytes(now))),
     }
 }

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::State;
-use crate::adapter::{Effects, Plan};
+use crate::adapter::{Effects, Growth, Plan};
 use crate::approval::token::TokenHash;
 use crate::approval::vote::SentPrompt;
 use crate::operation::{Digest, Operation, Submission};
@@ -134,6 +134,9 @@ pub struct Approval {
     /// What a yes must repeat: the name of what is lost for good.
     #[serde(default)]
     pub repeat: Option<String>,
+    /// How much more than people were shown it may free.
+    #[serde(default)]
+    pub growth: Growth,
 }
 
 /// When what was approved may begin. Times on the boot clock hold in their boot only.

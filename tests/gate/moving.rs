@@ -277,3 +277,38 @@ fn whatever_changes_between_plan_question_yes_and_deed_nothing_goes_that_nobody_
     tried.unwrap_or_else(|error| panic!("{error}"));
     println!("{:?}", seen.lock().unwrap());
 }
+
+#[tokio::test]
+async fn what_is_freed_may_grow_as_far_as_people_were_told_and_beyond_that_they_are_asked_with_the_difference()
+ {
+    let mut stage = Stage::with(POLICY).await;
+    let (base, until) =
+        (stage.read("gate.toml"), |bytes: &str| format!("void if it frees more than {bytes}\n"));
+    for (growth, bytes, word, runs) in
+        [("1.2", 1200, "1.2 KiB", true), ("3", 3000, "2.9 KiB", true), ("1.2", 1201, "1.2 KiB", false)]
+    {
+        stage.kill();
+        let bounds = format!("[approvals]\ngrowth = {growth}\n\n[launcher]");
+        stage.write("gate.toml", &base.replace("[launcher]", &bounds));
+        stage.start().await;
+        stage.zfs.clear(ROOT);
+        stage.zfs.add(ROOT);
+        let (questions, grants) =
+            (questions_in(&stage.phones.so_far("alice")), stage.launcher.granted().len());
+        let waiting = submit(&stage, true).await.unwrap();
+        let messages = stage.phones.messages("alice", asked(&stage, questions + 1).await);
+        let question = messages.iter().rfind(|message| message.is_question()).unwrap();
+        assert!(question.text.contains(&until(word)), "{question:?}");
+        stage.zfs.grow(ROOT, bytes);
+        stage.phones.votes("alice", messages.len(), "CONFIRM");
+        let now = past(&stage, &waiting.id, waiting.version).await;
+        assert_eq!((now.state == State::Succeeded, stage.launcher.granted().len() > grants), (runs, runs));
+        if !runs {
+            let messages = stage.phones.messages("alice", asked(&stage, questions + 2).await);
+            let told = messages.iter().find(|message| message.text.contains("is void")).unwrap();
+            assert!(told.text.contains("  ~ frees 1.2 KiB, shown were 1000 B"), "{told:?}");
+            stage.phones.votes("alice", messages.len(), "DENY");
+            stage.until(&now.id, State::Refused).await;
+        }
+    }
+}

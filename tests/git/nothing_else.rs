@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use proptest::prelude::*;
-use reeve::adapter::{self, Still};
+use reeve::adapter::{self, Growth, Still};
 use serde_json::{Value, json};
 
 use crate::bench::Bench;
@@ -82,7 +82,11 @@ fn live((op, params): (&str, &Value), before: &[Work], meanwhile: &[Work]) -> Re
     let seen = has(&bench);
     meanwhile.iter().for_each(|work| does(&bench, work));
     let now = has(&bench);
-    let plan = match adapter::still(&operation, Some(&shown.effects), adapter::of(&operation).plan(&bench)) {
+    let plan = match adapter::still(
+        &operation,
+        (Some(&shown.effects), Growth::default()),
+        adapter::of(&operation).plan(&bench),
+    ) {
         Still::Retain(plan) => plan,
         Still::Replace(_) => return Ok(Some(Came::Asked)),
         Still::Clear => return Ok(Some(Came::Nothing)),

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::fs;
 
 use proptest::prelude::*;
-use reeve::adapter::{self, Still};
+use reeve::adapter::{self, Growth, Still};
 use reeve::operation::Operation;
 use serde_json::json;
 
@@ -87,12 +87,13 @@ fn live(op: &Operation, before: &[String], meanwhile: &[String]) -> Result<Optio
     let seen = containers(&node);
     meanwhile.iter().for_each(|line| drop(node.root(line)));
     let now = containers(&node);
-    let plan = match adapter::still(op, Some(&shown.effects), adapter::of(op).plan(&node)) {
-        Still::Retain(plan) => plan,
-        Still::Replace(_) => return Ok(Some(Came::Asked)),
-        Still::Clear => return Ok(Some(Came::Nothing)),
-        Still::Not(_) => return Ok(Some(Came::Refused)),
-    };
+    let plan =
+        match adapter::still(op, (Some(&shown.effects), Growth::default()), adapter::of(op).plan(&node)) {
+            Still::Retain(plan) => plan,
+            Still::Replace(_) => return Ok(Some(Came::Asked)),
+            Still::Clear => return Ok(Some(Came::Nothing)),
+            Still::Not(_) => return Ok(Some(Came::Refused)),
+        };
     let _ended = node.act(&plan);
     let after = containers(&node);
     let target = "101.conf";

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use proptest::prelude::*;
-use reeve::adapter::{self, Action, Plan, Still};
+use reeve::adapter::{self, Action, Growth, Plan, Still};
 use reeve::operation::Operation;
 use serde_json::{Value, json};
 
@@ -91,7 +91,7 @@ proptest! {
             model.root(command);
         }
         // Just before acting the gate plans again, and this is what it goes by.
-        let now = match adapter::still(&op, Some(&shown.effects), adapter::of(&op).plan(&model)) {
+        let now = match adapter::still(&op, (Some(&shown.effects), Growth::default()), adapter::of(&op).plan(&model)) {
             Still::Retain(plan) => plan,
             Still::Replace(_) | Still::Clear | Still::Not(_) => return Ok(()),
         };
@@ -146,7 +146,7 @@ fn an_approval_about_a_dataset_is_kept_replaced_or_cleared() {
             host(&["zfs create tank/a", "zfs create tank/f", "zfs snapshot tank/a@s1"].map(str::to_owned));
         let shown = adapter::of(&op).plan(&model).unwrap();
         changes.iter().for_each(|line| model.must(line));
-        adapter::still(&op, Some(&shown.effects), adapter::of(&op).plan(&model))
+        adapter::still(&op, (Some(&shown.effects), Growth::default()), adapter::of(&op).plan(&model))
     };
     assert!(matches!(after(&["zfs snapshot tank/f@s1"]), Still::Retain(_)), "another dataset");
     assert!(matches!(after(&["zfs create tank/a/b"]), Still::Replace(_)));

@@ -21,7 +21,8 @@ pub use outcome::{Outcome, OutcomeFacts};
 use super::foreign::{is_invisible, is_unusual, quoted};
 use super::token::Token;
 use crate::policy::{Quorum, ReviewTerms, Timing};
-use shape::{bytes, clock_time, counted, duration};
+pub use shape::bytes;
+use shape::{clock_time, counted, duration};
 
 /// Signal carries about 2000 bytes as text; longer ones become an attachment that people do not open.
 pub const MESSAGE_LIMIT: usize = 1800;
@@ -94,6 +95,8 @@ pub struct PromptFacts<'a> {
     pub effects_digest: &'a str,
     /// What it would free.
     pub bytes_freed: Option<u64>,
+    /// What it may free at most by the time that it runs.
+    pub frees_at_most: Option<u64>,
     /// Whether it can be undone.
     pub undo: Undo,
     /// Why, as the asker says.
@@ -162,6 +165,8 @@ fn foot(facts: &PromptFacts<'_>) -> Vec<String> {
     let expires = clock_time(facts.expires_at, facts.asked_at);
     let name = facts.repeat.map(|name| format!(" {name}")).unwrap_or_default();
     let mut lines = when(facts.terms.timing());
+    let most = facts.frees_at_most.map(|most| format!("void if it frees more than {}", bytes(most)));
+    lines.splice(0..0, most);
     match facts.stands {
         Stands::Asked(token) => {
             let token = token.reveal();

@@ -22,7 +22,7 @@ pub(super) fn counted(objects: &[ObjectLine]) -> Vec<String> {
 }
 
 /// Bytes in binary units with one decimal, as `zfs list` rounds.
-pub(super) fn bytes(count: u64) -> String {
+pub fn bytes(count: u64) -> String {
     const UNITS: [&str; 6] = ["KiB", "MiB", "GiB", "TiB", "PiB", "EiB"];
     if count < 1024 {
         return format!("{count} B");

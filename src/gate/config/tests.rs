@@ -50,6 +50,7 @@ fn every_key_changes_its_value() {
         recovery_delay = "2days"
         per_principal = 3
         overall = 9
+        growth = 1.75
         [signal]
         socket = "/g/s.sock"
         account = "+15550001"
@@ -85,6 +86,8 @@ fn every_key_changes_its_value() {
     assert_eq!(config.approvals.cool_down, Duration::from_secs(7200));
     assert_eq!(config.approvals.recovery_delay, Duration::from_secs(172_800));
     assert_eq!((config.approvals.per_principal, config.approvals.overall), (3, 9));
+    assert_eq!(config.approvals.growth.most(100), 175);
+    assert_eq!(parse("").unwrap().approvals.growth.most(100), 120);
     let modes = [Stage::Reasons, Stage::Arguments, Stage::Output].map(|stage| config.screening.mode(stage));
     assert_eq!(modes, [Mode::Enforce, Mode::Report, Mode::Enforce]);
     let signal = config.signal.unwrap();
@@ -142,6 +145,10 @@ fn values_out_of_range_are_refused_by_key() {
         ("[approvals]\nrecovery_delay = \"10m\"", "approvals.recovery_delay"),
         ("[approvals]\nper_principal = 0", "approvals.per_principal"),
         ("[approvals]\noverall = 100000", "approvals.overall"),
+        ("[approvals]\ngrowth = 0.9", "approvals.growth"),
+        ("[approvals]\ngrowth = 11", "approvals.growth"),
+        ("[approvals]\ngrowth = 1.234", "approvals.growth"),
+        ("[approvals]\ngrowth = nan", "approvals.growth"),
         ("[signal]\nsocket = \"s\"\naccount = \"+1\"\nuuid = \"x\"\nuser = \"u\"", "signal.socket"),
     ] {
         let refusal = refusal(text);

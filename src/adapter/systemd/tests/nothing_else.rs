@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use proptest::prelude::*;
 
 use super::*;
-use crate::adapter::{Still, still};
+use crate::adapter::{Growth, Still, still};
 
 const UNITS: [&str; 4] = ["a.service", "b.service", "c.service", "d.service"];
 
@@ -94,7 +94,7 @@ proptest! {
         let now = changes.iter().fold(units.clone(), changed);
         let plan = adapter::of(&op).plan(&host(&now));
         let (was, is) = (stopping(&units), stopping(&now));
-        match still(&op, Some(&shown.effects), plan) {
+        match still(&op, (Some(&shown.effects), Growth::default()), plan) {
             // What would stop is exactly what people saw, each by the file that they saw it by.
             Still::Retain(_) => prop_assert_eq!(was, is),
             Still::Clear => prop_assert!(!now[0].is_up),
@@ -111,7 +111,7 @@ fn an_approval_about_a_unit_is_kept_replaced_or_cleared() {
     let op = operation("stop", UNITS[0]);
     let shown = adapter::of(&op).plan(&host(&units)).unwrap();
     let after = |change| {
-        still(&op, Some(&shown.effects), adapter::of(&op).plan(&host(&changed(units.clone(), &change))))
+        still(&op, (Some(&shown.effects), Growth::default()), adapter::of(&op).plan(&host(&changed(units.clone(), &change))))
     };
     assert!(matches!(after(Change::File(1)), Still::Retain(_)), "another unit's file");
     assert!(matches!(after(Change::Needed(0, 2)), Still::Replace(_)));

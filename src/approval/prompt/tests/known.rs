@@ -53,7 +53,13 @@ pub(super) fn known() -> Vec<(&'static str, String)> {
         object("file", "/srv/app src/main.rs", &["+0 -12 lines"]),
     ];
     let shown = |command_line, objects, dependents| {
-        let facts = PromptFacts { command_line, dependents, bytes_freed: None, ..facts(&token, objects) };
+        let facts = PromptFacts {
+            command_line,
+            dependents,
+            bytes_freed: None,
+            frees_at_most: None,
+            ..facts(&token, objects)
+        };
         prompt(&facts).unwrap()
     };
     let script =
