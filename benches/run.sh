@@ -2,7 +2,7 @@
 # Builds a release and measures it on this machine, each figure against a baseline in the same run, in turns; prints a
 # table and writes target/figures.json. About ten minutes after the build; as root; on a machine that does nothing else.
 #
-#   benches/run.sh [PART…]     parts: requests operations kinds tools systemd memory policy audit domains (default: all)
+#   benches/run.sh [PART…]     parts: requests operations kinds tools systemd memory policy audit domains approvals (default: all)
 #
 # Environment: REEVE_BENCH_DIR, a directory on the disk that counts (default /var/tmp: what is measured is a real
 # fdatasync); REEVE_BENCH_CORES, a processor for the servers and one for the load (default "0 1"); CARGO_TARGET_DIR.
@@ -60,6 +60,8 @@ measure() {
     operations | kinds | tools | memory) on_a_host "$1" ;;
     systemd) benches/on-systemd.sh "$host" ;;
     policy | audit | domains) "$(executable "$1")" ;;
+    # Its gate keeps its store and its log where temporary files are.
+    approvals) TMPDIR=$REEVE_BENCH_DIR "$(executable approvals)" ;;
     *) die "there is no part $1" ;;
   esac
 }
@@ -80,7 +82,7 @@ trap 'rm -f "$lines" "$built"' EXIT
 ready
 build
 host=$(executable host)
-[ $# -gt 0 ] || set -- requests operations kinds tools systemd memory policy audit domains
+[ $# -gt 0 ] || set -- requests operations kinds tools systemd memory policy audit domains approvals
 mkdir -p "$top/target"
 for part in "$@"; do
   echo "measuring: $part" >&2
