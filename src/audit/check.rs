@@ -8,6 +8,7 @@ use super::note::{NoteKey, SignedCheckpoint};
 use super::prove::INCLUSION;
 use super::record::Record;
 use super::tree::{NodeHash, consistent, included};
+use super::witness::plain_number;
 
 /// No proof about a tree whose size fits 64 bits has more hashes.
 const MOST_HASHES: usize = 64;
@@ -176,11 +177,4 @@ fn index<'a>(lines: &mut impl Iterator<Item = &'a str>) -> Result<u64, NotAProof
     let line = lines.find(|line| !line.starts_with("extra "));
     let index = line.and_then(|line| line.strip_prefix("index ")).and_then(plain_number);
     index.and_then(|index| index.checked_add(1)).ok_or(NotAProof("it does not say which record it is of"))
-}
-
-/// A number without a sign or zeros before it.
-fn plain_number(text: &str) -> Option<u64> {
-    let is_plain =
-        text.bytes().all(|digit| digit.is_ascii_digit()) && (text == "0" || !text.starts_with('0'));
-    text.parse().ok().filter(|_| is_plain)
 }

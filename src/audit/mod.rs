@@ -28,6 +28,7 @@ mod status;
 mod tree;
 pub mod verify;
 mod walk;
+pub mod witness;
 mod writer;
 
 pub use canonical::{CanonicalError, canonical_length};
@@ -37,7 +38,7 @@ pub use error::{AuditError, Outage};
 pub use event::{Event, EventKind, UnknownKind, output_digest};
 pub use hash::{NotAHash, RecordHash};
 pub use log::{AuditConfig, AuditLog};
-pub use note::{KeyError, NoCheckpoint, NotAKey, NoteKey, SignedCheckpoint, Signer};
+pub use note::{Cosignature, KeyError, NoCheckpoint, NotAKey, NoteKey, SignedCheckpoint, Signer, WitnessKey};
 pub use record::{MAX_LINE, NotARecord, Receipt, Record};
 pub use status::{Counters, Head};
 pub use tree::{Collector, NodeHash, Tree, consistent, included};

@@ -18,3 +18,4 @@ mod rotation;
 mod sharing;
 mod tamper;
 mod tree;
+mod witnessing;

@@ -108,3 +108,46 @@ fn stranger() -> String {
     let directory = tempfile::tempdir().unwrap();
     Signer::load_or_make(&directory.path().join("key"), "host01").unwrap().public().to_string()
 }
+
+#[test]
+fn a_witness_cosigns_a_log_that_grows_keeps_what_it_saw_and_says_no_to_another_history() {
+    use std::os::unix::fs::PermissionsExt;
+    let (directory, elsewhere) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let (key, [early, late]) = a_log(directory.path());
+    let log = directory.path().to_str().unwrap();
+    let state = elsewhere.path().join("witness");
+    std::fs::create_dir(&state).unwrap();
+    std::fs::set_permissions(&state, std::fs::Permissions::from_mode(0o700)).unwrap();
+    let state = state.to_str().unwrap();
+    let own = reeve(&["audit", "witness", "--state", state, "--name", "host02", "--show-key"], &[]);
+    assert!(own.exit == 0 && own.out.starts_with("host02/witness+"), "{own:?}");
+    let ask = |request: &str| {
+        let file = elsewhere.path().join("request");
+        std::fs::write(&file, request).unwrap();
+        let script = format!(
+            "exec {} audit witness --state {state} --name host02 --key {key} <{}",
+            env!("CARGO_BIN_EXE_reeve"),
+            file.display()
+        );
+        let command = reeve::sys::process::Command::new("/bin/sh").args(["-c", &script]);
+        let done = reeve::sys::process::run(&command).unwrap();
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+        (matches!(done.status, reeve::sys::process::Exit::Code(0)), text(done.stdout), text(done.stderr))
+    };
+    let first = ask(&format!("old 0\n\n{early}\n"));
+    assert!(first.0 && first.1.starts_with("\u{2014} host02/witness "), "{first:?}");
+    let again = ask(&format!("old 0\n\n{late}\n"));
+    assert!(!again.0 && again.2.contains("is of 3 records"), "it has not forgotten: {again:?}");
+    let grown = reeve(&["audit", "prove", "--log", log, "--since", &early, "--checkpoint", &late], &[]).out;
+    let grown = ask(&grown);
+    assert!(grown.0, "{grown:?}");
+    let cut = ask(&format!("old 6\n\n{early}\n"));
+    assert!(!cut.0 && cut.2.contains("cut or forked"), "{cut:?}");
+
+    let message = format!("{late}\n{}", grown.1);
+    let witness = own.out.trim();
+    let held = reeve(&["audit", "verify", "--log", log, "--checkpoint", &message, "--witness", witness], &[]);
+    assert!(held.exit == 0 && held.out.contains(&format!("  seen     by {witness}, ")), "{held:?}");
+    let bare = reeve(&["audit", "verify", "--log", log, "--checkpoint", &late, "--witness", witness], &[]);
+    assert!(bare.exit == 1 && bare.out.contains("UNSEEN"), "{bare:?}");
+}

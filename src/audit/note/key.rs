@@ -23,6 +23,8 @@ const ED25519_NOTE: u8 = 1;
 const SEED: usize = 32;
 /// What a key is named by: whose log it signs.
 const SUFFIX: &str = "/reeve";
+/// What a key is named by that watches other logs.
+const WITNESS_SUFFIX: &str = "/witness";
 /// The longest name that leaves a message room for what it is about.
 const LONGEST_NAME: usize = 100;
 
@@ -48,9 +50,14 @@ impl NoteKey {
     /// The first bytes of the hash over all that makes it this key.
     #[must_use]
     pub fn id(&self) -> [u8; ID] {
+        self.id_as(ED25519_NOTE)
+    }
+
+    /// The same for a key that makes signatures of another kind.
+    pub(super) fn id_as(&self, kind: u8) -> [u8; ID] {
         let hash = Sha256::new()
             .chain_update(self.name.as_bytes())
-            .chain_update([b'\n', ED25519_NOTE])
+            .chain_update([b'\n', kind])
             .chain_update(self.public)
             .finalize();
         let mut id = [0; ID];
@@ -63,11 +70,33 @@ impl NoteKey {
     }
 }
 
+impl NoteKey {
+    pub(super) fn show_as(&self, kind: u8, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let id = u32::from_be_bytes(self.id_as(kind));
+        let key = base64(&[[kind].as_slice(), &self.public].concat());
+        write!(f, "{}+{id:08x}+{key}", self.name)
+    }
+
+    pub(super) fn read_as(kind: u8, text: &str) -> Result<NoteKey, NotAKey> {
+        let mut parts = text.trim().splitn(3, '+');
+        let (Some(name), Some(id), Some(key)) = (parts.next(), parts.next(), parts.next()) else {
+            return Err(NotAKey);
+        };
+        let key = STANDARD.decode(key).map_err(|_| NotAKey)?;
+        let Some((_, public)) = key.split_first().filter(|(is, _)| **is == kind) else { return Err(NotAKey) };
+        let public = public.try_into().map_err(|_| NotAKey)?;
+        let key = NoteKey { name: name.to_owned(), public };
+        if is_name(name) && format!("{:08x}", u32::from_be_bytes(key.id_as(kind))) == id {
+            Ok(key)
+        } else {
+            Err(NotAKey)
+        }
+    }
+}
+
 impl fmt::Display for NoteKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let id = u32::from_be_bytes(self.id());
-        let key = base64(&[[ED25519_NOTE].as_slice(), &self.public].concat());
-        write!(f, "{}+{id:08x}+{key}", self.name)
+        self.show_as(ED25519_NOTE, f)
     }
 }
 
@@ -75,19 +104,7 @@ impl FromStr for NoteKey {
     type Err = NotAKey;
 
     fn from_str(text: &str) -> Result<NoteKey, NotAKey> {
-        let mut parts = text.trim().splitn(3, '+');
-        let (Some(name), Some(id), Some(key)) = (parts.next(), parts.next(), parts.next()) else {
-            return Err(NotAKey);
-        };
-        let key = STANDARD.decode(key).map_err(|_| NotAKey)?;
-        let Some((&ED25519_NOTE, public)) = key.split_first() else { return Err(NotAKey) };
-        let public = public.try_into().map_err(|_| NotAKey)?;
-        let key = NoteKey { name: name.to_owned(), public };
-        if is_name(name) && format!("{:08x}", u32::from_be_bytes(key.id())) == id {
-            Ok(key)
-        } else {
-            Err(NotAKey)
-        }
+        NoteKey::read_as(ED25519_NOTE, text)
     }
 }
 
@@ -137,7 +154,19 @@ impl Signer {
     /// # Errors
     /// When the file is not as it must be, or a new one cannot be made.
     pub fn load_or_make(path: &Path, host: &str) -> Result<Signer, KeyError> {
-        let name = format!("{host}{SUFFIX}");
+        Signer::named(path, host, SUFFIX)
+    }
+
+    /// The same for the key by which the host says what it has seen of other logs.
+    ///
+    /// # Errors
+    /// The same.
+    pub fn load_or_make_witness(path: &Path, host: &str) -> Result<Signer, KeyError> {
+        Signer::named(path, host, WITNESS_SUFFIX)
+    }
+
+    fn named(path: &Path, host: &str, suffix: &str) -> Result<Signer, KeyError> {
+        let name = format!("{host}{suffix}");
         if !is_name(&name) {
             return Err(KeyError::Name(host.to_owned()));
         }

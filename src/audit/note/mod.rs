@@ -9,13 +9,17 @@
 //! — host01/reeve Az3grlgtzPICa5OS8npVmf1Myq/5…     whose signature, and the signature
 //! ```
 
+mod cosignature;
 mod key;
 mod pasted;
+mod strict;
 
 use std::fmt;
 
+pub use cosignature::{Cosignature, WitnessKey};
 pub use key::{KeyError, NotAKey, NoteKey, Signer};
 pub use pasted::NoCheckpoint;
+pub(super) use strict::Note;
 
 use super::tree::NodeHash;
 
@@ -29,6 +33,8 @@ pub struct SignedCheckpoint {
     size: u64,
     root: NodeHash,
     signature: Signature,
+    /// What witnesses have said of it.
+    cosignatures: Vec<Cosignature>,
 }
 
 /// The id of the key and what it made.
@@ -45,7 +51,7 @@ impl SignedCheckpoint {
         let origin = signer.public().name().to_owned();
         let bytes = signer.sign(body(&origin, size, root).as_bytes());
         let signature = Signature { key: signer.public().id(), bytes };
-        SignedCheckpoint { origin, size, root, signature }
+        SignedCheckpoint { origin, size, root, signature, cosignatures: Vec::new() }
     }
 
     /// Finds the first checkpoint in a text that came from a phone, whatever the phone did to it.
@@ -74,6 +80,13 @@ impl SignedCheckpoint {
         self.root
     }
 
+    /// When this witness has cosigned it, in seconds since 1970, if it carries its word.
+    #[must_use]
+    pub fn cosigned_at(&self, witness: &WitnessKey) -> Option<u64> {
+        let body = body(&self.origin, self.size, self.root);
+        self.cosignatures.iter().find(|word| word.is_by(witness, &body)).map(Cosignature::time)
+    }
+
     /// Whether this key has made it.
     #[must_use]
     pub fn is_signed_by(&self, key: &NoteKey) -> bool {
@@ -91,9 +104,10 @@ fn body(origin: &str, size: u64, root: NodeHash) -> String {
 impl fmt::Display for SignedCheckpoint {
     /// The note, without the newline at its end.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { origin, size, root, signature } = self;
+        let Self { origin, size, root, signature, cosignatures } = self;
         let signed = key::base64(&[signature.key.as_slice(), signature.bytes.as_slice()].concat());
-        write!(f, "{}\n{DASH} {origin} {signed}", body(origin, *size, *root))
+        write!(f, "{}\n{DASH} {origin} {signed}", body(origin, *size, *root))?;
+        cosignatures.iter().try_for_each(|word| write!(f, "\n{word}"))
     }
 }
 

@@ -9,12 +9,14 @@ use base64::engine::general_purpose::STANDARD;
 use thiserror::Error;
 
 use super::key::ID;
-use super::{Signature, SignedCheckpoint};
+use super::{Cosignature, Signature, SignedCheckpoint};
 use crate::audit::tree::NodeHash;
 
 /// How many characters a root has, and a signature with its key's id.
 const ROOT: usize = 44;
 const SIGNED: usize = 92;
+/// How many a cosignature has, with its key's id and its time.
+const COSIGNED: usize = 104;
 
 /// There is no checkpoint in the text.
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
@@ -37,14 +39,27 @@ fn read(words: &[&str]) -> Option<SignedCheckpoint> {
     let size = number.parse().ok().filter(|_| is_plain)?;
     let (root, words) = joined(words, ROOT)?;
     let (again, words) = words.split_first()?;
-    let (signed, _) = joined(words, SIGNED)?;
+    let (signed, words) = joined(words, SIGNED)?;
     let signed = STANDARD.decode(signed).ok()?;
     let (key, bytes) = signed.split_first_chunk::<ID>()?;
     let signature = Signature { key: *key, bytes: bytes.to_vec() };
     let root = NodeHash::from_base64(&root)?;
     // A dash that a phone has joined to the name.
     let again = again.trim_start_matches(is_dash);
-    (*origin == again).then(|| SignedCheckpoint { origin: again.to_owned(), size, root, signature })
+    let (mut cosignatures, mut rest) = (Vec::new(), words);
+    while let Some((word, behind)) = cosignature(rest) {
+        cosignatures.push(word);
+        rest = behind;
+    }
+    let origin = (*origin == again).then(|| again.to_owned())?;
+    Some(SignedCheckpoint { origin, size, root, signature, cosignatures })
+}
+
+/// What a witness says, right behind what the log says.
+fn cosignature<'a>(words: &'a [&'a str]) -> Option<(Cosignature, &'a [&'a str])> {
+    let (name, words) = words.split_first()?;
+    let (signed, words) = joined(words, COSIGNED)?;
+    Some((Cosignature::from_parts(name.trim_start_matches(is_dash), &signed)?, words))
 }
 
 /// Words joined to so many characters: a line that was broken in two.

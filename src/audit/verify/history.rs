@@ -4,9 +4,11 @@
 use std::fmt;
 
 use serde::Serialize;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
 
 use super::super::event::EventKind;
-use super::super::note::{NoteKey, SignedCheckpoint};
+use super::super::note::{NoteKey, SignedCheckpoint, WitnessKey};
 use super::super::record::Record;
 use super::super::tree::{NodeHash, Tree};
 
@@ -24,6 +26,18 @@ pub struct CheckpointReport {
     pub history: History,
     /// The key that made it, if it is one that counts.
     pub signed_by: Option<NoteKey>,
+    /// The witnesses that were asked for, and when each has cosigned it, if it carries that.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub witnesses: Vec<Witnessed>,
+}
+
+/// What one witness says of a checkpoint.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Witnessed {
+    /// The witness.
+    pub by: WitnessKey,
+    /// When, in seconds since 1970; nothing where it has not.
+    pub at: Option<u64>,
 }
 
 /// Whether the records of a checkpoint are the first ones of the log.
@@ -48,7 +62,8 @@ pub enum History {
 
 impl CheckpointReport {
     pub(super) fn holds(&self) -> bool {
-        self.history == History::Holds && self.signed_by.is_some()
+        let is_seen = self.witnesses.iter().all(|witness| witness.at.is_some());
+        self.history == History::Holds && self.signed_by.is_some() && is_seen
     }
 }
 
@@ -74,13 +89,23 @@ impl fmt::Display for CheckpointReport {
             }
         }
         match &self.signed_by {
-            Some(key) => writeln!(f, "  signed   by {key}"),
+            Some(key) => writeln!(f, "  signed   by {key}")?,
             None => writeln!(
                 f,
                 "  UNSIGNED the checkpoint's signature is by no key of this log, or by none that was asked for"
-            ),
+            )?,
         }
+        self.witnesses.iter().try_for_each(|Witnessed { by, at }| match at {
+            Some(at) => writeln!(f, "  seen     by {by}, {}", time(*at)),
+            None => writeln!(f, "  UNSEEN   the checkpoint carries no word of {by}"),
+        })
     }
+}
+
+fn time(seconds: u64) -> String {
+    let time =
+        i64::try_from(seconds).ok().and_then(|seconds| OffsetDateTime::from_unix_timestamp(seconds).ok());
+    time.and_then(|time| time.format(&Rfc3339).ok()).unwrap_or_else(|| format!("{seconds} s after 1970"))
 }
 
 /// A comparison under way.
@@ -91,12 +116,17 @@ pub(super) struct Comparison {
     keys: Vec<NoteKey>,
     gathers: bool,
     found: Option<NodeHash>,
+    witnesses: Vec<WitnessKey>,
 }
 
 impl Comparison {
-    pub(super) fn new(checkpoint: SignedCheckpoint, key: Option<NoteKey>) -> Comparison {
+    pub(super) fn new(
+        checkpoint: SignedCheckpoint,
+        key: Option<NoteKey>,
+        witnesses: Vec<WitnessKey>,
+    ) -> Comparison {
         let gathers = key.is_none();
-        Comparison { checkpoint, keys: key.into_iter().collect(), gathers, found: None }
+        Comparison { checkpoint, keys: key.into_iter().collect(), gathers, found: None, witnesses }
     }
 
     /// Takes the next record, and the tree that it is the last leaf of, where that is known.
@@ -119,7 +149,9 @@ impl Comparison {
             (None, Some(_) | None) => History::NotReached,
         };
         let signed_by = self.keys.into_iter().find(|key| self.checkpoint.is_signed_by(key));
-        CheckpointReport { size, root, history, signed_by }
+        let said = |by: WitnessKey| Witnessed { at: self.checkpoint.cosigned_at(&by), by };
+        let witnesses = self.witnesses.into_iter().map(said).collect();
+        CheckpointReport { size, root, history, signed_by, witnesses }
     }
 }
 

@@ -14,14 +14,14 @@ use super::chain::{Chain, Flaw, TOO_LONG};
 use super::checkpoint::Checkpoint;
 use super::event::EventKind;
 use super::lines::Step;
-use super::note::{NoteKey, SignedCheckpoint};
+use super::note::{NoteKey, SignedCheckpoint, WitnessKey};
 use super::read::current_file;
 use super::record::Record;
 use super::scan::{TREE, tree_before};
 use super::tree::{NodeHash, Tree};
 use super::walk::Walk;
 use history::Comparison;
-pub use history::{CHECKPOINT_KEY, CheckpointReport, History, key_of};
+pub use history::{CHECKPOINT_KEY, CheckpointReport, History, Witnessed, key_of};
 use ledger::Unmet;
 pub use report::{Against, Broken, LedgerReport, Report, UnrecordedGrant};
 
@@ -39,6 +39,8 @@ pub struct Options<'a> {
     pub checkpoint: Option<SignedCheckpoint>,
     /// The one key that may have signed it; without it, those that the log tells of.
     pub key: Option<NoteKey>,
+    /// The witnesses whose word the checkpoint must carry.
+    pub witnesses: Vec<WitnessKey>,
 }
 
 /// Verifies the whole log in a directory, or one file of it by itself, which may begin with any record.
@@ -64,7 +66,7 @@ pub fn verify(log: &Path, options: &Options<'_>) -> Report {
         history: options
             .checkpoint
             .clone()
-            .map(|checkpoint| Comparison::new(checkpoint, options.key.clone())),
+            .map(|checkpoint| Comparison::new(checkpoint, options.key.clone(), options.witnesses.clone())),
     };
     if let Err(error) = verification.follow() {
         verification.found.unreadable = Some(format!("{}: {error}", verification.walk.file_name()));

@@ -2,6 +2,7 @@
 
 mod check;
 mod checkpoint;
+mod witness;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -13,11 +14,12 @@ use time::format_description::well_known::Rfc3339;
 
 use crate::audit::read::{self, Entry, Filter};
 use crate::audit::verify::{self, Options};
-use crate::audit::{Checkpoint, EventKind, NoteKey};
+use crate::audit::{Checkpoint, EventKind, NoteKey, WitnessKey};
 use crate::cli::exit::{Exit, Failure, with_causes};
 use crate::cli::screen::{Screen, Tone, harmless, paint};
 use check::CheckArgs;
 use checkpoint::{CheckpointArgs, KeyArgs, ProveArgs};
+use witness::WitnessArgs;
 
 /// How often a followed log is looked at.
 const LOOK: Duration = Duration::from_millis(500);
@@ -41,6 +43,7 @@ enum AuditCommand {
     Prove(ProveArgs),
     Check(CheckArgs),
     Checkpoint(CheckpointArgs),
+    Witness(WitnessArgs),
 }
 
 /// Follow the log from its first record to its last, and say where it first fails to hold
@@ -66,6 +69,9 @@ struct VerifyArgs {
     /// The key that must have signed it; without it, one that the log tells of
     #[arg(long, value_name = "KEY", requires = "checkpoint")]
     key: Option<NoteKey>,
+    /// A witness whose word the checkpoint must carry, by its key; may stand there more than once
+    #[arg(long, value_name = "KEY", requires = "checkpoint")]
+    witness: Vec<WitnessKey>,
     /// Root's ledger of spent grants: each must have its record
     #[arg(long, value_name = "DIR")]
     ledger: Option<PathBuf>,
@@ -137,6 +143,7 @@ pub(in crate::cli) fn run(args: &AuditArgs, screen: Screen) -> Result<Exit, Fail
         AuditCommand::Prove(prove) => checkpoint::prove(&args.log, prove, screen),
         AuditCommand::Check(proof) => check::check(proof, screen),
         AuditCommand::Checkpoint(now) => checkpoint::now(now, screen),
+        AuditCommand::Witness(asked) => witness::cosign(asked, screen),
     }
 }
 
@@ -146,6 +153,7 @@ fn check(args: &AuditArgs, wanted: &VerifyArgs, screen: Screen) -> Result<Exit, 
         ledger: wanted.ledger.as_deref(),
         checkpoint: wanted.checkpoint.as_deref().map(checkpoint::given).transpose()?,
         key: wanted.key.clone(),
+        witnesses: wanted.witness.clone(),
     };
     let report = verify::verify(&args.log, &options);
     if screen.is_json() {
