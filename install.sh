@@ -25,12 +25,12 @@ export PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C
 source_dir=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 bin_dir=$source_dir/target/release
 root_bin_dir=$source_dir/target/root/release
-dry_run=no systemctl=yes uninstall=no purge=no prefix='' configure='' ca=''
+dry_run=no systemctl=yes uninstall=no purge=no prefix='' configure='' ca='' rule=reeve
 
 readonly programs=(reeve reeved reeve-gate) root_programs=(reeve-launcher)
 readonly wrappers=(reeve-zfs reeve-systemd reeve-pct reeve-git reeve-ansible reeve-tool)
 readonly units=(reeve-launcher.socket reeve-launcher.service reeve-gate.service reeved.service
-  reeve-doctor.service reeve-doctor.timer reeve-lists.service reeve-lists.timer reeve-alarms.service)
+  reeve-doctor.service reeve-doctor.timer reeve-lists.service reeve-lists.timer reeve-alarms.service reeve-signal.service)
 # What a wrapper starts, and sudo does not; the second kind is none of root's side.
 readonly helpers=(reeve-egress) own_tools=(reeve-builtin)
 # What ansible-playbook goes by when reeve-ansible starts it.
@@ -222,14 +222,17 @@ configuration_modes() {
   for path in /etc/reeve/alarms/*; do owned "$path" root:reeve-alarms 0640; done
 }
 
-# The gate makes its key as its own user; only the public half, which decides what root believes, is root's.
+# The gate makes its key as its own user, and root one that is a credential; only the public half decides what root believes.
 grant_key() {
-  local public
+  local public why
   if [ "$dry_run" = yes ]; then
     [ -e "$grant_pub" ] || say "grant key: reeve-gate init, public half to $grant_pub"
     return
   fi
-  public=$(cd / && runuser -u reeve-gate -- "$bin/reeve-gate" init) || die "reeve-gate init failed"
+  why=$(mktemp)
+  public=$(cd / && runuser -u reeve-gate -- "$bin/reeve-gate" init 2>"$why") || public=$("$bin/reeve-gate" init) ||
+    die "reeve-gate init failed: $(cat "$why")"
+  rm -f "$why"
   [[ $public =~ ^[0-9a-f]{64}$ ]] || die "reeve-gate init did not print a public key"
   if [ -e "$grant_pub" ] && [ "$(cat "$grant_pub")" = "$public" ]; then
     owned "$grant_pub" root:root 0644
@@ -241,14 +244,16 @@ grant_key() {
 
 # A broken file in sudoers.d breaks sudo for everyone, so it is checked before it is in force, and renamed into place.
 install_sudoers() {
-  visudo -cqf "$source_dir/sudoers/reeve" || die "sudoers/reeve is not valid"
+  # sudo-rs knows fewer settings, and complains of others at each call.
+  case $(sudo --version 2>&1) in sudo-rs*) rule=reeve-rs ;; esac
+  visudo -cqf "$source_dir/sudoers/$rule" || die "sudoers/$rule is not valid"
   grep -Eqs '^[#@]includedir[[:space:]]+/etc/sudoers\.d/?$' /etc/sudoers || die "/etc/sudoers does not include /etc/sudoers.d"
   if narrower_sudoers; then
     echo "install.sh: $sudoers allows fewer wrappers than there are, and stays so; \`reeve sudoers\` prints what the contracts need" >&2
     owned "$sudoers" root:root 0440
     return
   fi
-  file "$source_dir/sudoers/reeve" "$sudoers" root:root 0440
+  file "$source_dir/sudoers/$rule" "$sudoers" root:root 0440
   [ "$dry_run" = yes ] || visudo -cq || { rm -f "$sudoers"; die "sudo's configuration is not valid with ours: taken out again"; }
 }
 
@@ -257,7 +262,7 @@ narrower_sudoers() {
   [ -f "$sudoers" ] && [ ! -L "$sudoers" ] || return 1
   local missing
   # Lines that only one of them has: in the first column what was added to ours, in the second what was left out.
-  missing=$(comm -3 <(sudo_lines "$sudoers") <(sudo_lines "$source_dir/sudoers/reeve"))
+  missing=$(comm -3 <(sudo_lines "$sudoers") <(sudo_lines "$source_dir/sudoers/$rule"))
   [ -n "$missing" ] && ! grep -qvE $'^\treeve-run ' <<<"$missing"
 }
 
@@ -326,8 +331,8 @@ uninstall_all() {
 
 purge_all() {
   local name
-  for name in /etc/reeve /var/lib/reeve /var/lib/reeve-preflight /var/lib/reeve-root /var/lib/reeve-tools /var/lib/reeve-lists /var/lib/reeve-alarms /var/log/reeve; do remove "$name"; done
-  for name in reeve reeve-gate reeve-run reeve-lists reeve-alarms reeve-tool reeve-egress; do
+  for name in /etc/reeve /var/lib/reeve /var/lib/reeve-preflight /var/lib/reeve-root /var/lib/reeve-tools /var/lib/reeve-lists /var/lib/reeve-alarms /var/lib/reeve-signal /var/log/reeve /etc/credstore/reeve.*; do remove "$name"; done
+  for name in reeve reeve-gate reeve-run reeve-lists reeve-alarms reeve-tool reeve-egress reeve-signal; do
     getent passwd "$name" >/dev/null || continue
     say "remove user $name"
     act userdel "$name"

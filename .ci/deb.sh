@@ -71,14 +71,14 @@ Description: host agent for AI agents and automation
 E
 echo /etc/sudoers.d/reeve >"$tree/DEBIAN/conffiles"
 
-# The gate makes its key as its own user; only the public half, which decides what root believes, is root's.
+# The gate makes its key as its own user, and root one that is a credential; only the public half decides what root believes.
 cat >"$tree/DEBIAN/postinst" <<'E'
 #!/bin/sh
 set -e
 if [ "$1" = configure ]; then
   systemd-sysusers /usr/lib/sysusers.d/reeve.conf
   systemd-tmpfiles --create /usr/lib/tmpfiles.d/reeve.conf
-  public=$(cd / && runuser -u reeve-gate -- /usr/local/bin/reeve-gate init)
+  public=$(cd / && runuser -u reeve-gate -- /usr/local/bin/reeve-gate init 2>/dev/null) || public=$(/usr/local/bin/reeve-gate init)
   if [ "$(cat /etc/reeve/grant.pub 2>/dev/null)" != "$public" ]; then
     printf '%s\n' "$public" >/etc/reeve/grant.pub.new
     mv -f /etc/reeve/grant.pub.new /etc/reeve/grant.pub
@@ -95,7 +95,7 @@ cat >"$tree/DEBIAN/prerm" <<'E'
 #!/bin/sh
 set -e
 if [ "$1" = remove ] && [ -d /run/systemd/system ]; then
-  systemctl disable --now reeve-alarms.service reeve-lists.timer reeve-doctor.timer reeved.service reeve-gate.service reeve-launcher.service reeve-launcher.socket
+  systemctl disable --now reeve-signal.service reeve-alarms.service reeve-lists.timer reeve-doctor.timer reeved.service reeve-gate.service reeve-launcher.service reeve-launcher.socket
 fi
 E
 cat >"$tree/DEBIAN/postrm" <<'E'
@@ -107,8 +107,8 @@ if [ "$1" = remove ] || [ "$1" = purge ]; then
   if [ -d /run/systemd/system ]; then systemctl daemon-reload; fi
 fi
 if [ "$1" = purge ]; then
-  rm -rf /etc/reeve /var/lib/reeve /var/lib/reeve-preflight /var/lib/reeve-root /var/lib/reeve-tools /var/lib/reeve-lists /var/lib/reeve-alarms /var/log/reeve /run/reeve
-  for user in reeve reeve-gate reeve-run reeve-lists reeve-alarms reeve-tool reeve-egress; do
+  rm -rf /etc/reeve /var/lib/reeve /var/lib/reeve-preflight /var/lib/reeve-root /var/lib/reeve-tools /var/lib/reeve-lists /var/lib/reeve-alarms /var/lib/reeve-signal /var/log/reeve /run/reeve /etc/credstore/reeve.*
+  for user in reeve reeve-gate reeve-run reeve-lists reeve-alarms reeve-tool reeve-egress reeve-signal; do
     if getent passwd "$user" >/dev/null; then userdel "$user"; fi
   done
   for group in reeve-approvers reeve-tools; do

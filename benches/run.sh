@@ -2,7 +2,7 @@
 # Builds a release and measures it on this machine, each figure against a baseline in the same run, in turns; prints a
 # table and writes target/figures.json. About ten minutes after the build; as root; on a machine that does nothing else.
 #
-#   benches/run.sh [PART…]     parts: requests operations kinds tools systemd memory policy audit domains approvals (default: all)
+#   benches/run.sh [PART…]     parts: requests operations kinds tools systemd start memory endurance policy audit domains approvals (default: all)
 #
 # Environment: REEVE_BENCH_DIR, a directory on the disk that counts (default /var/tmp: what is measured is a real
 # fdatasync); REEVE_BENCH_CORES, a processor for the servers and one for the load (default "0 1"); CARGO_TARGET_DIR.
@@ -57,8 +57,8 @@ on_a_host() {
 measure() {
   case $1 in
     requests) on_a_host requests taskset --cpu-list "$load_core" ;;
-    operations | kinds | tools | memory) on_a_host "$1" ;;
-    systemd) benches/on-systemd.sh "$host" ;;
+    operations | kinds | tools | memory | endurance) on_a_host "$1" ;;
+    systemd | start) benches/on-systemd.sh "$host" "$1" ;;
     policy | audit | domains) "$(executable "$1")" ;;
     # Its gate keeps its store and its log where temporary files are.
     approvals) TMPDIR=$REEVE_BENCH_DIR "$(executable approvals)" ;;
@@ -82,7 +82,7 @@ trap 'rm -f "$lines" "$built"' EXIT
 ready
 build
 host=$(executable host)
-[ $# -gt 0 ] || set -- requests operations kinds tools systemd memory policy audit domains approvals
+[ $# -gt 0 ] || set -- requests operations kinds tools systemd start memory endurance policy audit domains approvals
 mkdir -p "$top/target"
 for part in "$@"; do
   echo "measuring: $part" >&2

@@ -1,6 +1,8 @@
 //! Configuration files as people write them: whatever is wrong is named by file, line, column and the key that was probably meant.
 
+pub mod difference;
 pub mod excerpt;
+pub mod key_place;
 pub mod logging;
 
 use std::fmt;

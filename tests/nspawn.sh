@@ -19,7 +19,7 @@ script=$(realpath "${BASH_SOURCE[0]}")
 cache=${REEVE_CACHE:-$HOME/.cache/reeve}
 root=$cache/nspawn-$(sha256sum "$script" | cut -c1-12)
 readonly script cache root suite=trixie
-readonly packages=systemd,systemd-sysv,dbus,libpam-systemd,sudo,openssl,ca-certificates,curl,jq,procps,psmisc,iproute2,python3
+readonly packages=systemd,systemd-sysv,dbus,libpam-systemd,sudo,sudo-rs,openssl,ca-certificates,curl,jq,procps,psmisc,iproute2,python3
 
 prepare() {
   local work

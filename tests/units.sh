@@ -25,7 +25,9 @@ confined() { systemd-analyze security --offline=true --no-pager --threshold="$2"
 has_none() { same "" "$(grep -E "^($2)" "$units/$1" || true)"; }
 has() { grep -qxF "$2" "$units/$1"; }
 
-for unit in reeved.service reeve-gate.service reeve-launcher.service reeve-launcher.socket reeve-doctor.service reeve-doctor.timer reeve-lists.service reeve-lists.timer reeve-alarms.service; do
+# Not Reeve's and not there: something that can be run, in its place.
+[ -e /usr/local/bin/signal-cli ] || install -m 0755 /bin/true /usr/local/bin/signal-cli
+for unit in reeved.service reeve-gate.service reeve-launcher.service reeve-launcher.socket reeve-doctor.service reeve-doctor.timer reeve-lists.service reeve-lists.timer reeve-alarms.service reeve-signal.service; do
   it "$unit is valid, without a warning" valid "$unit"
 done
 # Tenths: 15 is an exposure of 1.5.
@@ -33,6 +35,7 @@ it "reeved's exposure is at most 1.5" confined reeved.service 15
 it "the gate's exposure is at most 1.0" confined reeve-gate.service 10
 it "the exposure of what fetches lists is at most 1.5" confined reeve-lists.service 15
 it "the exposure of what delivers alarms is at most 1.5" confined reeve-alarms.service 15
+it "the exposure of the Signal daemon is at most 2.0" confined reeve-signal.service 20
 it "the launcher can use sudo" has_none reeve-launcher.service "$imply_no_new_privileges"
 it "what the launcher mounts is the host's" has_none reeve-launcher.service "$make_mount_namespaces"
 it "the gate has no network" has reeve-gate.service PrivateNetwork=yes
@@ -41,6 +44,11 @@ it "the gate runs as its own user" has reeve-gate.service User=reeve-gate
 it "what fetches lists runs as its own user" has reeve-lists.service User=reeve-lists
 it "what delivers alarms runs as its own user" has reeve-alarms.service User=reeve-alarms
 it "the launcher runs as its own user" has reeve-launcher.service User=reeve-run
+it "the Signal daemon runs as its own user" has reeve-signal.service User=reeve-signal
+it "and takes messages only while the gate listens" grep -q '^ExecStart=.* --receive-mode=on-connection ' "$units/reeve-signal.service"
+it "it cannot read what is Reeve's" grep -qxF 'InaccessiblePaths=-/etc/reeve -/etc/credstore -/run/reeve -/var/lib/reeve -/var/lib/reeve-root -/var/log/reeve' "$units/reeve-signal.service"
+it "the gate's keys can be credentials" eval 'has reeve-gate.service LoadCredential=reeve.grant.key && has reeve-gate.service LoadCredential=reeve.checkpoint.key'
+it "so can reeved's" has reeved.service LoadCredential=reeve.tls.key
 rmdir /run/reeve
 it "the sockets' directory is made anew at boot" systemd-tmpfiles --create /etc/tmpfiles.d/reeve.conf
 it "as the installer makes it" same "reeve-gate:reeve-run 1775" "$(stat -c '%U:%G %a' /run/reeve)"

@@ -86,6 +86,12 @@ impl Client {
         Ok(Connection { sender, task: tokio::spawn(connection) })
     }
 
+    /// Whether the server gives a right answer now.
+    pub(crate) async fn answers(&self, question: &Question) -> bool {
+        let Ok(mut connection) = self.connect().await else { return false };
+        matches!(connection.try_ask(question).await, Ok((StatusCode::OK, body)) if contains(&body, question.expect))
+    }
+
     /// Waits until the server gives a right answer.
     pub(crate) async fn until_right(&self, question: &Question) {
         let mut last = String::new();

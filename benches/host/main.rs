@@ -9,6 +9,7 @@
 
 mod bare;
 mod baselines;
+mod endurance;
 mod figures;
 mod kinds;
 mod load;
@@ -38,9 +39,13 @@ fn main() {
         ["kinds"] => on_one_thread(kinds::measure()),
         ["systemd"] => on_one_thread(kinds::measure_systemd()),
         ["memory"] => on_one_thread(memory::measure()),
+        ["endurance"] => on_one_thread(endurance::measure()),
+        ["start"] => on_one_thread(endurance::measure_start()),
         ["tools"] => on_one_thread(async { tools::measure() }),
         _ => {
-            eprintln!("usage: host requests|operations|kinds|tools|systemd|memory, by benches/run.sh");
+            eprintln!(
+                "usage: host requests|operations|kinds|tools|systemd|memory|endurance|start, by benches/run.sh"
+            );
             std::process::exit(2);
         }
     }

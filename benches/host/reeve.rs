@@ -129,6 +129,15 @@ impl Reeve {
         self.client().until_right(&health()).await;
     }
 
+    /// Ends its processes and leaves its configuration, for the units to start.
+    pub(crate) fn down_for_units(&self) {
+        for name in ["front", "gate", "launcher"] {
+            self.script(&["stop", name]);
+        }
+        // Made by another user, in a directory where each removes only what is their own.
+        drop(std::fs::remove_file("/run/reeve/launcher.sock"));
+    }
+
     fn script(&self, args: &[&str]) {
         run(&mut self.host_sh(args));
     }

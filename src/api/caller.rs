@@ -99,7 +99,7 @@ mod tests {
 
     fn limits(rate: u32, burst: u32) -> Limits {
         let text = format!(
-            "listen = \"127.0.0.1:0\"\ntls = {{ certificate = \"c\", key = \"k\", client_ca = \"a\" }}\n\
+            "listen = \"127.0.0.1:0\"\ntls = {{ certificate = \"c\", key = \"/k\", client_ca = \"a\" }}\n\
              [limits]\nrequests_per_second = {rate}\nburst = {burst}\n"
         );
         Settings::parse("reeved.toml", &text).unwrap().limits

@@ -10,6 +10,7 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::identity::{Identities, Name};
+use crate::config::key_place::KeyPlace;
 use crate::config::{self, ConfigError};
 use crate::principal::PrincipalName;
 
@@ -38,7 +39,7 @@ pub(super) struct TlsFiles {
     /// The server's chain, its own certificate first.
     pub(super) certificate: PathBuf,
     /// The server's key.
-    pub(super) key: PathBuf,
+    pub(super) key: KeyPlace,
     /// The authorities that issue callers' certificates.
     pub(super) client_ca: PathBuf,
     /// Their revocation lists. When given, every authority in use must have one.

@@ -19,6 +19,7 @@ use super::refusal::Refusal;
 use super::revocation::{RevocationError, Revocations};
 use super::verifier::Verifier;
 use crate::config::ConfigError;
+use crate::config::key_place::KeyPlace;
 use crate::principal::PrincipalName;
 use crate::sys::trusted_file::{self, TrustedFileError};
 
@@ -56,6 +57,9 @@ pub enum LiveError {
     /// The certificate and the key do not belong together, or are of a kind that TLS does not take.
     #[error("the server's certificate and key cannot be used")]
     Tls(#[from] rustls::Error),
+    /// What was read is not what lies there any more.
+    #[error("the files were changed while they were read: reload again")]
+    Changing,
     /// Reading was cut off.
     #[error("reading was cut off")]
     Interrupted,
@@ -74,6 +78,7 @@ impl LiveError {
             Self::Pem { .. } => "a file of tls.* holds nothing of its kind",
             Self::Authority(_) | Self::Verifier(_) => "tls.client_ca cannot be used",
             Self::Revocation { .. } => "tls.crl cannot be used",
+            Self::Changing => "the files were changed while they were read: reload again",
             Self::Interrupted => "reading was cut off",
             Self::Tls(_) => "tls.certificate and tls.key cannot be used",
         }
@@ -210,8 +215,9 @@ fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, LiveError> 
 }
 
 /// The service's group may read the key, which root owns; the world may not.
-fn key(path: &Path) -> Result<PrivateKeyDer<'static>, LiveError> {
+fn key(place: &KeyPlace) -> Result<PrivateKeyDer<'static>, LiveError> {
     use std::os::unix::fs::PermissionsExt;
+    let path = &place.path();
     let pem = Zeroizing::new(trusted_file::read(path, MAX_PEM)?);
     let world_readable = std::fs::metadata(path).is_ok_and(|file| file.permissions().mode() & 0o007 != 0);
     if world_readable {

@@ -29,6 +29,7 @@ mod refusal;
 mod reload;
 mod revocation;
 mod route;
+mod seen;
 mod server;
 mod standing;
 mod status;

@@ -7,6 +7,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use super::refusal::Refusal;
+use crate::config::difference::Difference;
 use crate::gate::client::Client;
 use crate::gate::protocol::{Call, NetworkEvent};
 use crate::principal::PrincipalName;
@@ -15,6 +16,8 @@ use crate::principal::PrincipalName;
 const EVERY: Duration = Duration::from_secs(1);
 /// How long the gate may take for one.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// How many reloads are told of in one second.
+const MOST_RELOADS: usize = 16;
 
 /// What was seen since the last telling.
 #[derive(Default)]
@@ -24,6 +27,7 @@ pub(super) struct Notes(Mutex<Seen>);
 struct Seen {
     failures: HashMap<Refusal, Failures>,
     limited: HashMap<PrincipalName, u64>,
+    reloads: Vec<NetworkEvent>,
 }
 
 /// Failures for one reason: whose, while they are all one peer's.
@@ -62,6 +66,14 @@ impl Notes {
         }
     }
 
+    /// Configuration was read again: what has become another, or why nothing has.
+    pub(super) fn reloaded(&self, why: Option<String>, changed: Vec<Difference>) {
+        let mut seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if seen.reloads.len() < MOST_RELOADS {
+            seen.reloads.push(NetworkEvent::Reloaded { why, changed });
+        }
+    }
+
     /// Tells the gate once a second, for ever.
     pub(super) async fn tell(&self, gate: &Client) {
         loop {
@@ -94,6 +106,7 @@ impl Notes {
         let limited = seen.limited.into_iter();
         failures
             .chain(limited.map(|(principal, count)| NetworkEvent::RateLimited { principal, count }))
+            .chain(seen.reloads)
             .collect()
     }
 }

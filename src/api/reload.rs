@@ -3,8 +3,8 @@
 
 use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -13,8 +13,10 @@ use super::answer::Answer as Reply;
 use super::config::Settings;
 use super::endpoint::{Asked, Failure, LATER, mismatch};
 use super::live::{Live, LiveError, seconds};
+use super::seen;
 use super::server::Shared;
 use super::status::{self, Reloaded};
+use crate::config::difference::{Difference, Seen};
 use crate::config::logging;
 use crate::gate::protocol::{Answer, Call, Problem, ProblemKind};
 
@@ -27,12 +29,29 @@ pub(super) struct Reloads {
     one_at_a_time: tokio::sync::Mutex<()>,
     whole_failed: AtomicBool,
     list_failed: AtomicBool,
+    /// What is in force, as it was read.
+    seen: Mutex<Seen>,
+}
+
+impl Reloads {
+    /// None yet, and this is in force.
+    pub(super) fn of(seen: Seen) -> Self {
+        Self { seen: Mutex::new(seen), ..Self::default() }
+    }
+
+    /// Takes what comes into force, and says what has become another.
+    fn put(&self, seen: Seen) -> Vec<Difference> {
+        let mut before = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let differences = before.until(&seen);
+        *before = seen;
+        differences
+    }
 }
 
 /// `POST /admin/reload`: the gate, which knows who is an admin, first; then this process.
 pub(super) async fn asked(asked: &Asked<'_>) -> Result<Reply, Failure> {
     let gate = match asked.gate(Call::Reload, LATER).await {
-        Ok(Answer::Done(done)) => Ok(Gates::Done(done)),
+        Ok(Answer::Document(done)) if done.get("reloaded") == Some(&json!(true)) => Ok(Gates::Done(done)),
         Ok(Answer::Document(asked)) => Ok(Gates::Asks(asked)),
         Ok(_) => return Err(mismatch()),
         // The caller is an admin, and the gate's own files are what is wrong.
@@ -41,8 +60,8 @@ pub(super) async fn asked(asked: &Asked<'_>) -> Result<Reply, Failure> {
     };
     let own = everything(asked.shared).await;
     let how = match (&gate, &own) {
-        (Ok(Gates::Done(_)), Ok(())) => Reloaded::Whole,
-        (Ok(Gates::Asks(_)), Ok(())) => Reloaded::Waits,
+        (Ok(Gates::Done(_)), Ok(_)) => Reloaded::Whole,
+        (Ok(Gates::Asks(_)), Ok(_)) => Reloaded::Waits,
         (Err(_), _) | (_, Err(_)) => Reloaded::InPart,
     };
     let parts = json!({"gate": gate_part(gate), "reeved": own_part(&own)});
@@ -51,40 +70,64 @@ pub(super) async fn asked(asked: &Asked<'_>) -> Result<Reply, Failure> {
 
 /// What the gate says that is no problem.
 enum Gates {
-    /// All is in force.
-    Done(String),
+    /// All is in force, and this has become another.
+    Done(Value),
     /// People are asked about what would be weaker.
     Asks(Value),
 }
 
 fn gate_part(gate: Result<Gates, Problem>) -> Value {
     match gate {
-        Ok(Gates::Done(done)) => json!({"reloaded": true, "detail": done}),
-        Ok(Gates::Asks(asked)) => asked,
+        Ok(Gates::Done(said) | Gates::Asks(said)) => said,
         Err(problem) => json!({"reloaded": false, "detail": problem.detail}),
     }
 }
 
-fn own_part(own: &Result<(), LiveError>) -> Value {
+fn own_part(own: &Result<Vec<Difference>, LiveError>) -> Value {
     match own {
-        Ok(()) => {
-            json!({"reloaded": true, "detail": "configuration, certificates and revocation lists are read"})
+        Ok(changed) => {
+            let detail = "configuration, certificates and revocation lists are read";
+            json!({"reloaded": true, "detail": detail, "changed": changed})
         }
         Err(error) => json!({"reloaded": false, "detail": error.public()}),
     }
 }
 
 /// Reads everything again and puts it in force, or says why not.
-pub(super) async fn everything(shared: &Arc<Shared>) -> Result<(), LiveError> {
+pub(super) async fn everything(shared: &Arc<Shared>) -> Result<Vec<Difference>, LiveError> {
+    let outcome = all_anew(shared).await;
+    let (why, changed) = match &outcome {
+        Ok(changed) => (None, changed.clone()),
+        Err(error) => (Some(error.public().to_owned()), Vec::new()),
+    };
+    for difference in &changed {
+        tracing::info!("changed: {difference}");
+    }
+    shared.notes.reloaded(why, changed);
+    outcome
+}
+
+async fn all_anew(shared: &Arc<Shared>) -> Result<Vec<Difference>, LiveError> {
     let _one = shared.reloads.one_at_a_time.lock().await;
     let path = shared.config.clone();
     let generation = shared.live.load().generation + 1;
-    let read = blocking(move || Live::load(Settings::read(&path)?, generation)).await;
+    let read = blocking(move || {
+        let seen = seen::look(&path, &Settings::read(&path)?);
+        let live = Live::load(Settings::read(&path)?, generation)?;
+        // What is told as changed has to be what comes into force.
+        if seen::look(&path, &live.settings) == seen { Ok((live, seen)) } else { Err(LiveError::Changing) }
+    })
+    .await;
     shared.reloads.whole_failed.store(read.is_err(), Ordering::Relaxed);
     if read.is_ok() {
         shared.reloads.list_failed.store(false, Ordering::Relaxed);
     }
-    replace(shared, read)
+    let (read, seen) = match read {
+        Ok((live, seen)) => (Ok(live), seen),
+        Err(error) => (Err(error), Seen::default()),
+    };
+    replace(shared, read)?;
+    Ok(shared.reloads.put(seen))
 }
 
 /// Reads the revocation lists again when their file has changed, for ever.
@@ -179,9 +222,9 @@ async fn stamp(shared: &Shared) -> Stamp {
 }
 
 /// Reading keys and checking long lists is work for a thread that nobody waits on.
-async fn blocking(
-    read: impl FnOnce() -> Result<Live, LiveError> + Send + 'static,
-) -> Result<Live, LiveError> {
+async fn blocking<T: Send + 'static>(
+    read: impl FnOnce() -> Result<T, LiveError> + Send + 'static,
+) -> Result<T, LiveError> {
     match tokio::task::spawn_blocking(read).await {
         Ok(read) => read,
         // Only a panic ends it early, and the release build has none to catch.

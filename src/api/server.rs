@@ -20,7 +20,7 @@ use super::health::Health;
 use super::live::{Live, LiveError};
 use super::note::Notes;
 use super::reload::Reloads;
-use super::{listener, loopback, openapi};
+use super::{listener, loopback, openapi, seen};
 use crate::gate::client::Client;
 use crate::gate::protocol::{Answer, Call, Problem, ProblemKind};
 use crate::metrics::MetricsError;
@@ -115,7 +115,7 @@ impl Handle {
     /// # Errors
     /// When any of it is not valid; what was in force still is.
     pub async fn reload(&self) -> Result<(), LiveError> {
-        super::reload::everything(&self.0).await
+        super::reload::everything(&self.0).await.map(drop)
     }
 
     /// Ends the server once the requests under way are answered.
@@ -132,6 +132,7 @@ impl Server {
     pub async fn bind(config: &Path, settings: Settings, clock: Arc<dyn Clock>) -> Result<Self, ServerError> {
         let gate = Client::new(&settings.gate_socket, Some(gate_uid(&settings.gate_user)?));
         let (listen, metrics_listen) = (settings.listen, settings.metrics_listen);
+        let seen = seen::look(config, &settings);
         let live = Live::load(settings, 1)?;
         let listener = listen_on(listen).await?;
         let metrics_listener = match metrics_listen {
@@ -148,7 +149,7 @@ impl Server {
             clock,
             openapi: openapi::document().to_string().into(),
             connections: AtomicUsize::new(0),
-            reloads: Reloads::default(),
+            reloads: Reloads::of(seen),
             stop: CancellationToken::new(),
             kill: CancellationToken::new(),
             gate,

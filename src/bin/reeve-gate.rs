@@ -10,7 +10,6 @@ use clap::{Parser, Subcommand};
 use reeve::config::logging;
 use reeve::gate::config::GateConfig;
 use reeve::gate::{self, causes, server};
-use reeve::grant::SigningKey;
 use reeve::sys::activation::{self, Passed};
 use reeve::sys::clock::SystemClock;
 use reeve::sys::{harden, host, ids};
@@ -73,9 +72,7 @@ fn run(args: &Args) -> Result<(), Failure> {
 }
 
 fn init(config: &GateConfig) -> Result<(), Failure> {
-    let path = config.state.join("grant.key");
-    let key = if path.exists() { SigningKey::load(&path)? } else { SigningKey::generate(&path)? };
-    println!("{}", key.public().to_hex());
+    println!("{}", gate::own_keys::init(config)?.public().to_hex());
     Ok(())
 }
 

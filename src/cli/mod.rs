@@ -5,6 +5,8 @@ mod exit;
 mod generate;
 mod host;
 mod pki;
+#[cfg(test)]
+mod reference;
 mod remote;
 mod screen;
 

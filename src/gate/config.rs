@@ -3,6 +3,7 @@
 mod audit;
 mod budget;
 mod defaults;
+mod keys;
 mod preflight;
 
 use std::path::{Path, PathBuf};
@@ -24,6 +25,8 @@ use audit::AuditAsWritten;
 pub use audit::AuditSettings;
 use budget::BudgetAsWritten;
 pub use budget::{Amount, Budget};
+pub use keys::KeySettings;
+use keys::KeysAsWritten;
 use preflight::PreflightAsWritten;
 pub use preflight::PreflightSettings;
 
@@ -38,8 +41,10 @@ pub struct GateConfig {
     pub front_user: String,
     /// The Unix group whose members may vote on this host.
     pub approvers_group: String,
-    /// Where the job store and the grant key are.
+    /// Where the job store is, and the gate's keys unless they lie elsewhere.
     pub state: PathBuf,
+    /// Where its keys lie.
+    pub keys: KeySettings,
     /// The folder of contracts.
     pub contracts: PathBuf,
     /// The policy file.
@@ -167,6 +172,8 @@ struct AsWritten {
     #[serde(default = "defaults::log")]
     log: String,
     #[serde(default)]
+    keys: KeysAsWritten,
+    #[serde(default)]
     launcher: LauncherAsWritten,
     #[serde(default)]
     audit: AuditAsWritten,
@@ -277,6 +284,7 @@ impl AsWritten {
             socket: absolute("socket", self.socket)?,
             front_user: self.front_user,
             approvers_group: self.approvers_group,
+            keys: self.keys.meant(&self.state),
             state: absolute("state", self.state)?,
             contracts: absolute("contracts", self.contracts)?,
             shadow: self.shadow.map(|shadow| beside(&self.policy, shadow)).transpose()?,

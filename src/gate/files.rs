@@ -7,6 +7,7 @@ use serde_json::json;
 
 use super::config::GateConfig;
 use super::start::Sources;
+use crate::config::difference::Seen;
 use crate::config::{self, ConfigError};
 use crate::operation::Digest;
 
@@ -38,6 +39,19 @@ impl Files {
     /// SHA-256 over names and texts.
     pub(super) fn digest(&self) -> Digest {
         Digest::of(&json!(self.0))
+    }
+
+    /// The same by keys, for whoever is told what has become another.
+    pub(super) fn seen(&self) -> Seen {
+        let mut seen = Seen::default();
+        for (name, text) in &self.0 {
+            if Path::new(name).extension().is_some_and(|own| own == "toml") {
+                seen.keys(name, text);
+            } else {
+                seen.file(name, text.as_bytes());
+            }
+        }
+        seen
     }
 
     /// What is in these and was not in those, and the other way round, line by line under the name of its file.

@@ -35,6 +35,7 @@ mod lines;
 mod lists;
 mod live;
 mod output;
+pub mod own_keys;
 mod permit;
 pub mod preflight;
 pub mod protocol;
@@ -81,8 +82,8 @@ use freeze::Frozen;
 use history::History;
 use live::Live;
 
-pub use start::{ReloadBy, causes, start};
-pub use start_error::StartError;
+pub use start::{ReloadBy, start};
+pub use start_error::{StartError, causes};
 
 /// The gate: decides, asks, records, signs.
 pub struct Gate {

@@ -199,13 +199,13 @@ pub enum Answer {
     },
     /// To Pending.
     Approvals(Vec<WaitingApproval>),
-    /// To Catalogue and Directory: JSON as it goes to the caller.
+    /// To Catalogue, Directory and Reload: JSON as it goes to the caller.
     Document(Value),
     /// To Status.
     Status(Status),
     /// To Metrics and Checkpoint.
     Text(String),
-    /// To Reload, Note and Vote: what was done, in a sentence.
+    /// To Note and Vote: what was done, in a sentence.
     Done(String),
 }
 

@@ -332,6 +332,11 @@ impl Gate {
             NetworkEvent::RateLimited { principal, count } => {
                 Event::new(EventKind::RateLimited).principal(principal.as_str()).with("count", json!(count))
             }
+            NetworkEvent::Reloaded { why, changed } => Event::new(EventKind::ConfigReloaded)
+                .with("of", "reeved")
+                .with("changed", json!(changed))
+                .with("loaded", why.is_none())
+                .with("why", why.unwrap_or_default()),
         };
         self.record(event).await?;
         Ok(Answer::Done("recorded".to_owned()))

@@ -23,8 +23,8 @@ use super::protocol::{Answer, Problem, ProblemKind};
 use super::question::Questions;
 use super::shadow::{Shadow, Trial};
 use super::standing::Standing;
-use super::start_error::StartError;
-use super::{Gate, Identity, Launcher, alarm, channel, checkpoint, keys};
+use super::start_error::{StartError, causes};
+use super::{Gate, Identity, Launcher, alarm, channel, checkpoint, keys, own_keys};
 use crate::adapter::SystemHost;
 use crate::alarm::What;
 use crate::alarm::config::AlarmsConfig;
@@ -34,10 +34,9 @@ use crate::approval::people::People;
 use crate::approval::prompt::Notice;
 use crate::approval::signal::{Link, SignalConfig};
 use crate::audit::verify::CHECKPOINT_KEY;
-use crate::audit::{AuditConfig, AuditError, AuditLog, Event, EventKind, Signer};
+use crate::audit::{AuditConfig, AuditError, AuditLog, Event, EventKind};
 use crate::config::logging;
 use crate::domains::{Changed, DomainLists};
-use crate::grant::SigningKey;
 use crate::job::{Store, StoreError};
 use crate::metrics;
 use crate::policy::{Contracts, HOURS, PolicyEngine, PolicySource, Rules, WorkerProgram};
@@ -109,12 +108,13 @@ pub async fn start(path: &Path, config: GateConfig, clock: Arc<dyn Clock>) -> Re
     let budgets = Budgets::load(config.budgets, &store, super::millis(clock.now()))?;
     let history = history(&store, clock.as_ref())?;
     let (alarms, raised) = alarm::Alarms::new(config.alarms);
+    let (key, signer) = own_keys::load(&config.keys, &config.host)?;
     let gate = Arc::new(Gate {
         identity: identity(&config.host)?,
         launcher: Launcher { uid: uid_of(&config.launcher.user)?, settings: config.launcher },
         approvals: config.approvals,
-        key: SigningKey::load(&config.state.join("grant.key"))?,
-        signer: Signer::load_or_make(&config.state.join("checkpoint.key"), &config.host)?,
+        key,
+        signer,
         clock,
         audit,
         store,
@@ -291,7 +291,13 @@ impl Gate {
             Ok(anew) if may => anew.rules.revision.clone(),
             Ok(_) | Err(_) => self.rules.load().revision.clone(),
         };
+        let changed = match &outcome {
+            Ok(anew) => self.files.load().seen().until(&anew.files.seen()),
+            Err(_) => Vec::new(),
+        };
         let event = Event::new(EventKind::ConfigReloaded)
+            .with("of", "reeve-gate")
+            .with("changed", json!(changed))
             .with("loaded", outcome.is_ok() && may)
             .with("why", why.as_str())
             .with("by", who.as_str())
@@ -303,11 +309,14 @@ impl Gate {
             Ok(anew) if may => {
                 let said = format!("rules {} are in force", anew.rules.revision);
                 let before = self.bring_into_force(anew).await;
+                for difference in &changed {
+                    tracing::info!("changed: {difference}");
+                }
                 if !weaker.is_empty() {
                     tracing::warn!(?weaker, "root changed who may approve what");
                     self.announce(Notice::RulesChanged { lines: weaker }, Some(before));
                 }
-                Ok(Answer::Done(said))
+                Ok(Answer::Document(json!({"reloaded": true, "detail": said, "changed": changed})))
             }
             Ok(anew) => {
                 tracing::warn!(by = who.as_str(), ?weaker, "what is weaker waits for people");
@@ -383,16 +392,4 @@ impl Gate {
             tracing::error!(error = &error as &dyn std::error::Error, "the stop is not recorded");
         }
     }
-}
-
-/// An error with all that caused it, on one line.
-pub fn causes(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(inner) = cause {
-        text.push_str(": ");
-        text.push_str(&inner.to_string());
-        cause = inner.source();
-    }
-    text
 }

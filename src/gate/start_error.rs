@@ -54,3 +54,15 @@ pub enum StartError {
     #[error("signal.uuid is not a UUID")]
     Uuid(#[from] uuid::Error),
 }
+
+/// An error with all that caused it, on one line.
+pub fn causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        text.push_str(": ");
+        text.push_str(&inner.to_string());
+        cause = inner.source();
+    }
+    text
+}

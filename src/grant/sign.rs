@@ -57,8 +57,18 @@ impl SigningKey {
     /// # Errors
     /// When the file is not as it must be.
     pub fn load(path: &Path) -> Result<SigningKey, KeyError> {
-        let text = Zeroizing::new(trusted_file::read_secret(path, 2 * SEED_BYTES + 1)?);
-        let digits = text.strip_suffix(b"\n").unwrap_or(&text);
+        SigningKey::from_text(&Zeroizing::new(trusted_file::read_secret(path, SigningKey::MOST_BYTES)?))
+    }
+
+    /// How long a key's text is at most.
+    pub const MOST_BYTES: usize = 2 * SEED_BYTES + 1;
+
+    /// The key that a text stands for, as [`Self::generate`] writes it.
+    ///
+    /// # Errors
+    /// When it is no key.
+    pub fn from_text(text: &[u8]) -> Result<SigningKey, KeyError> {
+        let digits = text.strip_suffix(b"\n").unwrap_or(text);
         SigningKey::from_seed(&Zeroizing::new(from_hex(digits).ok_or(KeyError::Malformed)?))
     }
 

@@ -1,6 +1,7 @@
 //! Durable operations: their states, the record of one, and the store that survives a crash.
 
 mod id;
+mod layout;
 mod record;
 mod state;
 mod store;

@@ -6,7 +6,7 @@ use std::time::{Duration, UNIX_EPOCH};
 use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition};
 use serde::{Deserialize, Serialize};
 
-use super::{Job, State, new_id};
+use super::{Job, State, layout, new_id};
 use crate::principal::PrincipalName;
 
 const JOBS: TableDefinition<&str, &[u8]> = TableDefinition::new("jobs-1");
@@ -69,6 +69,19 @@ pub enum StoreError {
         #[source]
         source: redb::DatabaseError,
     },
+    /// A newer Reeve wrote it.
+    #[error(
+        "the job store {path} has layout {found}, and this Reeve reads up to {known}: install the Reeve that wrote it, or bring back \
+         the copy of the state from before the upgrade (docs/upgrade.md)"
+    )]
+    Newer {
+        /// Which file.
+        path: String,
+        /// Its layout.
+        found: u64,
+        /// The newest that can be read.
+        known: u64,
+    },
     /// Reading or writing failed.
     #[error("the job store cannot be read or written")]
     Storage(#[source] Box<redb::Error>),
@@ -84,7 +97,7 @@ pub enum StoreError {
 }
 
 /// Turns each of redb's error types into ours.
-fn storage<E: Into<redb::Error>>(error: E) -> StoreError {
+pub(super) fn storage<E: Into<redb::Error>>(error: E) -> StoreError {
     StoreError::Storage(Box::new(error.into()))
 }
 
@@ -93,7 +106,9 @@ impl Store {
     pub fn open(path: &Path) -> Result<Self, StoreError> {
         let database = Database::create(path)
             .map_err(|source| StoreError::Open { path: path.display().to_string(), source })?;
+        layout::check(&database, path)?;
         let write = database.begin_write().map_err(storage)?;
+        layout::mark(&write)?;
         write.open_table(JOBS).map_err(storage)?;
         write.open_table(KEYS).map_err(storage)?;
         write.open_table(PURGES).map_err(storage)?;

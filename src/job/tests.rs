@@ -4,6 +4,7 @@ use serde_json::json;
 
 use super::*;
 use crate::operation::{Operation, Submission};
+use crate::policy::ReviewTerms;
 use crate::principal::PrincipalName;
 use crate::sys::scratch::Scratch;
 
@@ -84,4 +85,69 @@ fn a_state_that_does_not_follow_is_refused_and_changes_nothing() {
     let error = ended.become_state(State::Executing, 3).unwrap_err();
     assert_eq!(error.to_string(), format!("operation {} cannot go from denied to executing", ended.id));
     assert_eq!((ended.state, ended.version()), (State::Denied, 2));
+}
+
+/// What a Reeve kept from before layouts were numbered: without what has been added to a job since, and with fewer tables.
+const BEFORE_LAYOUTS: &str = include_str!("tests/state-before-layouts.json");
+
+fn store_of_an_older_reeve(path: &std::path::Path) -> serde_json::Value {
+    let kept: serde_json::Value = serde_json::from_str(BEFORE_LAYOUTS).unwrap();
+    let database = redb::Database::create(path).unwrap();
+    let write = database.begin_write().unwrap();
+    for (name, entries) in kept.as_object().unwrap() {
+        let mut table = write.open_table(redb::TableDefinition::<&str, &[u8]>::new(name)).unwrap();
+        for (key, value) in entries.as_object().unwrap() {
+            table.insert(key.as_str(), value.to_string().as_bytes()).unwrap();
+        }
+    }
+    write.commit().unwrap();
+    kept
+}
+
+#[test]
+fn a_store_of_an_older_layout_is_opened_with_all_that_is_in_it() {
+    let scratch = Scratch::new();
+    let path = scratch.path("state.redb");
+    let kept = store_of_an_older_reeve(&path);
+    let store = Store::open(&path).unwrap();
+    let [waiting] = store.open_jobs().unwrap().try_into().unwrap();
+    let approval = waiting.approval.as_ref().unwrap();
+    assert_eq!(waiting.id, "op_01JD0000000000000000000002");
+    assert_eq!(approval.confirmed_by, ["alice"]);
+    let two = ReviewTerms::new(2, Some("storage".to_owned()), std::time::Duration::from_secs(1800));
+    assert_eq!(approval.terms, two.unwrap());
+    let page = store.list(&Filter::default(), 10).unwrap();
+    assert_eq!(page.jobs.len(), 2);
+    let done = store.get("op_01JD0000000000000000000001").unwrap().unwrap();
+    assert_eq!(done.submission.operation.to_value(), kept["jobs-1"][&done.id]["submission"]["operation"]);
+    assert_eq!(store.key(&principal("librarian"), "key-1").unwrap().unwrap().id, done.id);
+    assert!(store.due(u64::MAX).unwrap().is_empty(), "what is newer than that store is there, and empty");
+    drop(store);
+    assert!(Store::open(&path).is_ok(), "and once more, by the layout that it has now");
+}
+
+#[test]
+fn a_store_of_a_newer_layout_is_refused_untouched_and_says_what_to_do() {
+    let scratch = Scratch::new();
+    let path = scratch.path("state.redb");
+    drop(Store::open(&path).unwrap());
+    let database = redb::Database::create(&path).unwrap();
+    let write = database.begin_write().unwrap();
+    let layouts = redb::TableDefinition::<&str, u64>::new("layout");
+    write.open_table(layouts).unwrap().insert("layout", 2).unwrap();
+    write.open_table(redb::TableDefinition::<&str, &[u8]>::new("jobs-2")).unwrap();
+    write.commit().unwrap();
+    drop(database);
+    let Err(refused) = Store::open(&path) else { panic!("it was opened") };
+    assert_eq!(
+        refused.to_string(),
+        format!(
+            "the job store {} has layout 2, and this Reeve reads up to 1: install the Reeve that wrote it, or bring back the copy of \
+             the state from before the upgrade (docs/upgrade.md)",
+            path.display()
+        )
+    );
+    let database = redb::Database::open(&path).unwrap();
+    let read = redb::ReadableDatabase::begin_read(&database).unwrap();
+    assert_eq!(read.list_tables().unwrap().count(), 6, "nothing was added to it");
 }

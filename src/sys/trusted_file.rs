@@ -18,6 +18,7 @@ use nix::unistd::{Uid, geteuid};
 
 const GROUP_OR_WORLD_WRITE: u32 = 0o022;
 const GROUP_OR_WORLD: u32 = 0o077;
+const WORLD: u32 = 0o007;
 const STICKY: u32 = 0o1000;
 
 /// Reads a file that only root or this process's user can have written.
@@ -69,6 +70,20 @@ pub fn read_secret(path: &Path, max_bytes: usize) -> Result<Vec<u8>, TrustedFile
     let file = open_regular(path)?;
     let mode = status(path, &file)?.st_mode;
     if mode & GROUP_OR_WORLD != 0 {
+        return Err(refuse(path, Problem::Readable { mode }));
+    }
+    contents(path, file, max_bytes)
+}
+
+/// As [`read_secret`], for what systemd hands to a service: its access list for that one user shows in the group's bits of
+/// the mode, so that only the world's tell whether others may read it.
+///
+/// # Errors
+/// As [`read`].
+pub fn read_credential(path: &Path, max_bytes: usize) -> Result<Vec<u8>, TrustedFileError> {
+    let file = open_regular(path)?;
+    let mode = status(path, &file)?.st_mode;
+    if mode & WORLD != 0 {
         return Err(refuse(path, Problem::Readable { mode }));
     }
     contents(path, file, max_bytes)

@@ -114,7 +114,9 @@ async fn a_certificate_without_a_principal_gets_403_which_is_noted() {
     eventually("the strangers are noted", async || {
         let counts = host.gate.notes().into_iter().map(|note| match note {
             NetworkEvent::AuthFailure { reason, count, .. } if reason == "no_principal" => count,
-            NetworkEvent::AuthFailure { .. } | NetworkEvent::RateLimited { .. } => 0,
+            NetworkEvent::AuthFailure { .. }
+            | NetworkEvent::RateLimited { .. }
+            | NetworkEvent::Reloaded { .. } => 0,
         });
         counts.sum::<u64>() == 4
     })

@@ -1,7 +1,7 @@
 //! What each path answers, with every status that it can have.
 
 use http::Method;
-use reeve::gate::protocol::{Answer, Call, Problem, ProblemKind, State};
+use reeve::gate::protocol::{Answer, Call, NetworkEvent, Problem, ProblemKind, State};
 use serde_json::json;
 
 use crate::client::{get, plain, post, request};
@@ -173,8 +173,12 @@ async fn metrics_are_the_gates_and_ours_and_no_family_stands_twice() {
 async fn a_reload_is_the_gates_to_permit_and_says_what_became_of_each_part() {
     let host = Host::start().await;
     let good = json!({
-        "gate": {"reloaded": true, "detail": "read"},
-        "reeved": {"reloaded": true, "detail": "configuration, certificates and revocation lists are read"},
+        "gate": {"reloaded": true, "detail": "read", "changed": []},
+        "reeved": {
+            "reloaded": true,
+            "detail": "configuration, certificates and revocation lists are read",
+            "changed": [],
+        },
     });
     let mut connection = host.librarian().http1().await;
     let ask = || request(Method::POST, "/admin/reload", &[], "");
@@ -220,6 +224,34 @@ async fn a_freeze_is_handed_to_the_gate_as_the_caller_of_the_certificate() {
         assert_eq!((answer.0, answer.1.as_str()), problem, "{body}");
     }
     assert_eq!(host.gate.asked().len(), 2, "what cannot be meant does not reach the gate");
+}
+
+#[tokio::test]
+async fn a_reload_tells_what_has_become_another_in_its_answer_and_for_the_log_but_not_the_key() {
+    let host = Host::start().await;
+    host.configure("[limits]\nburst = 7\n");
+    let another = host.ca.server();
+    host.write("server.pem", &another.pem);
+    host.write("server.key", &another.key);
+    let answer =
+        host.librarian().http1().await.send(request(Method::POST, "/admin/reload", &[], "")).await.unwrap();
+    let changed = answer.json()["reeved"]["changed"].clone();
+    let what: Vec<&str> =
+        changed.as_array().unwrap().iter().map(|one| one["what"].as_str().unwrap()).collect();
+    assert_eq!(what, ["reeved.toml: limits.burst", "the file of tls.certificate", "the file of tls.key"]);
+    assert_eq!(changed[0], json!({"what": "reeved.toml: limits.burst", "before": null, "after": "7"}));
+    assert!(changed[1]["after"].as_str().unwrap().starts_with("sha256:"), "{changed}");
+    assert_eq!(
+        changed[2],
+        json!({"what": "the file of tls.key", "before": "(not shown)", "after": "(not shown)"})
+    );
+    let noted = NetworkEvent::Reloaded { why: None, changed: serde_json::from_value(changed).unwrap() };
+    eventually("the audit log has it", async || host.gate.notes() == [noted.clone()]).await;
+    host.write("reeved.toml", "listen = 1");
+    host.handle.reload().await.unwrap_err();
+    let why = Some("reeved.toml is not valid".to_owned());
+    let failed = NetworkEvent::Reloaded { why, changed: Vec::new() };
+    eventually("and what failed", async || host.gate.notes().last() == Some(&failed)).await;
 }
 
 #[tokio::test]

@@ -214,7 +214,7 @@ async fn answer(shared: &Shared, ask: Ask) -> Result<Answer, Problem> {
         Call::Metrics => {
             Ok(Answer::Text("# TYPE reeve_decisions_total counter\nreeve_decisions_total 1\n".to_owned()))
         }
-        Call::Reload => Ok(Answer::Done("read".to_owned())),
+        Call::Reload => Ok(Answer::Document(json!({"reloaded": true, "detail": "read", "changed": []}))),
         Call::Preflight => Ok(Answer::Document(json!({"status": "pass", "checks": []}))),
         Call::WarnPermissions => Ok(Answer::Document(json!({"status": "could_not_check", "warnings": null}))),
         Call::Note(_) => Ok(Answer::Done("noted".to_owned())),

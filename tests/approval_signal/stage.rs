@@ -111,6 +111,7 @@ impl Stage {
             dependents: &[],
             effects_digest: "sha256:00",
             bytes_freed: None,
+            frees_at_most: None,
             undo: Undo::None,
             reason: None,
             rule: "destroying needs a person",

@@ -11,6 +11,7 @@
 
 mod checkpoints;
 mod crash;
+mod forwarding;
 mod home;
 mod outage;
 mod reading;

@@ -50,7 +50,8 @@ pub fn reload() -> Option<Answer> {
 fn reload_at_the_console() {
     let reloads = || {
         let log = std::fs::read_to_string(AUDIT).unwrap_or_default();
-        log.matches("\"kind\":\"config_reloaded\"").count()
+        // The network side's own come a moment later.
+        log.matches("\"of\":\"reeve-gate\"").count()
     };
     let before = reloads();
     let told =

@@ -1,6 +1,6 @@
 //! What cannot be recorded does not happen, and what has happened is recorded.
 
-use reeve::gate::protocol::{Call, ProblemKind, State};
+use reeve::gate::protocol::{Call, NetworkEvent, ProblemKind, State};
 
 use crate::launcher::{Way, a_moment};
 use crate::stage::{LENIENT, Stage, kind, snapshot, zfs};
@@ -41,6 +41,33 @@ async fn without_an_audit_log_nothing_runs_and_with_it_again_all_goes_on() {
     assert_eq!(done.state, State::Succeeded);
     assert!(stage.status().await.unwrap().audit);
     assert_eq!(stage.launcher.commands(), ["snapshot tank/media@new"]);
+}
+
+#[tokio::test]
+async fn a_file_of_the_log_is_as_large_as_the_configuration_says_and_then_makes_room_for_the_next() {
+    let mut stage = Stage::set().await;
+    let files = |stage: &Stage| std::fs::read_dir(stage.path("log")).unwrap().count();
+    let fill = async |stage: &Stage| {
+        let why = Some("x".repeat(300_000));
+        let note = Call::Note(NetworkEvent::Reloaded { why, changed: Vec::new() });
+        stage.client().call(None, note).await.unwrap();
+    };
+    for _ in 0..5 {
+        fill(&stage).await;
+    }
+    assert_eq!(files(&stage), 1, "100 MiB, when nobody says");
+    stage
+        .write("gate.toml", &stage.read("gate.toml").replace("[audit]\n", "[audit]\nrotate_megabytes = 2\n"));
+    stage.crash().await;
+    assert_eq!(files(&stage), 1);
+    for _ in 0..3 {
+        fill(&stage).await;
+    }
+    assert_eq!(files(&stage), 2);
+    let full = std::fs::metadata(stage.path("log/audit-000000000001.jsonl")).unwrap().len();
+    assert!((2 << 20..(2 << 20) + 400_000).contains(&full), "{full}");
+    let report = reeve::audit::verify::verify(&stage.path("log"), &Default::default());
+    assert!(report.ok, "{report}");
 }
 
 #[tokio::test]

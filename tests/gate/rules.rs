@@ -1,6 +1,7 @@
 //! Contracts and policy as the gate holds them: whose they are, what a reload does, and what doubt means.
 
-use reeve::gate::protocol::{Answer, Call, Problem, ProblemKind, State};
+use reeve::config::difference::Difference;
+use reeve::gate::protocol::{Answer, Call, NetworkEvent, Problem, ProblemKind, State};
 use reeve::grant::RunAs;
 use serde_json::{Map, Value, json};
 
@@ -107,6 +108,73 @@ async fn what_does_not_load_changes_nothing_and_is_recorded() {
         stage.records("config_reloaded").iter().map(|r| r["detail"]["loaded"].clone()).collect();
     assert_eq!(recorded, [json!(false), json!(false), json!(false)]);
     assert!(stage.call("operator", Call::Reload).await.is_ok());
+}
+
+#[tokio::test]
+async fn a_reload_tells_what_has_become_another_in_its_answer_and_in_the_log() {
+    let stage = Stage::set().await;
+    let config = stage.read("gate.toml").replace("log = \"warn\"", "log = \"error\"");
+    stage.write("gate.toml", &format!("{config}[pct]\nmax_cores = 4\n"));
+    let contract = stage.read("contracts/archivist.toml");
+    stage.write("contracts/archivist.toml", &contract.replace(", \"zfs.destroy\"", ""));
+    let told = reloaded(&stage).await;
+    let text = |value: &Value| value.as_str().unwrap_or("(none)").to_owned();
+    let lines = told.as_array().unwrap().iter();
+    let lines: Vec<String> = lines
+        .map(|one| format!("{}: {} → {}", text(&one["what"]), text(&one["before"]), text(&one["after"])))
+        .collect();
+    assert_eq!(
+        lines,
+        [
+            r#"contracts/archivist.toml: allow.0.operations: ["zfs.list", "zfs.snapshot", "zfs.destroy"] → ["zfs.list", "zfs.snapshot"]"#,
+            r#"gate.toml: log: "warn" → "error""#,
+            "gate.toml: pct.max_cores: (none) → 4",
+        ]
+    );
+    let recorded = stage.records("config_reloaded").pop().unwrap();
+    assert_eq!((&recorded["detail"]["changed"], &recorded["detail"]["of"]), (&told, &json!("reeve-gate")));
+    assert_eq!(reloaded(&stage).await, json!([]), "nothing has changed since");
+    stage.write("beside.star", "nothing = 1\n");
+    stage.reload();
+    let by_root = stage.records("config_reloaded").pop().unwrap();
+    assert_eq!(by_root["detail"]["changed"][0]["what"], json!("beside.star"), "{by_root}");
+}
+
+async fn reloaded(stage: &Stage) -> Value {
+    let Ok(Answer::Document(mut told)) = stage.call("operator", Call::Reload).await else {
+        panic!("not reloaded")
+    };
+    told["changed"].take()
+}
+
+async fn note(stage: &Stage, event: NetworkEvent) {
+    stage.client().call(None, Call::Note(event)).await.unwrap();
+}
+
+#[tokio::test]
+async fn what_the_network_side_reads_again_is_recorded_with_what_has_changed() {
+    let stage = Stage::set().await;
+    let changed = vec![Difference {
+        what: "reeved.toml: log".to_owned(),
+        before: None,
+        after: Some("warn".to_owned()),
+    }];
+    note(&stage, NetworkEvent::Reloaded { why: None, changed }).await;
+    note(
+        &stage,
+        NetworkEvent::Reloaded { why: Some("reeved.toml is not valid".to_owned()), changed: Vec::new() },
+    )
+    .await;
+    let [good, bad] = stage.records("config_reloaded").try_into().unwrap();
+    assert_eq!((&good["detail"]["of"], &good["detail"]["loaded"]), (&json!("reeved"), &json!(true)));
+    assert_eq!(
+        good["detail"]["changed"][0],
+        json!({"what": "reeved.toml: log", "before": null, "after": "warn"})
+    );
+    assert_eq!(
+        (&bad["detail"]["loaded"], &bad["detail"]["why"]),
+        (&json!(false), &json!("reeved.toml is not valid"))
+    );
 }
 
 #[tokio::test]

@@ -88,7 +88,7 @@ async fn a_role_is_what_the_contract_says() {
     let stage = Stage::set().await;
     assert_eq!(kind(stage.call("librarian", Call::Reload).await), ProblemKind::Forbidden);
     assert_eq!(kind(stage.call("librarian", Call::Metrics).await), ProblemKind::Forbidden);
-    assert!(matches!(stage.call("operator", Call::Reload).await, Ok(Answer::Done(_))));
+    assert!(matches!(stage.call("operator", Call::Reload).await, Ok(Answer::Document(_))));
     assert!(matches!(stage.call("operator", Call::Metrics).await, Ok(Answer::Text(_))));
     // An admin without the role agent sees everything and does nothing.
     assert_eq!(kind(stage.submit("operator", zfs("list", "tank/media")).await), ProblemKind::Denied);

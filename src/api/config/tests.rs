@@ -27,7 +27,12 @@ fn what_is_left_out_is_as_the_documentation_says() {
         gate_socket: "/run/reeve/gate.sock".into(),
         gate_user: "reeve-gate".to_owned(),
         log: "info".to_owned(),
-        tls: TlsFiles { certificate: "/c".into(), key: "/k".into(), client_ca: "/a".into(), crl: None },
+        tls: TlsFiles {
+            certificate: "/c".into(),
+            key: KeyPlace::File("/k".into()),
+            client_ca: "/a".into(),
+            crl: None,
+        },
         limits: Limits {
             connections: 1024,
             connections_per_principal: 64,
@@ -47,7 +52,7 @@ fn what_is_left_out_is_as_the_documentation_says() {
 fn every_key_changes_what_it_names() {
     let text = "listen = \"[::1]:9443\"\nmetrics_listen = \"127.0.0.1:9464\"\ngate_socket = \"/g\"\ngate_user = \"g\"\n\
                 log = \"reeve=debug\"\nallow_cn = true\n\
-                [tls]\ncertificate = \"/1\"\nkey = \"/2\"\nclient_ca = \"/3\"\ncrl = \"/4\"\n\
+                [tls]\ncertificate = \"/1\"\nkey = \"credential:tls\"\nclient_ca = \"/3\"\ncrl = \"/4\"\n\
                 [limits]\nconnections = 1\nconnections_per_principal = 2\nrequests_per_second = 3\nburst = 4\n\
                 handshake_timeout = \"1s\"\nheader_timeout = \"2s\"\nbody_timeout = \"3s\"\nidle_timeout = \"4s\"\n\
                 [[identity]]\nuri = \"u\"\nprincipal = \"one\"\n[[identity]]\ndns = \"d\"\nprincipal = \"two\"\n\
@@ -60,7 +65,7 @@ fn every_key_changes_what_it_names() {
         log: "reeve=debug".to_owned(),
         tls: TlsFiles {
             certificate: "/1".into(),
-            key: "/2".into(),
+            key: KeyPlace::Credential("tls".to_owned()),
             client_ca: "/3".into(),
             crl: Some("/4".into()),
         },

@@ -247,7 +247,10 @@ fn sudoers_probe() -> Value {
 }
 
 fn part(more: &[(&str, Value)]) -> Value {
-    object(&[("reloaded", json!({"type": "boolean"})), ("detail", text())], more)
+    let change = object(&[("what", text()), ("before", maybe("string")), ("after", maybe("string"))], &[]);
+    let changed = json!({"type": "array", "items": change});
+    let more = [more, &[("changed", changed)]].concat();
+    object(&[("reloaded", json!({"type": "boolean"})), ("detail", text())], &more)
 }
 
 /// With what people are asked, where it waits for them.

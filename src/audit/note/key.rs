@@ -119,6 +119,12 @@ fn is_name(name: &str) -> bool {
     !name.is_empty() && name.len() <= LONGEST_NAME && name.bytes().all(is_plain)
 }
 
+/// What a host's key is named.
+fn name_of(host: &str, suffix: &str) -> Result<String, KeyError> {
+    let name = format!("{host}{suffix}");
+    if is_name(&name) { Ok(name) } else { Err(KeyError::Name(host.to_owned())) }
+}
+
 pub(super) fn base64(bytes: &[u8]) -> String {
     STANDARD.encode(bytes)
 }
@@ -154,7 +160,7 @@ impl Signer {
     /// # Errors
     /// When the file is not as it must be, or a new one cannot be made.
     pub fn load_or_make(path: &Path, host: &str) -> Result<Signer, KeyError> {
-        Signer::named(path, host, SUFFIX)
+        Signer::named(path, name_of(host, SUFFIX)?)
     }
 
     /// The same for the key by which the host says what it has seen of other logs.
@@ -162,20 +168,12 @@ impl Signer {
     /// # Errors
     /// The same.
     pub fn load_or_make_witness(path: &Path, host: &str) -> Result<Signer, KeyError> {
-        Signer::named(path, host, WITNESS_SUFFIX)
+        Signer::named(path, name_of(host, WITNESS_SUFFIX)?)
     }
 
-    fn named(path: &Path, host: &str, suffix: &str) -> Result<Signer, KeyError> {
-        let name = format!("{host}{suffix}");
-        if !is_name(&name) {
-            return Err(KeyError::Name(host.to_owned()));
-        }
-        match trusted_file::read_secret(path, 64).map(Zeroizing::new) {
-            Ok(text) => {
-                let seed =
-                    Zeroizing::new(STANDARD.decode(text.trim_ascii()).map_err(|_| KeyError::Malformed)?);
-                Signer::from_seed(name, &seed)
-            }
+    fn named(path: &Path, name: String) -> Result<Signer, KeyError> {
+        match trusted_file::read_secret(path, Signer::MOST_BYTES).map(Zeroizing::new) {
+            Ok(text) => Signer::from_base64(&text, name),
             Err(error) if error.is_not_found() => {
                 let mut seed = Zeroizing::new([0; SEED]);
                 random::fill(seed.as_mut_slice())?;
@@ -185,6 +183,22 @@ impl Signer {
             }
             Err(error) => Err(error.into()),
         }
+    }
+
+    /// How long a key's text is at most.
+    pub const MOST_BYTES: usize = 64;
+
+    /// The key that a text stands for, as [`Self::load_or_make`] writes it.
+    ///
+    /// # Errors
+    /// When it is no key, or the host's name cannot stand in a checkpoint.
+    pub fn from_text(text: &[u8], host: &str) -> Result<Signer, KeyError> {
+        Signer::from_base64(text, name_of(host, SUFFIX)?)
+    }
+
+    fn from_base64(text: &[u8], name: String) -> Result<Signer, KeyError> {
+        let seed = Zeroizing::new(STANDARD.decode(text.trim_ascii()).map_err(|_| KeyError::Malformed)?);
+        Signer::from_seed(name, &seed)
     }
 
     pub(super) fn from_seed(name: String, seed: &[u8]) -> Result<Signer, KeyError> {

@@ -14,6 +14,7 @@ mod lists;
 mod policy;
 mod reload;
 mod show;
+mod sudo;
 mod sudoers;
 mod tool;
 

@@ -8,6 +8,7 @@ use super::block_on;
 use super::gate::{GateArgs, mismatch};
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::screen::{Screen, Tone, harmless, paint};
+use crate::config::difference::Difference;
 use crate::gate::protocol::{Answer, Call};
 
 /// Have the gate read configuration, contracts, policy and lists again
@@ -32,12 +33,8 @@ pub(in crate::cli) struct ReloadArgs {
 pub(in crate::cli) fn run(args: &ReloadArgs, screen: Screen) -> Result<Exit, Failure> {
     let gate = args.gate.gate()?;
     match block_on(gate.ask(Call::ReloadHere { weaken: args.weaken }))? {
-        Answer::Done(words) if screen.is_json() => {
-            screen.document(&serde_json::json!({"reloaded": true, "detail": words}))?;
-            Ok(Exit::Done)
-        }
-        Answer::Done(words) => {
-            screen.line(&harmless(&words))?;
+        Answer::Document(done) if done.get("reloaded") == Some(&Value::Bool(true)) => {
+            in_force(screen, &done)?;
             Ok(Exit::Done)
         }
         Answer::Document(asked) => waits(screen, &asked),
@@ -48,8 +45,22 @@ pub(in crate::cli) fn run(args: &ReloadArgs, screen: Screen) -> Result<Exit, Fai
         | Answer::Operations { .. }
         | Answer::Approvals(_)
         | Answer::Status(_)
+        | Answer::Done(_)
         | Answer::Text(_) => Err(mismatch()),
     }
+}
+
+fn in_force(screen: Screen, done: &Value) -> Result<(), Failure> {
+    if screen.is_json() {
+        return Ok(screen.document(done)?);
+    }
+    screen.line(&harmless(done.get("detail").and_then(Value::as_str).unwrap_or_default()))?;
+    for one in done.get("changed").and_then(Value::as_array).into_iter().flatten() {
+        if let Ok(difference) = serde_json::from_value::<Difference>(one.clone()) {
+            screen.line(&format!("  {}", harmless(&difference.to_string())))?;
+        }
+    }
+    Ok(())
 }
 
 fn waits(screen: Screen, asked: &Value) -> Result<Exit, Failure> {

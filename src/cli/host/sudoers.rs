@@ -7,6 +7,7 @@ use clap::Args;
 use serde_json::json;
 
 use super::GATE_CONFIG;
+use super::sudo::Sudo;
 use crate::cli::exit::{Exit, Failure, with_causes};
 use crate::cli::screen::Screen;
 use crate::gate::config::GateConfig;
@@ -15,6 +16,8 @@ use crate::policy::Contracts;
 use crate::sys::host;
 
 const FRAGMENT: &str = include_str!("../../../sudoers/reeve");
+/// The same rules without the settings that sudo-rs does not know.
+const FRAGMENT_RS: &str = include_str!("../../../sudoers/reeve-rs");
 /// What a line that lets a wrapper be started begins with, up to the kind of operations that it is for.
 const RULE: &str = "reeve-run ALL = (root:root) NOPASSWD: /usr/local/libexec/reeve/reeve-";
 
@@ -40,7 +43,11 @@ pub(in crate::cli) struct SudoersArgs {
 
 /// Prints the fragment.
 pub(in crate::cli) fn run(args: &SudoersArgs, screen: Screen) -> Result<Exit, Failure> {
-    let fragment = if args.all { FRAGMENT.to_owned() } else { for_kinds(&granted_kinds(&args.gate)?) };
+    let whole = match Sudo::of_this_host() {
+        Ok(sudo) if sudo.is_rs => FRAGMENT_RS,
+        Ok(_) | Err(_) => FRAGMENT,
+    };
+    let fragment = if args.all { whole.to_owned() } else { for_kinds(whole, &granted_kinds(&args.gate)?) };
     if screen.is_json() {
         screen.document(&json!({"path": "/etc/sudoers.d/reeve", "fragment": fragment}))?;
     } else {
@@ -50,12 +57,12 @@ pub(in crate::cli) fn run(args: &SudoersArgs, screen: Screen) -> Result<Exit, Fa
 }
 
 /// The fragment without the wrappers of other kinds.
-fn for_kinds(kinds: &BTreeSet<&str>) -> String {
+fn for_kinds(whole: &str, kinds: &BTreeSet<&str>) -> String {
     let is_used = |line: &&str| {
         let kind = line.strip_prefix(RULE).and_then(|rest| rest.strip_suffix(" \"\""));
         kind.is_none_or(|kind| kinds.contains(kind))
     };
-    FRAGMENT.lines().filter(is_used).flat_map(|line| [line, "\n"]).collect()
+    whole.lines().filter(is_used).flat_map(|line| [line, "\n"]).collect()
 }
 
 /// The kinds of which some contract has an operation.
@@ -87,15 +94,17 @@ mod tests {
             .iter()
             .map(|name| format!("{} \"\"", name.as_str().strip_prefix("reeve-").unwrap()))
             .collect();
-        assert_eq!(rules(FRAGMENT), wanted);
-        let others = FRAGMENT.lines().filter(|line| line.contains("NOPASSWD") && !line.starts_with(RULE));
-        assert_eq!(others.count(), 0);
+        for fragment in [FRAGMENT, FRAGMENT_RS] {
+            assert_eq!(rules(fragment), wanted);
+            let others = fragment.lines().filter(|line| line.contains("NOPASSWD") && !line.starts_with(RULE));
+            assert_eq!(others.count(), 0);
+        }
     }
 
     #[test]
     fn wrappers_that_no_contract_has_a_use_for_are_left_out() {
-        assert_eq!(rules(&for_kinds(&BTreeSet::from(["zfs"]))), ["zfs \"\""]);
-        assert_eq!(rules(&for_kinds(&BTreeSet::new())), [""; 0]);
-        assert!(for_kinds(&BTreeSet::new()).contains("Defaults:reeve-run env_reset"));
+        assert_eq!(rules(&for_kinds(FRAGMENT, &BTreeSet::from(["zfs"]))), ["zfs \"\""]);
+        assert_eq!(rules(&for_kinds(FRAGMENT, &BTreeSet::new())), [""; 0]);
+        assert!(for_kinds(FRAGMENT, &BTreeSet::new()).contains("Defaults:reeve-run env_reset"));
     }
 }

@@ -1,6 +1,7 @@
 //! Each key changes what it says, and what cannot be meant is refused by name.
 
 use super::*;
+use crate::config::key_place::KeyPlace;
 use crate::screening::settings::{Mode, Stage};
 
 fn parse(text: &str) -> Result<GateConfig, GateConfigError> {
@@ -19,6 +20,8 @@ fn an_empty_file_means_the_production_paths_and_the_hosts_own_name() {
     assert_eq!(config.state, Path::new("/var/lib/reeve"));
     assert_eq!(config.audit.path, Path::new("/var/log/reeve/audit.jsonl"));
     assert_eq!(config.launcher.socket, Path::new("/run/reeve/launcher.sock"));
+    assert_eq!(config.keys.grant, KeyPlace::File("/var/lib/reeve/grant.key".into()));
+    assert_eq!(config.keys.checkpoint, KeyPlace::File("/var/lib/reeve/checkpoint.key".into()));
     assert!(config.signal.is_none());
 }
 
@@ -36,6 +39,9 @@ fn every_key_changes_its_value() {
         lists = "/d/lists.toml"
         alarms = "/d/alarms.toml"
         log = "debug"
+        [keys]
+        grant = "credential:reeve.grant.key"
+        checkpoint = "/h/checkpoint.key"
         [launcher]
         socket = "/e/l.sock"
         user = "runner"
@@ -78,6 +84,8 @@ fn every_key_changes_its_value() {
     );
     assert_eq!(config.lists, Path::new("/d/lists.toml"));
     assert_eq!(config.alarms_file, Path::new("/d/alarms.toml"));
+    assert_eq!(config.keys.grant, KeyPlace::Credential("reeve.grant.key".to_owned()));
+    assert_eq!(config.keys.checkpoint, KeyPlace::File("/h/checkpoint.key".into()));
     assert_eq!(config.launcher.user, "runner");
     assert_eq!(config.launcher.deadline, Duration::from_secs(90));
     assert_eq!(config.audit.path, Path::new("/f/a.jsonl"));

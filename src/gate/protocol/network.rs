@@ -1,10 +1,11 @@
-//! What the network side has the gate put into the audit log.
+//! What the network side tells the gate for the audit log.
 
 use serde::{Deserialize, Serialize};
 
+use crate::config::difference::Difference;
 use crate::principal::PrincipalName;
 
-/// What the network side saw of callers that never reached the gate. Counts are over at most one second.
+/// What the network side saw that never reached the gate otherwise. Counts are over at most one second.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "snake_case", deny_unknown_fields)]
 pub enum NetworkEvent {
@@ -25,5 +26,12 @@ pub enum NetworkEvent {
         principal: PrincipalName,
         /// How many.
         count: u64,
+    },
+    /// Its configuration was read again.
+    Reloaded {
+        /// Why it is not in force; nothing when it is.
+        why: Option<String>,
+        /// What has become another.
+        changed: Vec<Difference>,
     },
 }

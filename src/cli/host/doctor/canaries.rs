@@ -4,6 +4,7 @@
 use std::path::Path;
 
 use super::found::Found;
+use crate::config::key_place::KeyPlace;
 use crate::gate::config::GateConfig;
 use crate::gate::preflight::Status;
 use crate::sys::process::{self, Command, Exit};
@@ -32,8 +33,15 @@ fn append(path: &Path) -> Vec<String> {
 
 /// The network side and the tools' user read the grant key; neither can.
 pub(super) fn grant_key(config: &GateConfig) -> Found {
-    let key = config.state.join("grant.key");
-    refused(&[&config.front_user, LAUNCHER, TOOL], GATE, &read(&key), &format!("read {}", key.display()))
+    let key = config.keys.grant.source();
+    let what = format!("read {}", key.display());
+    match config.keys.grant {
+        KeyPlace::File(_) => refused(&[&config.front_user, LAUNCHER, TOOL], GATE, &read(&key), &what),
+        // The gate itself has what systemd shows it, and not the file.
+        KeyPlace::Credential(_) => {
+            refused(&[&config.front_user, GATE, LAUNCHER, TOOL], "root", &read(&key), &what)
+        }
+    }
 }
 
 /// They write into the audit log; none can.

@@ -5,6 +5,7 @@ mod around;
 mod canaries;
 mod files;
 mod found;
+mod sudo;
 mod sudoers;
 
 use std::fs::Permissions;
@@ -131,6 +132,12 @@ fn examine(config: &GateConfig, read: Found, reeved: &Path, now: SystemTime) -> 
             "sudo -l -U reeve-run",
             "reeve sudoers prints the rule that is meant",
             probe.own(),
+        ),
+        advisory(
+            "sudo",
+            "sudo --version",
+            "reeve sudoers prints the rule for the sudo that is there; install.sh brings it",
+            sudo::fits(&etc.join("sudoers.d/reeve")),
         ),
         advisory(
             "sudoers",

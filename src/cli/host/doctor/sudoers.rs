@@ -6,10 +6,19 @@ use std::path::{Path, PathBuf};
 use super::found::Found;
 use crate::gate::preflight::{Status, SudoRisk};
 
-/// The rule that is shipped: what Reeve's users may have, or less.
-const FRAGMENT: &str = include_str!("../../../../sudoers/reeve");
-const OWN_USERS: [&str; 6] =
-    ["reeve", "reeve-gate", "reeve-run", "reeve-egress", "reeve-tool", "%reeve-tools"];
+/// The rule that is shipped, for either sudo: what Reeve's users may have, or less.
+const FRAGMENTS: [&str; 2] =
+    [include_str!("../../../../sudoers/reeve"), include_str!("../../../../sudoers/reeve-rs")];
+const OWN_USERS: [&str; 8] = [
+    "reeve",
+    "reeve-gate",
+    "reeve-run",
+    "reeve-lists",
+    "reeve-signal",
+    "reeve-egress",
+    "reeve-tool",
+    "%reeve-tools",
+];
 /// Files that include files that include files: no further.
 const DEEPEST: usize = 8;
 /// Programs that do anything at all when their arguments are the caller's.
@@ -105,7 +114,7 @@ impl Probe {
 
     /// Whether Reeve's own users have what is shipped, or less.
     pub(super) fn own(&self) -> Found {
-        let shipped: Vec<&str> = FRAGMENT.lines().map(str::trim).collect();
+        let shipped: Vec<&str> = FRAGMENTS.iter().flat_map(|one| one.lines()).map(str::trim).collect();
         let more = self.own.iter().filter(|line| !shipped.contains(&line.as_str()));
         let mut problems: Vec<(Status, String)> =
             more.map(|line| (Status::Fail, format!("more than is shipped: {line}"))).collect();
@@ -329,7 +338,7 @@ mod tests {
         ] {
             assert_eq!(risk(line), None, "{line}");
         }
-        let shipped: Vec<_> = logical(FRAGMENT).into_iter().filter_map(|(_, line)| risk(&line)).collect();
+        let shipped: Vec<_> = logical(FRAGMENTS[0]).into_iter().filter_map(|(_, line)| risk(&line)).collect();
         assert_eq!(shipped, Vec::<String>::new());
     }
 
@@ -371,7 +380,7 @@ mod tests {
 
     #[test]
     fn a_line_more_for_reeves_own_users_fails_and_fewer_pass() {
-        let fewer: String = FRAGMENT
+        let fewer: String = FRAGMENTS[0]
             .lines()
             .filter(|line| !line.contains("reeve-git"))
             .flat_map(|line| [line, "\n"])
@@ -382,7 +391,7 @@ mod tests {
             "alice,reeve-run ALL=(root) /usr/bin/id",
             "Defaults:reeve-run setenv",
         ] {
-            let own = probed("@includedir sudoers.d", &[("reeve", FRAGMENT), ("more", more)]).own();
+            let own = probed("@includedir sudoers.d", &[("reeve", FRAGMENTS[0]), ("more", more)]).own();
             assert_eq!(own.status, Status::Fail, "{more}");
         }
     }

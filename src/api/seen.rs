@@ -1,0 +1,43 @@
+//! The files that `reeved` goes by, as they were read: what a reload is held against.
+
+use std::path::Path;
+
+use super::config::Settings;
+use crate::config;
+use crate::config::difference::Seen;
+use crate::config::key_place::KeyPlace;
+use crate::sys::trusted_file;
+
+/// No file of these comes near this.
+const MOST: usize = 64 << 20;
+
+/// Reads every file that decides something.
+pub(super) fn look(path: &Path, settings: &Settings) -> Seen {
+    let mut seen = Seen::default();
+    match config::read_text(path) {
+        Ok(text) => seen.keys("reeved.toml", &text),
+        Err(_) => seen.unreadable("reeved.toml"),
+    }
+    let files = &settings.tls;
+    let public = [
+        ("tls.certificate", Some(&files.certificate)),
+        ("tls.client_ca", Some(&files.client_ca)),
+        ("tls.crl", files.crl.as_ref()),
+    ];
+    for (name, path) in public.into_iter().filter_map(|(name, path)| Some((name, path?))) {
+        let name = format!("the file of {name}");
+        match trusted_file::read(path, MOST) {
+            Ok(bytes) => seen.file(&name, &bytes),
+            Err(_) => seen.unreadable(&name),
+        }
+    }
+    key(&mut seen, &files.key);
+    seen
+}
+
+fn key(seen: &mut Seen, place: &KeyPlace) {
+    match trusted_file::read(&place.path(), MOST) {
+        Ok(bytes) => seen.secret("the file of tls.key", &zeroize::Zeroizing::new(bytes)),
+        Err(_) => seen.unreadable("the file of tls.key"),
+    }
+}
