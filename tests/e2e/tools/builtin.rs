@@ -88,7 +88,7 @@ fn what_is_built_in_lists_hashes_and_queries_the_callers_files() {
         found("hash", json!({"paths": ["d/a.json"]})),
         json!({"files": [{"path": "d/a.json", "sha256": digest, "bytes": 70}]})
     );
-    let up = found("query", json!({"path": "d/a.json", "query": "$.hosts[?@.up].name"}));
+    let up = found("query", json!({"path": "d/a.json", "query": "$.hosts[?@.up == true].name"}));
     assert_eq!(up["matches"], json!([{"path": "$['hosts'][0]['name']", "value": "one"}]));
 }
 
