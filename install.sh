@@ -212,6 +212,7 @@ starter() { [ -e "$1" ] || replace "$1" "$2" 0640; }
 configuration_modes() {
   local path
   for path in /etc/reeve/gate.toml /etc/reeve/*.star /etc/reeve/contracts/*.toml /etc/reeve/tools/*.toml; do owned "$path" root:reeve-gate 0640; done
+  for path in /etc/reeve/webhook/*; do owned "$path" root:reeve-gate 0640; done
   # Root's list of what tools may reach. The wrapper reads it, and the proxy has it from there.
   owned /etc/reeve/egress root:root 0644
   for path in /etc/reeve/reeved.toml /etc/reeve/tls/*; do owned "$path" root:reeve 0640; done

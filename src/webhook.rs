@@ -87,6 +87,12 @@ impl Key {
         Some(Self { hmac, digest })
     }
 
+    /// What tells this key from another, and does not tell the key.
+    #[must_use]
+    pub fn mark(&self) -> [u8; 32] {
+        self.digest
+    }
+
     /// Whether the other is this one.
     #[must_use]
     pub fn is(&self, other: &Self) -> bool {

@@ -47,6 +47,7 @@ done <<'TABLE'
 /etc/reeve/playbooks root:reeve-gate 750
 /etc/reeve/tools root:reeve-gate 750
 /etc/reeve/tls root:reeve 750
+/etc/reeve/webhook root:reeve-gate 750
 /etc/reeve/grant.pub root:root 644
 /etc/sudoers.d/reeve root:root 440
 /var/lib/reeve reeve-gate:reeve-gate 700
@@ -99,6 +100,7 @@ for user in reeve reeve-gate reeve-run reeve-lists reeve-alarms reeve-tool reeve
 done
 it "the tools' user is in the tools' group and in no other" same "$(getent group reeve-tools | cut -d: -f3)" "$(id -G reeve-tool)"
 it "the proxy's user is in its own group and in no other" same "$(getent group reeve-egress | cut -d: -f3)" "$(id -G reeve-egress)"
+it "the network side cannot read the keys of votes" fails readable_by reeve /etc/reeve/webhook
 it "who delivers alarms cannot take one out or make one up" fails writable_by reeve-alarms /var/lib/reeve-alarms/waiting
 it "the gate cannot say that one was told" fails writable_by reeve-gate /var/lib/reeve-alarms/told
 it "who delivers alarms cannot read the gate's state" fails readable_by reeve-alarms /var/lib/reeve

@@ -16,7 +16,7 @@ use super::route::{self, Route, Routing};
 use super::server::Shared;
 use super::standing::Standing;
 use super::status::{self, Fault};
-use super::{body, events, freezing, operations, reload};
+use super::{body, events, freezing, operations, posted, reload};
 use crate::gate::protocol::{Answer, Call, Problem};
 use crate::metrics::front::Endpoint;
 use crate::operation::{self, Invalid, Submission};
@@ -128,6 +128,10 @@ impl Asked<'_> {
             Route::Freeze => freezing::asked(self, request).await,
             Route::Preflight => self.document(Call::Preflight).await,
             Route::WarnPermissions => self.document(Call::WarnPermissions).await,
+            Route::Post => {
+                let headers = request.headers().clone();
+                posted::hand_on(self, &headers, self.body(request).await?).await
+            }
         }
     }
 

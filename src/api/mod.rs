@@ -24,6 +24,7 @@ mod loopback;
 mod note;
 mod openapi;
 mod operations;
+mod posted;
 mod query;
 mod refusal;
 mod reload;

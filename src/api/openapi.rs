@@ -196,6 +196,7 @@ fn described(endpoint: Endpoint) -> Option<Path> {
             "The risky lines of sudo's configuration, for the role admin",
             is_json(200, "The lines", "SudoersProbe"),
         ),
+        Endpoint::Post => posted(),
         Endpoint::None => return None,
     })
 }
@@ -316,6 +317,37 @@ fn freeze() -> Path {
             "Has nothing more done for a principal or on the whole host, or ends that, for the role admin",
             "Freeze",
             is_json(200, "How it is now", "Frozen"),
+        )
+    }
+}
+
+fn posted() -> Path {
+    let id = json!({"type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$"});
+    let seconds = json!({"type": "string", "pattern": "^[0-9]{1,20}$"});
+    let signature = json!({"type": "string", "pattern": "^v1,[A-Za-z0-9+/]{43}=( |$)"});
+    let header = |name, schema: &Value, about| {
+        let mut header = parameter("header", name, schema, about);
+        if let Some(members) = header.as_object_mut() {
+            members.insert("required".to_owned(), json!(true));
+        }
+        header
+    };
+    Path {
+        parameters: vec![
+            header("webhook-id", &id, "never the same twice"),
+            header("webhook-timestamp", &seconds, "when it was signed, in seconds since 1970"),
+            header(
+                "webhook-signature",
+                &signature,
+                "HMAC-SHA256 of the approver's key over id.timestamp.body",
+            ),
+        ],
+        problems: &[400, 404, 408, 409, 413, 415, 422, 503],
+        ..post(
+            "/webhook/signal",
+            "Takes what an approver signed as if it had come on Signal; who votes is said by the key, never by the body",
+            "Posted",
+            is_json(200, "What the approver is told", "Heard"),
         )
     }
 }

@@ -25,6 +25,7 @@ pub(super) enum Route {
     Freeze,
     Preflight,
     WarnPermissions,
+    Post,
 }
 
 /// An operation's id as it may stand in a path: letters, digits and `_`.
@@ -71,6 +72,7 @@ impl Route {
             Self::Freeze => Endpoint::Freeze,
             Self::Preflight => Endpoint::Preflight,
             Self::WarnPermissions => Endpoint::WarnPermissions,
+            Self::Post => Endpoint::Post,
         }
     }
 }
@@ -97,6 +99,7 @@ pub(super) fn route(method: &Method, path: &str) -> Routing {
         [Some("health"), None, ..] => only(method, &Method::GET, Route::Health),
         [Some("metrics"), None, ..] => only(method, &Method::GET, Route::Metrics),
         [Some("openapi.json"), None, ..] => only(method, &Method::GET, Route::OpenApi),
+        [Some("webhook"), Some("signal"), None, ..] => only(method, &Method::POST, Route::Post),
         [Some("admin"), Some("reload"), None, ..] => only(method, &Method::POST, Route::Reload),
         [Some("admin"), Some("freeze"), None, ..] => only(method, &Method::POST, Route::Freeze),
         [Some("admin"), Some("preflight"), None, ..] => only(method, &Method::GET, Route::Preflight),
@@ -163,6 +166,7 @@ mod tests {
             (Method::POST, "/admin/freeze", Route::Freeze),
             (Method::GET, "/admin/preflight", Route::Preflight),
             (Method::GET, "/admin/warn-permissions", Route::WarnPermissions),
+            (Method::POST, "/webhook/signal", Route::Post),
         ] {
             assert_eq!(route(&method, path), Routing::Found(wanted), "{method} {path}");
         }

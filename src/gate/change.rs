@@ -77,7 +77,7 @@ impl Gate {
             digest: files.to_string(),
             rule,
         };
-        let after = Standing::of(&anew.people, &anew.rules, &anew.budgets);
+        let after = anew.standing();
         let about = Change { files, before: self.standing(), after, weaker };
         let question = self.put_question(shown, decision.terms.unwrap_or_default(), about).await?;
         Ok(self.asked_for(&question))
@@ -132,7 +132,7 @@ impl Gate {
             Ok(anew) if anew.files.digest() != change.files => {
                 Some("the files have changed since you were asked")
             }
-            Ok(anew) if Standing::of(&anew.people, &anew.rules, &anew.budgets) != change.after => {
+            Ok(anew) if anew.standing() != change.after => {
                 Some("the files mean something else than when you were asked")
             }
             Ok(_) => None,

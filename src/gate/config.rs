@@ -5,6 +5,7 @@ mod budget;
 mod defaults;
 mod keys;
 mod preflight;
+mod webhook;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -29,6 +30,8 @@ pub use keys::KeySettings;
 use keys::KeysAsWritten;
 use preflight::PreflightAsWritten;
 pub use preflight::PreflightSettings;
+use webhook::WebhookAsWritten;
+pub use webhook::WebhookSettings;
 
 /// What the gate runs by.
 #[derive(Debug)]
@@ -69,6 +72,8 @@ pub struct GateConfig {
     pub approvals: ApprovalSettings,
     /// The link to people, when there is one.
     pub signal: Option<SignalSettings>,
+    /// Votes that are posted, when they are taken.
+    pub webhook: Option<WebhookSettings>,
     /// What the adapters go by.
     pub adapters: Settings,
     /// Who may approve.
@@ -180,6 +185,7 @@ struct AsWritten {
     #[serde(default)]
     approvals: ApprovalsAsWritten,
     signal: Option<SignalAsWritten>,
+    webhook: Option<WebhookAsWritten>,
     #[serde(default)]
     ansible: AnsibleAsWritten,
     #[serde(default)]
@@ -298,6 +304,7 @@ impl AsWritten {
             audit: self.audit.meant()?,
             approvals,
             signal: self.signal.map(SignalAsWritten::meant).transpose()?,
+            webhook: self.webhook.map(WebhookAsWritten::meant).transpose()?,
             adapters: Settings {
                 ansible: self.ansible.meant()?,
                 git: self.git.meant()?,

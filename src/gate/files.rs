@@ -36,6 +36,13 @@ impl Files {
         Ok(Self(files))
     }
 
+    /// With the keys of votes that are posted: by digests, for people are shown what is here.
+    pub(super) fn with_keys(mut self, keys: &BTreeMap<String, Digest>) -> Self {
+        let named = keys.iter().map(|(name, key)| (format!("webhook/{name}.key"), key.as_str().to_owned()));
+        self.0.extend(named);
+        self
+    }
+
     /// SHA-256 over names and texts.
     pub(super) fn digest(&self) -> Digest {
         Digest::of(&json!(self.0))

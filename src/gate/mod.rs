@@ -37,6 +37,7 @@ mod live;
 mod output;
 pub mod own_keys;
 mod permit;
+mod posted;
 pub mod preflight;
 pub mod protocol;
 mod queries;
@@ -113,6 +114,7 @@ pub struct Gate {
     people: ArcSwap<People>,
     channel: Channel,
     alarms: alarm::Alarms,
+    posted: posted::Posted,
     metrics: Arc<metrics::gate::Gate>,
     sources: start::Sources,
 }

@@ -6,10 +6,12 @@ use serde_json::{Map, Value};
 mod approvals;
 mod enrol;
 mod network;
+mod posted;
 
 pub use approvals::{ApprovalView, WaitingApproval};
 pub use enrol::Enrol;
 pub use network::NetworkEvent;
+pub use posted::SignedMessage;
 
 pub use crate::job::State;
 use crate::operation::{Invalid, Submission};
@@ -130,6 +132,8 @@ pub enum Call {
     WarnPermissions,
     /// Put into the audit log what the network side saw.
     Note(NetworkEvent),
+    /// Hear what an approver signed, whom the key says and nothing else.
+    Post(SignedMessage),
     /// On the host's local socket only: vote on an approval as the Unix user that asks.
     Vote {
         /// The approval's id, or the operation's.
@@ -205,7 +209,7 @@ pub enum Answer {
     Status(Status),
     /// To Metrics and Checkpoint.
     Text(String),
-    /// To Note and Vote: what was done, in a sentence.
+    /// To Note, Post and Vote: what was done, in a sentence.
     Done(String),
 }
 

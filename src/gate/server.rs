@@ -211,6 +211,7 @@ async fn for_caller(gate: &Arc<Gate>, caller: PrincipalName, call: Call) -> Resu
         Call::Thaw { who } => {
             gate.ordered_by_admin(&caller, Order::Thaw(Whom::named(&who.unwrap_or_default())), None).await
         }
+        Call::Post(message) => gate.posted(&caller, message).await,
         Call::Status
         | Call::Note(_)
         | Call::Metrics
@@ -261,6 +262,7 @@ async fn for_person(gate: &Arc<Gate>, user: &str, call: Call) -> Result<Answer, 
         | Call::Reload
         | Call::Preflight
         | Call::WarnPermissions
+        | Call::Post(_)
         | Call::Note(_) => Err(forbidden(
             "people on the host see approvals and checkpoints, vote, freeze and thaw; everything else is asked over mTLS",
         )),

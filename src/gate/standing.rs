@@ -1,6 +1,7 @@
 //! Who may approve what, as one value that is compared: what would be weaker than before is brought into force by root
 //! at the console, or when those who may approve say yes to it, and everybody who may approve is told.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -36,6 +37,9 @@ pub(super) struct Standing {
     /// How far texts are looked at; nothing where they are not.
     #[serde(default)]
     screening: String,
+    /// Whose votes may be posted, and by which keys.
+    #[serde(default)]
+    webhook: BTreeMap<String, Digest>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -56,7 +60,20 @@ impl Standing {
         let people = people.iter().map(Person::of).collect();
         let lists = &rules.lists.config().lists;
         let lists = if lists.is_empty() { String::new() } else { format!("{lists:?}") };
-        Self { people, contracts, policy, budgets: format!("{budgets:?}"), lists, screening }
+        Self {
+            people,
+            contracts,
+            policy,
+            budgets: format!("{budgets:?}"),
+            lists,
+            screening,
+            webhook: BTreeMap::new(),
+        }
+    }
+
+    /// With the keys by which votes may be posted.
+    pub(super) fn with_keys(self, webhook: BTreeMap<String, Digest>) -> Self {
+        Self { webhook, ..self }
     }
 
     /// What could be approved under `self` that could not be before, each in a line. Nobody can tell of two programs which
@@ -84,6 +101,13 @@ impl Standing {
         }
         if self.screening != before.screening {
             lines.push("~ screening is another one".to_owned());
+        }
+        for (name, key) in &self.webhook {
+            match before.webhook.get(name) {
+                None => lines.push(format!("+ {name} may vote by webhook")),
+                Some(old) if old != key => lines.push(format!("~ {name} has another webhook key")),
+                Some(_) => {}
+            }
         }
         lines
     }
@@ -132,6 +156,7 @@ impl Gate {
     /// What is in force.
     pub(super) fn standing(&self) -> Standing {
         Standing::of(&self.people.load(), &self.rules.load(), &self.budgets.limits())
+            .with_keys(self.posted.told())
     }
 
     /// Keeps what is in force, and says what it makes weaker than what was kept before.
@@ -200,6 +225,7 @@ mod tests {
             budgets: String::new(),
             lists: String::new(),
             screening: String::new(),
+            webhook: BTreeMap::new(),
         }
     }
 

@@ -24,7 +24,7 @@ use super::question::Questions;
 use super::shadow::{Shadow, Trial};
 use super::standing::Standing;
 use super::start_error::{StartError, causes};
-use super::{Gate, Identity, Launcher, alarm, channel, checkpoint, keys, own_keys};
+use super::{Gate, Identity, Launcher, alarm, channel, checkpoint, keys, own_keys, posted};
 use crate::adapter::SystemHost;
 use crate::alarm::What;
 use crate::alarm::config::AlarmsConfig;
@@ -67,10 +67,18 @@ pub(super) struct Anew {
     alarms: Option<AlarmsConfig>,
     /// The texts that all of it was read from.
     pub(super) files: Files,
+    keys: posted::Keys,
     host: SystemHost,
     log: String,
     /// What has changed in the lists.
     changed: Vec<Changed>,
+}
+
+impl Anew {
+    /// Who may approve what, once it is in force.
+    pub(super) fn standing(&self) -> Standing {
+        Standing::of(&self.people, &self.rules, &self.budgets).with_keys(self.keys.told())
+    }
 }
 
 /// Who asks for a reload.
@@ -92,7 +100,8 @@ pub async fn start(path: &Path, config: GateConfig, clock: Arc<dyn Clock>) -> Re
         policy: config.policy.clone(),
         state: config.state.clone(),
     };
-    let files = Files::read(&sources, &config)?;
+    let keys = posted::Keys::load(config.webhook.as_ref(), &config.people)?;
+    let files = Files::read(&sources, &config)?.with_keys(&keys.told());
     let contracts = Contracts::load(&config.contracts)?;
     let lists = DomainLists::of(config.domain_lists.clone(), Some(&config.state.join("lists")));
     let metrics = Arc::new(metrics::gate::Gate::new()?);
@@ -109,6 +118,7 @@ pub async fn start(path: &Path, config: GateConfig, clock: Arc<dyn Clock>) -> Re
     let history = history(&store, clock.as_ref())?;
     let (alarms, raised) = alarm::Alarms::new(config.alarms);
     let (key, signer) = own_keys::load(&config.keys, &config.host)?;
+    let posted = posted::Posted::new(keys, super::millis(clock.now()));
     let gate = Arc::new(Gate {
         identity: identity(&config.host)?,
         launcher: Launcher { uid: uid_of(&config.launcher.user)?, settings: config.launcher },
@@ -136,6 +146,7 @@ pub async fn start(path: &Path, config: GateConfig, clock: Arc<dyn Clock>) -> Re
         people: ArcSwap::from_pointee(config.people),
         channel,
         alarms,
+        posted,
         metrics,
         sources,
     });
@@ -272,7 +283,7 @@ impl Gate {
         let _one_at_a_time = self.reloading.lock().await;
         let outcome = self.load_anew().await;
         let weaker = match &outcome {
-            Ok(anew) => Standing::of(&anew.people, &anew.rules, &anew.budgets).weaker_than(&self.standing()),
+            Ok(anew) => anew.standing().weaker_than(&self.standing()),
             Err(_) => Vec::new(),
         };
         let root = PrincipalName::try_from("root".to_owned())
@@ -334,7 +345,7 @@ impl Gate {
 
     /// Brings it into force, and says who might approve before.
     pub(super) async fn bring_into_force(self: &Arc<Self>, anew: Anew) -> Arc<People> {
-        let Anew { rules, trial, people, budgets, alarms, files, host, log, changed } = anew;
+        let Anew { rules, trial, people, budgets, alarms, keys, files, host, log, changed } = anew;
         // It was parsed when it was read.
         drop(logging::change(&log));
         self.shadow.set(trial);
@@ -344,6 +355,7 @@ impl Gate {
         self.rules.store(Arc::new(rules));
         self.budgets.set(budgets);
         self.alarms.set(alarms);
+        self.posted.set(keys);
         let people = Arc::new(people);
         self.channel.set_people(Arc::clone(&people));
         let before = self.people.swap(people);
@@ -367,11 +379,13 @@ impl Gate {
         let engine = policy_engine(files, &self.metrics).await?;
         let (lists, changed) =
             self.lists_of(config.domain_lists.clone()).await.map_err(|_ended| StartError::Thread)?;
+        let keys = posted::Keys::load(config.webhook.as_ref(), &config.people)?;
         if Files::read(&self.sources, &config)? != texts {
             return Err(StartError::Changing);
         }
         Ok(Anew {
-            files: texts,
+            files: texts.with_keys(&keys.told()),
+            keys,
             trial: Trial::load(config.shadow.as_deref()).await,
             rules: rules(contracts, engine, lists, config.screening),
             people: config.people,

@@ -53,6 +53,21 @@ pub enum StartError {
     /// The account's UUID is none.
     #[error("signal.uuid is not a UUID")]
     Uuid(#[from] uuid::Error),
+    /// The keys of posted votes cannot be used.
+    #[error(transparent)]
+    Keys(#[from] super::posted::KeysError),
+}
+
+/// An error with all that caused it, on one line.
+pub fn causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        text.push_str(": ");
+        text.push_str(&inner.to_string());
+        cause = inner.source();
+    }
+    text
 }
 
 /// An error with all that caused it, on one line.

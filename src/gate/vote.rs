@@ -14,6 +14,7 @@ use super::record::Unrecorded;
 use super::{Gate, from_millis};
 use crate::approval::inbound::Inbound;
 use crate::approval::order;
+use crate::approval::people::Approver;
 use crate::approval::prompt::{Answer, Outcome, Settled, Stands};
 use crate::approval::reply;
 use crate::approval::vote::{
@@ -24,35 +25,39 @@ use crate::job::{Job, State};
 use crate::policy::Timing;
 
 /// What a voter is told: of a vote that counts, or of one that does not.
-type Heard = Result<Answer, Answer>;
+pub(super) type Heard = Result<Answer, Answer>;
 
 impl Gate {
     /// Takes one message from the channel.
     pub(super) async fn hear(self: &Arc<Self>, inbound: Inbound) {
-        let people = self.people.load_full();
-        let sender = people.with_uuid(inbound.sender_uuid);
+        // Of an account that is nobody's yet, perhaps.
         if inbound.text.as_deref().and_then(reply::enrolment).is_some() {
             return self.hear_enrolment(&inbound).await;
         }
-        let Some(sender) = sender else { return };
+        let Some((sender, heard)) = self.understood(&inbound).await else { return };
+        let (Ok(answer) | Err(answer)) = heard;
+        self.reply(sender, answer.text(), &inbound);
+    }
+
+    /// Does what a message means, and says what its sender is to be told; nothing where it means nothing.
+    pub(super) async fn understood(self: &Arc<Self>, inbound: &Inbound) -> Option<(Approver, Heard)> {
+        let people = self.people.load_full();
+        let sender = people.with_uuid(inbound.sender_uuid)?;
         if let Some(name) = inbound.text.as_deref().and_then(order::stop) {
             let answer = self.stop_recovery(&name, &sender.name).await;
-            let answer = answer.unwrap_or_else(|error| unrecorded(&error));
-            return self.reply(sender.clone(), answer.text(), &inbound);
+            return Some((sender.clone(), Ok(answer.unwrap_or_else(|error| unrecorded(&error)))));
         }
         if let Some(order) = inbound.text.as_deref().and_then(order::parse) {
-            let answer = self.ordered(order, sender, &inbound).await;
-            return self.reply(sender.clone(), answer.text(), &inbound);
+            return Some((sender.clone(), Ok(self.ordered(order, sender, inbound).await)));
         }
         let pendings = self.pendings().await;
-        let heard = match judge(&inbound, &pendings, &people, self.clock.now()) {
-            Judged::Nothing(_) => return,
+        let heard = match judge(inbound, &pendings, &people, self.clock.now()) {
+            Judged::Nothing(_) => return None,
             Judged::Confirm(candidate) => self.confirmed(candidate).await,
             Judged::Refuse(refusal) => self.refused(&refusal).await,
             Judged::NotCounted(not_counted) => self.not_counted(&not_counted).await,
         };
-        let (Ok(answer) | Err(answer)) = heard;
-        self.reply(sender.clone(), answer.text(), &inbound);
+        Some((sender.clone(), heard))
     }
 
     /// A confirmation counts when its sender's identity holds, now.

@@ -45,6 +45,8 @@ pub enum Endpoint {
     Preflight,
     /// `GET /admin/warn-permissions`.
     WarnPermissions,
+    /// `POST /webhook/signal`.
+    Post,
     /// What no endpoint is.
     None,
 }
@@ -69,6 +71,7 @@ impl Endpoint {
         Self::Freeze,
         Self::Preflight,
         Self::WarnPermissions,
+        Self::Post,
         Self::None,
     ];
 
@@ -93,6 +96,7 @@ impl Endpoint {
             Self::Freeze => "freeze",
             Self::Preflight => "preflight",
             Self::WarnPermissions => "warn_permissions",
+            Self::Post => "webhook_signal",
             Self::None => "none",
         }
     }

@@ -1,7 +1,7 @@
 //! What each path answers, with every status that it can have.
 
 use http::Method;
-use reeve::gate::protocol::{Answer, Call, NetworkEvent, Problem, ProblemKind, State};
+use reeve::gate::protocol::{Answer, Call, NetworkEvent, Problem, ProblemKind, SignedMessage, State};
 use serde_json::json;
 
 use crate::client::{get, plain, post, request};
@@ -47,6 +47,37 @@ async fn the_gate_hears_the_operation_its_key_and_the_name_of_the_certificate() 
     let call = Call::Submit { submission, idempotency_key: Some("r-17".to_owned()) };
     assert_eq!(host.gate.asked(), [call]);
     assert_eq!(host.gate.callers(), ["librarian"]);
+}
+
+#[tokio::test]
+async fn a_signed_message_is_handed_on_byte_for_byte_and_judged_by_the_gate_alone() {
+    let host = Host::start().await;
+    let body = " {\"text\": \"CONFIRM K7QF\", \"approver\":\"bob\"} ";
+    let json = ("content-type", "application/json");
+    let (id, at, signature) =
+        (("webhook-id", "a-1"), ("webhook-timestamp", "1700000000"), ("webhook-signature", "v1,AAAA"));
+    let mut connection = host.librarian().http2().await;
+    let sent = request(Method::POST, "/webhook/signal", &[json, id, at, signature], body);
+    let answer = connection.send(sent).await.unwrap();
+    assert_eq!((answer.status.as_u16(), answer.json()), (200, json!({"answer": "recorded"})));
+    let message = SignedMessage {
+        id: "a-1".to_owned(),
+        timestamp: 1_700_000_000,
+        signature: "v1,AAAA".to_owned(),
+        body: body.to_owned(),
+    };
+    assert_eq!(host.gate.asked(), [Call::Post(message)]);
+    for headers in [
+        vec![json, at, signature],
+        vec![json, id, signature],
+        vec![json, id, at],
+        vec![json, id, id, at, signature],
+        vec![json, id, ("webhook-timestamp", "now"), signature],
+    ] {
+        let answer = connection.send(request(Method::POST, "/webhook/signal", &headers, body)).await.unwrap();
+        assert_eq!(answer.problem().0, 422, "{headers:?}");
+    }
+    assert_eq!(host.gate.asked().len(), 1);
 }
 
 #[tokio::test]

@@ -218,6 +218,7 @@ async fn answer(shared: &Shared, ask: Ask) -> Result<Answer, Problem> {
         Call::Preflight => Ok(Answer::Document(json!({"status": "pass", "checks": []}))),
         Call::WarnPermissions => Ok(Answer::Document(json!({"status": "could_not_check", "warnings": null}))),
         Call::Note(_) => Ok(Answer::Done("noted".to_owned())),
+        Call::Post(_) => Ok(Answer::Done("recorded".to_owned())),
         Call::Vote { .. }
         | Call::Show { .. }
         | Call::Checkpoint

@@ -30,6 +30,7 @@ mod lives;
 mod local;
 mod moving;
 mod phones;
+mod posted;
 mod quorum;
 mod record;
 mod recovering;

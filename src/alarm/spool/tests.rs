@@ -91,7 +91,7 @@ fn what_does_not_belong_there_is_passed_over_and_bounded() {
     let in_told = |name: &str| place.0.path().join("told").join(name);
     std::os::unix::fs::symlink("/etc/passwd", in_told("al_1.one.json")).unwrap();
     spool.settle("al_1", "two", &Told { why: Some("y".repeat(1_000)), ..told(Outcome::Told) }).unwrap();
-    let waits = |ended: &[(String, Vec<(String, Told)>)]| !ended.iter().any(|(id, _)| id == "al_1");
+    let waits = |ended: &[Ended]| !ended.iter().any(|(id, _)| id == "al_1");
     assert!(waits(&spool.ended(2_000).unwrap()));
     let ended = spool.ended(u64::MAX).unwrap();
     let (_, said) = ended.iter().find(|(id, _)| id == "al_1").unwrap();

@@ -33,6 +33,8 @@ pub(super) fn all() -> Value {
         ("Freeze", freeze()),
         ("Frozen", object(&[("who", text()), ("frozen", json!({"type": "boolean"}))], &[])),
         ("Reloaded", object(&[("gate", gate_part()), ("reeved", part(&[]))], &[])),
+        ("Posted", object(&[("text", text())], &[])),
+        ("Heard", object(&[("answer", text())], &[])),
         ("Document", json!({"type": "object"})),
     ] {
         schemas.insert(name.to_owned(), schema);

@@ -115,6 +115,18 @@ const PLACES: &[Key] = &[
         changes: "the file that says [how people are told](alarms.md) when they cannot be asked; without it they are not",
     },
     Key {
+        name: "webhook.keys",
+        kind: Path("a folder"),
+        default: Is("\"/etc/reeve/webhook\""),
+        changes: "where the approvers' keys are for [votes by webhook](approvals.md#votes-by-webhook), each `NAME.key`. Without `[webhook]` none is taken",
+    },
+    Key {
+        name: "webhook.skew",
+        kind: Time(SECOND, 10 * MINUTE),
+        default: Is("\"1m\""),
+        changes: "how far from this host's clock the time of a signature may be",
+    },
+    Key {
         name: "log",
         kind: Text(
             "`error`, `warn`, `info`, `debug`, `trace`, or a filter such as `warn,reeve::approval=debug`",

@@ -62,6 +62,9 @@ fn every_key_changes_its_value() {
         account = "+15550001"
         uuid = "00000000-0000-4000-8000-000000000001"
         user = "signal"
+        [webhook]
+        keys = "/h"
+        skew = "2m"
         [screening]
         reasons = "enforce"
         arguments = "report"
@@ -86,6 +89,13 @@ fn every_key_changes_its_value() {
     assert_eq!(config.alarms_file, Path::new("/d/alarms.toml"));
     assert_eq!(config.keys.grant, KeyPlace::Credential("reeve.grant.key".to_owned()));
     assert_eq!(config.keys.checkpoint, KeyPlace::File("/h/checkpoint.key".into()));
+    let webhook = WebhookSettings { keys: PathBuf::from("/h"), skew: Duration::from_secs(120) };
+    assert_eq!(config.webhook, Some(webhook));
+    let defaults =
+        WebhookSettings { keys: PathBuf::from("/etc/reeve/webhook"), skew: Duration::from_secs(60) };
+    assert_eq!(parse("[webhook]").unwrap().webhook, Some(defaults));
+    assert!(refusal("[webhook]\nskew = \"1h\"").contains("webhook.skew"));
+    assert!(refusal("[webhook]\nkeys = \"h\"").contains("webhook.keys"));
     assert_eq!(config.launcher.user, "runner");
     assert_eq!(config.launcher.deadline, Duration::from_secs(90));
     assert_eq!(config.audit.path, Path::new("/f/a.jsonl"));
