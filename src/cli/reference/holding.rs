@@ -31,7 +31,8 @@ fn known(file: &File, path: &[String], many: &BTreeSet<Vec<String>>) -> Option<(
         let text = at(path, strange, &|here| many.contains(here) || as_many && here == path).to_string();
         let Err(refused) = (file.read)(&text) else { return None };
         if refused.contains(&format!("unknown key `{STRANGE}`")) {
-            let known = refused.split_once("known: ").unwrap_or_else(|| panic!("{refused}")).1;
+            let known = refused.split_once("the keys here are ").unwrap_or_else(|| panic!("{refused}")).1;
+            let known = known.lines().next().unwrap_or_default();
             return Some((known.trim().split(", ").map(str::to_owned).collect(), as_many));
         }
     }
