@@ -69,15 +69,3 @@ pub fn causes(error: &dyn std::error::Error) -> String {
     }
     text
 }
-
-/// An error with all that caused it, on one line.
-pub fn causes(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(inner) = cause {
-        text.push_str(": ");
-        text.push_str(&inner.to_string());
-        cause = inner.source();
-    }
-    text
-}
