@@ -247,7 +247,7 @@ grant_key() {
 install_sudoers() {
   # sudo-rs knows fewer settings, and complains of others at each call.
   case $(sudo --version 2>&1) in sudo-rs*) rule=reeve-rs ;; esac
-  visudo -cqf "$source_dir/sudoers/$rule" || die "sudoers/$rule is not valid"
+  visudo -cqf "$source_dir/sudoers/$rule" >/dev/null || die "sudoers/$rule is not valid"
   grep -Eqs '^[#@]includedir[[:space:]]+/etc/sudoers\.d/?$' /etc/sudoers || die "/etc/sudoers does not include /etc/sudoers.d"
   if narrower_sudoers; then
     echo "install.sh: $sudoers allows fewer wrappers than there are, and stays so; \`reeve sudoers\` prints what the contracts need" >&2
@@ -255,7 +255,7 @@ install_sudoers() {
     return
   fi
   file "$source_dir/sudoers/$rule" "$sudoers" root:root 0440
-  [ "$dry_run" = yes ] || visudo -cq || { rm -f "$sudoers"; die "sudo's configuration is not valid with ours: taken out again"; }
+  [ "$dry_run" = yes ] || visudo -cq >/dev/null || { rm -f "$sudoers"; die "sudo's configuration is not valid with ours: taken out again"; }
 }
 
 # Whether the rule in force is ours with wrappers left out, as `reeve sudoers` prints it: that is not widened unasked.

@@ -14,7 +14,7 @@ if [ ! -d /run/systemd/system ] || [ "$(hostname)" != reeve-guest ]; then
   exec "$here/nspawn.sh" --bind "$top" --bind "$REEVE_BIN" --bind "$REEVE_ROOT_BIN" "$here/sudo-rs.sh"
 fi
 
-readonly wrapper=/usr/local/libexec/reeve/reeve-zfs
+wrapper=/usr/local/libexec/reeve/reeve-zfs
 ran=/run/a-wrapper-ran
 install_it() { "$top/install.sh" --bin-dir "$1" --root-bin-dir "$2" --no-systemctl; }
 fails() { if "$@"; then echo "it succeeded"; return 1; fi; }
