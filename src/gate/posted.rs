@@ -216,7 +216,9 @@ impl Gate {
                 return Err(refused.problem());
             }
         };
-        let body: Body = serde_json::from_str(&message.body).map_err(|_other| Problem {
+        // A list would be read as the fields in their order.
+        let object = message.body.trim_start().starts_with('{').then_some(message.body.as_str());
+        let body: Body = serde_json::from_str(object.unwrap_or_default()).map_err(|_other| Problem {
             pointer: Some("/text".to_owned()),
             ..Problem::new(
                 ProblemKind::Invalid,
