@@ -4,6 +4,7 @@
     clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing,
+    clippy::disallowed_methods,
     clippy::wildcard_enum_match_arm,
     reason = "a test says what is wrong by failing"
 )]

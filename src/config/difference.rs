@@ -92,7 +92,12 @@ impl Seen {
                     self.value(&format!("{name}.{number}"), item);
                 }
             }
-            plain => {
+            plain @ (Value::Array(_)
+            | Value::Boolean(_)
+            | Value::Datetime(_)
+            | Value::Float(_)
+            | Value::Integer(_)
+            | Value::String(_)) => {
                 let text = plain.to_string();
                 let lower = name.to_lowercase();
                 let is_shown = !MAY_BE_SECRET.iter().any(|word| lower.contains(word));

@@ -222,7 +222,7 @@ async fn a_reload_is_the_gates_to_permit_and_says_what_became_of_each_part() {
     assert_eq!(answer.json()["gate"]["reloaded"], true);
     host.gate.script(|ask| {
         let asked = json!({"reloaded": false, "detail": "people are asked", "weaker": ["~ policy"]});
-        (ask.call == Call::Reload).then(|| Ok(Answer::Document(asked)))
+        (ask.call == Call::Reload).then_some(Ok(Answer::Document(asked)))
     });
     host.configure("");
     let answer = connection.send(ask()).await.unwrap();

@@ -52,7 +52,7 @@ pub(in crate::cli) fn run(args: &ReloadArgs, screen: Screen) -> Result<Exit, Fai
 
 fn in_force(screen: Screen, done: &Value) -> Result<(), Failure> {
     if screen.is_json() {
-        return Ok(screen.document(done)?);
+        return screen.document(done);
     }
     screen.line(&harmless(done.get("detail").and_then(Value::as_str).unwrap_or_default()))?;
     for one in done.get("changed").and_then(Value::as_array).into_iter().flatten() {

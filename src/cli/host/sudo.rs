@@ -23,7 +23,7 @@ impl Sudo {
         let said = String::from_utf8_lossy(&said).lines().next().unwrap_or_default().to_owned();
         match done.status {
             Exit::Code(0) if !said.is_empty() => Ok(Self::named(said)),
-            _ => Err(format!("{SUDO} --version says nothing")),
+            Exit::Code(_) | Exit::Signal(_) => Err(format!("{SUDO} --version says nothing")),
         }
     }
 

@@ -111,7 +111,11 @@ fn an_approval_about_a_unit_is_kept_replaced_or_cleared() {
     let op = operation("stop", UNITS[0]);
     let shown = adapter::of(&op).plan(&host(&units)).unwrap();
     let after = |change| {
-        still(&op, (Some(&shown.effects), Growth::default()), adapter::of(&op).plan(&host(&changed(units.clone(), &change))))
+        still(
+            &op,
+            (Some(&shown.effects), Growth::default()),
+            adapter::of(&op).plan(&host(&changed(units.clone(), &change))),
+        )
     };
     assert!(matches!(after(Change::File(1)), Still::Retain(_)), "another unit's file");
     assert!(matches!(after(Change::Needed(0, 2)), Still::Replace(_)));
