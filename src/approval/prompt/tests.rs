@@ -172,6 +172,7 @@ fn prompts() -> Vec<(&'static str, String)> {
                 principal: "operator",
                 command_line: "change who may approve what",
                 bytes_freed: None,
+                frees_at_most: None,
                 reason: None,
                 ..facts(&token, &rules())
             }),
