@@ -46,7 +46,7 @@ async fn two_of_one_group_are_not_one_of_each() {
     let stage = Stage::with(&policy("groups = {\"storage\": 1, \"owners\": 1}")).await;
     let config = stage.read("gate.toml").replace("\"storage\", \"owners\"", "\"storage\"");
     let carol = "[[approver]]\nname = \"carol\"\nuuid = \"cccccccc-1111-4111-8111-111111111111\"\nfingerprint = \"05CC\"\ngroups = [\"owners\"]\n"
-        .replace("05CC", &format!("05{}", "c".repeat(64)));
+        .replace("05CC", &format!("05{}", "d".repeat(64)));
     stage.write("gate.toml", &(config + &carol));
     stage.reload();
     // Nobody of the owners can be reached, so nobody at all is asked.
