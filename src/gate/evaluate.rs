@@ -10,7 +10,7 @@ use super::record::with_input;
 use super::shadow::Lived;
 use crate::audit::{Event, EventKind};
 use crate::domains::{Domain, Found};
-use crate::operation::{Digest, catalogue};
+use crate::operation::{Digest, named};
 use crate::policy::{Evaluated, PolicyDecision, ToolCall};
 use crate::principal::PrincipalName;
 
@@ -39,8 +39,7 @@ impl Gate {
             Some(digest) => event.with("contract", digest),
             None => event,
         };
-        let is_ours = catalogue().any(|entry| format!("{}.{}", entry.kind, entry.op) == tool);
-        let granted = !is_ours || contract.is_some_and(|contract| contract.has(tool));
+        let granted = named(tool).is_none() || contract.is_some_and(|contract| contract.has(tool));
         let (decision, event, input) = if granted {
             let (host, recent) = (self.identity.name.as_str(), &self.history.of(caller, now_ms));
             let call = ToolCall {

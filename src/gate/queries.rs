@@ -13,7 +13,7 @@ use super::record::Unrecorded;
 use crate::adapter::Effects;
 use crate::audit::{Event, EventKind};
 use crate::job::{Filter, Job, State, Store, StoreError, is_id};
-use crate::operation::{catalogue, schema};
+use crate::operation::{Entry, catalogue, schema};
 use crate::principal::{PrincipalName, Role};
 
 /// The longest wait of one look-up.
@@ -243,7 +243,7 @@ impl Gate {
         let contract = rules.contracts.get(caller);
         let operations: Vec<Value> = catalogue()
             .map(|entry| {
-                let tool = format!("{}.{}", entry.kind, entry.op);
+                let tool = entry.name();
                 let entries = contract.map(|contract| contract.entries(&tool)).unwrap_or_default();
                 json!({
                     "kind": entry.kind, "op": entry.op, "effect": entry.effect, "about": entry.about,
@@ -263,7 +263,7 @@ impl Gate {
         let name = PrincipalName::try_from(handle.to_owned()).map_err(|_no_name| not_found())?;
         let contract =
             rules.contracts.get(&name).filter(|_| self.may_see(caller, &name)).ok_or_else(not_found)?;
-        let tools = catalogue().map(|entry| format!("{}.{}", entry.kind, entry.op));
+        let tools = catalogue().map(Entry::name);
         let offered: Vec<String> = tools.filter(|tool| contract.has(tool)).collect();
         let entries: Vec<&Value> = contract.all_entries().collect();
         Ok(Answer::Document(json!({

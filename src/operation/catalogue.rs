@@ -23,6 +23,14 @@ pub struct Entry {
     pub fields: &'static [Field],
 }
 
+impl Entry {
+    /// What it is called where kinds are mixed: `zfs.destroy`.
+    #[must_use]
+    pub fn name(&self) -> String {
+        format!("{}.{}", self.kind, self.op)
+    }
+}
+
 /// One parameter.
 #[derive(Debug)]
 pub struct Field {
@@ -56,6 +64,13 @@ pub fn catalogue() -> impl Iterator<Item = &'static Entry> + Clone {
     ]
     .into_iter()
     .flatten()
+}
+
+/// The operation that is named so: `zfs.destroy`.
+#[must_use]
+pub fn named(name: &str) -> Option<&'static Entry> {
+    let (kind, op) = name.split_once('.')?;
+    catalogue().find(|entry| entry.kind == kind && entry.op == op)
 }
 
 /// The JSON Schema of an operation's `{"resource", "params"}`.

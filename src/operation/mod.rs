@@ -16,7 +16,7 @@ pub mod systemd;
 pub mod tool;
 pub mod zfs;
 
-pub use catalogue::{Entry, Field, catalogue, schema};
+pub use catalogue::{Entry, Field, catalogue, named, schema};
 pub use digest::{Digest, canonical};
 pub use invalid::Invalid;
 pub use json::parse as parse_json;

@@ -9,7 +9,7 @@ use super::verdict::{PolicyDecision, Verdict};
 use crate::domains::{Domain, DomainBounds, Found, found_in};
 use crate::operation::secret::Secrets;
 use crate::principal::PrincipalName;
-use crate::screening::settings::Stage;
+use crate::screening::settings::{Mode, Stage};
 
 /// The most hosts that a call may name: each is decided about.
 const MOST_DOMAINS: usize = 64;
@@ -69,8 +69,10 @@ impl Rules {
         let hosts: Vec<String> = names.collect();
         let decision = about_each(&self.engine, &asked, &hosts).await;
         let (verdict, rule) = (decision.verdict, decision.rule.clone());
-        let texts = json!({"args": call.args, "context": call.context});
-        let looked = Looked::at(&self.screening, vec![(Stage::Arguments, texts)]).await;
+        let is_screened = self.screening.mode(Stage::Arguments) != Mode::Off;
+        let texts =
+            is_screened.then(|| (Stage::Arguments, json!({"args": call.args, "context": call.context})));
+        let looked = Looked::at(&self.screening, texts.into_iter().collect()).await;
         let input = Input { asked, hosts, contract: Verdict::Allow, verdict, rule };
         Evaluated { decision: looked.tighten(decision), input: Some(input), found, looked }
     }

@@ -69,10 +69,7 @@ async fn the_network_side_is_not_shown_what_people_are_and_votes_nothing() {
     let stage = Stage::set().await;
     let op = stage.submit("librarian", zfs("destroy", "tank/media@old")).await.unwrap();
     let id = op.approval.unwrap().id;
-    for call in [
-        Call::Show { id: id.clone() },
-        Call::Vote { approval: id, confirm: true, object: None },
-    ] {
+    for call in [Call::Show { id: id.clone() }, Call::Vote { approval: id, confirm: true, object: None }] {
         // Whoever took the front over may name any principal, an admin too.
         for caller in ["librarian", "operator"] {
             let refused = stage.call(caller, call.clone()).await;

@@ -116,10 +116,7 @@ async fn a_reload_tells_what_has_become_another_in_its_answer_and_in_the_log() {
     let config = stage.read("gate.toml").replace("log = \"warn\"", "log = \"error\"");
     stage.write("gate.toml", &format!("{config}[pct]\nmax_cores = 4\n"));
     let told = reloaded(&stage).await;
-    assert_eq!(
-        lines(&told),
-        [r#"gate.toml: log: "warn" → "error""#, "gate.toml: pct.max_cores: (none) → 4"]
-    );
+    assert_eq!(lines(&told), [r#"gate.toml: log: "warn" → "error""#, "gate.toml: pct.max_cores: (none) → 4"]);
     let recorded = stage.records("config_reloaded").pop().unwrap();
     assert_eq!((&recorded["detail"]["changed"], &recorded["detail"]["of"]), (&told, &json!("reeve-gate")));
     assert_eq!(reloaded(&stage).await, json!([]), "nothing has changed since");
@@ -139,9 +136,8 @@ async fn a_reload_tells_what_has_become_another_in_its_answer_and_in_the_log() {
 /// What a reload says has become another.
 fn lines(changed: &Value) -> Vec<String> {
     let text = |value: &Value| value.as_str().unwrap_or("(none)").to_owned();
-    let line = |one: &Value| {
-        format!("{}: {} → {}", text(&one["what"]), text(&one["before"]), text(&one["after"]))
-    };
+    let line =
+        |one: &Value| format!("{}: {} → {}", text(&one["what"]), text(&one["before"]), text(&one["after"]));
     changed.as_array().unwrap().iter().map(line).collect()
 }
 

@@ -40,18 +40,14 @@ pub(super) fn all() -> Value {
         schemas.insert(name.to_owned(), schema);
     }
     for entry in catalogue() {
-        schemas.insert(name(entry), of_entry(entry));
+        schemas.insert(entry.name(), of_entry(entry));
     }
     Value::Object(schemas)
 }
 
-fn name(entry: &Entry) -> String {
-    format!("{}.{}", entry.kind, entry.op)
-}
-
 /// Any of the catalogue's operations, or the positional form.
 fn operation() -> Value {
-    let named = catalogue().map(|entry| reference(&name(entry)));
+    let named = catalogue().map(|entry| reference(&entry.name()));
     let all: Vec<Value> = named.chain([reference("Positional")]).collect();
     json!({"oneOf": all})
 }

@@ -75,7 +75,7 @@ fn granted_kinds(gate: &Path) -> Result<BTreeSet<&'static str>, Failure> {
     let has = |tool: &str| {
         contracts.names().filter_map(|name| contracts.get(name)).any(|contract| contract.has(tool))
     };
-    let granted = catalogue().filter(|entry| has(&format!("{}.{}", entry.kind, entry.op)));
+    let granted = catalogue().filter(|entry| has(&entry.name()));
     Ok(granted.map(|entry| entry.kind).collect())
 }
 

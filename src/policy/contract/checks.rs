@@ -6,7 +6,7 @@ use std::ops::Range;
 use toml::Spanned;
 
 use super::constraint::{CONDITIONS, Constraint, WrittenConstraint};
-use super::written::{Page, WrittenEntry, tool};
+use super::written::{Page, WrittenEntry};
 use crate::config::{self, ConfigError};
 use crate::operation::{Effect, Entry as Known, Form, Realm};
 
@@ -161,7 +161,7 @@ impl Page<'_> {
         }
         match operations
             .iter()
-            .map(|known| tool(known))
+            .map(|known| known.name())
             .find(|tool| !UNDER_SNAPSHOTS.contains(&tool.as_str()))
         {
             None => Ok(age.as_secs()),
@@ -179,7 +179,7 @@ impl Page<'_> {
 /// What the parameter at a pointer is, for the first part of it; nothing where the pointer goes further in. Or what is wrong
 /// with the pointer, and what to do about it.
 fn form_of(operation: &Known, at: &str) -> Result<Option<Form>, (String, String)> {
-    let tool = tool(operation);
+    let tool = operation.name();
     let names = || operation.fields.iter().map(|field| field.name).chain(["resource"]);
     let help =
         format!("{tool} takes {}", names().map(|name| format!("/{name}")).collect::<Vec<_>>().join(", "));

@@ -8,7 +8,6 @@ use std::sync::Arc;
 use jsonschema::{Draft, PatternOptions, Validator};
 use serde_json::{Map, Value};
 
-use super::written::tool;
 use crate::config::did_you_mean;
 use crate::operation::{Entry as Known, Operation};
 
@@ -289,7 +288,7 @@ fn has_parameters(top: &Map<String, Value>, operation: &Known) -> Result<(), Wro
         if operation.fields.iter().all(|field| field.name != name) {
             let names = || operation.fields.iter().map(|field| field.name);
             let nearest = did_you_mean(name, names());
-            let tool = tool(operation);
+            let tool = operation.name();
             let problem = format!(" is about `{name}`, and {tool} has no such parameter{nearest}");
             let help = format!("{tool} takes {}", names().collect::<Vec<_>>().join(", "));
             return Err(Wrong { at, problem, help: Some(help) });

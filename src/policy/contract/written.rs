@@ -13,7 +13,7 @@ use super::place;
 use super::schema::Schema;
 use crate::config::{self, ConfigError};
 use crate::domains::DomainBounds;
-use crate::operation::{Digest, Entry as Known, Granted, Realm, catalogue};
+use crate::operation::{Digest, Entry as Known, Granted, Realm, catalogue, named};
 use crate::policy::Verdict;
 use crate::policy::window::TimeWindow;
 use crate::principal::{PrincipalName, Role};
@@ -282,8 +282,8 @@ impl Page<'_> {
 
     fn operation(&self, name: &Spanned<String>) -> Result<&'static Known, ConfigError> {
         let written = name.get_ref();
-        catalogue().find(|known| tool(known) == *written).ok_or_else(|| {
-            let known: Vec<String> = catalogue().map(tool).collect();
+        named(written).ok_or_else(|| {
+            let known: Vec<String> = catalogue().map(Known::name).collect();
             let nearest = config::did_you_mean(written, known.iter().map(String::as_str));
             let kind = written.split('.').next().unwrap_or_default();
             let of_kind: Vec<&str> = known
@@ -362,8 +362,4 @@ pub(super) fn size(text: &str) -> Option<u64> {
     let plain = digits.bytes().all(|b| b.is_ascii_digit());
     let number = digits.parse::<u64>().ok().filter(|_| plain)?;
     number.checked_mul(1024_u64.pow(power))
-}
-
-pub(super) fn tool(entry: &Known) -> String {
-    format!("{}.{}", entry.kind, entry.op)
 }

@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 
 use starlark::syntax::ast::{Argument, AstExpr, AstLiteral, AstString, BinOp, Expr};
 
-use crate::operation::catalogue;
+use crate::operation::{Entry, catalogue};
 
 /// What stands in `context` of an operation. Whoever asks by `POST /evaluate` may say more.
 pub const CONTEXT: [&str; 16] = [
@@ -86,8 +86,7 @@ fn key(written: &AstString) -> Option<Typo<'_>> {
 }
 
 /// Every operation's name. A policy may compare with ten thousand.
-static TOOLS: LazyLock<Vec<String>> =
-    LazyLock::new(|| catalogue().map(|entry| format!("{}.{}", entry.kind, entry.op)).collect());
+static TOOLS: LazyLock<Vec<String>> = LazyLock::new(|| catalogue().map(Entry::name).collect());
 
 fn tool(written: &AstString) -> Option<Typo<'_>> {
     let text = Some(written.node.as_str()).filter(|text| text.contains('.'))?;

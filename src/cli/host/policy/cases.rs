@@ -11,7 +11,7 @@ use time::format_description::well_known::Rfc3339;
 use toml::Spanned;
 
 use crate::config::{self, ConfigError};
-use crate::operation::{Operation, Submission, catalogue};
+use crate::operation::{Entry, Operation, Submission, catalogue, named};
 use crate::policy::{HOURS, Recent, Verdict, Window};
 use crate::principal::PrincipalName;
 
@@ -161,12 +161,11 @@ impl Page<'_> {
 }
 
 fn what(case: &WrittenCase) -> Result<What, String> {
-    let known = catalogue().find(|entry| format!("{}.{}", entry.kind, entry.op) == case.operation);
+    let known = named(&case.operation);
     let Some(entry) = known else {
         let of_ours = catalogue().any(|entry| case.operation.split('.').next() == Some(entry.kind));
         if of_ours {
-            let names: Vec<String> =
-                catalogue().map(|entry| format!("{}.{}", entry.kind, entry.op)).collect();
+            let names: Vec<String> = catalogue().map(Entry::name).collect();
             let nearest = config::did_you_mean(&case.operation, names.iter().map(String::as_str));
             return Err(format!("there is no operation {}{nearest}", case.operation));
         }

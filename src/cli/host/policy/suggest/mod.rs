@@ -17,7 +17,7 @@ use crate::audit::read::Filter;
 use crate::cli::exit::{Exit, Failure, with_causes};
 use crate::cli::host::block_on;
 use crate::cli::screen::Screen;
-use crate::operation::catalogue;
+use crate::operation::{Entry, catalogue};
 use crate::policy::{Contracts, Input, PolicyEngine, Verdict, WorkerProgram};
 use crate::principal::PrincipalName;
 use crate::sys::clock::Clock;
@@ -177,6 +177,6 @@ fn show(args: &SuggestArgs, screen: Screen, found: &Found) -> Result<Exit, Failu
 fn unused(found: &Found, name: &str) -> Option<Vec<String>> {
     let principal = PrincipalName::try_from(name.to_owned()).ok()?;
     let contract = found.contracts.get(&principal)?;
-    let tools = catalogue().map(|entry| format!("{}.{}", entry.kind, entry.op));
+    let tools = catalogue().map(Entry::name);
     Some(tools.filter(|tool| contract.has(tool) && !found.habits.asked(name, tool)).collect())
 }
