@@ -1,6 +1,7 @@
 //! What a decision in a process of its own costs: against one round trip of the same bytes to a process that sends them
 //! back, and against the decision alone; one at a time by 50 and by 1 000 rules, and 64 at once, in alternating rounds. And
-//! what a contract's check costs, which comes before.
+//! what a contract's check costs, which comes before. In the same rounds, by the same rules, what two engines that others use
+//! take within one process, when `REEVE_BENCH_ENGINES` names the program of `benches/engines`, as `benches/run.sh` has it.
 //!
 //! Prints one JSON object a line.
 #![allow(
@@ -34,10 +35,13 @@ fn main() {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     let (mut echoes, mut rates, mut costs, mut checks) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     let (mut few, mut many) = (Vec::new(), Vec::new());
+    let (mut others_few, mut others_many) = (Vec::new(), Vec::new());
     for _ in 0..ROUNDS {
         echoes.push(echo());
         few.push(runtime.block_on(one_at_a_time(FEW)));
+        others_few.extend(others(FEW));
         many.push(runtime.block_on(one_at_a_time(MANY)));
+        others_many.extend(others(MANY));
         checks.push(contract_check());
         let (rate, cost) = runtime.block_on(many_at_once());
         rates.push(rate);
@@ -53,6 +57,38 @@ fn main() {
     print("contract_check", median(checks), "us", echo, "none");
     print("policy_decision_cpu_64_callers", median(costs), "us", echo, "<= 8 us");
     print("policy_decisions_per_second_64_callers", median(rates), "1/s", 1e6 / echo, ">= 1");
+    for (rules, ours, others) in [(FEW, &few, &others_few), (MANY, &many, &others_many)] {
+        for (engine, at) in ["cedar", "regorus"].into_iter().zip(0..) {
+            let theirs = |percentile: usize| -> Option<f64> {
+                let values: Vec<f64> =
+                    others.iter().filter_map(|both| both.get(at)?.get(percentile).copied()).collect();
+                (!values.is_empty()).then(|| median(values))
+            };
+            let Some((median, most)) = theirs(0).zip(theirs(1)) else { continue };
+            print(
+                &format!("policy_decision_{rules}_rules_and_{engine}_p50"),
+                p50(ours),
+                "us",
+                median,
+                "none",
+            );
+            print(&format!("policy_decision_{rules}_rules_and_{engine}_p99"), p99(ours), "us", most, "none");
+        }
+    }
+}
+
+/// What cedar-policy and regorus take for a decision by so many rules: the median and the 99th percentile of each, in µs.
+fn others(rules: usize) -> Option<[[f64; 2]; 2]> {
+    let Some(program) = std::env::var_os("REEVE_BENCH_ENGINES") else {
+        eprintln!("REEVE_BENCH_ENGINES names no program: cedar-policy and regorus are not measured");
+        return None;
+    };
+    let output = std::process::Command::new(program).arg(rules.to_string()).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let figures: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let of =
+        |engine: &str| [0, 1].map(|at| figures.get(engine).and_then(|all| all.get(at)?.as_f64()).unwrap());
+    Some([of("cedar"), of("regorus")])
 }
 
 fn print(name: &str, value: f64, unit: &str, baseline: f64, aim: &str) {

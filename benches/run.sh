@@ -44,6 +44,12 @@ build() {
 
 executable() { awk -v name="$1" '$1 == name { print $2 }' "$built" | grep .; }
 
+# Two engines that others use, which are no part of Reeve's own build.
+with_engines() {
+  cargo build --locked --release --manifest-path benches/engines/Cargo.toml --target-dir "$target/engines" >&2
+  REEVE_BENCH_ENGINES=$target/engines/release/reeve-bench-engines "$@"
+}
+
 # The benchmark of an installed host, on a host that is made for it and forgotten.
 on_a_host() {
   local part=$1 state status=0
@@ -59,7 +65,8 @@ measure() {
     requests) on_a_host requests taskset --cpu-list "$load_core" ;;
     operations | kinds | tools | memory | endurance) on_a_host "$1" ;;
     systemd | start) benches/on-systemd.sh "$host" "$1" ;;
-    policy | audit | domains) "$(executable "$1")" ;;
+    policy) with_engines "$(executable policy)" ;;
+    audit | domains) "$(executable "$1")" ;;
     # Its gate keeps its store and its log where temporary files are.
     approvals) TMPDIR=$REEVE_BENCH_DIR "$(executable approvals)" ;;
     *) die "there is no part $1" ;;
