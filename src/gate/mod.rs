@@ -45,6 +45,7 @@ mod question;
 mod reach;
 mod read;
 mod record;
+mod reload;
 mod recovery;
 mod resume;
 mod screening;
@@ -83,7 +84,8 @@ use freeze::Frozen;
 use history::History;
 use live::Live;
 
-pub use start::{ReloadBy, start};
+pub use reload::ReloadBy;
+pub use start::start;
 pub use start_error::{StartError, causes};
 
 /// The gate: decides, asks, records, signs.
