@@ -83,15 +83,17 @@ impl Cedar {
 
 /// The rules as a list that is gone through, as the Starlark has them.
 fn rego(rules: usize) -> regorus::Engine {
-    let list: Vec<Value> = (0..rules)
+    // A line each: regorus takes none of more than 1024 columns.
+    let list: Vec<String> = (0..rules)
         .map(|number| json!({"tool": format!("tool{number}.run"), "dataset": format!("tank/app{number}")}))
+        .map(|rule| rule.to_string())
         .collect();
     let text = format!(
-        "package reeve\n\nimport rego.v1\n\nrules := {}\n\ndefault allow := false\n\n\
+        "package reeve\n\nimport rego.v1\n\nrules := [\n{}\n]\n\ndefault allow := false\n\n\
          allow if {{\n\tsome rule in rules\n\trule.tool == input.tool\n\tbelow(input.args.resource, rule.dataset)\n}}\n\n\
          below(name, top) if name == top\n\nbelow(name, top) if {{\n\tsome sign in [\"/\", \"@\", \"#\"]\n\t\
          startswith(name, concat(\"\", [top, sign]))\n}}\n",
-        json!(list)
+        list.join(",\n")
     );
     let mut engine = regorus::Engine::new();
     engine.add_policy("reeve.rego".to_owned(), text).expect("the policy");
