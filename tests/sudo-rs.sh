@@ -15,32 +15,10 @@ if [ ! -d /run/systemd/system ] || [ "$(hostname)" != reeve-guest ]; then
 fi
 
 wrapper=/usr/local/libexec/reeve/reeve-zfs
-ran=/run/a-wrapper-ran
+# shellcheck source=sudo-calls.sh
+. "$here/sudo-calls.sh"
 install_it() { "$top/install.sh" --bin-dir "$1" --root-bin-dir "$2" --no-systemctl; }
 fails() { if "$@"; then echo "it succeeded"; return 1; fi; }
-as() {
-  local user=$1
-  shift
-  setpriv --reuid "$user" --regid "$(id -g "$user")" --init-groups -- \
-    env -i PATH=/usr/bin:/bin HOME=/tmp LD_LIBRARY_PATH=/tmp BASH_ENV=/tmp/x IFS=x PYTHONPATH=/tmp DISPLAY=:1 TZ=/etc/x \
-    LANG=../../x TERM=x REEVE_X=1 "$@"
-}
-allowed() {
-  rm -f "$ran"
-  local status=0 output
-  output=$(echo grant | as reeve-run sudo -n -- "$wrapper" 2>/run/complaints) || status=$?
-  same 42 "$status" && [ -e "$ran" ] || return 1
-  printf '%s\n' "$output" >/run/seen
-}
-refused() {
-  rm -f "$ran"
-  local user=$1 status=0 output
-  shift
-  output=$(echo grant | as "$user" sudo "$@" 2>&1) || status=$?
-  echo "$output"
-  same 1 "$status" && [ ! -e "$ran" ]
-}
-seen() { same "$2" "$(sed -n "$1p" /run/seen)"; }
 check() { reeve doctor --dry-run --json | jq -r --arg id "$1" '.checks[] | select(.id == $id) | .status'; }
 
 # First as a host with the old sudo has it, and then with the other in its place.

@@ -14,36 +14,8 @@ if [ "${REEVE_TESTBED:-}" != 1 ]; then
 fi
 
 readonly wrapper=/usr/local/libexec/reeve/reeve-zfs
-ran=/run/a-wrapper-ran
-
-# as USER COMMAND…: its output and exit status, with a hostile environment
-as() {
-  local user=$1
-  shift
-  setpriv --reuid "$user" --regid "$user" --init-groups -- \
-    env -i PATH=/usr/bin:/bin HOME=/tmp LD_LIBRARY_PATH=/tmp BASH_ENV=/tmp/x IFS=x PYTHONPATH=/tmp DISPLAY=:1 TZ=/etc/x \
-    LANG=../../x TERM=x REEVE_X=1 "$@"
-}
-
-allowed() {
-  rm -f "$ran"
-  local status=0 output
-  output=$(echo grant | as reeve-run sudo -n "$wrapper") || status=$?
-  same 42 "$status" && [ -e "$ran" ] || return 1
-  printf '%s\n' "$output" >/run/seen
-}
-
-# refused USER ARGUMENT…: sudo says no, and nothing ran
-refused() {
-  rm -f "$ran"
-  local user=$1 status=0 output
-  shift
-  output=$(echo grant | as "$user" sudo "$@" 2>&1) || status=$?
-  echo "$output"
-  same 1 "$status" && [ ! -e "$ran" ]
-}
-
-seen() { same "$2" "$(sed -n "$1p" /run/seen)"; }
+# shellcheck source=sudo-calls.sh
+. "$here/sudo-calls.sh"
 
 commands_of() {
   sudo -l -U "$1" | sed -n '/may run the following/,$p' | sed 1d | sed 's/^ *//'
