@@ -31,6 +31,8 @@ mod pki;
 mod policy;
 #[path = "cli/reaching.rs"]
 mod reaching;
+#[path = "cli/replay.rs"]
+mod replay;
 #[path = "alarm/servers.rs"]
 mod servers;
 #[path = "cli/suggesting.rs"]
