@@ -91,9 +91,12 @@ build
 host=$(executable host)
 [ $# -gt 0 ] || set -- requests operations kinds tools systemd start memory endurance policy audit domains approvals
 mkdir -p "$top/target"
+failed=()
 for part in "$@"; do
   echo "measuring: $part" >&2
-  measure "$part" >>"$lines"
+  # A part that fails takes none of the others' figures with it.
+  (measure "$part") >>"$lines" || failed+=("$part")
 done
 jq --slurp . "$lines" >"$figures"
 table
+[ ${#failed[@]} = 0 ] || die "could not be measured: ${failed[*]}"
