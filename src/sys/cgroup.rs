@@ -96,12 +96,17 @@ impl Cgroup {
         }
     }
 
-    /// Puts this process, and with it all that it starts, into the group.
+    /// Puts this process, which has one thread, and with it all that it starts into the group.
     ///
     /// # Errors
     /// When the group is gone.
     pub fn enter(&self) -> io::Result<()> {
-        self.directories().into_iter().try_for_each(|group| fs::write(group.join("cgroup.procs"), "0"))
+        let processes = match self.layout {
+            Layout::Unified => "cgroup.procs",
+            // A thread that moves itself needs not wait, for some ten milliseconds, until no other thread of the host begins or ends.
+            Layout::Separate => "tasks",
+        };
+        self.directories().into_iter().try_for_each(|group| fs::write(group.join(processes), "0"))
     }
 
     /// Processor time that its processes used so far.
