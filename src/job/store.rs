@@ -101,10 +101,16 @@ pub(super) fn storage<E: Into<redb::Error>>(error: E) -> StoreError {
     StoreError::Storage(Box::new(error.into()))
 }
 
+/// Bytes of the store that are kept in memory. Without a bound of ours it would be all that ninety days leave, up to redb's
+/// own of 1 GiB.
+const CACHE: usize = 16 << 20;
+
 impl Store {
     /// Opens the store, or makes an empty one.
     pub fn open(path: &Path) -> Result<Self, StoreError> {
-        let database = Database::create(path)
+        let database = Database::builder()
+            .set_cache_size(CACHE)
+            .create(path)
             .map_err(|source| StoreError::Open { path: path.display().to_string(), source })?;
         layout::check(&database, path)?;
         let write = database.begin_write().map_err(storage)?;
