@@ -57,6 +57,9 @@ pub fn parse<T: DeserializeOwned>(label: &str, text: &str) -> Result<T, ConfigEr
     })
 }
 
+/// Begins the problem of a value that may be a secret: the line that it stands in is shown without it.
+pub const NOT_SHOWN: &str = "(not shown) ";
+
 /// A configuration that cannot be used as it stands.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
@@ -87,15 +90,16 @@ impl ConfigError {
         let column = 1 + start.chars().count();
         let whole = text.get(before.len() - start.len()..).unwrap_or_default();
         let whole = whole.split('\n').next().unwrap_or_default().trim_end().to_owned();
+        let problem = problem.into();
+        if let Some(problem) = problem.strip_prefix(NOT_SHOWN) {
+            let place = Place { line, column, width: 1, text: format!("{start}(not shown)") };
+            let (file, problem) = (label.to_owned(), problem.to_owned());
+            return Self::Written(Mistake { file, place: Some(place), problem, help: None });
+        }
         let width =
             text.get(span).map_or(1, |meant| meant.split('\n').next().unwrap_or_default().chars().count());
         let place = Place { line, column, width, text: whole };
-        Self::Written(Mistake {
-            file: label.to_owned(),
-            place: Some(place),
-            problem: problem.into(),
-            help: None,
-        })
+        Self::Written(Mistake { file: label.to_owned(), place: Some(place), problem, help: None })
     }
 
     /// Something is wrong with a file as a whole.

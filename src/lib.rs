@@ -28,6 +28,10 @@ pub mod builtin;
 #[cfg(feature = "full")]
 pub mod config;
 #[cfg(feature = "full")]
+pub mod secret;
+#[cfg(feature = "full")]
+pub mod vault;
+#[cfg(feature = "full")]
 pub mod webhook;
 #[cfg(feature = "full")]
 pub mod principal;

@@ -14,6 +14,8 @@ const LAYERS: &[(&str, &str)] = &[
     ("launcher", "socket in, sudo out"),
     ("builtin", "what Reeve does itself with the files of a workspace"),
     ("config", "errors about configuration files"),
+    ("secret", "where secrets are, and their values"),
+    ("vault", "secrets from vaults: fetched, and put where they are needed"),
     ("webhook", "messages that a shared key vouches for"),
     ("principal", "who asks"),
     ("operation", "what may be asked"),
@@ -33,8 +35,17 @@ const LAYERS: &[(&str, &str)] = &[
 ];
 
 /// What the process that faces the network may know, by module and, for the gate, by the one part of it.
-const NETWORK_SIDE: &[&str] =
-    &["sys", "config", "principal", "operation", "metrics", "api", "gate::protocol", "gate::client"];
+const NETWORK_SIDE: &[&str] = &[
+    "sys",
+    "config",
+    "secret",
+    "principal",
+    "operation",
+    "metrics",
+    "api",
+    "gate::protocol",
+    "gate::client",
+];
 /// What is linked into programs that run as root or call sudo.
 const ROOT_SIDE: &[&str] = &["sys", "grant", "sandbox", "egress", "wrapper", "launcher"];
 

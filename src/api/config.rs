@@ -10,9 +10,9 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::identity::{Identities, Name};
-use crate::config::key_place::KeyPlace;
 use crate::config::{self, ConfigError};
 use crate::principal::PrincipalName;
+use crate::secret::{Consumer, Places, PlacesAsWritten, Reference};
 
 /// The configuration of `reeved`.
 #[derive(Debug, Clone, PartialEq)]
@@ -28,6 +28,7 @@ pub struct Settings {
     /// What to log, as `RUST_LOG` would say it.
     pub log: String,
     pub(super) tls: TlsFiles,
+    pub(super) secrets: Places,
     pub(super) limits: Limits,
     pub(super) identities: Identities,
 }
@@ -38,8 +39,8 @@ pub struct Settings {
 pub(super) struct TlsFiles {
     /// The server's chain, its own certificate first.
     pub(super) certificate: PathBuf,
-    /// The server's key.
-    pub(super) key: KeyPlace,
+    /// Where the server's key is.
+    pub(super) key: Reference,
     /// The authorities that issue callers' certificates.
     pub(super) client_ca: PathBuf,
     /// Their revocation lists. When given, every authority in use must have one.
@@ -73,6 +74,7 @@ struct Written {
     #[serde(default)]
     allow_cn: bool,
     tls: TlsFiles,
+    secrets: Option<Spanned<PlacesAsWritten>>,
     #[serde(default)]
     limits: WrittenLimits,
     #[serde(default)]
@@ -176,9 +178,16 @@ impl Page<'_> {
             gate_user: written.gate_user,
             log: log.into_inner(),
             tls: written.tls,
+            secrets: self.secrets(written.secrets)?,
             limits: self.limits(&written.limits)?,
             identities: self.identities(written.identity, CommonNames::from(written.allow_cn))?,
         })
+    }
+
+    fn secrets(&self, written: Option<Spanned<PlacesAsWritten>>) -> Result<Places, ConfigError> {
+        let place = written.as_ref().map_or(0..0, Spanned::span);
+        let written = written.map(Spanned::into_inner).unwrap_or_default();
+        written.meant(Consumer::Front).map_err(|problem| self.wrong(place, problem))
     }
 
     /// Metrics name principals and say what the host is asked to do: without TLS, they stay on the host.

@@ -11,7 +11,6 @@ use rustls::server::{NoServerSessionStorage, ResolvesServerCert};
 use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::{RootCertStore, ServerConfig};
 use x509_parser::prelude::{FromDer, X509Certificate};
-use zeroize::Zeroizing;
 
 use super::config::{Settings, TlsFiles};
 use super::identity::PeerCertificate;
@@ -19,8 +18,8 @@ use super::refusal::Refusal;
 use super::revocation::{RevocationError, Revocations};
 use super::verifier::Verifier;
 use crate::config::ConfigError;
-use crate::config::key_place::KeyPlace;
 use crate::principal::PrincipalName;
+use crate::secret::{Reference, SecretError};
 use crate::sys::trusted_file::{self, TrustedFileError};
 
 /// A configuration that cannot be put in force.
@@ -32,9 +31,12 @@ pub enum LiveError {
     /// A file it names is missing, or others could have written it.
     #[error(transparent)]
     File(#[from] TrustedFileError),
-    /// The server's key can be read by everybody.
-    #[error("{}: everybody may read this key: run chmod o= on it", .0.display())]
-    ReadableKey(PathBuf),
+    /// The server's key cannot be had.
+    #[error(transparent)]
+    Secret(#[from] SecretError),
+    /// What the key's reference stands for is no key.
+    #[error("{0}: holds no private key in PEM")]
+    Key(Reference),
     /// A file holds nothing of the kind it is for.
     #[error("{}: holds no {what} in PEM", path.display())]
     Pem {
@@ -74,7 +76,8 @@ impl LiveError {
         match self {
             Self::Config(_) => "reeved.toml is not valid",
             Self::File(_) => "a file that reeved.toml names cannot be read or is not to be trusted",
-            Self::ReadableKey(_) => "the server's key can be read by everybody",
+            Self::Secret(_) => "tls.key cannot be read, or is not to be trusted",
+            Self::Key(_) => "tls.key holds no key",
             Self::Pem { .. } => "a file of tls.* holds nothing of its kind",
             Self::Authority(_) | Self::Verifier(_) => "tls.client_ca cannot be used",
             Self::Revocation { .. } => "tls.crl cannot be used",
@@ -126,7 +129,7 @@ impl Live {
             server: first_end(chain.get(..1).unwrap_or_default()),
             client_ca: first_end(&authorities),
         };
-        let identity = SingleCertAndKey::from(CertifiedKey::from_der(chain, key(&files.key)?, &provider())?);
+        let identity = SingleCertAndKey::from(CertifiedKey::from_der(chain, key(&settings)?, &provider())?);
         let tls = server_config(Arc::clone(&verifier), Arc::new(identity))?;
         Ok(Self { generation, settings, tls, verifier, authorities, ends })
     }
@@ -214,17 +217,12 @@ fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, LiveError> 
     }
 }
 
-/// The service's group may read the key, which root owns; the world may not.
-fn key(place: &KeyPlace) -> Result<PrivateKeyDer<'static>, LiveError> {
-    use std::os::unix::fs::PermissionsExt;
-    let path = &place.path();
-    let pem = Zeroizing::new(trusted_file::read(path, MAX_PEM)?);
-    let world_readable = std::fs::metadata(path).is_ok_and(|file| file.permissions().mode() & 0o007 != 0);
-    if world_readable {
-        return Err(LiveError::ReadableKey(path.to_owned()));
-    }
-    PrivateKeyDer::from_pem_slice(&pem)
-        .map_err(|_malformed| LiveError::Pem { path: path.to_owned(), what: "private key" })
+fn key(settings: &Settings) -> Result<PrivateKeyDer<'static>, LiveError> {
+    let reference = &settings.tls.key;
+    let found = settings.secrets.read(reference)?;
+    tracing::debug!(%reference, source = %found.source, "tls.key is read");
+    PrivateKeyDer::from_pem_slice(found.value.expose())
+        .map_err(|_malformed| LiveError::Key(reference.clone()))
 }
 
 fn first_end(certificates: &[CertificateDer<'_>]) -> i64 {

@@ -5,7 +5,6 @@ use std::path::Path;
 use super::config::Settings;
 use crate::config;
 use crate::config::difference::Seen;
-use crate::config::key_place::KeyPlace;
 use crate::sys::trusted_file;
 
 /// No file of these comes near this.
@@ -31,13 +30,13 @@ pub(super) fn look(path: &Path, settings: &Settings) -> Seen {
             Err(_) => seen.unreadable(&name),
         }
     }
-    key(&mut seen, &files.key);
+    key(&mut seen, settings);
     seen
 }
 
-fn key(seen: &mut Seen, place: &KeyPlace) {
-    match trusted_file::read(&place.path(), MOST) {
-        Ok(bytes) => seen.secret("the file of tls.key", &zeroize::Zeroizing::new(bytes)),
+fn key(seen: &mut Seen, settings: &Settings) {
+    match settings.secrets.read(&settings.tls.key) {
+        Ok(found) => seen.secret("the file of tls.key", found.value.expose()),
         Err(_) => seen.unreadable("the file of tls.key"),
     }
 }

@@ -78,9 +78,10 @@ fn init(config: &GateConfig) -> Result<(), Failure> {
 
 async fn serve(path: PathBuf, config: GateConfig, passed: Option<Passed>) -> Result<(), Failure> {
     harden::no_new_privileges()?;
-    let socket = config.socket.clone();
+    let (socket, fetched) = (config.socket.clone(), config.secrets.fetched.clone());
     let admitted = admitted(&config)?;
     let gate = gate::start(&path, config, Arc::new(SystemClock)).await?;
+    tokio::spawn(Arc::clone(&gate).keep_secrets(fetched));
     let listener = listen(&socket, passed)?;
     let serving = tokio::spawn(server::serve(Arc::clone(&gate), listener, admitted));
     sd_notify::notify(&[sd_notify::NotifyState::Ready])?;

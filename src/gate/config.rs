@@ -4,6 +4,7 @@ mod audit;
 mod budget;
 mod defaults;
 mod keys;
+mod places;
 mod preflight;
 mod webhook;
 
@@ -21,6 +22,7 @@ use crate::approval::people::{ApproverAsWritten, People, PeopleError};
 use crate::config::{self, ConfigError};
 use crate::domains::config::ListsConfig;
 use crate::screening::settings::ScreeningSettings;
+use crate::secret::{Places, PlacesAsWritten};
 
 use audit::AuditAsWritten;
 pub use audit::AuditSettings;
@@ -84,6 +86,8 @@ pub struct GateConfig {
     pub preflight: PreflightSettings,
     /// How far texts are looked at that may be made to mislead.
     pub screening: ScreeningSettings,
+    /// Where secrets are.
+    pub secrets: Places,
     /// What is logged: `error`, `warn`, `info`, `debug`.
     pub log: String,
 }
@@ -202,6 +206,8 @@ struct AsWritten {
     preflight: PreflightAsWritten,
     #[serde(default)]
     screening: ScreeningSettings,
+    #[serde(default)]
+    secrets: PlacesAsWritten,
 }
 
 #[derive(Deserialize)]
@@ -293,7 +299,7 @@ impl AsWritten {
             keys: self.keys.meant(&self.state),
             state: absolute("state", self.state)?,
             contracts: absolute("contracts", self.contracts)?,
-            shadow: self.shadow.map(|shadow| beside(&self.policy, shadow)).transpose()?,
+            shadow: self.shadow.map(|shadow| places::beside(&self.policy, shadow)).transpose()?,
             policy: absolute("policy", self.policy)?,
             tools: absolute("tools", self.tools)?,
             lists: absolute("lists", self.lists)?,
@@ -316,6 +322,7 @@ impl AsWritten {
             budgets: self.budget.into_iter().map(BudgetAsWritten::meant).collect::<Result<_, _>>()?,
             preflight: self.preflight.meant()?,
             screening: self.screening,
+            secrets: places::secrets(self.secrets)?,
             log: filter(self.log)?,
         })
     }
@@ -347,20 +354,6 @@ fn filter(log: String) -> Result<String, GateConfigError> {
             Err(GateConfigError::Value { key: "log", problem })
         }
     }
-}
-
-/// A policy on trial: a file beside the policy by its name, or any by its whole path; not the policy itself.
-fn beside(policy: &Path, shadow: PathBuf) -> Result<PathBuf, GateConfigError> {
-    let is_name = shadow.components().count() == 1 && shadow.file_name().is_some();
-    let path = match policy.parent() {
-        Some(directory) if is_name => directory.join(&shadow),
-        Some(_) | None => absolute("shadow", shadow)?,
-    };
-    if path != policy {
-        return Ok(path);
-    }
-    let problem = "is the policy itself; name another file".to_owned();
-    Err(GateConfigError::Value { key: "shadow", problem })
 }
 
 fn growth(factor: f64) -> Result<Growth, GateConfigError> {

@@ -49,6 +49,7 @@ mod reload;
 mod recovery;
 mod resume;
 mod screening;
+mod secrets;
 pub mod server;
 mod shadow;
 mod shown;

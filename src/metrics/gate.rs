@@ -44,6 +44,7 @@ pub struct Gate {
     alarm_tries: IntCounterVec,
     /// Alarms that were not delivered yet.
     pub alarms_waiting: IntGauge,
+    secret_fetched: IntGaugeVec,
 }
 
 impl Gate {
@@ -144,6 +145,11 @@ impl Gate {
                 &["by"],
             )?,
             alarms_waiting: r.gauge("reeve_alarms_waiting", "Alarms that were not delivered yet")?,
+            secret_fetched: r.gauges(
+                "reeve_secret_fetched_timestamp_seconds",
+                "When the value of a vault's secret that is in force was fetched",
+                &["secret"],
+            )?,
             list_entries: r.gauges(
                 "reeve_domain_list_entries",
                 "Entries of a list that are in force",
@@ -243,6 +249,16 @@ impl Gate {
     pub fn alarm_ended(&self, by: &str, outcome: &str, tries: u32) {
         self.alarms_ended.with_label_values(&[by, outcome]).inc();
         self.alarm_tries.with_label_values(&[by]).inc_by(u64::from(tries));
+    }
+
+    /// How the secrets from vaults are: all that there are.
+    pub fn secrets_are(&self, state: &crate::secret::State) {
+        self.secret_fetched.reset();
+        for fetched in &state.secrets {
+            if let Some(good_at) = fetched.good_at {
+                self.secret_fetched.with_label_values(&[fetched.reference.as_str()]).set(good_at);
+            }
+        }
     }
 
     /// How the lists of domains are: all that there are.

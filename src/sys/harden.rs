@@ -19,8 +19,7 @@ use nix::sys::stat::{Mode, umask};
 /// # Errors
 /// When the system refuses any part; the process must not go on then.
 pub fn start(keep: &[RawFd]) -> io::Result<()> {
-    setrlimit(Resource::RLIMIT_CORE, 0, 0)?;
-    prctl::set_dumpable(false)?;
+    no_dump()?;
     umask(Mode::from_bits_truncate(0o077));
     for range in gaps(keep) {
         close(&range)?;
@@ -28,6 +27,15 @@ pub fn start(keep: &[RawFd]) -> io::Result<()> {
     reset_signals()?;
     nix::unistd::chdir("/")?;
     Ok(())
+}
+
+/// Keeps this process's memory to itself: no core is written of it, and nobody but root looks into it.
+///
+/// # Errors
+/// When the kernel refuses.
+pub fn no_dump() -> io::Result<()> {
+    setrlimit(Resource::RLIMIT_CORE, 0, 0)?;
+    Ok(prctl::set_dumpable(false)?)
 }
 
 /// Gives up gaining rights by running a setuid program: for all but the launcher, whose work is to call sudo.

@@ -268,7 +268,7 @@ async fn a_key_that_everybody_may_read_is_not_used() {
     let host = Host::start().await;
     let key = host.directory.path().join("server.key");
     std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o644)).unwrap();
-    assert!(host.handle.reload().await.unwrap_err().to_string().contains("everybody may read this key"));
+    assert!(host.handle.reload().await.unwrap_err().to_string().contains("everybody may read this secret"));
     std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o640)).unwrap();
     host.handle.reload().await.unwrap();
 }

@@ -15,6 +15,15 @@ fn refusal(text: &str) -> String {
     said.lines().next().unwrap().to_owned()
 }
 
+fn file(path: &str) -> Reference {
+    Reference::File(path.into())
+}
+
+fn places(directory: &str) -> Places {
+    let written = config::parse::<PlacesAsWritten>("t", &format!("directory = {directory:?}")).unwrap();
+    written.meant(Consumer::Front).unwrap()
+}
+
 fn principal(name: &str) -> PrincipalName {
     PrincipalName::try_from(name.to_owned()).unwrap()
 }
@@ -27,12 +36,8 @@ fn what_is_left_out_is_as_the_documentation_says() {
         gate_socket: "/run/reeve/gate.sock".into(),
         gate_user: "reeve-gate".to_owned(),
         log: "info".to_owned(),
-        tls: TlsFiles {
-            certificate: "/c".into(),
-            key: KeyPlace::File("/k".into()),
-            client_ca: "/a".into(),
-            crl: None,
-        },
+        tls: TlsFiles { certificate: "/c".into(), key: file("/k"), client_ca: "/a".into(), crl: None },
+        secrets: places("/run/reeve-secrets"),
         limits: Limits {
             connections: 1024,
             connections_per_principal: 64,
@@ -52,7 +57,8 @@ fn what_is_left_out_is_as_the_documentation_says() {
 fn every_key_changes_what_it_names() {
     let text = "listen = \"[::1]:9443\"\nmetrics_listen = \"127.0.0.1:9464\"\ngate_socket = \"/g\"\ngate_user = \"g\"\n\
                 log = \"reeve=debug\"\nallow_cn = true\n\
-                [tls]\ncertificate = \"/1\"\nkey = \"credential:tls\"\nclient_ca = \"/3\"\ncrl = \"/4\"\n\
+                [tls]\ncertificate = \"/1\"\nkey = \"/2\"\nclient_ca = \"/3\"\ncrl = \"/4\"\n\
+                [secrets]\ndirectory = \"/5\"\n\
                 [limits]\nconnections = 1\nconnections_per_principal = 2\nrequests_per_second = 3\nburst = 4\n\
                 handshake_timeout = \"1s\"\nheader_timeout = \"2s\"\nbody_timeout = \"3s\"\nidle_timeout = \"4s\"\n\
                 [[identity]]\nuri = \"u\"\nprincipal = \"one\"\n[[identity]]\ndns = \"d\"\nprincipal = \"two\"\n\
@@ -65,10 +71,11 @@ fn every_key_changes_what_it_names() {
         log: "reeve=debug".to_owned(),
         tls: TlsFiles {
             certificate: "/1".into(),
-            key: KeyPlace::Credential("tls".to_owned()),
+            key: file("/2"),
             client_ca: "/3".into(),
             crl: Some("/4".into()),
         },
+        secrets: places("/5"),
         limits: Limits {
             connections: 1,
             connections_per_principal: 2,
@@ -157,4 +164,19 @@ fn a_log_filter_that_is_none_is_refused() {
         refusal(&format!("log = \"reeve=loud\"\n{LEAST}"))
             .starts_with("reeved.toml:1:7: is not a log filter")
     );
+}
+
+#[test]
+fn a_key_that_stands_there_itself_is_refused_and_not_repeated() {
+    let text = LEAST.replace("/k", "-----BEGIN PRIVATE KEY-----");
+    let refusal = refusal(&text);
+    assert!(refusal.starts_with("reeved.toml:4:7: says no place of a secret"), "{refusal}");
+    assert!(!refusal.contains("BEGIN"), "{refusal}");
+}
+
+#[test]
+fn the_folder_of_what_was_fetched_is_an_absolute_path() {
+    let refusal = refusal(&format!("{LEAST}[secrets]\ndirectory = \"c\"\n"));
+    assert!(refusal.starts_with("reeved.toml:6:"), "{refusal}");
+    assert!(refusal.ends_with("secrets.directory: is not an absolute path"), "{refusal}");
 }

@@ -71,7 +71,7 @@ const KEYS: &[Key] = &[
     },
     Key {
         name: "tls.key",
-        kind: Text("an absolute path to PEM that not everybody may read, or `credential:NAME`"),
+        kind: Text("a [secret](#secrets) in PEM: an absolute path, `credential:NAME` or `@kv:NAME`"),
         default: Needed,
         changes: "its key. A [credential](hardening.md#keys-that-only-root-can-read) is as it was at the start of `reeved`: another key needs a restart",
     },
@@ -86,6 +86,18 @@ const KEYS: &[Key] = &[
         kind: Path("PEM"),
         default: Absent("nothing is ever revoked"),
         changes: "their revocation lists. When it is given, an authority without a list there, or with one past its end, has all its callers refused. Read again within seconds after the file changes",
+    },
+    Key {
+        name: "secrets.directory",
+        kind: Path(""),
+        default: Is("\"/run/reeve-secrets\""),
+        changes: "where [what was fetched from vaults](azure.md#secretstoml) is",
+    },
+    Key {
+        name: "secrets.user",
+        kind: Text("a Unix user"),
+        default: Is("\"reeve-secrets\""),
+        changes: "who fetches: what belongs to anybody else but root is not read",
     },
     Key {
         name: "limits.connections",

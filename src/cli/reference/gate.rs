@@ -246,6 +246,18 @@ const WORKING: &[Key] = &[
         changes: "the same for what comes back",
     },
     Key {
+        name: "secrets.directory",
+        kind: Path(""),
+        default: Is("\"/run/reeve-secrets\""),
+        changes: "where [what was fetched from vaults](azure.md#secretstoml) is. Needs a restart",
+    },
+    Key {
+        name: "secrets.user",
+        kind: Text("a Unix user"),
+        default: Is("\"reeve-secrets\""),
+        changes: "who fetches: what belongs to anybody else but root is not read. Needs a restart",
+    },
+    Key {
         name: "budget.principal",
         kind: Text("a principal's name"),
         default: Absent("each principal has one of its own"),

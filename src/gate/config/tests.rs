@@ -232,3 +232,14 @@ fn every_key_about_the_examination_changes_what_the_gate_goes_by() {
     }
     assert!(parse("[preflight]\nneded = true").is_err());
 }
+
+#[test]
+fn where_secrets_are_is_said_or_is_as_it_is_installed() {
+    let secrets = |line: &str| format!("{:?}", parse(&format!("[secrets]\n{line}")).unwrap().secrets);
+    assert!(secrets("").contains("/run/reeve-secrets"));
+    for line in ["directory = \"/d\"", "user = \"u\""] {
+        assert_ne!(secrets(line), secrets(""), "{line}");
+    }
+    assert!(refusal("[secrets]\ndirectory = \"d\"").starts_with("secrets: secrets.directory"));
+    assert!(parse("[secrets]\nvalue = \"hunter2\"").is_err());
+}

@@ -1,0 +1,82 @@
+//! What `reeve secret fetch` tells of the secrets that it fetches from vaults: where each is from, since when, and what is wrong. Never a value.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::sys::{foreign_file, ids};
+
+/// Where it is told, within the folder of what was fetched.
+const STATE: &str = "state.json";
+/// A thousand references come nowhere near this.
+const MOST_STATE: usize = 1 << 20;
+
+/// The folder of what was fetched.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FetchedFolder {
+    /// The folder itself, with a folder in it for each process that needs secrets.
+    pub path: PathBuf,
+    /// The Unix user that fetches.
+    pub user: String,
+}
+
+/// How all of them are.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct State {
+    /// When they were last asked for, in seconds since 1970.
+    pub at: i64,
+    /// Each of them.
+    pub secrets: Vec<Fetched>,
+}
+
+/// How one of them is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Fetched {
+    /// As configuration names it.
+    pub reference: String,
+    /// Who needs it.
+    pub consumers: Vec<String>,
+    /// The vault's address, when it is known which.
+    pub vault: Option<String>,
+    /// Whose word opened the vault.
+    pub credential: Option<String>,
+    /// When the value that is in force was fetched, in seconds since 1970. Without one there is none.
+    pub good_at: Option<i64>,
+    /// Why the newest value is not in force.
+    pub problem: Option<String>,
+}
+
+impl FetchedFolder {
+    /// What it tells; nothing where nothing was fetched yet.
+    ///
+    /// # Errors
+    /// When it is somebody else's, or not what it should be.
+    pub fn state(&self) -> io::Result<State> {
+        match self.open(&self.path.join(STATE)) {
+            Ok(file) => serde_json::from_slice(&file.read(MOST_STATE)?).map_err(io::Error::other),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(State::default()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Where it is told.
+    #[must_use]
+    pub fn state_path(&self) -> PathBuf {
+        self.path.join(STATE)
+    }
+
+    /// Opens a file in it, which must be root's or that user's.
+    pub(super) fn open(&self, path: &Path) -> io::Result<foreign_file::ForeignFile> {
+        let owners = [Some(0), ids::user(&self.user)?.map(|user| user.uid)];
+        foreign_file::open(path, &owners.into_iter().flatten().collect::<Vec<_>>())
+    }
+}
+
+impl State {
+    /// What is told of one reference.
+    #[must_use]
+    pub fn of(&self, reference: &str) -> Option<&Fetched> {
+        self.secrets.iter().find(|fetched| fetched.reference == reference)
+    }
+}

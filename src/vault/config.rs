@@ -1,0 +1,305 @@
+//! `secrets.toml`: which vaults there are, and as whom they are asked.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde::Deserialize;
+use url::Url;
+
+use crate::config::{self, ConfigError, did_you_mean};
+use crate::secret::{Alias, FetchedFolder, Reference, VaultReference};
+
+/// How secrets are fetched.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VaultsConfig {
+    /// Where they are put.
+    pub folder: FetchedFolder,
+    /// How Azure is asked.
+    pub azure: AzureSettings,
+    /// The vaults' addresses.
+    pub vaults: BTreeMap<Alias, Url>,
+}
+
+/// As whom Azure is asked, and how long.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AzureSettings {
+    /// What is tried, in this order.
+    pub credentials: Vec<CredentialKind>,
+    /// The client id of a managed identity that the host was assigned, where it has several or none of its own.
+    pub client_id: Option<String>,
+    /// Where a service principal's own secret is.
+    pub client_secret: Option<Reference>,
+    /// Who says who we are.
+    pub authority: Url,
+    /// The authorities that servers' certificates may be from.
+    pub ca: PathBuf,
+    /// How long one secret may take, with all that is tried for it.
+    pub patience: Duration,
+}
+
+/// A way to say who we are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CredentialKind {
+    /// A token of the platform's in a file, named by the environment.
+    Workload,
+    /// The machine's identity, from Azure's instance metadata service.
+    Managed,
+    /// A service principal, named by the environment.
+    Environment,
+    /// Whoever is logged in to the Azure CLI: for developers.
+    Cli,
+}
+
+impl CredentialKind {
+    /// What people call it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Workload => "workload identity",
+            Self::Managed => "managed identity",
+            Self::Environment => "service principal of the environment",
+            Self::Cli => "Azure CLI",
+        }
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct AsWritten {
+    #[serde(default = "directory")]
+    directory: PathBuf,
+    #[serde(default = "user")]
+    user: String,
+    #[serde(default)]
+    azure: AzureAsWritten,
+    #[serde(default)]
+    vault: BTreeMap<String, VaultAsWritten>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct AzureAsWritten {
+    credentials: Vec<CredentialKind>,
+    client_id: Option<String>,
+    client_secret: Option<Reference>,
+    authority: String,
+    ca: PathBuf,
+    patience: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct VaultAsWritten {
+    url: String,
+}
+
+fn directory() -> PathBuf {
+    PathBuf::from("/run/reeve-secrets")
+}
+
+fn user() -> String {
+    "reeve-secrets".to_owned()
+}
+
+impl Default for AzureAsWritten {
+    fn default() -> Self {
+        Self {
+            // The CLI starts a program that somebody else installed: only where it is asked for.
+            credentials: vec![CredentialKind::Workload, CredentialKind::Managed, CredentialKind::Environment],
+            client_id: None,
+            client_secret: None,
+            authority: "https://login.microsoftonline.com".to_owned(),
+            ca: PathBuf::from("/etc/ssl/certs/ca-certificates.crt"),
+            patience: "20s".to_owned(),
+        }
+    }
+}
+
+impl VaultsConfig {
+    /// Reads the file.
+    ///
+    /// # Errors
+    /// When it is not to be trusted, or something in it is wrong.
+    pub fn read(path: &Path) -> Result<Self, ConfigError> {
+        Self::parse(&path.display().to_string(), &config::read_text(path)?)
+    }
+
+    /// The configuration that a text stands for.
+    ///
+    /// # Errors
+    /// When something in it is wrong.
+    pub fn parse(label: &str, text: &str) -> Result<Self, ConfigError> {
+        let written: AsWritten = config::parse(label, text)?;
+        written.meant().map_err(|problem| ConfigError::in_file(label, problem))
+    }
+
+    /// The address of the vault that a reference means.
+    ///
+    /// # Errors
+    /// When there is none of that name, or it names none and there is not exactly one.
+    pub fn address(&self, reference: &VaultReference) -> Result<&Url, String> {
+        match reference.alias() {
+            Some(alias) => self.vaults.get(alias).ok_or_else(|| {
+                let nearest = did_you_mean(alias.as_str(), self.vaults.keys().map(Alias::as_str));
+                format!("secrets.toml has no [vault.{alias}]{nearest}")
+            }),
+            None => match self.vaults.values().collect::<Vec<_>>().as_slice() {
+                [only] => Ok(only),
+                [] => Err("secrets.toml has no [vault.NAME]".to_owned()),
+                _several => {
+                    Err("secrets.toml has several vaults; write which, as in @kv:VAULT/NAME".to_owned())
+                }
+            },
+        }
+    }
+}
+
+impl AsWritten {
+    fn meant(self) -> Result<VaultsConfig, String> {
+        let mut vaults = BTreeMap::new();
+        for (name, vault) in self.vault {
+            let alias: Alias =
+                name.parse().map_err(|_none| format!("vault.{name}: a name is 1 to 64 of a-z 0-9 -"))?;
+            let url = address(&vault.url).map_err(|problem| format!("vault.{name}.url: {problem}"))?;
+            vaults.insert(alias, url);
+        }
+        if !self.directory.is_absolute() {
+            return Err("directory: is not an absolute path".to_owned());
+        }
+        let folder = FetchedFolder { path: self.directory, user: self.user };
+        Ok(VaultsConfig { folder, azure: self.azure.meant()?, vaults })
+    }
+}
+
+impl AzureAsWritten {
+    fn meant(self) -> Result<AzureSettings, String> {
+        if self.credentials.is_empty() {
+            return Err("azure.credentials: without any, nobody can be asked".to_owned());
+        }
+        if !self.ca.is_absolute() {
+            return Err("azure.ca: is not an absolute path".to_owned());
+        }
+        if matches!(self.client_secret, Some(Reference::Vault(_))) {
+            return Err("azure.client_secret: is in a vault, which it is to open".to_owned());
+        }
+        let patience = humantime::parse_duration(&self.patience).ok();
+        let patience = patience.filter(|patience| (1..=300).contains(&patience.as_secs()));
+        Ok(AzureSettings {
+            credentials: self.credentials,
+            client_id: self.client_id,
+            client_secret: self.client_secret,
+            authority: address(&self.authority).map_err(|problem| format!("azure.authority: {problem}"))?,
+            ca: self.ca,
+            patience: patience.ok_or("azure.patience: is not from 1s to 5m")?,
+        })
+    }
+}
+
+/// A server's address over https, and nothing behind it.
+fn address(text: &str) -> Result<Url, &'static str> {
+    let url = Url::parse(text).map_err(|_none| "is no address such as https://NAME.vault.azure.net")?;
+    let is_plain = url.path() == "/"
+        && url.query().is_none()
+        && url.fragment().is_none()
+        && url.username().is_empty()
+        && url.password().is_none();
+    if url.scheme() != "https" || url.domain().is_none() {
+        return Err("is not `https://` and a name");
+    }
+    if is_plain { Ok(url) } else { Err("has something besides the server's name and port") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> VaultsConfig {
+        VaultsConfig::parse("secrets.toml", text).unwrap()
+    }
+
+    fn refusal(text: &str) -> String {
+        VaultsConfig::parse("secrets.toml", text).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn what_is_left_out_is_as_the_documentation_says() {
+        let config = VaultsConfig {
+            folder: FetchedFolder { path: "/run/reeve-secrets".into(), user: "reeve-secrets".to_owned() },
+            azure: AzureSettings {
+                credentials: vec![
+                    CredentialKind::Workload,
+                    CredentialKind::Managed,
+                    CredentialKind::Environment,
+                ],
+                client_id: None,
+                client_secret: None,
+                authority: Url::parse("https://login.microsoftonline.com").unwrap(),
+                ca: "/etc/ssl/certs/ca-certificates.crt".into(),
+                patience: Duration::from_secs(20),
+            },
+            vaults: BTreeMap::new(),
+        };
+        assert_eq!(read(""), config);
+    }
+
+    #[test]
+    fn every_key_changes_what_it_names() {
+        let text = "directory = \"/d\"\nuser = \"u\"\n[azure]\ncredentials = [\"cli\"]\nclient_id = \"c\"\n\
+                    client_secret = \"credential:azure\"\nauthority = \"https://login.example\"\nca = \"/ca\"\npatience = \"3s\"\n\
+                    [vault.main]\nurl = \"https://main.vault.azure.net\"\n";
+        let config = VaultsConfig {
+            folder: FetchedFolder { path: "/d".into(), user: "u".to_owned() },
+            azure: AzureSettings {
+                credentials: vec![CredentialKind::Cli],
+                client_id: Some("c".to_owned()),
+                client_secret: Some("credential:azure".parse().unwrap()),
+                authority: Url::parse("https://login.example").unwrap(),
+                ca: "/ca".into(),
+                patience: Duration::from_secs(3),
+            },
+            vaults: BTreeMap::from([(
+                "main".parse().unwrap(),
+                Url::parse("https://main.vault.azure.net").unwrap(),
+            )]),
+        };
+        assert_eq!(read(text), config);
+    }
+
+    #[test]
+    fn what_is_no_address_of_a_vault_or_no_time_is_refused() {
+        for (text, problem) in [
+            ("[vault.main]\nurl = \"http://main.example\"", "vault.main.url: is not `https://` and a name"),
+            ("[vault.main]\nurl = \"https://10.0.0.1\"", "vault.main.url: is not `https://` and a name"),
+            ("[vault.main]\nurl = \"https://m.example/secrets\"", "vault.main.url: has something besides"),
+            ("[vault.main]\nurl = \"https://u:p@m.example\"", "vault.main.url: has something besides"),
+            ("[vault.Main]\nurl = \"https://m.example\"", "vault.Main: a name is"),
+            ("[azure]\ncredentials = []", "azure.credentials: without any"),
+            ("[azure]\nclient_secret = \"@kv:a\"", "azure.client_secret: is in a vault"),
+            ("[azure]\npatience = \"1h\"", "azure.patience: is not from"),
+            ("[azure]\nca = \"ca\"", "azure.ca: is not an absolute path"),
+            ("directory = \"d\"", "directory: is not an absolute path"),
+        ] {
+            let refusal = refusal(text);
+            assert!(refusal.starts_with(&format!("secrets.toml: {problem}")), "{refusal}");
+        }
+        assert!(refusal("[azure]\ncredentials = [\"manged\"]").contains("did you mean `managed`?"));
+    }
+
+    #[test]
+    fn a_reference_means_the_vault_that_it_names_or_the_only_one() {
+        let reference = |text: &str| text.parse::<VaultReference>().unwrap();
+        let one = read("[vault.main]\nurl = \"https://m.example\"\n");
+        let two =
+            read("[vault.main]\nurl = \"https://m.example\"\n[vault.other]\nurl = \"https://o.example\"\n");
+        let host = |config: &VaultsConfig, text: &str| {
+            config.address(&reference(text)).map(|url| url.host_str().unwrap().to_owned())
+        };
+        assert_eq!(host(&one, "@kv:a"), Ok("m.example".to_owned()));
+        assert_eq!(host(&two, "@kv:other/a"), Ok("o.example".to_owned()));
+        assert!(host(&two, "@kv:a").unwrap_err().contains("several vaults"));
+        assert!(host(&two, "@kv:othr/a").unwrap_err().contains("did you mean `other`?"));
+        assert!(host(&read(""), "@kv:a").is_err());
+    }
+}

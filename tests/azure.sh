@@ -1,0 +1,211 @@
+#!/bin/bash
+# Secrets from Key Vault: the fake of Azure is held to Microsoft's own SDKs for Python, and then the program to the fake.
+# In a network of its own, where Azure's addresses and names lead to the fake. Takes root; the SDKs are kept in the cache.
+set -euo pipefail
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+top=$(dirname "$here")
+# shellcheck source=assertions.sh
+. "$here/assertions.sh"
+
+cache=${REEVE_CACHE:-$HOME/.cache/reeve}/azure-sdk
+bin=${REEVE_AZURE_BIN:-}
+if [ "${REEVE_AZURE_INSIDE:-}" != 1 ]; then
+  if [ -z "$bin" ]; then
+    target=${CARGO_TARGET_DIR:-$top/target}
+    (cd "$top" && cargo build --quiet --locked --features azure --bin reeve --bin reeved --target-dir "$target")
+    bin=$target/debug
+  fi
+  if [ ! -e "$cache/ready" ]; then
+    rm -rf "$cache"
+    pip3 --quiet install --target "$cache" azure-identity==1.27.0 azure-keyvault-secrets==4.12.0
+    touch "$cache/ready"
+  fi
+  REEVE_AZURE_INSIDE=1 REEVE_AZURE_BIN=$bin exec unshare --net --mount --propagation private -- "${BASH_SOURCE[0]}"
+fi
+
+readonly tenant=11111111-2222-3333-4444-555555555555
+# Nothing that was written anywhere may hold one of these.
+readonly canary=canary-7f3a19 pem_canary=canary-pem-55c0 key_canary=canary-key-90b1
+stage=$(mktemp -d)
+chmod 0755 "$stage"
+fake=''
+finish() {
+  [ -z "$fake" ] || kill "$fake" 2>/dev/null || true
+  rm -rf "$stage"
+}
+trap finish EXIT
+
+ip link set lo up
+ip address add 169.254.169.254/32 dev lo
+printf '127.0.0.1 localhost login.microsoftonline.com reeve-test.vault.azure.net other.vault.azure.net\n' >"$stage/hosts"
+mount --bind "$stage/hosts" /etc/hosts
+unset http_proxy https_proxy HTTP_PROXY HTTPS_PROXY ALL_PROXY all_proxy
+
+authority() { openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj "/CN=$2" -days 2 -keyout "$1.key" -out "$1.crt" -addext basicConstraints=critical,CA:TRUE -addext keyUsage=critical,keyCertSign; }
+{
+  authority "$stage/ca" 'fake of a public authority'
+  authority "$stage/other-ca" 'another authority'
+  openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=azure -keyout "$stage/server.key" -out "$stage/server.csr"
+  openssl x509 -req -in "$stage/server.csr" -CA "$stage/ca.crt" -CAkey "$stage/ca.key" -days 1 -out "$stage/server.crt" \
+    -extfile <(echo 'subjectAltName=DNS:login.microsoftonline.com,DNS:*.vault.azure.net')
+} 2>"$stage/openssl.log" || { cat "$stage/openssl.log"; exit 1; }
+cat "$stage/server.crt" "$stage/server.key" >"$stage/server.pem"
+
+told() { printf '%s' "$1" >"$stage/control.new" && mv "$stage/control.new" "$stage/control.json"; }
+told '{}'
+python3 - "$stage/state.json" "$canary" "$pem_canary" "$stage/server.key" <<'E2'
+import json, sys
+path, canary, pem, key = sys.argv[1:]
+one = lambda value, **more: [{"version": "0" * 31 + "1", "value": value, **more}]
+state = {
+    "smtp": [{"version": "0" * 31 + "1", "value": canary + "-old"}, {"version": "0" * 31 + "2", "value": canary}],
+    "throttled": one(canary), "forbidden": one(canary), "garbled": one(canary),
+    "disabled": one(canary, enabled=False), "deleted": one(canary, deleted=True), "empty": one(""),
+    "pem": one("-----BEGIN PRIVATE KEY-----\n" + pem + "\n-----END PRIVATE KEY-----\n"),
+    "tls": one(open(key).read()),
+    "large": one((canary * 2000)[: 25 * 1024]),
+}
+json.dump(state, open(path, "w"))
+E2
+: >"$stage/requests.log"
+python3 "$here/azure/fake.py" "$stage" 2>"$stage/fake.log" &
+fake=$!
+for _ in $(seq 100); do [ -e "$stage/ready" ] && break; sleep 0.1; done
+[ -e "$stage/ready" ] || { cat "$stage/fake.log"; exit 1; }
+
+it "Microsoft's own SDKs find the fake right" env PYTHONPATH="$cache" SSL_CERT_FILE="$stage/ca.crt" REQUESTS_CA_BUNDLE="$stage/ca.crt" \
+  timeout 120 python3 "$here/azure/oracle.py" "$stage"
+
+# What a host has.
+mkdir -p "$stage/run/gate" "$stage/run/reeved"
+vaults() {
+  printf 'directory = "%s/run"\nuser = "root"\n[azure]\nca = "%s"\npatience = "8s"\n%s\n[vault.main]\nurl = "https://reeve-test.vault.azure.net"\n' \
+    "$stage" "${2:-$stage/ca.crt}" "${1:-}" >"$stage/secrets.toml"
+}
+gate() {
+  local reference
+  { printf 'a = ['; for reference; do printf '"%s", ' "$reference"; done; printf ']\n'; } >"$stage/gate.toml"
+}
+printf '' >"$stage/reeved.toml"
+# What a run says is kept, for what must not be in it.
+fetch() {
+  local status=0
+  timeout 60 "$bin/reeve" secret fetch --config "$stage/secrets.toml" --gate "$stage/gate.toml" --reeved "$stage/reeved.toml" \
+    >"$stage/out" 2>&1 || status=$?
+  tee -a "$stage/all.log" <"$stage/out"
+  return "$status"
+}
+fetched() { same "$1" "$(cat "$stage/run/gate/$2")"; }
+says() { grep -qF -- "$1" "$stage/out" || { cat "$stage/out"; return 1; }; }
+# A run that fails and says this.
+fails_with() { ! fetch >/dev/null && says "$1"; }
+fails() { ! "$@"; }
+
+vaults
+gate @kv:smtp @kv:main/smtp/00000000000000000000000000000001 @kv:pem @kv:large
+it "secrets are fetched as the machine's own identity" fetch
+it "and it is said whose word opened the vault" says 'as managed identity'
+it "the newest version is the one without a version" fetched "$canary" smtp
+it "a version that is named is the one that comes" fetched "$canary-old" main+smtp+00000000000000000000000000000001
+it "a key of several lines comes as it is" same "$(printf -- '-----BEGIN PRIVATE KEY-----\n%s\n-----END PRIVATE KEY-----\n.' "$pem_canary")" "$(cat "$stage/run/gate/pem"; echo .)"
+it "a value of 25 KB comes whole" same 25600 "$(stat -c %s "$stage/run/gate/large")"
+it "the reader's group alone may read them" same 640 "$(stat -c %a "$stage/run/gate/smtp")"
+it "the first question holds no token, as the vault's challenge wants it" grep -q '^GET reeve-test.vault.azure.net/secrets/.* without$' "$stage/requests.log"
+
+gate @kv:throttled
+told '{"throttle": {"throttled": 2}}'
+it "a vault that throttles is asked again when it says" fetch
+it "and what comes then is in force" fetched "$canary" throttled
+
+told '{"forbidden": ["forbidden"], "garbled": ["garbled"]}'
+gate @kv:smtp @kv:disabled @kv:deleted @kv:nothing @kv:forbidden @kv:garbled @kv:empty
+it "one secret that cannot be had fails the round" fails_with '@kv:disabled'
+it "a disabled version is named so" says 'SecretDisabled'
+it "a deleted secret is named so" eval "says 'SecretNotFound' && says '@kv:deleted for gate, from https://reeve-test.vault.azure.net/ as managed identity'"
+it "a missing permission is named so" says 'ForbiddenByRbac'
+it "an answer that is none has nothing of it repeated" says '@kv:garbled'
+it "an empty secret is none" says 'an empty secret keeps nobody out'
+it "the others come all the same" fetched "$canary" smtp
+
+gate @kv:smtp
+told '{"vault": "down"}'
+it "a vault that is down is said with what it answers" fails_with 'HTTP 503'
+it "and the last good value stays" fetched "$canary" smtp
+it "with its age" says 'ago stays'
+told '{"vault": "slow"}'
+it "a vault that does not answer is not waited for" fails_with 'ago stays'
+told '{"token_seconds": 2}'
+it "a token that ends soon opens the vault" fetch
+told '{"skew_seconds": -7200}'
+it "a clock that is two hours off keeps nobody out" fetch
+vaults '' "$stage/other-ca.crt"
+told '{}'
+it "a server whose certificate is from somebody else is not asked" fails_with 'ago stays'
+it "and that is why" says 'invalid peer certificate' 
+
+vaults
+told '{"imds": "slow", "client_secret": "'"$key_canary"'"}'
+it "without an answer from the metadata service there is no secret" fails_with 'managed identity: no answer within'
+printf '%s\n' "$key_canary" >"$stage/client-secret"
+chmod 0600 "$stage/client-secret"
+vaults "client_secret = \"$stage/client-secret\""
+export AZURE_TENANT_ID=$tenant AZURE_CLIENT_ID=app
+it "and with a service principal there is" fetch
+it "which is said" says 'as service principal of the environment'
+told '{"imds": "slow", "client_secret": "another"}'
+it "a refused service principal is named with Azure's own code" fails_with 'AADSTS7000215'
+printf 'assertion' >"$stage/federated"
+told '{"imds": "slow", "assertion": "assertion"}'
+export AZURE_FEDERATED_TOKEN_FILE=$stage/federated
+it "a workload's own token is tried first" fetch
+it "and it is said, too" says 'as workload identity'
+unset AZURE_TENANT_ID AZURE_CLIENT_ID AZURE_FEDERATED_TOKEN_FILE
+told '{"client_ids": ["mine"]}'
+vaults 'client_id = "mine"'
+it "an identity that the machine was assigned is named by its client id" fetch
+vaults 'client_id = "other"'
+it "and another is not found" fails_with 'Identity not found'
+ip address del 169.254.169.254/32 dev lo
+vaults
+it "where there is no metadata service, that is said" fails_with 'managed identity: no answer within'
+ip address add 169.254.169.254/32 dev lo
+
+# At a start.
+cat >"$stage/reeved.toml" <<E2
+listen = "127.0.0.1:0"
+[tls]
+certificate = "$stage/server.crt"
+key = "@kv:main/tls"
+client_ca = "$stage/ca.crt"
+[secrets]
+directory = "$stage/run"
+user = "root"
+E2
+gate
+told '{"forbidden": ["tls"]}'
+starts() { timeout 20 "$bin/reeved" --check --config "$stage/reeved.toml" >"$stage/out" 2>&1; }
+fetch >/dev/null || true
+it "reeved does not start without its key" fails starts
+it "and names reference, vault, credential and Azure's own code" \
+  eval "says '@kv:main/tls' && says ForbiddenByRbac && says 'https://reeve-test.vault.azure.net/ as managed identity'"
+told '{}'
+it "its key comes from the vault" fetch
+it "and with it, it starts" starts
+it "what the gate needed and no longer does is gone" same "" "$(ls -A "$stage/run/gate")"
+gate @kv:smtp
+fetch >/dev/null
+it "each finds what it needs and nothing else" same 'main+tls smtp' "$(ls "$stage/run/reeved") $(ls "$stage/run/gate")"
+
+# What is nowhere to be seen while it runs.
+told '{"vault": "slow"}'
+vaults "client_secret = \"$stage/client-secret\""
+AZURE_TENANT_ID=$tenant AZURE_CLIENT_ID=app timeout 60 "$bin/reeve" secret fetch --config "$stage/secrets.toml" --gate "$stage/gate.toml" --reeved "$stage/reeved.toml" >>"$stage/all.log" 2>&1 &
+running=$!
+sleep 2
+seen() { cat /proc/[0-9]*/cmdline /proc/[0-9]*/environ 2>/dev/null | tr '\0' '\n' | grep -E -- "$canary|$pem_canary|$key_canary" | grep -v 'grep\|readonly' && return 1; return 0; }
+it "no process has a secret among its arguments or in its environment" seen
+it "while one fetches, whose memory is not dumped" same "0 0" "$(awk '/Max core file size/ {print $5, $6}' "/proc/$(pgrep -P "$running" -x reeve)/limits")"
+wait "$running" || true
+said_nothing() { [ -s "$stage/all.log" ] && [ -s "$stage/run/state.json" ] && ! grep -E "$canary|$pem_canary|$key_canary" "$stage/all.log" "$stage/run/state.json" "$stage/requests.log"; }
+it "nothing of a secret is in what was said" said_nothing
+verdict
