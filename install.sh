@@ -30,7 +30,7 @@ dry_run=no systemctl=yes uninstall=no purge=no prefix='' configure='' ca='' rule
 readonly programs=(reeve reeved reeve-gate) root_programs=(reeve-launcher)
 readonly wrappers=(reeve-zfs reeve-systemd reeve-pct reeve-git reeve-ansible reeve-tool)
 readonly units=(reeve-launcher.socket reeve-launcher.service reeve-gate.service reeved.service
-  reeve-doctor.service reeve-doctor.timer reeve-lists.service reeve-lists.timer reeve-alarms.service reeve-signal.service
+  reeve-doctor.service reeve-doctor.timer reeve-lists.service reeve-lists.timer reeve-alarms.service reeve-traces.service reeve-signal.service
   reeve-secrets.service reeve-secrets.timer)
 # What a wrapper starts, and sudo does not; the second kind is none of root's side.
 readonly helpers=(reeve-egress) own_tools=(reeve-builtin)
@@ -222,6 +222,9 @@ configuration_modes() {
   # The same of the gate and the one who delivers; the secrets are files of their own.
   owned /etc/reeve/alarms.toml root:root 0644
   for path in /etc/reeve/alarms/*; do owned "$path" root:reeve-alarms 0640; done
+  # And of those who make spans and the one who sends them.
+  owned /etc/reeve/traces.toml root:root 0644
+  for path in /etc/reeve/traces/*; do owned "$path" root:reeve-traces 0640; done
   # It says where secrets are, and is none.
   owned /etc/reeve/secrets.toml root:root 0644
 }
@@ -328,6 +331,7 @@ uninstall_all() {
   for name in "${programs[@]}" "${root_programs[@]}"; do remove "$bin/$name"; done
   remove "$libexec"
   remove /run/reeve
+  remove /run/reeve-traces
   [ "$systemctl" = no ] || act systemctl daemon-reload
   [ "$purge" = no ] || purge_all
   if [ "$said" = 0 ]; then echo "nothing to do: Reeve is not installed"; fi
@@ -336,7 +340,7 @@ uninstall_all() {
 purge_all() {
   local name
   for name in /etc/reeve /var/lib/reeve /var/lib/reeve-preflight /var/lib/reeve-root /var/lib/reeve-tools /var/lib/reeve-lists /var/lib/reeve-alarms /run/reeve-secrets /var/lib/reeve-signal /var/log/reeve /etc/credstore/reeve.*; do remove "$name"; done
-  for name in reeve reeve-gate reeve-run reeve-lists reeve-secrets reeve-alarms reeve-tool reeve-egress reeve-signal; do
+  for name in reeve reeve-gate reeve-run reeve-lists reeve-secrets reeve-alarms reeve-traces reeve-tool reeve-egress reeve-signal; do
     getent passwd "$name" >/dev/null || continue
     say "remove user $name"
     act userdel "$name"

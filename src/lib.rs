@@ -34,6 +34,8 @@ pub mod vault;
 #[cfg(feature = "full")]
 pub mod webhook;
 #[cfg(feature = "full")]
+pub mod trace;
+#[cfg(feature = "full")]
 pub mod principal;
 #[cfg(feature = "full")]
 pub mod operation;

@@ -25,3 +25,5 @@ mod limits;
 mod pki;
 #[path = "api/process.rs"]
 mod process;
+#[path = "api/traces.rs"]
+mod traces;

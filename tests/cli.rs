@@ -18,6 +18,8 @@ mod asking;
 mod fake_gate;
 #[path = "cli/checkpoints.rs"]
 mod checkpoints;
+#[path = "trace/collector.rs"]
+mod collector;
 #[path = "cli/host.rs"]
 mod host;
 #[path = "cli/lists.rs"]
@@ -37,6 +39,8 @@ mod replay;
 mod servers;
 #[path = "cli/suggesting.rs"]
 mod suggesting;
+#[path = "cli/traces.rs"]
+mod traces;
 #[path = "cli/undoing.rs"]
 mod undoing;
 

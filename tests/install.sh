@@ -17,7 +17,7 @@ fi
 install() { "$here/../install.sh" --bin-dir "$REEVE_BIN" --root-bin-dir "$REEVE_ROOT_BIN" --no-systemctl "$@"; }
 # Everything that an installation owns, with owner, mode and content.
 host() {
-  find /etc/reeve /etc/sudoers.d /etc/tmpfiles.d /etc/sysusers.d /etc/systemd/system /usr/local /var/lib/reeve /var/lib/reeve-preflight /var/lib/reeve-root /var/lib/reeve-tools /var/lib/reeve-lists /var/lib/reeve-alarms /var/log/reeve \
+  find /etc/reeve /etc/sudoers.d /etc/tmpfiles.d /etc/sysusers.d /etc/systemd/system /usr/local /var/lib/reeve /var/lib/reeve-preflight /var/lib/reeve-root /var/lib/reeve-tools /var/lib/reeve-lists /var/lib/reeve-alarms /run/reeve-traces /var/log/reeve \
     /run/reeve \( -name 'reeve*' -o -name _reeve -o -path '*/reeve*/*' \) -printf '%p %U:%G %m %T@\n' 2>/dev/null | sort
   sha256sum /etc/passwd /etc/group
 }
@@ -67,6 +67,8 @@ done <<'TABLE'
 /run/reeve-secrets reeve-secrets:reeve-secrets 755
 /run/reeve-secrets/gate reeve-secrets:reeve-gate 2750
 /run/reeve-secrets/reeved reeve-secrets:reeve 2750
+/etc/reeve/traces root:reeve-traces 750
+/run/reeve-traces reeve-traces:reeve-traces 755
 /run/reeve reeve-gate:reeve-run 1775
 /usr/local/bin/reeve root:root 755
 /usr/local/bin/reeved root:root 755
@@ -96,7 +98,7 @@ done <<'TABLE'
 TABLE
 
 it "the grant key's public half is what the gate's user printed" same "$(printf '%064d' 7)" "$(cat /etc/reeve/grant.pub)"
-for user in reeve reeve-gate reeve-run reeve-lists reeve-secrets reeve-alarms reeve-tool reeve-egress reeve-signal; do
+for user in reeve reeve-gate reeve-run reeve-lists reeve-secrets reeve-alarms reeve-traces reeve-tool reeve-egress reeve-signal; do
   it "$user cannot log in" same /usr/sbin/nologin "$(getent passwd "$user" | cut -d: -f7)"
   it "$user cannot write the configuration" fails writable_by "$user" /etc/reeve
   it "$user cannot write the ledger's directory" fails writable_by "$user" /var/lib/reeve-root
@@ -108,6 +110,8 @@ it "who delivers alarms cannot take one out or make one up" fails writable_by re
 it "the gate cannot say that one was told" fails writable_by reeve-gate /var/lib/reeve-alarms/told
 it "who delivers alarms cannot read the gate's state" fails readable_by reeve-alarms /var/lib/reeve
 it "the gate cannot read the secrets that alarms are sent with" fails readable_by reeve-gate /etc/reeve/alarms
+it "the gate cannot read the token that traces are sent with" fails readable_by reeve-gate /etc/reeve/traces
+it "who sends traces cannot read the gate's state" fails readable_by reeve-traces /var/lib/reeve
 it "the gate alone is in the group of the Signal daemon's socket" same "reeve-gate" "$(getent group reeve-signal | cut -d: -f4)"
 it "the gate and the launcher can make their sockets" eval 'writable_by reeve-gate /run/reeve && writable_by reeve-run /run/reeve'
 it "reeved cannot make a socket beside them" fails writable_by reeve /run/reeve
@@ -176,5 +180,5 @@ it "configuration, state and log stay" test -e /etc/reeve/gate.toml -a -d /var/l
 it "--purge without --uninstall is refused" fails install --purge
 it "it purges" install --uninstall --purge
 it "nothing of it is left" same "$(paths "$bare")" "$(paths "$(host)")"
-it "the users are gone" fails eval 'getent passwd reeve reeve-gate reeve-run reeve-lists reeve-secrets reeve-alarms reeve-tool reeve-egress reeve-signal || getent group reeve-approvers reeve-tools'
+it "the users are gone" fails eval 'getent passwd reeve reeve-gate reeve-run reeve-lists reeve-secrets reeve-alarms reeve-traces reeve-tool reeve-egress reeve-signal || getent group reeve-approvers reeve-tools'
 verdict

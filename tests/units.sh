@@ -27,7 +27,7 @@ has() { grep -qxF "$2" "$units/$1"; }
 
 # Not Reeve's and not there: something that can be run, in its place.
 [ -e /usr/local/bin/signal-cli ] || install -m 0755 /bin/true /usr/local/bin/signal-cli
-for unit in reeved.service reeve-gate.service reeve-launcher.service reeve-launcher.socket reeve-doctor.service reeve-doctor.timer reeve-lists.service reeve-lists.timer reeve-alarms.service reeve-secrets.service reeve-secrets.timer reeve-signal.service; do
+for unit in reeved.service reeve-gate.service reeve-launcher.service reeve-launcher.socket reeve-doctor.service reeve-doctor.timer reeve-lists.service reeve-lists.timer reeve-alarms.service reeve-traces.service reeve-secrets.service reeve-secrets.timer reeve-signal.service; do
   it "$unit is valid, without a warning" valid "$unit"
 done
 # Tenths: 15 is an exposure of 1.5.
@@ -35,6 +35,7 @@ it "reeved's exposure is at most 1.5" confined reeved.service 15
 it "the gate's exposure is at most 1.0" confined reeve-gate.service 10
 it "the exposure of what fetches lists is at most 1.5" confined reeve-lists.service 15
 it "the exposure of what delivers alarms is at most 1.5" confined reeve-alarms.service 15
+it "the exposure of what sends traces is at most 1.5" confined reeve-traces.service 15
 it "the exposure of the Signal daemon is at most 2.0" confined reeve-signal.service 20
 it "the exposure of what fetches secrets is at most 1.5" confined reeve-secrets.service 15
 it "the launcher can use sudo" has_none reeve-launcher.service "$imply_no_new_privileges"
@@ -44,6 +45,7 @@ it "reeved runs as its own user" has reeved.service User=reeve
 it "the gate runs as its own user" has reeve-gate.service User=reeve-gate
 it "what fetches lists runs as its own user" has reeve-lists.service User=reeve-lists
 it "what delivers alarms runs as its own user" has reeve-alarms.service User=reeve-alarms
+it "what sends traces runs as its own user" has reeve-traces.service User=reeve-traces
 it "what fetches secrets runs as its own user" has reeve-secrets.service User=reeve-secrets
 it "the launcher runs as its own user" has reeve-launcher.service User=reeve-run
 it "the Signal daemon runs as its own user" has reeve-signal.service User=reeve-signal

@@ -13,6 +13,7 @@ use super::identity::{Identities, Name};
 use crate::config::{self, ConfigError};
 use crate::principal::PrincipalName;
 use crate::secret::{Consumer, Places, PlacesAsWritten, Reference};
+use crate::trace::config::TracesConfig;
 
 /// The configuration of `reeved`.
 #[derive(Debug, Clone, PartialEq)]
@@ -27,6 +28,10 @@ pub struct Settings {
     pub gate_user: String,
     /// What to log, as `RUST_LOG` would say it.
     pub log: String,
+    /// The file that says where traces go.
+    pub traces_file: PathBuf,
+    /// What it says, when there is one.
+    pub traces: Option<TracesConfig>,
     pub(super) tls: TlsFiles,
     pub(super) secrets: Places,
     pub(super) limits: Limits,
@@ -71,6 +76,8 @@ struct Written {
     gate_user: String,
     #[serde(default = "log")]
     log: Spanned<String>,
+    #[serde(default = "traces")]
+    traces: PathBuf,
     #[serde(default)]
     allow_cn: bool,
     tls: TlsFiles,
@@ -111,6 +118,10 @@ fn gate_user() -> String {
     "reeve-gate".to_owned()
 }
 
+fn traces() -> PathBuf {
+    "/etc/reeve/traces.toml".into()
+}
+
 fn log() -> Spanned<String> {
     Spanned::new(0..0, "info".to_owned())
 }
@@ -121,7 +132,9 @@ impl Settings {
     /// # Errors
     /// Says which key is wrong, where it stands and what it should be.
     pub fn read(path: &Path) -> Result<Self, ConfigError> {
-        Self::parse(&path.display().to_string(), &config::read_text(path)?)
+        let mut settings = Self::parse(&path.display().to_string(), &config::read_text(path)?)?;
+        settings.traces = TracesConfig::read(&settings.traces_file)?;
+        Ok(settings)
     }
 
     /// Reads everything that the settings name, and puts nothing in force.
@@ -177,6 +190,8 @@ impl Page<'_> {
             gate_socket: written.gate_socket,
             gate_user: written.gate_user,
             log: log.into_inner(),
+            traces_file: written.traces,
+            traces: None,
             tls: written.tls,
             secrets: self.secrets(written.secrets)?,
             limits: self.limits(&written.limits)?,

@@ -16,10 +16,11 @@ use super::route::{self, Route, Routing};
 use super::server::Shared;
 use super::standing::Standing;
 use super::status::{self, Fault};
-use super::{body, events, freezing, operations, posted, reload};
+use super::{body, events, freezing, operations, posted, reload, traced};
 use crate::gate::protocol::{Answer, Call, Problem};
 use crate::metrics::front::Endpoint;
 use crate::operation::{self, Invalid, Submission};
+use crate::trace;
 
 /// How long the gate may take for what it answers from memory.
 pub(super) const SOON: Duration = Duration::from_secs(15);
@@ -69,6 +70,8 @@ pub(super) async fn respond(shared: &Arc<Shared>, standing: &Standing, request: 
         Routing::OtherMethod(_) | Routing::Nothing => Endpoint::None,
     };
     let waits = body::waits_for_leave(request.headers());
+    let work = traced::begin(shared, endpoint, (request.method(), request.headers()));
+    let context = work.as_ref().and_then(trace::Work::context);
     let (parts, mut body) = request.into_parts();
     let answer = match let_in(shared, standing, began) {
         Err(refused) => refused,
@@ -77,12 +80,14 @@ pub(super) async fn respond(shared: &Arc<Shared>, standing: &Standing, request: 
             Routing::OtherMethod(methods) => status::method_not_allowed(methods),
             Routing::Found(route) => {
                 let (asked, request) = (Asked { shared, caller }, Request::from_parts(parts, &mut body));
-                asked.answer(route, request).await.unwrap_or_else(|failure| failure.answer())
+                let answered = trace::within(context, asked.answer(route, request)).await;
+                answered.unwrap_or_else(|failure| failure.answer())
             }
         },
     };
     let took = shared.clock.boot().saturating_sub(began);
     shared.metrics.answered(endpoint, answer.status().as_u16(), took);
+    traced::answered(work, answer.status());
     if !waits {
         body::finish(&mut body).await;
     }

@@ -34,6 +34,7 @@ mod seen;
 mod server;
 mod standing;
 mod status;
+mod traced;
 mod verifier;
 
 pub use config::Settings;

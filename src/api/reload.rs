@@ -127,6 +127,7 @@ async fn all_anew(shared: &Arc<Shared>) -> Result<Vec<Difference>, LiveError> {
         Err(error) => (Err(error), Seen::default()),
     };
     replace(shared, read)?;
+    shared.traces.set(shared.live.load().settings.traces.clone());
     Ok(shared.reloads.put(seen))
 }
 

@@ -17,6 +17,12 @@ pub(super) fn look(path: &Path, settings: &Settings) -> Seen {
         Ok(text) => seen.keys("reeved.toml", &text),
         Err(_) => seen.unreadable("reeved.toml"),
     }
+    if settings.traces.is_some() {
+        match config::read_text(&settings.traces_file) {
+            Ok(text) => seen.keys("traces.toml", &text),
+            Err(_) => seen.unreadable("traces.toml"),
+        }
+    }
     let files = &settings.tls;
     let public = [
         ("tls.certificate", Some(&files.certificate)),

@@ -28,6 +28,7 @@ use crate::metrics::front::Front;
 use crate::principal::PrincipalName;
 use crate::sys::clock::Clock;
 use crate::sys::ids;
+use crate::trace::Tracer;
 
 /// How long requests under way may take after the server was told to end.
 const DRAIN: Duration = Duration::from_secs(15);
@@ -64,6 +65,7 @@ pub(super) struct Shared {
     /// The generation of `live`, for connections to wait for.
     pub(super) changed: watch::Sender<u64>,
     pub(super) metrics: Front,
+    pub(super) traces: Tracer,
     pub(super) callers: Callers,
     pub(super) notes: Notes,
     pub(super) health: Health,
@@ -132,6 +134,9 @@ impl Server {
     pub async fn bind(config: &Path, settings: Settings, clock: Arc<dyn Clock>) -> Result<Self, ServerError> {
         let gate = Client::new(&settings.gate_socket, Some(gate_uid(&settings.gate_user)?));
         let (listen, metrics_listen) = (settings.listen, settings.metrics_listen);
+        let metrics = Front::new()?;
+        let traces = Tracer::new("reeved", Arc::clone(&clock), Arc::new(metrics.spans()));
+        traces.set(settings.traces.clone());
         let seen = seen::look(config, &settings);
         let live = Live::load(settings, 1)?;
         let listener = listen_on(listen).await?;
@@ -142,7 +147,8 @@ impl Server {
         let shared = Shared {
             changed: watch::Sender::new(live.generation),
             live: ArcSwap::from_pointee(live),
-            metrics: Front::new()?,
+            metrics,
+            traces,
             callers: Callers::default(),
             notes: Notes::default(),
             health: Health::new(),

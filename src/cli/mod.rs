@@ -70,6 +70,8 @@ enum Command {
     Lists(host::ListsArgs),
     Alarms(host::AlarmsArgs),
     Secret(host::SecretArgs),
+    #[cfg(feature = "otlp")]
+    Traces(host::TracesArgs),
     Check(host::CheckArgs),
     Doctor(host::DoctorArgs),
     Sudoers(host::SudoersArgs),
@@ -138,6 +140,8 @@ fn run(command: &Command, screen: Screen) -> Result<Exit, Failure> {
         Command::Lists(args) => host::lists(args, screen, clock.as_ref()),
         Command::Alarms(args) => host::alarms(args, screen, clock.as_ref()),
         Command::Secret(args) => host::secret(args, screen, clock.as_ref()),
+        #[cfg(feature = "otlp")]
+        Command::Traces(args) => host::traces(args, clock.as_ref()),
         Command::Check(args) => host::check(args, screen, clock.as_ref()),
         Command::Doctor(args) => host::doctor(args, screen, clock.as_ref()),
         Command::Sudoers(args) => host::sudoers(args, screen),

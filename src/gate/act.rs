@@ -21,6 +21,7 @@ use crate::audit::{EventKind, Receipt};
 use crate::job::{Job, State};
 use crate::operation::Effect;
 use crate::policy::{KeepFor, Verdict};
+use crate::trace;
 
 /// How long to wait between attempts to record an outcome, at first and at most: what has happened is not forgotten
 /// because the log is full.
@@ -59,7 +60,8 @@ pub(super) fn run(
 ) -> Pin<Box<dyn Future<Output = ()> + Send>> {
     Box::pin(async move {
         let mut turn = gate.turn(&cell).await;
-        let acted = gate.act(&cell, permit, &mut turn).await;
+        let trace = cell.job.lock().await.trace.map(|place| place.here);
+        let acted = trace::within(trace, gate.act(&cell, permit, &mut turn)).await;
         // People may take their time; the place is free for others meanwhile.
         drop(turn);
         let gone_on = match acted {
@@ -115,10 +117,13 @@ impl Gate {
             return Ok(Next::Nothing);
         }
         let began = self.clock.boot();
+        let work = self.work(&job, "execute");
+        let job = job.under(work.context());
         match self.ready(&job, permit, *turn).await? {
             Ready::Go(plan, cleared) => {
                 turn.begin();
                 let end = self.carry_out(cell, &job, &plan, cleared).await;
+                drop(work);
                 if let Some((tier, outcome, start)) = adapter::counted_tool(&plan, &end.detail) {
                     self.metrics.sandbox_ran(tier, outcome, start);
                 }
@@ -135,6 +140,7 @@ impl Gate {
     }
 
     async fn ready(self: &Arc<Self>, job: &Job, permit: Permit, changes: Changes) -> Result<Ready, Problem> {
+        let _work = self.work(job, "plan");
         let is_of_this_moment = permit.is_of_this_moment(self.clock.boot(), changes);
         let of_this_moment = job.plan.clone().filter(|_| is_of_this_moment);
         let planned = match of_this_moment {
@@ -198,6 +204,7 @@ impl Gate {
     }
 
     async fn end_verified(self: &Arc<Self>, job: &Job, plan: &Plan) -> End {
+        let _work = self.work(job, "verify");
         let (host, operation, checked) = (self.reach(job), job.submission.operation.clone(), plan.clone());
         let look = tokio::task::spawn_blocking(move || adapter::of(&operation).verify(&checked, &host));
         let Ok(verification) = look.await else {

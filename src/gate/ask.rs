@@ -208,6 +208,7 @@ impl Gate {
     /// Counts an approval that ended.
     pub(super) fn approval_closed(&self, job: &Job, how: &str) {
         let asked_at = job.approval.as_ref().map_or(0, |approval| approval.created_at);
+        self.trace_approval(job, how);
         self.metrics.approval_ended(how, Duration::from_millis(self.now_ms().saturating_sub(asked_at)));
     }
 }

@@ -13,6 +13,7 @@ use tokio::sync::{Mutex, mpsc, oneshot};
 use super::protocol::{Answer, Ask, Call, MAX_FRAME, Problem, ProblemKind, Reply};
 use crate::principal::PrincipalName;
 use crate::sys::peer;
+use crate::trace;
 
 /// How many requests may wait to be written.
 const QUEUE: usize = 1024;
@@ -52,7 +53,7 @@ impl Client {
     /// Asks and waits for the answer. A gate that is down or goes away is the problem `unavailable`.
     pub async fn call(&self, caller: Option<PrincipalName>, call: Call) -> Result<Answer, Problem> {
         let id = self.shared.next_id.fetch_add(1, Ordering::Relaxed);
-        let frame = frame(&Ask { id, caller, call })?;
+        let frame = frame(&Ask { id, caller, call, trace: trace::current() })?;
         let (reply_to, reply) = oneshot::channel();
         let connection = self.connection().await?;
         connection.requests.send((frame, id, reply_to)).await.map_err(|_closed| gone())?;

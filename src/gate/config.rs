@@ -5,6 +5,7 @@ mod budget;
 mod defaults;
 mod keys;
 mod places;
+mod launcher;
 mod preflight;
 mod webhook;
 
@@ -23,6 +24,7 @@ use crate::config::{self, ConfigError};
 use crate::domains::config::ListsConfig;
 use crate::screening::settings::ScreeningSettings;
 use crate::secret::{Places, PlacesAsWritten};
+use crate::trace::config::TracesConfig;
 
 use audit::AuditAsWritten;
 pub use audit::AuditSettings;
@@ -30,6 +32,8 @@ use budget::BudgetAsWritten;
 pub use budget::{Amount, Budget};
 pub use keys::KeySettings;
 use keys::KeysAsWritten;
+use launcher::LauncherAsWritten;
+pub use launcher::LauncherConfig;
 use preflight::PreflightAsWritten;
 pub use preflight::PreflightSettings;
 use webhook::WebhookAsWritten;
@@ -66,6 +70,10 @@ pub struct GateConfig {
     pub alarms_file: PathBuf,
     /// What it says, when there is one.
     pub alarms: Option<AlarmsConfig>,
+    /// The file that says where traces go.
+    pub traces_file: PathBuf,
+    /// What it says, when there is one.
+    pub traces: Option<TracesConfig>,
     /// The launcher.
     pub launcher: LauncherConfig,
     /// The audit log.
@@ -90,17 +98,6 @@ pub struct GateConfig {
     pub secrets: Places,
     /// What is logged: `error`, `warn`, `info`, `debug`.
     pub log: String,
-}
-
-/// How the launcher is reached.
-#[derive(Debug, Clone)]
-pub struct LauncherConfig {
-    /// Its socket.
-    pub socket: PathBuf,
-    /// The Unix user that it runs as.
-    pub user: String,
-    /// How long one step may run.
-    pub deadline: Duration,
 }
 
 /// Bounds on approvals.
@@ -178,6 +175,8 @@ struct AsWritten {
     lists: PathBuf,
     #[serde(default = "defaults::alarms")]
     alarms: PathBuf,
+    #[serde(default = "defaults::traces")]
+    traces: PathBuf,
     #[serde(default = "defaults::log")]
     log: String,
     #[serde(default)]
@@ -212,14 +211,6 @@ struct AsWritten {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, default)]
-struct LauncherAsWritten {
-    socket: PathBuf,
-    user: String,
-    deadline: String,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields, default)]
 struct ApprovalsAsWritten {
     execute_within: String,
     cool_down: String,
@@ -238,16 +229,6 @@ struct SignalAsWritten {
     user: String,
 }
 
-impl Default for LauncherAsWritten {
-    fn default() -> Self {
-        Self {
-            socket: PathBuf::from("/run/reeve/launcher.sock"),
-            user: "reeve-run".to_owned(),
-            deadline: "60s".to_owned(),
-        }
-    }
-}
-
 impl Default for ApprovalsAsWritten {
     fn default() -> Self {
         let [execute_within, cool_down, recovery_delay] = ["5m", "10m", "24h"].map(str::to_owned);
@@ -262,6 +243,7 @@ impl GateConfig {
         config.adapters.tools = ToolSettings::load(&config.tools)?;
         config.domain_lists = ListsConfig::read(&config.lists)?;
         config.alarms = AlarmsConfig::read(&config.alarms_file)?;
+        config.traces = TracesConfig::read(&config.traces_file)?;
         Ok(config)
     }
 
@@ -286,11 +268,6 @@ impl AsWritten {
             overall: within("approvals.overall", self.approvals.overall, 1, 10_000)?,
             growth: growth(self.approvals.growth)?,
         };
-        let launcher = LauncherConfig {
-            deadline: duration("launcher.deadline", &self.launcher.deadline, 1, 3_600)?,
-            socket: absolute("launcher.socket", self.launcher.socket)?,
-            user: self.launcher.user,
-        };
         Ok(GateConfig {
             host: self.host.unwrap_or_else(|| host_name.to_owned()),
             socket: absolute("socket", self.socket)?,
@@ -306,7 +283,9 @@ impl AsWritten {
             domain_lists: ListsConfig::default(),
             alarms_file: absolute("alarms", self.alarms)?,
             alarms: None,
-            launcher,
+            traces_file: absolute("traces", self.traces)?,
+            traces: None,
+            launcher: self.launcher.meant()?,
             audit: self.audit.meant()?,
             approvals,
             signal: self.signal.map(SignalAsWritten::meant).transpose()?,

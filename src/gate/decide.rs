@@ -14,6 +14,7 @@ use crate::job::Job;
 use crate::operation::Submission;
 use crate::policy::{PolicyDecision, Question, Ruled, Rules, Verdict};
 use crate::principal::PrincipalName;
+use crate::trace::Key;
 
 /// What a decision came to, when it is not a refusal.
 pub(super) enum Decided {
@@ -34,10 +35,12 @@ pub(super) struct Foreseen {
 impl Gate {
     /// Decides on a job and records the decision with its plan.
     pub(super) async fn decide(self: &Arc<Self>, job: &mut Job) -> Result<Decided, Problem> {
+        let mut work = self.work(job, "decide");
         let rules = self.rules.load_full();
         // The contract comes first: what it does not grant is not even read.
         let by_contract = rules.by_contract(&self.asked_by(job, None));
         if by_contract.verdict == Verdict::Deny {
+            work.set(Key::Verdict, Verdict::Deny.as_str());
             let problem = self.deny(job, by_contract).await;
             return Err(self.offering(job, problem).await);
         }
@@ -52,6 +55,7 @@ impl Gate {
         self.count_screened(&looked);
         (job.input, job.screened) = (input, looked.shown());
         self.try_beside(Lived::of(job, &decision));
+        work.set(Key::Verdict, decision.verdict.as_str());
         if decision.verdict == Verdict::Deny {
             job.plan = Some(plan);
             let problem = self.deny(job, decision).await;
@@ -149,7 +153,7 @@ impl Gate {
     ) -> Result<Answer, Problem> {
         self.known(&caller)?;
         let rules = self.rules.load_full();
-        let mut job = Job::new(self.new_id("op")?, caller, submission, self.now_ms());
+        let mut job = self.new_job(caller, submission)?;
         loop {
             let by_contract = rules.by_contract(&self.foreseen_by(&job, None));
             if by_contract.verdict == Verdict::Deny {

@@ -20,7 +20,9 @@ impl Files {
     pub(super) fn read(sources: &Sources, config: &GateConfig) -> Result<Self, ConfigError> {
         let mut files = BTreeMap::new();
         let mut paths = vec![sources.config.clone(), sources.policy.clone()];
-        let beside_it = [&config.lists, &config.alarms_file].into_iter().filter(|file| file.exists());
+        let beside_it = [&config.lists, &config.alarms_file, &config.traces_file]
+            .into_iter()
+            .filter(|file| file.exists());
         paths.extend(beside_it.cloned());
         paths.extend(config.shadow.clone().filter(|shadow| shadow.exists()));
         let beside = sources.policy.parent().unwrap_or(Path::new("/"));

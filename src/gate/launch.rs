@@ -9,7 +9,7 @@ use super::protocol::{Problem, ProblemKind};
 use crate::adapter::{self, Argv};
 use crate::grant::{Grant, RunAs, SignedGrant, WrapperName};
 use crate::job::Job;
-use crate::launcher::client::{LaunchError, Request, run};
+use crate::launcher::client::{LaunchError, Request, run, run_timed};
 use crate::sys::process::{Finished, Stream};
 use crate::sys::random;
 
@@ -94,10 +94,12 @@ impl Gate {
         let socket = self.launcher.settings.socket.clone();
         let (cell, operation) = (Arc::clone(cell), job.submission.operation.clone());
         let is_shown = self.shows_output_as_it_comes();
+        let (work, wrapper) = (self.work(job, "launch"), request.wrapper);
+        let is_timed = work.is_kept();
         let running = tokio::task::spawn_blocking(move || {
             let adapter = adapter::of(&operation);
             let mut lines = Lines::default();
-            run(&socket, &request, &cell.cancellation, &mut |stream, bytes| {
+            let on_output = &mut |stream: Stream, bytes: &[u8]| {
                 if stream == Stream::Stdout && is_shown {
                     lines.take(bytes, &mut |line| {
                         if let Some(shown) = adapter.progress(line) {
@@ -105,11 +107,16 @@ impl Gate {
                         }
                     });
                 }
-            })
+            };
+            if is_timed {
+                return run_timed(&socket, &request, &cell.cancellation, on_output);
+            }
+            run(&socket, &request, &cell.cancellation, on_output).map(|finished| (finished, None))
         });
-        running
-            .await
-            .unwrap_or_else(|_panicked| Err(LaunchError::Failed("the gate's thread ended".to_owned())))
+        let gone = |_panicked| Err(LaunchError::Failed("the gate's thread ended".to_owned()));
+        let (finished, times) = running.await.unwrap_or_else(gone)?;
+        self.trace_launched(&work, wrapper, times);
+        Ok(finished)
     }
 }
 

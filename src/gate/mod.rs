@@ -59,6 +59,7 @@ mod start_error;
 mod step;
 mod submit;
 mod tell;
+mod traced;
 mod undoable;
 mod vote;
 
@@ -77,6 +78,7 @@ use crate::job::Store;
 use crate::metrics;
 use crate::policy::Rules;
 use crate::sys::clock::Clock;
+use crate::trace::Tracer;
 
 use budget::Budgets;
 use config::{ApprovalSettings, LauncherConfig};
@@ -118,6 +120,7 @@ pub struct Gate {
     channel: Channel,
     alarms: alarm::Alarms,
     posted: posted::Posted,
+    traces: Tracer,
     metrics: Arc<metrics::gate::Gate>,
     sources: start::Sources,
 }

@@ -16,6 +16,7 @@ pub use posted::SignedMessage;
 pub use crate::job::State;
 use crate::operation::{Invalid, Submission};
 use crate::principal::{PrincipalName, Role};
+use crate::trace::Context;
 
 /// The longest reply, in bytes: the largest listing.
 pub const MAX_FRAME: usize = 8 << 20;
@@ -32,6 +33,9 @@ pub struct Ask {
     pub caller: Option<PrincipalName>,
     /// What is asked.
     pub call: Call,
+    /// The span that it is asked under.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trace: Option<Context>,
 }
 
 /// The gate's reply to one request.

@@ -16,12 +16,13 @@ use crate::adapter::{
 use crate::audit::{Event, EventKind};
 use crate::grant::{RunAs, WrapperName};
 use crate::job::{Job, State};
-use crate::launcher::client::Cancellation;
+use crate::launcher::client::{Cancellation, run, run_timed};
 use crate::operation::secret::Secrets;
 use crate::policy::Contract;
 use crate::principal::PrincipalName;
 use crate::sandbox::egress::Lists;
-use crate::sys::process::Exit;
+use crate::sys::process::{Exit, Stream};
+use crate::trace::Context;
 use crate::wrapper::REFUSED;
 
 /// The host as one operation's adapter sees it. To be used from a thread that may block.
@@ -33,6 +34,7 @@ pub(super) struct Reach {
     run_id: Option<String>,
     run_as: RunAs,
     secrets: Secrets,
+    trace: Option<Context>,
     runtime: Handle,
 }
 
@@ -53,6 +55,7 @@ impl Gate {
             run_id: job.submission.run_id.clone(),
             run_as,
             secrets: job.submission.operation.secrets(),
+            trace: job.trace.map(|place| place.here),
             runtime: Handle::current(),
         }
     }
@@ -73,14 +76,26 @@ impl Reach {
             .with("read", json!(true))
             .with("argv", self.secrets.hidden_in(&argv.to_string()))
             .with("grant", format!("sha256:{digest}"));
+        let event = match self.trace {
+            Some(context) => event.with("trace", context.trace.to_string()),
+            None => event,
+        };
         self.runtime
             .block_on(self.gate.record(event))
             .map_err(|_unrecorded| not_run("the audit log takes no record"))?;
         let request = self.gate.request(&launch, signed);
         let socket = &self.gate.launcher.settings.socket;
         let never = Cancellation::default();
-        let finished = crate::launcher::client::run(socket, &request, &never, &mut |_stream, _bytes| {})
-            .map_err(|error| HostError::NotRun { program, source: Box::new(error) })?;
+        let work = self.gate.traces.work(self.trace, "launch");
+        let nowhere = &mut |_stream: Stream, _bytes: &[u8]| {};
+        let run = if work.is_kept() {
+            run_timed(socket, &request, &never, nowhere)
+        } else {
+            run(socket, &request, &never, nowhere).map(|finished| (finished, None))
+        };
+        let (finished, times) =
+            run.map_err(|error| HostError::NotRun { program, source: Box::new(error) })?;
+        self.gate.trace_launched(&work, wrapper, times);
         if finished.truncated {
             return Err(HostError::TooMuchOutput { program, bytes: request.max_output });
         }

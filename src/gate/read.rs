@@ -14,6 +14,7 @@ use crate::job::{Job, State};
 use crate::operation::Submission;
 use crate::policy::{Ruled, Verdict};
 use crate::principal::PrincipalName;
+use crate::trace::Key;
 
 /// The longest result that is kept to be asked for again, in bytes.
 const KEPT_RESULT: usize = 64 << 10;
@@ -28,7 +29,8 @@ impl Gate {
         if !adapter::of(&submission.operation).is_plain_read() {
             return self.granted_read(caller, submission).await;
         }
-        let mut job = Job::new(self.new_id("op")?, caller, submission, self.now_ms());
+        let mut job = self.new_job(caller, submission)?;
+        let mut work = self.work(&job, "decide");
         let rules = self.rules.load_full();
         let Ruled { decision, input, looked } = rules.decide(&self.asked_by(&job, None)).await;
         (job.input, job.screened) = (input, looked.shown());
@@ -36,6 +38,7 @@ impl Gate {
             // It is decided there again, and recorded.
             return self.granted_read(job.principal, job.submission).await;
         }
+        work.set(Key::Verdict, decision.verdict.as_str());
         self.count_screened(&looked);
         self.try_beside(Lived::of(&job, &decision));
         match decision.verdict {
@@ -46,6 +49,7 @@ impl Gate {
         self.count_decision(&job, Verdict::Allow);
         job.decision = Some(decision);
         self.record(self.decision_event(&job)).await?;
+        drop(work);
         self.answer_read(job).await
     }
 
@@ -54,7 +58,9 @@ impl Gate {
             job.become_state(state, self.now_ms()).map_err(Unrecorded::from)?;
         }
         let began = self.clock.boot();
+        let work = self.work(&job, "read");
         let read = self.read_host(&job).await?;
+        drop(work);
         let mut found = None;
         let (state, summary) = match read {
             Ok(answer) => {
@@ -84,6 +90,7 @@ impl Gate {
             operation.name(),
             self.clock.boot().saturating_sub(began),
         );
+        self.trace_ended(&job);
         let envelope = self.envelope(&job);
         // A large answer was given; memory is for what may still be asked for.
         if job.outcome.result.as_ref().is_none_or(|result| result.to_string().len() <= KEPT_RESULT) {
@@ -113,7 +120,7 @@ impl Gate {
         submission: Submission,
     ) -> Result<Envelope, Problem> {
         let order = self.live.order_of(&caller).lock_owned().await;
-        let job = Job::new(self.new_id("op")?, caller, submission, self.now_ms());
+        let job = self.new_job(caller, submission)?;
         self.change(job, None, order).await
     }
 }

@@ -61,6 +61,10 @@ impl Gate {
     /// An event about a job.
     pub(super) fn event(&self, kind: EventKind, job: &Job) -> Event {
         let event = Event::new(kind).principal(job.principal.as_str()).operation(job.id.as_str());
+        let event = match &job.trace {
+            Some(place) => event.with("trace", place.here.trace.to_string()),
+            None => event,
+        };
         match job.decision.as_ref().and_then(|decision| decision.contract.as_ref()) {
             Some(contract) => event.with("contract", contract.as_str()),
             None => event,
@@ -101,6 +105,7 @@ impl Gate {
         let operation = &job.submission.operation;
         self.metrics.operation_is(operation.kind(), operation.name(), next.as_str());
         if next.is_final() {
+            self.trace_ended(job);
             self.live.finished(&job.id);
         }
         Ok(())

@@ -21,6 +21,7 @@ use crate::config::logging;
 use crate::domains::Changed;
 use crate::policy::{Contracts, Rules};
 use crate::principal::PrincipalName;
+use crate::trace::config::TracesConfig;
 
 /// What a reload brings into force, all of it or nothing.
 pub(super) struct Anew {
@@ -29,6 +30,7 @@ pub(super) struct Anew {
     pub(super) people: People,
     pub(super) budgets: Vec<Budget>,
     alarms: Option<AlarmsConfig>,
+    traces: Option<TracesConfig>,
     /// The texts that all of it was read from.
     pub(super) files: Files,
     keys: posted::Keys,
@@ -125,7 +127,7 @@ impl Gate {
 
     /// Brings it into force, and says who might approve before.
     pub(super) async fn bring_into_force(self: &Arc<Self>, anew: Anew) -> Arc<People> {
-        let Anew { rules, trial, people, budgets, alarms, keys, files, host, log, changed } = anew;
+        let Anew { rules, trial, people, budgets, alarms, traces, keys, files, host, log, changed } = anew;
         // It was parsed when it was read.
         drop(logging::change(&log));
         self.shadow.set(trial);
@@ -135,6 +137,7 @@ impl Gate {
         self.rules.store(Arc::new(rules));
         self.budgets.set(budgets);
         self.alarms.set(alarms);
+        self.traces.set(traces);
         self.posted.set(keys);
         let people = Arc::new(people);
         self.channel.set_people(Arc::clone(&people));
@@ -171,6 +174,7 @@ impl Gate {
             people: config.people,
             budgets: config.budgets,
             alarms: config.alarms,
+            traces: config.traces,
             host: SystemHost::new(config.adapters),
             log: config.log,
             changed,

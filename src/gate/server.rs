@@ -11,7 +11,7 @@ use tokio::sync::{Semaphore, mpsc};
 
 use super::client::{frame, read_frame};
 use super::protocol::{Answer, Ask, Call, Enrol, MAX_ASK, Problem, ProblemKind, Reply};
-use super::{Gate, ReloadBy};
+use super::{Gate, ReloadBy, traced};
 use crate::approval::order::{Order, Whom};
 use crate::approval::vote::LocalVote;
 use crate::job::Filter;
@@ -116,7 +116,10 @@ async fn read_asks(
         let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
         let (gate, peer, replies) = (Arc::clone(&gate), peer.clone(), replies.clone());
         tokio::spawn(async move {
-            let answer = answer(&gate, &peer, ask.caller, ask.call).await;
+            // People on the host are in nobody's trace.
+            let trace = ask.trace.filter(|_| matches!(peer, Peer::Front));
+            let name = traced::name(&ask.call);
+            let answer = gate.in_trace(trace, name, answer(&gate, &peer, ask.caller, ask.call)).await;
             // The asker may be gone; the answer is then looked up with another connection.
             drop(replies.send(Reply { id: ask.id, answer }).await);
             drop(place);

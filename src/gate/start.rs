@@ -40,6 +40,7 @@ use crate::screening::Screening;
 use crate::screening::settings::ScreeningSettings;
 use crate::sys::clock::Clock;
 use crate::sys::{host, ids};
+use crate::trace::Tracer;
 
 /// The longest that a request waits for people.
 const LONGEST_WAIT: Duration = Duration::from_secs(24 * 3600);
@@ -80,6 +81,8 @@ pub async fn start(path: &Path, config: GateConfig, clock: Arc<dyn Clock>) -> Re
     let (alarms, raised) = alarm::Alarms::new(config.alarms);
     let (key, signer) = own_keys::load(&config.keys, &config.host)?;
     let posted = posted::Posted::new(keys, super::millis(clock.now()));
+    let traces = Tracer::new("reeve-gate", Arc::clone(&clock), Arc::new(metrics.spans()));
+    traces.set(config.traces);
     let gate = Arc::new(Gate {
         identity: identity(&config.host)?,
         launcher: Launcher { uid: uid_of(&config.launcher.user)?, settings: config.launcher },
@@ -108,6 +111,7 @@ pub async fn start(path: &Path, config: GateConfig, clock: Arc<dyn Clock>) -> Re
         channel,
         alarms,
         posted,
+        traces,
         metrics,
         sources,
     });

@@ -42,7 +42,7 @@ impl Gate {
         let is_read = submission.operation.effect() == Effect::Read;
         let refusal = self.frozen(&caller).or_else(|| self.locked_down(&caller).filter(|_| !is_read));
         if let Some(decision) = refusal {
-            let mut job = Job::new(self.new_id("op")?, caller, submission, self.now_ms());
+            let mut job = self.new_job(caller, submission)?;
             return Err(self.deny(&mut job, decision).await);
         }
         if is_read && key.is_none() {
@@ -53,7 +53,7 @@ impl Gate {
         if let Some(first) = self.first_answer(&caller, &submission, key.as_deref()).await? {
             return Ok(first);
         }
-        let job = Job::new(self.new_id("op")?, caller, submission, self.now_ms());
+        let job = self.new_job(caller, submission)?;
         self.change(job, key, order).await
     }
 

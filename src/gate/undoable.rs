@@ -90,7 +90,7 @@ impl Gate {
             on_behalf_of: of.submission.on_behalf_of,
         };
         let order = self.live.order_of(&of.principal).lock_owned().await;
-        let mut job = Job::new(self.new_id("op")?, of.principal, submission, self.now_ms());
+        let mut job = self.new_job(of.principal, submission)?;
         job.purges = Some(of.id);
         match self.change(job, None, order).await {
             Ok(_) => Ok(()),

@@ -10,6 +10,7 @@ use crate::approval::vote::SentPrompt;
 use crate::operation::{Digest, Operation, Submission};
 use crate::policy::{Input, KeepFor, PolicyDecision, ReviewTerms};
 use crate::principal::PrincipalName;
+use crate::trace::{Context, Place};
 
 /// One operation from its submission to its end. Times are milliseconds since 1970.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -29,6 +30,9 @@ pub struct Job {
     /// The gate submitted it itself, to destroy for good what was put aside by the operation of this id.
     #[serde(default)]
     pub purges: Option<String>,
+    /// Where it is in its trace, when it has one.
+    #[serde(default)]
+    pub trace: Option<Place>,
     /// Where it is.
     pub state: State,
     /// Every change of state, the first included.
@@ -181,6 +185,7 @@ impl Job {
             asked: None,
             keep: None,
             purges: None,
+            trace: None,
             plan: None,
             approval: None,
             approved_at: None,
@@ -198,6 +203,15 @@ impl Job {
         self.state = next;
         self.history.push(Change { state: next, at });
         Ok(())
+    }
+
+    /// The same, with what is done for it now under another span.
+    #[must_use]
+    pub fn under(mut self, span: Option<Context>) -> Self {
+        if let (Some(place), Some(span)) = (&mut self.trace, span) {
+            place.here = span;
+        }
+        self
     }
 
     /// How many states it has been in; the version of its envelope.

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use thiserror::Error;
 
-use super::frame::{Ask, CANCEL, Frame};
+use super::frame::{Ask, CANCEL, Frame, Times, Wants};
 use crate::grant::{MAX_LIFETIME, SignedGrant, WrapperName};
 use crate::sys::peer;
 use crate::sys::process::{Finished, Stream};
@@ -130,22 +130,48 @@ pub fn run(
     on_output: &mut dyn FnMut(Stream, &[u8]),
 ) -> Result<Finished, LaunchError> {
     let launcher = connect(socket, request)?;
-    cancellation.begin(&launcher, || send(&launcher, request))?;
+    cancellation.begin(&launcher, || send(&launcher, request, Wants::NoTimes))?;
+    hear(&launcher, request, on_output).map(|(finished, _no_times)| finished)
+}
+
+/// The same, and when what happened, where the launcher tells it.
+///
+/// # Errors
+/// When no end was reported.
+pub fn run_timed(
+    socket: &Path,
+    request: &Request,
+    cancellation: &Cancellation,
+    on_output: &mut dyn FnMut(Stream, &[u8]),
+) -> Result<(Finished, Option<Times>), LaunchError> {
+    let launcher = connect(socket, request)?;
+    cancellation.begin(&launcher, || send(&launcher, request, Wants::Times))?;
+    hear(&launcher, request, on_output)
+}
+
+fn hear(
+    launcher: &UnixStream,
+    request: &Request,
+    on_output: &mut dyn FnMut(Stream, &[u8]),
+) -> Result<(Finished, Option<Times>), LaunchError> {
+    let mut told = None;
     let mut room = Room { stdout: request.max_output, stderr: request.max_output };
-    Finished::collect(|collect| {
+    let finished = Finished::collect(|collect| {
         loop {
-            match Frame::read(&launcher).map_err(unknown)? {
+            match Frame::read(launcher).map_err(unknown)? {
                 Frame::Output(stream, bytes) => {
                     room.take(stream, bytes.len()).map_err(LaunchError::Protocol)?;
                     collect(stream, &bytes);
                     on_output(stream, &bytes);
                 }
+                Frame::Times(times) => told = Some(times),
                 Frame::End(ended) => return Ok(ended),
                 Frame::Refused(why) => return Err(LaunchError::Refused(why)),
                 Frame::Failed(why) => return Err(LaunchError::Failed(why)),
             }
         }
-    })
+    })?;
+    Ok((finished, told))
 }
 
 fn connect(socket: &Path, request: &Request) -> Result<UnixStream, LaunchError> {
@@ -158,10 +184,11 @@ fn connect(socket: &Path, request: &Request) -> Result<UnixStream, LaunchError> 
 }
 
 /// An error here means that the last byte was not taken, and without it the launcher starts nothing.
-fn send(launcher: &UnixStream, request: &Request) -> io::Result<()> {
+fn send(launcher: &UnixStream, request: &Request, wants: Wants) -> io::Result<()> {
     launcher.set_write_timeout(Some(SENDING))?;
     launcher.set_read_timeout(Some(request.deadline.saturating_add(SLACK)))?;
     let ask = Ask {
+        wants,
         wrapper: request.wrapper,
         deadline: request.deadline,
         max_output: request.max_output,

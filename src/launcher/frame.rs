@@ -1,6 +1,7 @@
 //! The bytes between gate and launcher. Every length is bounded before anything is read or allocated by it.
 //!
-//! Request: magic, wrapper (1 byte), deadline in ms (4), output bound (4), length of the grant (4), grant.
+//! Request: magic, wrapper (1 byte), deadline in ms (4), output bound (4), length of the grant (4), grant. By a second magic
+//! the gate asks to be told times, too; by the first it gets no frame that it might not know.
 //! Then frames from the launcher: kind (1), length (4), payload. Integers are big-endian. Meanwhile the gate may send one
 //! byte more, [`CANCEL`].
 
@@ -11,6 +12,7 @@ use crate::grant::{MAX_BYTES, WrapperName};
 use crate::sys::process::{Ended, Exit, Stream};
 
 const MAGIC: [u8; 4] = *b"RVL1";
+const TIMED: [u8; 4] = *b"RVL2";
 #[cfg(feature = "full")]
 const MAX_PAYLOAD: usize = 64 * 1024;
 
@@ -22,14 +24,34 @@ const STDERR: u8 = 2;
 const END: u8 = 3;
 const REFUSED: u8 = 4;
 const FAILED: u8 = 5;
+const TIMES: u8 = 6;
 
 /// What the gate asks for.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Ask {
+    pub(super) wants: Wants,
     pub(super) wrapper: WrapperName,
     pub(super) deadline: Duration,
     pub(super) max_output: usize,
     pub(super) grant: Vec<u8>,
+}
+
+/// Whether the gate asks to be told times.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Wants {
+    NoTimes,
+    Times,
+}
+
+/// When what happened, by the boot clock, which gate and launcher share.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Times {
+    /// The gate was let in.
+    pub heard: Duration,
+    /// Its request was read; sudo, or the wrapper itself, is started now.
+    pub started: Duration,
+    /// What was started has ended.
+    pub ended: Duration,
 }
 
 /// What the launcher says.
@@ -39,6 +61,8 @@ pub(super) enum Frame {
     Output(Stream, Vec<u8>),
     /// The wrapper, or what it became, has ended.
     End(Ended),
+    /// How long that took: before the last frame, for those who ask.
+    Times(Times),
     /// Nothing was started, and why.
     Refused(String),
     /// Something was started and its end was not seen, and why.
@@ -48,7 +72,10 @@ pub(super) enum Frame {
 impl Ask {
     #[cfg(feature = "full")]
     pub(super) fn write(&self, mut to: impl Write) -> io::Result<()> {
-        let mut bytes = MAGIC.to_vec();
+        let mut bytes = match self.wants {
+            Wants::NoTimes => MAGIC.to_vec(),
+            Wants::Times => TIMED.to_vec(),
+        };
         bytes.push(self.wrapper.code());
         let deadline = u32::try_from(self.deadline.as_millis()).unwrap_or(u32::MAX);
         let max_output = u32::try_from(self.max_output).unwrap_or(u32::MAX);
@@ -61,15 +88,17 @@ impl Ask {
     }
 
     pub(super) fn read(mut from: impl Read) -> io::Result<Ask> {
-        if array(&mut from)? != MAGIC {
-            return Err(malformed("does not begin as a request does"));
-        }
+        let wants = match array(&mut from)? {
+            MAGIC => Wants::NoTimes,
+            TIMED => Wants::Times,
+            _other => return Err(malformed("does not begin as a request does")),
+        };
         let [code] = array(&mut from)?;
         let wrapper = WrapperName::from_code(code).ok_or_else(|| malformed("unknown wrapper"))?;
         let deadline = Duration::from_millis(u32::from_be_bytes(array(&mut from)?).into());
         let max_output = length(&mut from, usize::MAX)?;
         let grant = payload(&mut from, MAX_BYTES)?;
-        Ok(Ask { wrapper, deadline, max_output, grant })
+        Ok(Ask { wants, wrapper, deadline, max_output, grant })
     }
 }
 
@@ -79,6 +108,7 @@ impl Frame {
             Frame::Output(Stream::Stdout, bytes) => (STDOUT, bytes.clone()),
             Frame::Output(Stream::Stderr, bytes) => (STDERR, bytes.clone()),
             Frame::End(ended) => (END, end_to_bytes(*ended)),
+            Frame::Times(times) => (TIMES, times.to_bytes()),
             Frame::Refused(why) => (REFUSED, why.clone().into_bytes()),
             Frame::Failed(why) => (FAILED, why.clone().into_bytes()),
         };
@@ -98,10 +128,26 @@ impl Frame {
             STDOUT => Ok(Frame::Output(Stream::Stdout, payload)),
             STDERR => Ok(Frame::Output(Stream::Stderr, payload)),
             END => end_from_bytes(&payload).map(Frame::End).ok_or_else(|| malformed("no such end")),
+            TIMES => Times::from_bytes(&payload).map(Frame::Times).ok_or_else(|| malformed("no such times")),
             REFUSED => text(payload).map(Frame::Refused),
             FAILED => text(payload).map(Frame::Failed),
             _ => Err(malformed("unknown frame")),
         }
+    }
+}
+
+impl Times {
+    fn to_bytes(self) -> Vec<u8> {
+        let nanos = |time: Duration| u64::try_from(time.as_nanos()).unwrap_or(u64::MAX).to_be_bytes();
+        [self.heard, self.started, self.ended].into_iter().flat_map(nanos).collect()
+    }
+
+    #[cfg(feature = "full")]
+    fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        let ([heard, started, ended], []) = bytes.as_chunks::<8>() else { return None };
+        let [heard, started, ended] =
+            [heard, started, ended].map(|nanos| Duration::from_nanos(u64::from_be_bytes(*nanos)));
+        (heard <= started && started <= ended).then_some(Self { heard, started, ended })
     }
 }
 
@@ -162,6 +208,20 @@ fn malformed(what: &'static str) -> io::Error {
 mod tests {
     use super::*;
 
+    fn times(heard: u64, started: u64, ended: u64) -> Times {
+        let [heard, started, ended] = [heard, started, ended].map(Duration::from_nanos);
+        Times { heard, started, ended }
+    }
+
+    #[test]
+    fn times_that_run_backwards_are_none() {
+        for wrong in [times(2, 1, 3), times(1, 3, 2)] {
+            let mut bytes = Vec::new();
+            Frame::Times(wrong).write(&mut bytes).unwrap();
+            assert_eq!(Frame::read(bytes.as_slice()).unwrap_err().to_string(), "no such times");
+        }
+    }
+
     #[test]
     fn every_frame_survives_its_bytes() {
         let ended = Ended { status: Exit::Signal(9), truncated: true, timed_out: false };
@@ -170,6 +230,7 @@ mod tests {
             Frame::Output(Stream::Stderr, vec![0; MAX_PAYLOAD]),
             Frame::End(ended),
             Frame::End(Ended { status: Exit::Code(-1), truncated: false, timed_out: true }),
+            Frame::Times(times(1, 2, u64::MAX)),
             Frame::Refused("no".into()),
             Frame::Failed("lost".into()),
         ] {
@@ -184,17 +245,20 @@ mod tests {
 
     #[test]
     fn a_request_survives_its_bytes_and_no_shorter_one_is_taken() {
-        let ask = Ask {
-            wrapper: WrapperName::Zfs,
-            deadline: Duration::from_millis(1500),
-            max_output: 70_000,
-            grant: vec![9; MAX_BYTES],
-        };
-        let mut bytes = Vec::new();
-        ask.write(&mut bytes).unwrap();
-        assert_eq!(Ask::read(bytes.as_slice()).unwrap(), ask);
-        for length in 0..20 {
-            assert!(Ask::read(&bytes[..length]).is_err(), "length {length}");
+        for wants in [Wants::NoTimes, Wants::Times] {
+            let ask = Ask {
+                wants,
+                wrapper: WrapperName::Zfs,
+                deadline: Duration::from_millis(1500),
+                max_output: 70_000,
+                grant: vec![9; MAX_BYTES],
+            };
+            let mut bytes = Vec::new();
+            ask.write(&mut bytes).unwrap();
+            assert_eq!(Ask::read(bytes.as_slice()).unwrap(), ask);
+            for length in 0..20 {
+                assert!(Ask::read(&bytes[..length]).is_err(), "length {length}");
+            }
         }
     }
 

@@ -17,6 +17,8 @@ mod frame;
 pub mod options;
 pub mod server;
 
+pub use frame::Times;
+
 #[cfg(test)]
 #[cfg(feature = "full")]
 mod tests;

@@ -8,8 +8,9 @@ use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::frame::{Ask, CANCEL, Frame};
+use super::frame::{Ask, CANCEL, Frame, Times, Wants};
 use crate::grant::WrapperName;
+use crate::sys::clock::{Clock, SystemClock};
 use crate::sys::peer;
 use crate::sys::process::{Command, Interrupt, run_until};
 
@@ -78,11 +79,18 @@ impl Launcher {
 
     /// Serves one caller. Errors end with the connection: the gate hears of them, or has gone.
     fn answer(&self, caller: &UnixStream) {
-        let last = match self.admit(caller) {
-            Ok(ask) => self.run(&ask, caller),
-            Err(why) => Frame::Refused(why.to_string()),
+        let heard = SystemClock.boot();
+        let (last, times) = match self.admit(caller) {
+            Ok(ask) => {
+                let started = SystemClock.boot();
+                let last = self.run(&ask, caller);
+                let times = Times { heard, started, ended: SystemClock.boot() };
+                (last, Some(times).filter(|_| ask.wants == Wants::Times))
+            }
+            Err(why) => (Frame::Refused(why.to_string()), None),
         };
-        if let Err(error) = last.write(caller) {
+        let told = times.map_or(Ok(()), |times| Frame::Times(times).write(caller));
+        if let Err(error) = told.and_then(|()| last.write(caller)) {
             eprintln!("reeve-launcher: the caller has gone: {error}");
         }
     }

@@ -122,6 +122,7 @@ pub struct Front {
     handshakes: IntCounterVec,
     auth_failures: IntCounterVec,
     rate_limited: IntCounterVec,
+    spans: IntCounterVec,
     certificate_expiry: IntGaugeVec,
     /// 1 when the configuration in force is the one that was read last.
     pub reload_successful: IntGauge,
@@ -157,6 +158,11 @@ impl Front {
                 "reeve_rate_limited_total",
                 "Requests refused for the caller's rate",
                 &["principal"],
+            )?,
+            spans: r.counters(
+                "reeve_front_spans_total",
+                "Spans that the network side made, by what became of them",
+                &["outcome"],
             )?,
             certificate_expiry: r.gauges(
                 "reeve_certificate_expiry_timestamp_seconds",
@@ -198,6 +204,12 @@ impl Front {
     #[must_use]
     pub fn rate_limited(&self, principal: &str) -> IntCounter {
         self.rate_limited.with_label_values(&[principal])
+    }
+
+    /// What counts what became of spans: `exported`, `rejected`, `dropped` or `lost`.
+    pub fn spans(&self) -> impl Fn(&'static str, u64) + Send + Sync + use<> {
+        let spans = self.spans.clone();
+        move |outcome, count| spans.with_label_values(&[outcome]).inc_by(count)
     }
 
     /// When something ends: `server`, `client_ca` or `crl`.

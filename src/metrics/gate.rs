@@ -42,6 +42,7 @@ pub struct Gate {
     alarms_raised: IntCounterVec,
     alarms_ended: IntCounterVec,
     alarm_tries: IntCounterVec,
+    spans: IntCounterVec,
     /// Alarms that were not delivered yet.
     pub alarms_waiting: IntGauge,
     secret_fetched: IntGaugeVec,
@@ -143,6 +144,11 @@ impl Gate {
                 "reeve_alarm_tries_total",
                 "Attempts to deliver the alarms that have ended, by way",
                 &["by"],
+            )?,
+            spans: r.counters(
+                "reeve_gate_spans_total",
+                "Spans that the gate made, by what became of them",
+                &["outcome"],
             )?,
             alarms_waiting: r.gauge("reeve_alarms_waiting", "Alarms that were not delivered yet")?,
             secret_fetched: r.gauges(
@@ -259,6 +265,12 @@ impl Gate {
                 self.secret_fetched.with_label_values(&[fetched.reference.as_str()]).set(good_at);
             }
         }
+    }
+
+    /// What counts what became of spans: `exported`, `rejected`, `dropped` or `lost`.
+    pub fn spans(&self) -> impl Fn(&'static str, u64) + Send + Sync + use<> {
+        let spans = self.spans.clone();
+        move |outcome, count| spans.with_label_values(&[outcome]).inc_by(count)
     }
 
     /// How the lists of domains are: all that there are.

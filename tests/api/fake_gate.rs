@@ -88,6 +88,13 @@ impl FakeGate {
         asked.iter().filter_map(|ask| ask.caller.clone()).map(String::from).collect()
     }
 
+    /// The traces of what was asked, but for what is asked every second.
+    pub(crate) fn traces(&self) -> Vec<Option<reeve::trace::Context>> {
+        let asked = self.shared.asked.lock().unwrap();
+        let calls = asked.iter().filter(|ask| !matches!(ask.call, Call::Status | Call::Note(_)));
+        calls.map(|ask| ask.trace).collect()
+    }
+
     pub(crate) fn notes(&self) -> Vec<NetworkEvent> {
         let asked = self.shared.asked.lock().unwrap();
         let notes = asked.iter().filter_map(|ask| {

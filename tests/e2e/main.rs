@@ -14,6 +14,9 @@
 mod alarms;
 mod ansible;
 mod certificates;
+#[path = "../trace/collector.rs"]
+#[allow(dead_code, reason = "other suites need more of it")]
+mod collector;
 mod command_line;
 mod crashes;
 mod edited;
@@ -32,6 +35,7 @@ mod rules;
 #[allow(dead_code, reason = "other suites need more of them")]
 mod servers;
 mod tools;
+mod traces;
 mod undoable;
 mod users;
 mod whole_suite;

@@ -83,7 +83,8 @@ impl Launcher {
     }
 
     fn serve(&self, mut stream: UnixStream) {
-        let Some(bytes) = read_ask(&mut stream) else { return };
+        let heard = SystemClock.boot();
+        let Some((bytes, is_timed)) = read_ask(&mut stream) else { return };
         let grant = self.verified(&bytes);
         let mut state = self.shared.state.lock().unwrap();
         state.granted.push(grant.clone());
@@ -95,6 +96,9 @@ impl Launcher {
             self.shared.zfs.run(&grant.argv);
         }
         drop(state);
+        if is_timed {
+            times(&mut stream, heard);
+        }
         match way {
             Way::Obey => end(&mut stream, 0),
             Way::Fail(code) => end(&mut stream, code),
@@ -110,15 +114,24 @@ impl Launcher {
     }
 }
 
-/// Magic, wrapper, deadline, output bound, length of the grant, grant.
-fn read_ask(stream: &mut UnixStream) -> Option<Vec<u8>> {
+/// Magic, wrapper, deadline, output bound, length of the grant, grant; and whether times are asked for.
+fn read_ask(stream: &mut UnixStream) -> Option<(Vec<u8>, bool)> {
     let mut head = [0; 17];
     stream.read_exact(&mut head).ok()?;
-    assert_eq!(&head[..4], b"RVL1");
+    assert!([b"RVL1", b"RVL2"].contains(&head.first_chunk().unwrap()), "{head:?}");
     let length = u32::from_be_bytes(head[13..17].try_into().unwrap());
     let mut grant = vec![0; usize::try_from(length).unwrap()];
     stream.read_exact(&mut grant).ok()?;
-    Some(grant)
+    Some((grant, head.starts_with(b"RVL2")))
+}
+
+/// When it was heard, started and ended.
+fn times(stream: &mut UnixStream, heard: Duration) {
+    let mut frame = vec![6, 0, 0, 0, 24];
+    for time in [heard, SystemClock.boot(), SystemClock.boot()] {
+        frame.extend(u64::try_from(time.as_nanos()).unwrap().to_be_bytes());
+    }
+    drop(stream.write_all(&frame));
 }
 
 /// That it ended with this status. The gate may be gone by now.

@@ -24,7 +24,7 @@ pub(crate) fn ask_as(socket: &Path, dir: &Path, uid: u32, call: &Call) -> Option
         std::fs::copy(std::env::current_exe().unwrap(), &new).unwrap();
         std::fs::rename(new, &program).unwrap();
     }
-    let ask = serde_json::to_string(&Ask { id: 7, caller: None, call: call.clone() }).unwrap();
+    let ask = serde_json::to_string(&Ask { id: 7, caller: None, call: call.clone(), trace: None }).unwrap();
     let uid = uid.to_string();
     let output = Command::new("/usr/bin/setpriv")
         .args(["--reuid", &uid, "--regid", &uid, "--clear-groups", "--"])

@@ -18,6 +18,9 @@ mod alarms;
 mod approvals;
 mod changes;
 mod checkpoints;
+#[path = "../trace/collector.rs"]
+#[allow(dead_code, reason = "other suites need more of it")]
+mod collector;
 mod contracts;
 mod crash;
 mod domains;
@@ -43,4 +46,5 @@ mod servers;
 mod shadow;
 mod socket;
 mod stage;
+mod traces;
 mod zfs;

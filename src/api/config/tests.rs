@@ -36,6 +36,8 @@ fn what_is_left_out_is_as_the_documentation_says() {
         gate_socket: "/run/reeve/gate.sock".into(),
         gate_user: "reeve-gate".to_owned(),
         log: "info".to_owned(),
+        traces_file: "/etc/reeve/traces.toml".into(),
+        traces: None,
         tls: TlsFiles { certificate: "/c".into(), key: file("/k"), client_ca: "/a".into(), crl: None },
         secrets: places("/run/reeve-secrets"),
         limits: Limits {
@@ -56,7 +58,7 @@ fn what_is_left_out_is_as_the_documentation_says() {
 #[test]
 fn every_key_changes_what_it_names() {
     let text = "listen = \"[::1]:9443\"\nmetrics_listen = \"127.0.0.1:9464\"\ngate_socket = \"/g\"\ngate_user = \"g\"\n\
-                log = \"reeve=debug\"\nallow_cn = true\n\
+                log = \"reeve=debug\"\ntraces = \"/t\"\nallow_cn = true\n\
                 [tls]\ncertificate = \"/1\"\nkey = \"/2\"\nclient_ca = \"/3\"\ncrl = \"/4\"\n\
                 [secrets]\ndirectory = \"/5\"\n\
                 [limits]\nconnections = 1\nconnections_per_principal = 2\nrequests_per_second = 3\nburst = 4\n\
@@ -69,6 +71,8 @@ fn every_key_changes_what_it_names() {
         gate_socket: "/g".into(),
         gate_user: "g".to_owned(),
         log: "reeve=debug".to_owned(),
+        traces_file: "/t".into(),
+        traces: None,
         tls: TlsFiles {
             certificate: "/1".into(),
             key: file("/2"),

@@ -108,6 +108,8 @@ fn gate(path: &Path, clock: &dyn Clock) -> Result<Vec<Finding>, Failure> {
         ),
         Finding::of("lists", &config.lists, lists::finding(&config.lists, clock)),
         Finding::of("alarms", &config.alarms_file, alarms::finding(&config.alarms_file)),
+        #[cfg(feature = "otlp")]
+        Finding::of("traces", &config.traces_file, super::traces::finding(&config.traces_file)),
     ];
     if let Some(shadow) = &config.shadow {
         findings.push(Finding::of("shadow", shadow, policy(shadow, None).map(|report| examples(&report))));

@@ -18,6 +18,8 @@ mod show;
 mod sudo;
 mod sudoers;
 mod tool;
+#[cfg(feature = "otlp")]
+mod traces;
 
 pub(super) use alarms::AlarmsArgs;
 pub(super) use approval::ApprovalArgs;
@@ -33,6 +35,8 @@ pub(super) use secret::SecretArgs;
 pub(super) use show::ShowArgs;
 pub(super) use sudoers::SudoersArgs;
 pub(super) use tool::ToolArgs;
+#[cfg(feature = "otlp")]
+pub(super) use traces::TracesArgs;
 
 pub(super) use alarms::run as alarms;
 pub(super) use approval::run as approval;
@@ -48,6 +52,8 @@ pub(super) use secret::run as secret;
 pub(super) use show::run as show;
 pub(super) use sudoers::run as sudoers;
 pub(super) use tool::run as tool;
+#[cfg(feature = "otlp")]
+pub(super) use traces::run as traces;
 
 use std::future::Future;
 

@@ -58,6 +58,12 @@ const KEYS: &[Key] = &[
         changes: "what goes to standard error",
     },
     Key {
+        name: "traces",
+        kind: Path(""),
+        default: Is("\"/etc/reeve/traces.toml\""),
+        changes: "the file that says [where traces go](traces.md); without it there are none",
+    },
+    Key {
         name: "allow_cn",
         kind: Flag,
         default: Is("false"),

@@ -115,6 +115,12 @@ const PLACES: &[Key] = &[
         changes: "the file that says [how people are told](alarms.md) when they cannot be asked; without it they are not",
     },
     Key {
+        name: "traces",
+        kind: Path(""),
+        default: Is("\"/etc/reeve/traces.toml\""),
+        changes: "the file that says [where traces go](traces.md); without it there are none",
+    },
+    Key {
         name: "webhook.keys",
         kind: Path("a folder"),
         default: Is("\"/etc/reeve/webhook\""),

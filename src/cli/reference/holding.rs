@@ -120,7 +120,7 @@ fn least(file: &File, table: &str) -> &'static str {
 }
 
 fn all() -> impl Iterator<Item = (&'static File, &'static Key)> {
-    FILES.into_iter().flat_map(|file| file.keys().map(move |key| (file, key)))
+    FILES.iter().copied().flat_map(|file| file.keys().map(move |key| (file, key)))
 }
 
 #[test]

@@ -2,11 +2,14 @@
 //! tests hold these to what the parsers know, take and refuse.
 
 mod adapters;
+mod alarms;
 mod front;
 mod gate;
 mod holding;
 mod lists;
 mod tools;
+#[cfg(feature = "otlp")]
+mod traces;
 
 use std::time::Duration;
 
@@ -74,7 +77,15 @@ struct File {
     least: &'static [(&'static str, &'static str)],
 }
 
-const FILES: [&File; 4] = [&front::FILE, &gate::FILE, &tools::FILE, &lists::FILE];
+const FILES: &[&File] = &[
+    &front::FILE,
+    &gate::FILE,
+    &tools::FILE,
+    &lists::FILE,
+    &alarms::FILE,
+    #[cfg(feature = "otlp")]
+    &traces::FILE,
+];
 
 fn time(milliseconds: u64) -> String {
     humantime::format_duration(Duration::from_millis(milliseconds)).to_string()

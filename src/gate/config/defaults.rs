@@ -38,6 +38,10 @@ pub(super) fn alarms() -> PathBuf {
     PathBuf::from("/etc/reeve/alarms.toml")
 }
 
+pub(super) fn traces() -> PathBuf {
+    PathBuf::from("/etc/reeve/traces.toml")
+}
+
 pub(super) fn log() -> String {
     "info".to_owned()
 }

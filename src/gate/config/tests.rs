@@ -38,6 +38,7 @@ fn every_key_changes_its_value() {
         policy = "/d/p.star"
         lists = "/d/lists.toml"
         alarms = "/d/alarms.toml"
+        traces = "/d/traces.toml"
         log = "debug"
         [keys]
         grant = "credential:reeve.grant.key"
@@ -87,6 +88,7 @@ fn every_key_changes_its_value() {
     );
     assert_eq!(config.lists, Path::new("/d/lists.toml"));
     assert_eq!(config.alarms_file, Path::new("/d/alarms.toml"));
+    assert_eq!(config.traces_file, Path::new("/d/traces.toml"));
     assert_eq!(config.keys.grant, KeyPlace::Credential("reeve.grant.key".to_owned()));
     assert_eq!(config.keys.checkpoint, KeyPlace::File("/h/checkpoint.key".into()));
     let webhook = WebhookSettings { keys: PathBuf::from("/h"), skew: Duration::from_secs(120) };
