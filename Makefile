@@ -83,6 +83,8 @@ e2e: build ## the end-to-end suite with real users and sudo, on the ZFS fake
 live-systemd: build ## systemd's operations, and the whole chain, on a running systemd of their own (systemd-nspawn)
 	tests/systemd.sh
 	tests/services.sh
+	NSPAWN_SUITE=bookworm tests/services.sh
+	tests/life.sh
 	tests/sudo-rs.sh
 
 install-deps: ## the Debian packages that the tests call

@@ -1,0 +1,332 @@
+#!/bin/bash
+# A host's whole life on a running systemd, over power cuts: installed, an agent enrolled, an operation allowed, a destroy
+# approved, the log verified; each process killed under load, the disk full, the clock set forward and back, the power cut
+# while people are asked and while a step runs; upgraded, and uninstalled until nothing is left.
+#
+# In a guest that lives for this run, on the ZFS fake.
+#
+# Environment: REEVE_BIN and REEVE_ROOT_BIN as for testbed.sh.
+set -euo pipefail
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+top=$(dirname "$here")
+export REEVE_BIN=${REEVE_BIN:-$top/target/debug} REEVE_ROOT_BIN=${REEVE_ROOT_BIN:-$top/target/root/debug}
+# shellcheck source=assertions.sh
+. "$here/assertions.sh"
+
+if [ ! -d /run/systemd/system ] || [ "$(hostname)" != reeve-guest ]; then
+  exec "$here/nspawn.sh" --bind "$top" --bind "$REEVE_BIN" --bind "$REEVE_ROOT_BIN" --reboots "$here/life.sh"
+fi
+
+readonly keep=/root/life pki=/root/life/pki zfs_state=/var/lib/fake-zfs
+readonly services=(reeve-launcher.socket reeve-launcher reeve-gate reeved)
+mkdir -p "$keep"
+
+fails() { if "$@"; then echo "it succeeded"; return 1; fi; }
+soon() {
+  local tries
+  for ((tries = 0; tries < 120; tries++)); do
+    if "$@" >/run/soon.out 2>&1; then return 0; fi
+    sleep 0.25
+  done
+  cat /run/soon.out
+  return 1
+}
+agent() {
+  env REEVE_URL=https://localhost:8443 REEVE_CA="$pki/ca.crt" REEVE_CERT="$pki/agent/librarian.crt" \
+    REEVE_KEY="$pki/agent/librarian.key" "${LIFE_REEVE:-/usr/local/bin/reeve}" "$@"
+}
+snapshot() { agent op zfs snapshot tank/media --param "name=$1" --idempotency-key "$1" --wait=60; }
+destroy() { agent op zfs destroy "$1" --json || [ $? = 4 ]; }
+state_of() { agent status "$1" --json | jq -r .state; }
+in_state() { same "$2" "$(state_of "$1")"; }
+exists() { zfs list -H -o name "$1" >/dev/null; }
+healthy() { agent health --json | jq -e '.status == "ok"' >/dev/null; }
+kinds_of() { jq -r --arg id "$1" 'select(.operation == $id) | .kind' /var/log/reeve/audit.jsonl; }
+# What the person's phone shows, and what they say.
+phone() {
+  python3 - "$1" <<'P'
+import json, socket, sys
+people = socket.socket(socket.AF_UNIX)
+people.connect("/var/lib/life-people/control")
+people.sendall(sys.argv[1].encode() + b"\n")
+print(people.makefile().readline())
+P
+}
+token_for() {
+  phone '{"do":"messages","of":"alice"}' | jq -r '.messages[].text' | grep -A8 -F "$1" | sed -n 's/^CONFIRM \([^ ]*\).*/\1/p' | tail -n 1
+}
+asked_about() { [ -n "$(token_for "$1")" ]; }
+say() { phone "$(jq -nc --arg text "$1" '{do: "say", as: "alice", text: $text}')" >/dev/null; }
+
+install_from() { "$top/install.sh" --bin-dir "$1" --root-bin-dir "$2" "${@:3}"; }
+
+# Not Reeve's: the people and their phones, and the pool.
+place_the_rest() {
+  local tool
+  useradd --system --no-create-home librarian
+  install -d -m 0777 "$zfs_state"
+  install -D -m 0755 "$REEVE_BIN/reeve-fake-zfs" /usr/local/lib/life/zfs
+  ln -s zfs /usr/local/lib/life/zpool
+  for tool in zfs zpool; do
+    # Root's commands take their time when they are told to: a pool that is slow.
+    cat >"/usr/sbin/$tool" <<S
+#!/bin/sh
+if [ -e $zfs_state/slow ] && [ "\$(/usr/bin/id -u)" = 0 ] && [ "\$1" = snapshot ]; then
+  echo "\$*" >>$zfs_state/begun
+  while [ -e $zfs_state/slow ]; do /usr/bin/sleep 0.1; done
+fi
+FAKE_ZFS_DIR=$zfs_state exec /usr/local/lib/life/$tool "\$@"
+S
+    chmod 0755 "/usr/sbin/$tool"
+  done
+  mkdir -p /etc/systemd/system/reeve-gate.service.d
+  # The fake's state is a file, and not a device that the unit lets through.
+  printf '[Service]\nReadWritePaths=%s\n' "$zfs_state" >/etc/systemd/system/reeve-gate.service.d/life.conf
+  install -m 0755 "$REEVE_BIN/reeve-signal-stand-in" /usr/local/lib/life/people
+  cat >/etc/systemd/system/life-people.service <<S
+[Unit]
+Before=reeve-gate.service
+[Service]
+User=reeve-signal
+StateDirectory=life-people
+ExecStartPre=/bin/rm -f /var/lib/life-people/socket /var/lib/life-people/control
+ExecStart=/usr/local/lib/life/people --socket /var/lib/life-people/socket --control /var/lib/life-people/control --account +15550001 --own-uuid 00000000-0000-4000-8000-000000000001 --person alice,00000000-0000-4000-8000-00000000000a,$(printf 'a1%.0s' {1..32})
+UMask=0000
+[Install]
+WantedBy=multi-user.target
+S
+  zpool create tank /dev/null
+  zfs create tank/media
+}
+
+configure_it() {
+  reeve pki --dir "$pki" issue agent librarian --trust-domain reeve.example >/dev/null
+  printf '[[identity]]\nuri = "spiffe://reeve.example/agent/librarian"\nprincipal = "librarian"\n' >>/etc/reeve/reeved.toml
+  cp "$top/demo/etc/contracts/librarian.toml" /etc/reeve/contracts/
+  cp "$top/demo/etc/policy.star" /etc/reeve/policy.star
+  cat >>/etc/reeve/gate.toml <<T
+[signal]
+socket = "/var/lib/life-people/socket"
+account = "+15550001"
+uuid = "00000000-0000-4000-8000-000000000001"
+user = "reeve-signal"
+[[approver]]
+name = "alice"
+uuid = "00000000-0000-4000-8000-00000000000a"
+fingerprint = "$(printf 'a1%.0s' {1..32})"
+groups = ["storage"]
+T
+  install_from "$REEVE_BIN" "$REEVE_ROOT_BIN" >/run/install.log
+}
+
+# As an agent does it: what had no answer is asked for again by the same key, and what has failed by another.
+until_done() {
+  local attempt=1 status
+  for (( ; ; )); do
+    status=0
+    agent op zfs snapshot tank/media --param "name=$1" --idempotency-key "$1-$attempt" --wait=60 || status=$?
+    case $status in
+      0) return 0 ;;
+      1) attempt=$((attempt + 1)) ;;
+      *) if exists "tank/media@$1"; then return 0; fi ;;
+    esac
+    sleep 0.2
+  done
+}
+# Each of the three killed again and again while an agent works. Every operation is done, and none twice.
+under_load() {
+  local number unit seen begun=$SECONDS
+  (for number in $(seq 1 40); do until_done "load-$number"; done) >/run/load.log 2>&1 &
+  local load=$!
+  for unit in reeve-launcher reeve-gate reeved reeve-gate reeve-launcher reeved; do
+    sleep 1.5
+    systemctl kill --signal=KILL "$unit" 2>/dev/null || true
+    soon systemctl is-active --quiet reeved || true
+  done
+  wait "$load"
+  echo "load: $((SECONDS - begun)) s"
+  seen=$(zfs list -H -t snapshot -o name | grep -c '@load-')
+  same 40 "$seen"
+}
+granted_once() {
+  same "" "$(jq -r 'select(.kind == "grant_signed" and .detail.step == 0 and (.detail.read | not)) | .operation' /var/log/reeve/audit.jsonl | sort | uniq -d)"
+}
+verified() { reeve audit verify && reeve audit verify --ledger /var/lib/reeve-root/spent; }
+
+# The log on a disk of its own, that is full.
+full_disk() {
+  systemctl stop reeve-gate
+  cp -a /var/log/reeve "$keep/log"
+  mount -t tmpfs -o "size=4m,mode=0750,uid=$(id -u reeve-gate),gid=$(id -g reeve-gate)" life-log /var/log/reeve
+  cp -a "$keep/log/." /var/log/reeve/
+  systemctl start reeve-gate
+  soon healthy
+  dd if=/dev/zero of=/var/log/reeve/filler bs=4096 2>/dev/null || true
+}
+room_again() {
+  rm /var/log/reeve/filler
+  soon snapshot room-again
+}
+disk_back() {
+  systemctl stop reeve-gate
+  rm -rf "$keep/log"
+  cp -a /var/log/reeve "$keep/log"
+  umount /var/log/reeve
+  cp -a "$keep/log/." /var/log/reeve/
+  systemctl start reeve-gate
+  soon healthy
+}
+# Refused, or not ended as long as its end cannot be written down: what is left of the disk's last block says which.
+not_done() {
+  fails agent op zfs snapshot tank/media --param name=on-a-full-disk --wait=5
+}
+
+# The wall clock of the gate alone, by what this file says: a guest's clock is its host's.
+clock() { # clock +40m: so much from what it is
+  echo "$1" >/run/life-clock
+  sleep 0.3
+}
+with_a_clock() {
+  echo +0 >/run/life-clock
+  cat >/etc/systemd/system/reeve-gate.service.d/clock.conf <<S
+[Service]
+Environment=LD_PRELOAD=$(ls /usr/lib/*/faketime/libfaketime.so.1) FAKETIME_TIMESTAMP_FILE=/run/life-clock FAKETIME_NO_CACHE=1 FAKETIME_DONT_FAKE_MONOTONIC=1 DONT_FAKE_MONOTONIC=1
+S
+  systemctl daemon-reload
+  systemctl restart reeve-gate
+  soon healthy
+}
+without_a_clock() {
+  rm /etc/systemd/system/reeve-gate.service.d/clock.conf
+  systemctl daemon-reload
+  systemctl restart reeve-gate
+  soon healthy
+}
+
+first_boot() {
+  find / -xdev \( -path /proc -o -path /sys -o -path /run -o -path /root -o -path /tmp -o -path /var/tmp -o -path /var/log/journal \) -prune -o -print |
+    sort >"$keep/before"
+  it "it is installed with an authority and a configuration that starts" install_from "$REEVE_BIN" "$REEVE_ROOT_BIN" --configure localhost --ca "$pki"
+  place_the_rest
+  it "an agent is enrolled" configure_it
+  it "the configuration is right" reeve check
+  systemctl daemon-reload
+  it "it starts, and at every boot" systemctl enable --now life-people "${services[@]}"
+  it "and is well" soon healthy
+  it "an operation that the rules allow is done" snapshot first
+  it "it is really there" exists tank/media@first
+  id=$(destroy tank/media@first | jq -r .id)
+  it "a person is asked about a destroy" soon asked_about tank/media@first
+  it "until then nothing is lost" exists tank/media@first
+  say "CONFIRM $(token_for tank/media@first)"
+  it "what the person confirmed is done" soon in_state "$id" succeeded
+  it "and is gone" fails exists tank/media@first
+  it "the log holds, and root's ledger with it" verified
+
+  it "every operation is done while each process is killed under load" under_load
+  it "and none was granted twice" granted_once
+  it "the log holds after it" verified
+
+  it "the disk of the log is full" full_disk
+  it "what cannot be recorded does not happen" not_done
+  it "not at all" fails exists tank/media@on-a-full-disk
+  it "with room again work goes on" room_again
+  it "and what was not recorded has not happened meanwhile" fails exists tank/media@on-a-full-disk
+  it "and the log holds" verified
+  it "back on its own disk" disk_back
+
+  it "the gate has a clock that can be set" with_a_clock
+  for number in 1 2 3; do snapshot "clock-$number" >/dev/null; done
+  id=$(destroy tank/media@clock-1 | jq -r .id)
+  soon asked_about tank/media@clock-1
+  token=$(token_for tank/media@clock-1)
+  clock +45m
+  it "what waits ends when its time is over by the clock that people see" soon in_state "$id" expired
+  say "CONFIRM $token"
+  sleep 1
+  it "and a late yes changes nothing" exists tank/media@clock-1
+  it "work goes on with the clock ahead" snapshot clock-ahead
+  # A phone goes by its own clock, so an answer to this is dated before the question.
+  early=$(destroy tank/media@clock-3 | jq -r .id)
+  soon asked_about tank/media@clock-3
+  say "CONFIRM $(token_for tank/media@clock-3)"
+  sleep 1
+  it "an answer that is older than the question by its date does not count" in_state "$early" pending
+  clock +0
+  agent cancel "$early" >/dev/null
+  id=$(destroy tank/media@clock-2 | jq -r .id)
+  soon asked_about tank/media@clock-2
+  clock -2h
+  it "work goes on with the clock set back" snapshot clock-back
+  it "what was asked before is still asked" in_state "$id" pending
+  say "CONFIRM $(token_for tank/media@clock-2)"
+  it "and can still be confirmed" soon in_state "$id" succeeded
+  it "the log holds over it" verified
+  it "the gate goes on by the host's clock" without_a_clock
+
+  # The power is cut while a person is asked, and while a step runs.
+  snapshot cut >/dev/null
+  destroy tank/media@cut | jq -r .id >"$keep/asked"
+  soon asked_about tank/media@cut
+  token_for tank/media@cut >"$keep/token"
+  touch "$zfs_state/slow"
+  snapshot in-the-middle >/dev/null 2>&1 &
+  soon grep -q in-the-middle "$zfs_state/begun"
+  agent list --json | jq -r '.operations[] | select(.state == "executing") | .id' >"$keep/running"
+  it "a step runs as the power is cut" test -s "$keep/running"
+  echo "$passed $failed" >"$keep/counted"
+  exit 200
+}
+
+second_boot() {
+  read -r passed failed <"$keep/counted"
+  rm -f "$zfs_state/slow"
+  it "after the power cut all of it comes up by itself" soon healthy
+  it "the log holds" reeve audit verify
+  it "what waited for a person waits on" in_state "$(cat "$keep/asked")" pending
+  say "CONFIRM $(cat "$keep/token")"
+  it "and what was in the phone still counts" soon in_state "$(cat "$keep/asked")" succeeded
+  it "it is gone" fails exists tank/media@cut
+  it "what was running has failed, since the host shows that it did not happen" soon in_state "$(cat "$keep/running")" failed
+  it "it was not run again" fails exists tank/media@in-the-middle
+  it "and was granted once" same 1 "$(kinds_of "$(cat "$keep/running")" | grep -c grant_signed)"
+
+  # An upgrade with something waiting.
+  snapshot upgraded >/dev/null
+  id=$(destroy tank/media@upgraded | jq -r .id)
+  soon asked_about tank/media@upgraded
+  mkdir -p /opt/newer/bin /opt/newer/root
+  for name in reeve reeved reeve-gate reeve-builtin; do cp "$REEVE_BIN/$name" /opt/newer/bin/; done
+  for name in reeve-launcher reeve-zfs reeve-systemd reeve-pct reeve-git reeve-ansible reeve-tool reeve-egress; do cp "$REEVE_ROOT_BIN/$name" /opt/newer/root/; done
+  # Not the same programs any more, and yet the same.
+  for name in /opt/newer/*/*; do printf 'newer' >>"$name"; done
+  it "newer programs are installed over those that run" install_from /opt/newer/bin /opt/newer/root
+  it "what runs goes on with its own" snapshot before-the-restart
+  it "they are restarted, the launcher first" systemctl restart reeve-launcher reeve-gate reeved
+  it "and all is well" soon healthy
+  it "the wrappers are those that were built with it" same pass "$(reeve doctor --dry-run --json | jq -r '.checks[] | select(.id == "wrapper-hashes") | .status')"
+  say "CONFIRM $(token_for tank/media@upgraded)"
+  it "what waited over the upgrade is confirmed after it" soon in_state "$id" succeeded
+  it "the log holds over the upgrade" verified
+
+  LIFE_REEVE=/opt/newer/bin/reeve
+  it "it is uninstalled" "$top/install.sh" --uninstall
+  it "nobody answers any more" fails agent health
+  it "what was recorded can still be verified" /opt/newer/bin/reeve audit verify --log /var/log/reeve
+  systemctl disable --now life-people 2>/dev/null
+  it "it is purged" "$top/install.sh" --uninstall --purge
+  rm -rf /opt/newer /usr/local/lib/life "$zfs_state" /var/lib/life-people /usr/sbin/zfs /usr/sbin/zpool \
+    /etc/systemd/system/life-people.service /etc/systemd/system/reeve-gate.service.d
+  left=$(find / -xdev \( -path /proc -o -path /sys -o -path /run -o -path /root -o -path /tmp -o -path /var/tmp -o -path /var/log/journal \) -prune -o -print |
+    sort | comm -13 "$keep/before" - | grep -i reeve || true)
+  it "nothing of it is left on the disk" same "" "$left"
+  it "nor any process" fails pgrep -l reeve
+  it "nor any user" fails eval 'getent passwd | grep "^reeve" || getent group | grep "^reeve"'
+  it "nor any unit" same "" "$(systemctl list-units --all --plain --no-legend 'reeve*' | grep -v reeve-guest || true)"
+  verdict
+}
+
+case ${REEVE_BOOT:-1} in
+  1) first_boot ;;
+  *) second_boot ;;
+esac
