@@ -67,6 +67,7 @@ done <<'TABLE'
 /run/reeve-secrets reeve-secrets:reeve-secrets 755
 /run/reeve-secrets/gate reeve-secrets:reeve-gate 2750
 /run/reeve-secrets/reeved reeve-secrets:reeve 2750
+/run/reeve-secrets/alarms reeve-secrets:reeve-alarms 2750
 /run/reeve reeve-gate:reeve-run 1775
 /usr/local/bin/reeve root:root 755
 /usr/local/bin/reeved root:root 755

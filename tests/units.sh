@@ -40,6 +40,8 @@ it "the exposure of what fetches secrets is at most 1.5" confined reeve-secrets.
 it "the launcher can use sudo" has_none reeve-launcher.service "$imply_no_new_privileges"
 it "what the launcher mounts is the host's" has_none reeve-launcher.service "$make_mount_namespaces"
 it "the gate has no network" has reeve-gate.service PrivateNetwork=yes
+it "a reload of reeved fetches secrets first" same "-+systemctl start reeve-secrets.service" "$(grep -m1 '^ExecReload=' "$units/reeved.service" | cut -d= -f2-)"
+it "and so does one of the gate" same "-+systemctl start reeve-secrets.service" "$(grep -m1 '^ExecReload=' "$units/reeve-gate.service" | cut -d= -f2-)"
 it "reeved runs as its own user" has reeved.service User=reeve
 it "the gate runs as its own user" has reeve-gate.service User=reeve-gate
 it "what fetches lists runs as its own user" has reeve-lists.service User=reeve-lists
