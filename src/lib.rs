@@ -44,6 +44,8 @@ pub mod domains;
 #[cfg(feature = "full")]
 pub mod screening;
 #[cfg(feature = "full")]
+pub mod shield;
+#[cfg(feature = "full")]
 pub mod policy;
 #[cfg(feature = "full")]
 pub mod alarm;

@@ -22,6 +22,7 @@ const LAYERS: &[(&str, &str)] = &[
     ("adapter", "operations to argv, tool output to values"),
     ("domains", "names of hosts, and lists of them"),
     ("screening", "text that is meant for a model"),
+    ("shield", "a second opinion on such text, from elsewhere"),
     ("policy", "what is allowed"),
     ("alarm", "the second channel, which tells and takes no vote"),
     ("approval", "people, and how they are asked"),

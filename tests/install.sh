@@ -96,7 +96,7 @@ done <<'TABLE'
 TABLE
 
 it "the grant key's public half is what the gate's user printed" same "$(printf '%064d' 7)" "$(cat /etc/reeve/grant.pub)"
-for user in reeve reeve-gate reeve-run reeve-lists reeve-secrets reeve-alarms reeve-tool reeve-egress reeve-signal; do
+for user in reeve reeve-gate reeve-run reeve-lists reeve-secrets reeve-shields reeve-alarms reeve-tool reeve-egress reeve-signal; do
   it "$user cannot log in" same /usr/sbin/nologin "$(getent passwd "$user" | cut -d: -f7)"
   it "$user cannot write the configuration" fails writable_by "$user" /etc/reeve
   it "$user cannot write the ledger's directory" fails writable_by "$user" /var/lib/reeve-root
@@ -176,5 +176,5 @@ it "configuration, state and log stay" test -e /etc/reeve/gate.toml -a -d /var/l
 it "--purge without --uninstall is refused" fails install --purge
 it "it purges" install --uninstall --purge
 it "nothing of it is left" same "$(paths "$bare")" "$(paths "$(host)")"
-it "the users are gone" fails eval 'getent passwd reeve reeve-gate reeve-run reeve-lists reeve-secrets reeve-alarms reeve-tool reeve-egress reeve-signal || getent group reeve-approvers reeve-tools'
+it "the users are gone" fails eval 'getent passwd reeve reeve-gate reeve-run reeve-lists reeve-secrets reeve-shields reeve-alarms reeve-tool reeve-egress reeve-signal || getent group reeve-approvers reeve-tools'
 verdict

@@ -10,7 +10,9 @@ mod fetch;
 mod folder;
 mod wanted;
 
-pub use config::{AzureSettings, CredentialKind, VaultsConfig};
+#[cfg(feature = "azure")]
+pub use azure::Identity;
+pub use config::{AzureAsWritten, AzureSettings, CredentialKind, VaultsConfig, server_address};
 pub use fetch::{Got, Trouble, Vaults, fetch};
 pub use wanted::Wanted;
 

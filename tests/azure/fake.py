@@ -1,4 +1,4 @@
-"""A fake of what Azure answers: the instance metadata service, the token endpoint, and a Key Vault.
+"""A fake of what Azure answers: the instance metadata service, the token endpoint, a Key Vault, and Content Safety.
 
 It is told what to do by a JSON file that it reads for every request, and writes each request as a line, so that tests
 can say what was asked. The official SDKs for Python (oracle.py) have to find it right before anything else is tried on it.
@@ -17,12 +17,16 @@ import threading
 import time
 import urllib.parse
 
+import content_safety
+
 HOME = pathlib.Path(sys.argv[1])
 TENANT = "11111111-2222-3333-4444-555555555555"
 LOGIN = "https://login.microsoftonline.com"
 RESOURCE = "https://vault.azure.net"
 LOCK = threading.Lock()
 TOKENS = {}
+AUDIENCES = {}
+RESOURCES = [RESOURCE, content_safety.RESOURCE]
 THROTTLED = {}
 
 
@@ -40,12 +44,13 @@ def keep(state):
     new.rename(HOME / "state.json")
 
 
-def issue(who):
+def issue(who, resource):
     """A token, and how long it is good by the clock of whoever issues it."""
     told = control()
     token = f"{who}.{secrets.token_hex(24)}"
     with LOCK:
         TOKENS[token] = time.time() + told.get("token_seconds", 3600)
+        AUDIENCES[token] = resource
     return token, told.get("token_seconds", 3600), told.get("skew_seconds", 0)
 
 
@@ -83,6 +88,11 @@ class Handler(http.server.BaseHTTPRequestHandler):
             return self.login(dict(urllib.parse.parse_qsl(body.decode())))
         if host.endswith(".vault.azure.net"):
             return self.vault(host, body)
+        if host.endswith(".cognitiveservices.azure.com"):
+            token = (self.headers.get("Authorization") or "").removeprefix("Bearer ")
+            is_good = TOKENS.get(token, 0) > time.time()
+            valid_for = AUDIENCES.get(token) if is_good else None
+            return content_safety.answer(self, body, valid_for, control().get("safety", {}))
         return self.answer(404, {"error": {"code": "NotFound", "message": host}})
 
     do_GET = do_POST = do_PUT = do_DELETE = do_PATCH = handle_one
@@ -104,7 +114,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         assigned = control().get("client_ids", ["system"])
         if self.query.get("client_id", "system") not in assigned:
             return self.answer(400, {"error": "invalid_request", "error_description": "Identity not found"})
-        token, lasts, skew = issue("imds")
+        token, lasts, skew = issue("imds", self.query["resource"])
         until = int(time.time() + lasts + skew)
         return self.answer(
             200,
@@ -153,7 +163,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
             return self.refuse_login(400, "invalid_request", 90002, "Tenant not found.")
         if form.get("grant_type") != "client_credentials":
             return self.refuse_login(400, "unsupported_grant_type", 70003, "The grant type is not supported.")
-        if form.get("scope") != f"{RESOURCE}/.default":
+        resource = (form.get("scope") or "").removesuffix("/.default")
+        if resource not in RESOURCES:
             return self.refuse_login(400, "invalid_scope", 70011, "The provided value for 'scope' is not valid.")
         good = control()
         if form.get("client_id") != good.get("client_id", "app"):
@@ -163,7 +174,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
                 return self.refuse_login(401, "invalid_client", 700213, "No matching federated identity record found.")
         elif form.get("client_secret") != good.get("client_secret"):
             return self.refuse_login(401, "invalid_client", 7000215, "Invalid client secret provided.")
-        token, lasts, _skew = issue("login")
+        token, lasts, _skew = issue("login", resource)
         return self.answer(
             200, {"token_type": "Bearer", "expires_in": lasts, "ext_expires_in": lasts, "access_token": token}
         )
@@ -204,7 +215,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             return self.unauthorized("AKV10000: Request is missing a Bearer or PoP token.")
         with LOCK:
             until = TOKENS.get(token)
-        if until is None:
+        if until is None or AUDIENCES.get(token) != RESOURCE:
             return self.unauthorized("AKV10032: Invalid issuer.")
         if until < time.time():
             return self.unauthorized("[TokenExpired] Error validating token: 'S2S12086'.")

@@ -41,6 +41,7 @@ mod screening;
 #[allow(dead_code, reason = "other suites need more of them")]
 mod servers;
 mod shadow;
+mod shields;
 mod socket;
 mod stage;
 mod zfs;
