@@ -108,7 +108,7 @@ if [ "$1" = remove ] || [ "$1" = purge ]; then
 fi
 if [ "$1" = purge ]; then
   rm -rf /etc/reeve /var/lib/reeve /var/lib/reeve-preflight /var/lib/reeve-root /var/lib/reeve-tools /var/lib/reeve-lists /var/lib/reeve-alarms /var/lib/reeve-signal /var/log/reeve /run/reeve /run/reeve-secrets /etc/credstore/reeve.*
-  for user in reeve reeve-gate reeve-run reeve-lists reeve-secrets reeve-shields reeve-alarms reeve-tool reeve-egress reeve-signal; do
+  for user in reeve reeve-gate reeve-run reeve-lists reeve-secrets reeve-shields reeve-azure reeve-alarms reeve-tool reeve-egress reeve-signal; do
     if getent passwd "$user" >/dev/null; then userdel "$user"; fi
   done
   for group in reeve-approvers reeve-tools; do

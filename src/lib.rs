@@ -32,6 +32,8 @@ pub mod secret;
 #[cfg(feature = "full")]
 pub mod vault;
 #[cfg(feature = "full")]
+pub mod arm;
+#[cfg(feature = "full")]
 pub mod webhook;
 #[cfg(feature = "full")]
 pub mod principal;

@@ -16,6 +16,7 @@ const LAYERS: &[(&str, &str)] = &[
     ("config", "errors about configuration files"),
     ("secret", "where secrets are, and their values"),
     ("vault", "secrets from vaults: fetched, and put where they are needed"),
+    ("arm", "Azure Resource Manager, one command at a time"),
     ("webhook", "messages that a shared key vouches for"),
     ("principal", "who asks"),
     ("operation", "what may be asked"),

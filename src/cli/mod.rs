@@ -71,6 +71,8 @@ enum Command {
     Alarms(host::AlarmsArgs),
     Secret(host::SecretArgs),
     Shields(host::ShieldsArgs),
+    #[command(hide = true)]
+    Azure(host::AzureArgs),
     Check(host::CheckArgs),
     Doctor(host::DoctorArgs),
     Sudoers(host::SudoersArgs),
@@ -140,6 +142,7 @@ fn run(command: &Command, screen: Screen) -> Result<Exit, Failure> {
         Command::Alarms(args) => host::alarms(args, screen, clock.as_ref()),
         Command::Secret(args) => host::secret(args, screen, clock.as_ref()),
         Command::Shields(args) => host::shields(args, screen),
+        Command::Azure(args) => host::azure(args, screen),
         Command::Check(args) => host::check(args, screen, clock.as_ref()),
         Command::Doctor(args) => host::doctor(args, screen, clock.as_ref()),
         Command::Sudoers(args) => host::sudoers(args, screen),

@@ -21,6 +21,9 @@ use crate::screening::Screening;
 use crate::screening::settings::Stage;
 use crate::shield::Shield;
 
+/// The Unix user that what is done at Azure is done as.
+const AZURE_USER: &str = "reeve-azure";
+
 /// Contracts and policy, loaded together.
 #[derive(Debug)]
 pub struct Rules {
@@ -303,6 +306,10 @@ impl Rules {
     #[must_use]
     pub fn run_as(&self, caller: &PrincipalName, submission: &Submission) -> Option<RunAs> {
         let granted = self.contracts.get(caller)?.check(&submission.operation).ok()?;
+        // Whoever asks: the host's identity at Azure is this user's alone.
+        if matches!(submission.operation, Operation::Azure(_)) {
+            return Some(RunAs::User(AZURE_USER.to_owned()));
+        }
         Some(granted.run_as().map_or(RunAs::Root, |user| RunAs::User(user.to_owned())))
     }
 

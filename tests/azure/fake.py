@@ -18,6 +18,7 @@ import time
 import urllib.parse
 
 import content_safety
+import resource_manager
 
 HOME = pathlib.Path(sys.argv[1])
 TENANT = "11111111-2222-3333-4444-555555555555"
@@ -26,7 +27,7 @@ RESOURCE = "https://vault.azure.net"
 LOCK = threading.Lock()
 TOKENS = {}
 AUDIENCES = {}
-RESOURCES = [RESOURCE, content_safety.RESOURCE]
+RESOURCES = [RESOURCE, content_safety.RESOURCE, resource_manager.RESOURCE]
 THROTTLED = {}
 
 
@@ -88,11 +89,12 @@ class Handler(http.server.BaseHTTPRequestHandler):
             return self.login(dict(urllib.parse.parse_qsl(body.decode())))
         if host.endswith(".vault.azure.net"):
             return self.vault(host, body)
+        token = (self.headers.get("Authorization") or "").removeprefix("Bearer ")
+        valid_for = AUDIENCES.get(token) if TOKENS.get(token, 0) > time.time() else None
         if host.endswith(".cognitiveservices.azure.com"):
-            token = (self.headers.get("Authorization") or "").removeprefix("Bearer ")
-            is_good = TOKENS.get(token, 0) > time.time()
-            valid_for = AUDIENCES.get(token) if is_good else None
             return content_safety.answer(self, body, valid_for, control().get("safety", {}))
+        if host == "management.azure.com":
+            return resource_manager.answer(self, body, valid_for, control().get("arm", {}))
         return self.answer(404, {"error": {"code": "NotFound", "message": host}})
 
     do_GET = do_POST = do_PUT = do_DELETE = do_PATCH = handle_one

@@ -16,6 +16,7 @@
 
 mod alarms;
 mod approvals;
+mod azure;
 mod changes;
 mod checkpoints;
 mod contracts;
