@@ -70,6 +70,9 @@ enum Command {
     Lists(host::ListsArgs),
     Alarms(host::AlarmsArgs),
     Secret(host::SecretArgs),
+    Shields(host::ShieldsArgs),
+    #[command(hide = true)]
+    Azure(host::AzureArgs),
     Check(host::CheckArgs),
     Doctor(host::DoctorArgs),
     Enrol(host::EnrolArgs),
@@ -139,6 +142,8 @@ fn run(command: &Command, screen: Screen) -> Result<Exit, Failure> {
         Command::Lists(args) => host::lists(args, screen, clock.as_ref()),
         Command::Alarms(args) => host::alarms(args, screen, clock.as_ref()),
         Command::Secret(args) => host::secret(args, screen, clock.as_ref()),
+        Command::Shields(args) => host::shields(args, screen),
+        Command::Azure(args) => host::azure(args, screen),
         Command::Check(args) => host::check(args, screen, clock.as_ref()),
         Command::Doctor(args) => host::doctor(args, screen, clock.as_ref()),
         Command::Enrol(args) => host::enrol(args, screen),

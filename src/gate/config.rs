@@ -6,6 +6,7 @@ mod defaults;
 mod keys;
 mod places;
 mod preflight;
+mod shields;
 mod webhook;
 
 use std::path::{Path, PathBuf};
@@ -23,6 +24,7 @@ use crate::config::{self, ConfigError};
 use crate::domains::config::ListsConfig;
 use crate::screening::settings::ScreeningSettings;
 use crate::secret::{Places, PlacesAsWritten};
+use crate::shield::ShieldSettings;
 
 use audit::AuditAsWritten;
 pub use audit::AuditSettings;
@@ -32,6 +34,7 @@ pub use keys::KeySettings;
 use keys::KeysAsWritten;
 use preflight::PreflightAsWritten;
 pub use preflight::PreflightSettings;
+use shields::ShieldsAsWritten;
 use webhook::WebhookAsWritten;
 pub use webhook::WebhookSettings;
 
@@ -86,6 +89,8 @@ pub struct GateConfig {
     pub preflight: PreflightSettings,
     /// How far texts are looked at that may be made to mislead.
     pub screening: ScreeningSettings,
+    /// Which of these Azure is asked about.
+    pub shields: ShieldSettings,
     /// Where secrets are.
     pub secrets: Places,
     /// What is logged: `error`, `warn`, `info`, `debug`.
@@ -207,6 +212,8 @@ struct AsWritten {
     #[serde(default)]
     screening: ScreeningSettings,
     #[serde(default)]
+    shields: ShieldsAsWritten,
+    #[serde(default)]
     secrets: PlacesAsWritten,
 }
 
@@ -322,6 +329,7 @@ impl AsWritten {
             budgets: self.budget.into_iter().map(BudgetAsWritten::meant).collect::<Result<_, _>>()?,
             preflight: self.preflight.meant()?,
             screening: self.screening,
+            shields: self.shields.meant()?,
             secrets: places::secrets(self.secrets)?,
             log: filter(self.log)?,
         })

@@ -5,6 +5,7 @@ mod certificate;
 mod chain;
 mod keep;
 mod registry;
+mod identity;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -23,6 +24,7 @@ use super::config::AzureSettings;
 use super::fetch::{Got, Trouble, Vaults};
 use crate::secret::Secret;
 use chain::Chain;
+pub use identity::Identity;
 pub(super) use registry::Register;
 
 /// How long making a connection may take: a metadata service that is not there does not say so.

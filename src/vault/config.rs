@@ -88,9 +88,10 @@ struct AsWritten {
     vault: BTreeMap<String, VaultAsWritten>,
 }
 
+/// `[azure]`, as written.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, default)]
-struct AzureAsWritten {
+pub struct AzureAsWritten {
     credentials: Vec<CredentialKind>,
     client_id: Option<String>,
     client_secret: Option<Reference>,
@@ -178,7 +179,7 @@ impl AsWritten {
         for (name, vault) in self.vault {
             let alias: Alias =
                 name.parse().map_err(|_none| format!("vault.{name}: a name is 1 to 64 of a-z 0-9 -"))?;
-            let url = address(&vault.url).map_err(|problem| format!("vault.{name}.url: {problem}"))?;
+            let url = server_address(&vault.url).map_err(|problem| format!("vault.{name}.url: {problem}"))?;
             let VaultAsWritten { id, canary, forbidden, .. } = vault;
             let trial = TrialAsWritten { id, canary, forbidden }.meant(&alias)?;
             trials.insert(alias.clone(), trial);
@@ -193,7 +194,11 @@ impl AsWritten {
 }
 
 impl AzureAsWritten {
-    fn meant(self) -> Result<AzureSettings, String> {
+    /// What is meant.
+    ///
+    /// # Errors
+    /// Says which key is wrong, and how.
+    pub fn meant(self) -> Result<AzureSettings, String> {
         if self.credentials.is_empty() {
             return Err("azure.credentials: without any, nobody can be asked".to_owned());
         }
@@ -215,7 +220,8 @@ impl AzureAsWritten {
             client_id: self.client_id,
             client_secret: self.client_secret,
             client_certificate: self.client_certificate,
-            authority: address(&self.authority).map_err(|problem| format!("azure.authority: {problem}"))?,
+            authority: server_address(&self.authority)
+                .map_err(|problem| format!("azure.authority: {problem}"))?,
             ca: self.ca,
             patience: patience.ok_or("azure.patience: is not from 1s to 5m")?,
         })
@@ -223,7 +229,10 @@ impl AzureAsWritten {
 }
 
 /// A server's address over https, and nothing behind it.
-fn address(text: &str) -> Result<Url, &'static str> {
+///
+/// # Errors
+/// Says what it is not.
+pub fn server_address(text: &str) -> Result<Url, &'static str> {
     let url = Url::parse(text).map_err(|_none| "is no address such as https://NAME.vault.azure.net")?;
     let is_plain = url.path() == "/"
         && url.query().is_none()

@@ -15,7 +15,11 @@ pub mod scope;
 mod store;
 mod wanted;
 
-pub use config::{AzureSettings, CredentialKind, ExamineSettings, Trial, VaultsConfig};
+#[cfg(feature = "azure")]
+pub use azure::Identity;
+pub use config::{
+    AzureAsWritten, AzureSettings, CredentialKind, ExamineSettings, Trial, VaultsConfig, server_address,
+};
 pub use fetch::{Got, Trouble, Vaults, fetch};
 pub use store::{About, Keeper, Kept, MOST_IN_VAULT, Move, Moved, Taken, store_all};
 pub use wanted::Wanted;

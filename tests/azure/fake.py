@@ -1,4 +1,5 @@
-"""A fake of what Azure answers: the instance metadata service, the token endpoint, a Key Vault, and Resource Manager's roles.
+"""A fake of what Azure answers: the instance metadata service, the token endpoint, a Key Vault, Resource
+Manager, and Content Safety.
 
 It is told what to do by a JSON file that it reads for every request, and writes each request as a line, so that tests
 can say what was asked. The official SDKs for Python (oracle.py) have to find it right before anything else is tried on it.
@@ -20,14 +21,15 @@ import time
 import urllib.parse
 
 import arm
-
+import content_safety
+import resource_manager
 HOME = pathlib.Path(sys.argv[1])
 TENANT = "11111111-2222-3333-4444-555555555555"
 LOGIN = "https://login.microsoftonline.com"
 RESOURCE = "https://vault.azure.net"
 LOCK = threading.Lock()
 # Who a token may be for.
-RESOURCES = [RESOURCE, arm.RESOURCE]
+RESOURCES = [RESOURCE, arm.RESOURCE, content_safety.RESOURCE]
 # Under this id the host's identity has roles, whoever says who it is.
 PRINCIPAL = "99999999-8888-7777-6666-555555555555"
 VAULTS = f"/subscriptions/{TENANT}/resourceGroups/reeve/providers/Microsoft.KeyVault/vaults"
@@ -139,12 +141,17 @@ class Handler(http.server.BaseHTTPRequestHandler):
             return self.login(dict(urllib.parse.parse_qsl(body.decode())))
         if host.endswith(".vault.azure.net"):
             return self.vault(host, body)
-        if host == "management.azure.com":
-            token = (self.headers.get("Authorization") or "").removeprefix("Bearer ")
-            is_good = TOKENS.get(token, 0) > time.time() and AUDIENCES.get(token) == arm.RESOURCE
+        token = (self.headers.get("Authorization") or "").removeprefix("Bearer ")
+        valid_for = AUDIENCES.get(token) if TOKENS.get(token, 0) > time.time() else None
+        if host == "management.azure.com" and "/providers/Microsoft.Authorization/" in self.url.path:
+            is_good = valid_for == arm.RESOURCE
             if control().get("arm") == "busy" and secrets.randbelow(2):
                 return self.answer(429, {"error": {"code": "TooManyRequests"}}, [("Retry-After", "1")])
             return ROLES.answer(self, PRINCIPAL if is_good else None)
+        if host.endswith(".cognitiveservices.azure.com"):
+            return content_safety.answer(self, body, valid_for, control().get("safety", {}))
+        if host == "management.azure.com":
+            return resource_manager.answer(self, body, valid_for, control().get("arm", {}))
         return self.answer(404, {"error": {"code": "NotFound", "message": host}})
 
     do_GET = do_POST = do_PUT = do_DELETE = do_PATCH = handle_one

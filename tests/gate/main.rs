@@ -16,6 +16,7 @@
 
 mod alarms;
 mod approvals;
+mod azure;
 mod changes;
 mod checkpoints;
 mod contracts;
@@ -41,6 +42,7 @@ mod screening;
 #[allow(dead_code, reason = "other suites need more of them")]
 mod servers;
 mod shadow;
+mod shields;
 mod socket;
 mod stage;
 mod zfs;

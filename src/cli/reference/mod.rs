@@ -6,6 +6,7 @@ mod front;
 mod gate;
 mod holding;
 mod lists;
+mod shields;
 mod tools;
 
 use std::time::Duration;

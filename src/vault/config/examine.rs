@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use url::Url;
 
-use super::address;
+use super::server_address;
 use crate::secret::Alias;
 use crate::vault::scope::Scope;
 
@@ -55,7 +55,7 @@ impl Default for ExamineAsWritten {
 impl ExamineAsWritten {
     pub(super) fn meant(self, trials: BTreeMap<Alias, Trial>) -> Result<ExamineSettings, String> {
         let management =
-            address(&self.management).map_err(|problem| format!("examine.management: {problem}"))?;
+            server_address(&self.management).map_err(|problem| format!("examine.management: {problem}"))?;
         let scope = |text: String| {
             text.parse::<Scope>().map_err(|problem| format!("examine.scopes: {text:?} {problem}"))
         };
