@@ -28,10 +28,10 @@ root_bin_dir=$source_dir/target/root/release
 dry_run=no systemctl=yes uninstall=no purge=no prefix='' configure='' ca='' rule=reeve
 
 readonly programs=(reeve reeved reeve-gate) root_programs=(reeve-launcher)
-readonly wrappers=(reeve-zfs reeve-systemd reeve-pct reeve-git reeve-ansible reeve-tool)
+readonly wrappers=(reeve-zfs reeve-systemd reeve-pct reeve-git reeve-ansible reeve-tool reeve-azure)
 readonly units=(reeve-launcher.socket reeve-launcher.service reeve-gate.service reeved.service
   reeve-doctor.service reeve-doctor.timer reeve-lists.service reeve-lists.timer reeve-alarms.service reeve-traces.service reeve-signal.service
-  reeve-secrets.service reeve-secrets.timer)
+  reeve-secrets.service reeve-secrets.timer reeve-shields.service)
 # What a wrapper starts, and sudo does not; the second kind is none of root's side.
 readonly helpers=(reeve-egress) own_tools=(reeve-builtin)
 # What ansible-playbook goes by when reeve-ansible starts it.
@@ -227,6 +227,11 @@ configuration_modes() {
   for path in /etc/reeve/traces/*; do owned "$path" root:reeve-traces 0640; done
   # It says where secrets are, and is none.
   owned /etc/reeve/secrets.toml root:root 0644
+  # So does the next; where it names a file, that is for who asks alone.
+  owned /etc/reeve/azure.toml root:root 0644
+  owned /etc/reeve/azure.secret root:reeve-azure 0640
+  owned /etc/reeve/shields.toml root:root 0644
+  owned /etc/reeve/shields.secret root:reeve-shields 0640
 }
 
 # The gate makes its key as its own user, and root one that is a credential; only the public half decides what root believes.
@@ -340,7 +345,7 @@ uninstall_all() {
 purge_all() {
   local name
   for name in /etc/reeve /var/lib/reeve /var/lib/reeve-preflight /var/lib/reeve-root /var/lib/reeve-tools /var/lib/reeve-lists /var/lib/reeve-alarms /run/reeve-secrets /var/lib/reeve-signal /var/log/reeve /etc/credstore/reeve.*; do remove "$name"; done
-  for name in reeve reeve-gate reeve-run reeve-lists reeve-secrets reeve-alarms reeve-traces reeve-tool reeve-egress reeve-signal; do
+  for name in reeve reeve-gate reeve-run reeve-lists reeve-secrets reeve-shields reeve-azure reeve-alarms reeve-traces reeve-tool reeve-egress reeve-signal; do
     getent passwd "$name" >/dev/null || continue
     say "remove user $name"
     act userdel "$name"

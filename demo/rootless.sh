@@ -19,7 +19,7 @@ install -m 0755 "$REEVE_BIN/reeve-fake-zfs" "$prefix/usr/sbin/zpool"
 mkdir -p "$prefix/usr/bin"
 ln -s "$(command -v stat)" "$prefix/usr/bin/stat"
 ln -s "$(command -v git)" "$prefix/usr/bin/git"
-for wrapper in zfs systemd pct git ansible tool; do
+for wrapper in zfs systemd pct git ansible tool azure; do
   install -m 0755 "$REEVE_ROOT_BIN/reeve-$wrapper" "$prefix/usr/local/libexec/reeve/reeve-$wrapper"
 done
 export HOST_DIR=$prefix/run/reeve-host REEVE_ZFS=fake TMPDIR=$prefix/var/tmp

@@ -4,6 +4,7 @@ pub mod difference;
 pub mod excerpt;
 pub mod key_place;
 pub mod logging;
+pub mod written;
 
 use std::fmt;
 use std::ops::Range;

@@ -32,6 +32,8 @@ pub mod secret;
 #[cfg(feature = "full")]
 pub mod vault;
 #[cfg(feature = "full")]
+pub mod arm;
+#[cfg(feature = "full")]
 pub mod webhook;
 #[cfg(feature = "full")]
 pub mod trace;
@@ -45,6 +47,8 @@ pub mod adapter;
 pub mod domains;
 #[cfg(feature = "full")]
 pub mod screening;
+#[cfg(feature = "full")]
+pub mod shield;
 #[cfg(feature = "full")]
 pub mod policy;
 #[cfg(feature = "full")]

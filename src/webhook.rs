@@ -12,6 +12,7 @@ use base64::engine::general_purpose::STANDARD;
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
+use crate::secret::{Reference, Secret};
 use crate::sys::trusted_file::{self, TrustedFileError};
 
 /// The headers of a signed message: its id, the seconds since 1970 at which it was made, and the signature.
@@ -73,6 +74,15 @@ impl Key {
         Self::parse(text.trim()).ok_or_else(|| KeyError::Form(path.display().to_string()))
     }
 
+    /// The key in a secret that was read from where it says.
+    ///
+    /// # Errors
+    /// When it is none.
+    pub fn of(secret: &Secret, from: &Reference) -> Result<Self, KeyError> {
+        let key = secret.expose_text().ok().and_then(|text| Self::parse(text.trim()));
+        key.ok_or_else(|| KeyError::Form(from.to_string()))
+    }
+
     /// The key that a text stands for.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
@@ -130,10 +140,7 @@ impl Key {
 }
 
 /// Reads a file of root's that holds a secret in text, which is not for everybody's eyes.
-///
-/// # Errors
-/// When others could have written it, or everybody may read it.
-pub fn secret(path: &Path) -> Result<Zeroizing<String>, KeyError> {
+fn secret(path: &Path) -> Result<Zeroizing<String>, KeyError> {
     let file = trusted_file::open_file(path)?;
     let unreadable = |source| KeyError::Unreadable { path: path.display().to_string(), source };
     if file.metadata().map_err(unreadable)?.mode() & OTHERS != 0 {

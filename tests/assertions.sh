@@ -52,7 +52,7 @@ STUB
   # Called with nothing to do, it says so.
   printf '#!/bin/sh\nexit 2\n' >"$dir/reeve-builtin"
   local wrapper
-  for wrapper in systemd pct git ansible tool egress; do printf '#!/bin/sh\nexit 125\n' >"$dir/reeve-$wrapper"; done
+  for wrapper in systemd pct git ansible tool azure egress; do printf '#!/bin/sh\nexit 125\n' >"$dir/reeve-$wrapper"; done
   cat >"$dir/reeve-zfs" <<'STUB'
 #!/bin/sh
 touch /run/a-wrapper-ran

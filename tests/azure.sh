@@ -1,6 +1,8 @@
 #!/bin/bash
 # Secrets from Key Vault: the fake of Azure is held to Microsoft's own SDKs for Python, and then the program to the fake.
 # In a network of its own, where Azure's addresses and names lead to the fake. Takes root; the SDKs are kept in the cache.
+# What `it` evaluates later stands in single quotes; a function that takes options is often given none.
+# shellcheck disable=SC2016,SC2119,SC2120
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 top=$(dirname "$here")
@@ -15,10 +17,12 @@ if [ "${REEVE_AZURE_INSIDE:-}" != 1 ]; then
     (cd "$top" && cargo build --quiet --locked --features azure --bin reeve --bin reeved --target-dir "$target")
     bin=$target/debug
   fi
-  if [ ! -e "$cache/ready" ]; then
+  packages='azure-identity==1.27.0 azure-keyvault-secrets==4.12.0 azure-mgmt-authorization==4.0.0'
+  if [ "$(cat "$cache/ready" 2>/dev/null)" != "$packages" ]; then
     rm -rf "$cache"
-    pip3 --quiet install --target "$cache" azure-identity==1.27.0 azure-keyvault-secrets==4.12.0
-    touch "$cache/ready"
+    # shellcheck disable=SC2086  # they are several
+    pip3 --quiet install --target "$cache" $packages
+    echo "$packages" >"$cache/ready"
   fi
   REEVE_AZURE_INSIDE=1 REEVE_AZURE_BIN=$bin exec unshare --net --mount --propagation private -- "${BASH_SOURCE[0]}"
 fi
@@ -31,13 +35,14 @@ chmod 0755 "$stage"
 fake=''
 finish() {
   [ -z "$fake" ] || kill "$fake" 2>/dev/null || true
+  [ ! -e "$stage/asker" ] || kill "$(cat "$stage/asker")" 2>/dev/null || true
   rm -rf "$stage"
 }
 trap finish EXIT
 
 ip link set lo up
 ip address add 169.254.169.254/32 dev lo
-printf '127.0.0.1 localhost login.microsoftonline.com reeve-test.vault.azure.net other.vault.azure.net\n' >"$stage/hosts"
+printf '127.0.0.1 localhost login.microsoftonline.com reeve-test.vault.azure.net other.vault.azure.net test.cognitiveservices.azure.com management.azure.com elsewhere.example\n' >"$stage/hosts"
 mount --bind "$stage/hosts" /etc/hosts
 unset http_proxy https_proxy HTTP_PROXY HTTPS_PROXY ALL_PROXY all_proxy
 
@@ -47,9 +52,13 @@ authority() { openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nod
   authority "$stage/other-ca" 'another authority'
   openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=azure -keyout "$stage/server.key" -out "$stage/server.csr"
   openssl x509 -req -in "$stage/server.csr" -CA "$stage/ca.crt" -CAkey "$stage/ca.key" -days 1 -out "$stage/server.crt" \
-    -extfile <(echo 'subjectAltName=DNS:login.microsoftonline.com,DNS:*.vault.azure.net')
+    -extfile <(echo 'subjectAltName=DNS:login.microsoftonline.com,DNS:*.vault.azure.net,DNS:*.cognitiveservices.azure.com,DNS:management.azure.com')
+  # What a service principal shows who it is by.
+  for name in client wrong; do openssl req -x509 -newkey rsa:2048 -nodes -subj /CN=reeve -days 20 -keyout "$stage/$name.key" -out "$stage/$name.crt"; done
 } 2>"$stage/openssl.log" || { cat "$stage/openssl.log"; exit 1; }
 cat "$stage/server.crt" "$stage/server.key" >"$stage/server.pem"
+for name in client wrong; do (umask 077 && cat "$stage/$name.key" "$stage/$name.crt" >"$stage/$name.pem"); done
+printf '{"roles": {}, "assignments": []}' >"$stage/arm.json"
 
 told() { printf '%s' "$1" >"$stage/control.new" && mv "$stage/control.new" "$stage/control.json"; }
 told '{}'
@@ -59,7 +68,7 @@ path, canary, pem, key = sys.argv[1:]
 one = lambda value, **more: [{"version": "0" * 31 + "1", "value": value, **more}]
 state = {
     "smtp": [{"version": "0" * 31 + "1", "value": canary + "-old"}, {"version": "0" * 31 + "2", "value": canary}],
-    "throttled": one(canary), "forbidden": one(canary), "garbled": one(canary),
+    "throttled": one(canary), "expiring": one(canary), "forbidden": one(canary), "garbled": one(canary),
     "disabled": one(canary, enabled=False), "deleted": one(canary, deleted=True), "empty": one(""),
     "pem": one("-----BEGIN PRIVATE KEY-----\n" + pem + "\n-----END PRIVATE KEY-----\n"),
     "tls": one(open(key).read()),
@@ -68,7 +77,7 @@ state = {
 json.dump(state, open(path, "w"))
 E2
 : >"$stage/requests.log"
-python3 "$here/azure/fake.py" "$stage" 2>"$stage/fake.log" &
+PYTHONPATH=$cache python3 "$here/azure/fake.py" "$stage" 2>"$stage/fake.log" &
 fake=$!
 for _ in $(seq 100); do [ -e "$stage/ready" ] && break; sleep 0.1; done
 [ -e "$stage/ready" ] || { cat "$stage/fake.log"; exit 1; }
@@ -77,7 +86,7 @@ it "Microsoft's own SDKs find the fake right" env PYTHONPATH="$cache" SSL_CERT_F
   timeout 120 python3 "$here/azure/oracle.py" "$stage"
 
 # What a host has.
-mkdir -p "$stage/run/gate" "$stage/run/reeved"
+mkdir -p "$stage/run/gate" "$stage/run/reeved" "$stage/run/alarms"
 vaults() {
   printf 'directory = "%s/run"\nuser = "root"\n[azure]\nca = "%s"\npatience = "8s"\n%s\n[vault.main]\nurl = "https://reeve-test.vault.azure.net"\n' \
     "$stage" "${2:-$stage/ca.crt}" "${1:-}" >"$stage/secrets.toml"
@@ -90,7 +99,7 @@ printf '' >"$stage/reeved.toml"
 # What a run says is kept, for what must not be in it.
 fetch() {
   local status=0
-  timeout 60 "$bin/reeve" secret fetch --config "$stage/secrets.toml" --gate "$stage/gate.toml" --reeved "$stage/reeved.toml" \
+  timeout 60 "$bin/reeve" secret fetch --config "$stage/secrets.toml" --gate "$stage/gate.toml" --reeved "$stage/reeved.toml" --alarms "$stage/alarms.toml" "$@" \
     >"$stage/out" 2>&1 || status=$?
   tee -a "$stage/all.log" <"$stage/out"
   return "$status"
@@ -136,6 +145,11 @@ told '{"vault": "slow"}'
 it "a vault that does not answer is not waited for" fails_with 'ago stays'
 told '{"token_seconds": 2}'
 it "a token that ends soon opens the vault" fetch
+gate @kv:expiring
+told '{"token_seconds": 2, "throttle": {"expiring": 3}}'
+it "one that ends in the middle is followed by another" fetch
+it "with which the secret comes" fetched "$canary" expiring
+gate @kv:smtp
 told '{"skew_seconds": -7200}'
 it "a clock that is two hours off keeps nobody out" fetch
 vaults '' "$stage/other-ca.crt"
@@ -153,6 +167,12 @@ export AZURE_TENANT_ID=$tenant AZURE_CLIENT_ID=app
 it "and with a service principal there is" fetch
 it "which is said" says 'as service principal of the environment'
 told '{"imds": "slow", "client_secret": "another"}'
+vaults "client_certificate = \"$stage/client.pem\""
+told '{"imds": "slow"}'
+it "and with its certificate, too, whose key goes nowhere" fetch
+vaults "client_certificate = \"$stage/wrong.pem\""
+it "another certificate is not enough" fails_with 'AADSTS700027'
+vaults "client_secret = \"$stage/client-secret\""
 it "a refused service principal is named with Azure's own code" fails_with 'AADSTS7000215'
 printf 'assertion' >"$stage/federated"
 told '{"imds": "slow", "assertion": "assertion"}'
@@ -196,16 +216,135 @@ gate @kv:smtp
 fetch >/dev/null
 it "each finds what it needs and nothing else" same 'main+tls smtp' "$(ls "$stage/run/reeved") $(ls "$stage/run/gate")"
 
+# Writing back. Whatever fails, the file is as it was, and the vault gives out what it gave out.
+written=$stage/etc
+mkdir -m 0755 "$written"
+page() {
+  printf '# ours\n[[webhook]]\nname = "ops" # kept\nkey = "%s"\n' "$1" >"$written/alarms.toml"
+  chmod 0644 "$written/alarms.toml"
+}
+puts() { grep -c '^PUT' "$stage/requests.log" || true; }
+# write NAME [OPTION...]: a new value goes to the vault as NAME, and the file names it there.
+write() {
+  local status=0
+  printf '%s' "${value:-$canary-new}" |
+    timeout 60 "$bin/reeve" secret set --config "$stage/secrets.toml" "@kv:$1" --file "${file:-$written/alarms.toml}" --key 'webhook[0].key' "${@:2}" \
+      >"$stage/out" 2>&1 || status=$?
+  tee -a "$stage/all.log" <"$stage/out"
+  return "$status"
+}
+gives_out() { same "$2" "$(python3 -c 'import json,sys; one=json.load(open(sys.argv[1]))[sys.argv[2]][-1]; print(one["value"] if one.get("enabled", True) else "")' "$stage/state.json" "$1")"; }
+# unchanged WORDS NAME [OPTION...]: it fails with these words, and before anything is put into the vault.
+unchanged() {
+  local before after count
+  before=$(cat "${file:-$written/alarms.toml}") count=$(puts)
+  if write "${@:2}" >/dev/null; then return 1; fi
+  after=$(cat "${file:-$written/alarms.toml}")
+  same "$before" "$after" && same "$count" "$(puts)" && says "$1" && same alarms.toml "$(ls -A "$(dirname "${file:-$written/alarms.toml}")")"
+}
+vaults
+told '{}'
+page /k
+it "a value goes into the vault and configuration names it there" write written
+it "the vault has it" gives_out written "$canary-new"
+it "what stood in the file otherwise is as it was" same "$(printf '# ours\n[[webhook]]\nname = "ops" # kept\nkey = "@kv:written"\n.')" "$(cat "$written/alarms.toml"; echo .)"
+it "its owner, too" same "root 644" "$(stat -c '%U %a' "$written/alarms.toml")"
+cp "$written/alarms.toml" "$written/other.toml"
+it "a file that nobody but its owner has to read is for its owner" eval "file=$written/other.toml write written && same 600 \"\$(stat -c %a $written/other.toml)\""
+rm "$written/other.toml"
+it "once more makes no new version" eval 'write written && says "was there already"'
+told '{"loses": "'"$canary-newer"'"}'
+page /k
+it "what is read back otherwise than it was put there fails" eval 'value=$canary-newer; ! write written >/dev/null && says "is not what was put there"'
+it "the vault then gives out what it gave out before" gives_out written "$canary-new"
+it "and the file is as it was" grep -qx 'key = "/k"' "$written/alarms.toml"
+told '{"forbidden": ["written"]}'
+it "a vault that refuses changes nothing" unchanged ForbiddenByRbac written
+told '{}'
+it "a deleted secret keeps its name, and is not brought back or purged" eval '! write deleted >/dev/null && says ObjectIsDeletedButRecoverable && grep -qx "key = \"/k\"" "$written/alarms.toml"'
+chown 1234 "$written/alarms.toml"
+it "a file of another user is not rewritten" unchanged 'is owned by uid 1234' written
+page /k
+chown root "$written/alarms.toml"
+chmod 0666 "$written/alarms.toml"
+it "nor one that others may write" unchanged 'others may write it' written
+chmod 0644 "$written/alarms.toml"
+mkdir "$stage/link"
+ln -s "$written/alarms.toml" "$stage/link/alarms.toml"
+it "nor what a link leads to" eval 'file=$stage/link/alarms.toml unchanged "is a symbolic link" written'
+mkdir "$stage/full"
+mount -t tmpfs -o size=64k,mode=0755 none "$stage/full"
+cp "$written/alarms.toml" "$stage/full/"
+dd if=/dev/zero of="$stage/full/rest" bs=4096 status=none 2>/dev/null || true
+it "without room on the disk nothing is put into the vault" eval 'file=$stage/full/alarms.toml; count=$(puts); ! write written >/dev/null && says "No space left" && same "$count" "$(puts)" && grep -qx "key = \"/k\"" "$file"'
+file=''
+umount "$stage/full"
+it "a key that is not there is named with the nearest" eval '! printf x | "$bin/reeve" secret set --config "$stage/secrets.toml" @kv:written --file "$written/alarms.toml" --key "webhook[0].kye" >"$stage/out" 2>&1 && says "did you mean \`webhook[0].key\`?"'
+told '{"set": "slow"}'
+printf '%s' "$canary-killed" | "$bin/reeve" secret set --config "$stage/secrets.toml" @kv:killed --file "$written/alarms.toml" --key 'webhook[0].key' >>"$stage/all.log" 2>&1 &
+killed=$!
+for _ in $(seq 50); do grep -q '^PUT .*/killed ' "$stage/requests.log" && break; sleep 0.1; done
+sleep 0.5
+kill -9 "$killed"
+wait "$killed" 2>/dev/null || true
+told '{}'
+it "who is ended between vault and file has changed no file" grep -qx 'key = "/k"' "$written/alarms.toml"
+it "and doing it again finishes it" eval 'value=$canary-killed write killed && says "was there already" && same alarms.toml "$(ls -A "$written")"'
+
+# Moving what stands there.
+plain=hunter2-$canary
+page "$plain"
+printf '%s-file\n' "$canary" >"$stage/token"
+chmod 0600 "$stage/token"
+printf '[[ntfy]]\nname = "phones"\ntoken = "%s"\n' "$stage/token" >>"$written/alarms.toml"
+cp "$written/alarms.toml" "$stage/kept.toml"
+migrate() {
+  local status=0
+  timeout 60 "$bin/reeve" secret migrate --config "$stage/secrets.toml" --gate "$stage/gate.toml" --reeved "$stage/reeved.toml" --alarms "$written/alarms.toml" \
+    --prefix "${prefix:-host01}" "$@" >"$stage/out" 2>&1 || status=$?
+  tee -a "$stage/all.log" <"$stage/out"
+  return "$status"
+}
+count=$(puts)
+it "what would be moved is said" eval 'migrate --files --dry-run && says "webhook[0].key → @kv:host01-webhook-ops-key" && says "ntfy[0].token"'
+it "and nothing is" eval 'same "$count" "$(puts)" && cmp "$written/alarms.toml" "$stage/kept.toml"'
+python3 - "$stage/state.json" <<'E3'
+import json, sys
+state = json.load(open(sys.argv[1]))
+state["host01-ntfy-phones-token"] = [{"version": "0" * 31 + "1", "value": "theirs"}]
+json.dump(state, open(sys.argv[1], "w"))
+E3
+it "a value of somebody else is left alone, and nothing at all is moved then" eval '! migrate --files >/dev/null && says "is left alone" && cmp "$written/alarms.toml" "$stage/kept.toml" && gives_out host01-ntfy-phones-token theirs'
+it "what was put there before is not given out" gives_out host01-webhook-ops-key ""
+it "what stands in the configuration itself is moved" migrate
+it "and is named there" grep -qx 'key = "@kv:host01-webhook-ops-key"' "$written/alarms.toml"
+it "with its value" gives_out host01-webhook-ops-key "$plain"
+it "what stands in a file is moved when it is asked for" eval 'prefix=host02 migrate --files'
+it "with its value, without its line break" gives_out host02-ntfy-phones-token "$canary-file"
+it "and the configuration names it" grep -qx 'token = "@kv:host02-ntfy-phones-token"' "$written/alarms.toml"
+it "and it is said that the file is not read any more" says "$stage/token is not read any more"
+it "then there is nothing left to move" eval 'migrate --files && says "nothing to move"'
+it "where each secret is, is said without its value" eval '"$bin/reeve" secret list --config "$stage/secrets.toml" --gate "$stage/gate.toml" --reeved "$stage/reeved.toml" --alarms "$written/alarms.toml" | tee -a "$stage/all.log" | grep -q "webhook\[0\].key  vault  @kv:host01-webhook-ops-key"'
+rm -r "$stage/kept.toml" "$stage/token"
+
+# shellcheck source=azure/examine.sh
+. "$here/azure/examine.sh"
+
+# shellcheck source=azure/shields.sh
+. "$here/azure/shields.sh"
+# shellcheck source=azure/operations.sh
+. "$here/azure/operations.sh"
 # What is nowhere to be seen while it runs.
 told '{"vault": "slow"}'
 vaults "client_secret = \"$stage/client-secret\""
-AZURE_TENANT_ID=$tenant AZURE_CLIENT_ID=app timeout 60 "$bin/reeve" secret fetch --config "$stage/secrets.toml" --gate "$stage/gate.toml" --reeved "$stage/reeved.toml" >>"$stage/all.log" 2>&1 &
+AZURE_TENANT_ID=$tenant AZURE_CLIENT_ID=app timeout 60 "$bin/reeve" secret fetch --config "$stage/secrets.toml" --gate "$stage/gate.toml" --reeved "$stage/reeved.toml" --alarms "$stage/alarms.toml" >>"$stage/all.log" 2>&1 &
 running=$!
 sleep 2
 seen() { cat /proc/[0-9]*/cmdline /proc/[0-9]*/environ 2>/dev/null | tr '\0' '\n' | grep -E -- "$canary|$pem_canary|$key_canary" | grep -v 'grep\|readonly' && return 1; return 0; }
 it "no process has a secret among its arguments or in its environment" seen
 it "while one fetches, whose memory is not dumped" same "0 0" "$(awk '/Max core file size/ {print $5, $6}' "/proc/$(pgrep -P "$running" -x reeve)/limits")"
 wait "$running" || true
-said_nothing() { [ -s "$stage/all.log" ] && [ -s "$stage/run/state.json" ] && ! grep -E "$canary|$pem_canary|$key_canary" "$stage/all.log" "$stage/run/state.json" "$stage/requests.log"; }
-it "nothing of a secret is in what was said" said_nothing
+# Every file there is but the vault's own, what is fetched from it, and what stands for root's files of secrets.
+produced() { grep -rlE "$canary|$pem_canary|$key_canary" "$stage" | grep -vxE "$stage/(state\.json|client-secret|server\.(key|pem)|run/(gate|reeved|alarms)/[^/.][^/]*)" || true; }
+it "nothing of a secret is in anything else that was written or said" eval '[ -s "$stage/all.log" ] && [ -s "$stage/run/state.json" ] && [ -s "$stage/requests.log" ] && same "" "$(produced)"'
 verdict

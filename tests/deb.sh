@@ -13,7 +13,7 @@ if [ ! -d /run/systemd/system ] || [ "$(hostname)" != reeve-guest ]; then
   trap 'rm -rf "$work"' EXIT
   mkdir "$work/bin" "$work/root-bin"
   for name in reeve reeved reeve-gate reeve-builtin; do strip -o "$work/bin/$name" "$REEVE_BIN/$name"; done
-  for name in launcher zfs systemd pct git ansible tool egress; do strip -o "$work/root-bin/reeve-$name" "$REEVE_ROOT_BIN/reeve-$name"; done
+  for name in launcher zfs systemd pct git ansible tool azure egress; do strip -o "$work/root-bin/reeve-$name" "$REEVE_ROOT_BIN/reeve-$name"; done
   it "it is built" "$top/.ci/deb.sh" --bin-dir "$work/bin" --root-bin-dir "$work/root-bin" "$work"
   it "lintian has nothing to say" lintian --allow-root --fail-on error,warning,info "$work"/reeve_*.deb
   verdict

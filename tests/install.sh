@@ -69,6 +69,7 @@ done <<'TABLE'
 /run/reeve-secrets/reeved reeve-secrets:reeve 2750
 /etc/reeve/traces root:reeve-traces 750
 /run/reeve-traces reeve-traces:reeve-traces 755
+/run/reeve-secrets/alarms reeve-secrets:reeve-alarms 2750
 /run/reeve reeve-gate:reeve-run 1775
 /usr/local/bin/reeve root:root 755
 /usr/local/bin/reeved root:root 755
@@ -81,6 +82,7 @@ done <<'TABLE'
 /usr/local/libexec/reeve/reeve-git root:root 755
 /usr/local/libexec/reeve/reeve-ansible root:root 755
 /usr/local/libexec/reeve/reeve-tool root:root 755
+/usr/local/libexec/reeve/reeve-azure root:root 755
 /usr/local/libexec/reeve/reeve-egress root:root 755
 /usr/local/libexec/reeve/reeve-builtin root:root 755
 /usr/local/libexec/reeve/SHA256SUMS root:root 644
@@ -98,7 +100,7 @@ done <<'TABLE'
 TABLE
 
 it "the grant key's public half is what the gate's user printed" same "$(printf '%064d' 7)" "$(cat /etc/reeve/grant.pub)"
-for user in reeve reeve-gate reeve-run reeve-lists reeve-secrets reeve-alarms reeve-traces reeve-tool reeve-egress reeve-signal; do
+for user in reeve reeve-gate reeve-run reeve-lists reeve-secrets reeve-shields reeve-azure reeve-alarms reeve-traces reeve-tool reeve-egress reeve-signal; do
   it "$user cannot log in" same /usr/sbin/nologin "$(getent passwd "$user" | cut -d: -f7)"
   it "$user cannot write the configuration" fails writable_by "$user" /etc/reeve
   it "$user cannot write the ledger's directory" fails writable_by "$user" /var/lib/reeve-root
@@ -113,6 +115,7 @@ it "the gate cannot read the secrets that alarms are sent with" fails readable_b
 it "the gate cannot read the token that traces are sent with" fails readable_by reeve-gate /etc/reeve/traces
 it "who sends traces cannot read the gate's state" fails readable_by reeve-traces /var/lib/reeve
 it "the gate alone is in the group of the Signal daemon's socket" same "reeve-gate" "$(getent group reeve-signal | cut -d: -f4)"
+it "the gate alone is in the group of what asks Prompt Shields" same "reeve-gate" "$(getent group reeve-shields | cut -d: -f4)"
 it "the gate and the launcher can make their sockets" eval 'writable_by reeve-gate /run/reeve && writable_by reeve-run /run/reeve'
 it "reeved cannot make a socket beside them" fails writable_by reeve /run/reeve
 touch /run/reeve/gate.sock && chown reeve-gate /run/reeve/gate.sock
@@ -180,5 +183,5 @@ it "configuration, state and log stay" test -e /etc/reeve/gate.toml -a -d /var/l
 it "--purge without --uninstall is refused" fails install --purge
 it "it purges" install --uninstall --purge
 it "nothing of it is left" same "$(paths "$bare")" "$(paths "$(host)")"
-it "the users are gone" fails eval 'getent passwd reeve reeve-gate reeve-run reeve-lists reeve-secrets reeve-alarms reeve-traces reeve-tool reeve-egress reeve-signal || getent group reeve-approvers reeve-tools'
+it "the users are gone" fails eval 'getent passwd reeve reeve-gate reeve-run reeve-lists reeve-secrets reeve-shields reeve-azure reeve-alarms reeve-traces reeve-tool reeve-egress reeve-signal || getent group reeve-approvers reeve-tools'
 verdict

@@ -35,7 +35,7 @@ export HOME=$work ANSIBLE_LOCAL_TEMP=$work/tmp ANSIBLE_REMOTE_TEMP=/root/.ansibl
 # Without what only a debugger reads, there is a tenth to copy and to compare.
 mkdir "$work/bin" "$work/root-bin"
 for name in reeve reeved reeve-gate reeve-builtin; do strip -o "$work/bin/$name" "$REEVE_BIN/$name"; done
-for name in launcher zfs systemd pct git ansible tool egress; do strip -o "$work/root-bin/reeve-$name" "$REEVE_ROOT_BIN/reeve-$name"; done
+for name in launcher zfs systemd pct git ansible tool azure egress; do strip -o "$work/root-bin/reeve-$name" "$REEVE_ROOT_BIN/reeve-$name"; done
 
 # One machine that is the controller, the host and where the agent runs.
 inventory() {

@@ -15,7 +15,7 @@ mkdir -p "$stage/bin" "$stage/root-bin"
 trap 'rm -rf "$stage"' EXIT
 # Where nobody may read what is below the builder's home.
 for name in reeve reeved reeve-gate reeve-fake-zfs reeve-signal-stand-in; do cp "$target/debug/$name" "$stage/bin/"; done
-for name in reeve-launcher reeve-zfs reeve-systemd reeve-pct reeve-git reeve-ansible reeve-tool; do cp "$target/root/debug/$name" "$stage/root-bin/"; done
+for name in reeve-launcher reeve-zfs reeve-systemd reeve-pct reeve-git reeve-ansible reeve-tool reeve-azure; do cp "$target/root/debug/$name" "$stage/root-bin/"; done
 cp -r demo "$stage/demo"
 export REEVE_BIN=$stage/bin REEVE_ROOT_BIN=$stage/root-bin HOME=$stage
 run=("$stage/demo/rootless.sh")

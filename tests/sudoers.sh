@@ -34,7 +34,7 @@ it "the wrapper has the caller's standard input" seen 2 "stdin=grant"
 it "no variable of the caller's but TERM reaches the wrapper" seen 3 \
   "HOME LOGNAME MAIL PATH PWD SHELL TERM USER "
 it "the wrappers are the only things that user may run" same \
-  "$(printf '(root : root) NOPASSWD: /usr/local/libexec/reeve/reeve-%s ""\n' zfs systemd pct git ansible tool)" \
+  "$(printf '(root : root) NOPASSWD: /usr/local/libexec/reeve/reeve-%s ""\n' zfs systemd pct git ansible tool azure)" \
   "$(commands_of reeve-run)"
 it "an argument is refused" refused reeve-run -n "$wrapper" list
 it "an empty argument is refused" refused reeve-run -n "$wrapper" ""

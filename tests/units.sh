@@ -27,7 +27,7 @@ has() { grep -qxF "$2" "$units/$1"; }
 
 # Not Reeve's and not there: something that can be run, in its place.
 [ -e /usr/local/bin/signal-cli ] || install -m 0755 /bin/true /usr/local/bin/signal-cli
-for unit in reeved.service reeve-gate.service reeve-launcher.service reeve-launcher.socket reeve-doctor.service reeve-doctor.timer reeve-lists.service reeve-lists.timer reeve-alarms.service reeve-traces.service reeve-secrets.service reeve-secrets.timer reeve-signal.service; do
+for unit in reeved.service reeve-gate.service reeve-launcher.service reeve-launcher.socket reeve-doctor.service reeve-doctor.timer reeve-lists.service reeve-lists.timer reeve-alarms.service reeve-traces.service reeve-secrets.service reeve-secrets.timer reeve-shields.service reeve-signal.service; do
   it "$unit is valid, without a warning" valid "$unit"
 done
 # Tenths: 15 is an exposure of 1.5.
@@ -38,15 +38,19 @@ it "the exposure of what delivers alarms is at most 1.5" confined reeve-alarms.s
 it "the exposure of what sends traces is at most 1.5" confined reeve-traces.service 15
 it "the exposure of the Signal daemon is at most 2.0" confined reeve-signal.service 20
 it "the exposure of what fetches secrets is at most 1.5" confined reeve-secrets.service 15
+it "the exposure of what asks Prompt Shields is at most 1.5" confined reeve-shields.service 15
 it "the launcher can use sudo" has_none reeve-launcher.service "$imply_no_new_privileges"
 it "what the launcher mounts is the host's" has_none reeve-launcher.service "$make_mount_namespaces"
 it "the gate has no network" has reeve-gate.service PrivateNetwork=yes
+it "a reload of reeved fetches secrets first" same "-+systemctl start reeve-secrets.service" "$(grep -m1 '^ExecReload=' "$units/reeved.service" | cut -d= -f2-)"
+it "and so does one of the gate" same "-+systemctl start reeve-secrets.service" "$(grep -m1 '^ExecReload=' "$units/reeve-gate.service" | cut -d= -f2-)"
 it "reeved runs as its own user" has reeved.service User=reeve
 it "the gate runs as its own user" has reeve-gate.service User=reeve-gate
 it "what fetches lists runs as its own user" has reeve-lists.service User=reeve-lists
 it "what delivers alarms runs as its own user" has reeve-alarms.service User=reeve-alarms
 it "what sends traces runs as its own user" has reeve-traces.service User=reeve-traces
 it "what fetches secrets runs as its own user" has reeve-secrets.service User=reeve-secrets
+it "what asks Prompt Shields runs as its own user" has reeve-shields.service User=reeve-shields
 it "the launcher runs as its own user" has reeve-launcher.service User=reeve-run
 it "the Signal daemon runs as its own user" has reeve-signal.service User=reeve-signal
 it "and takes messages only while the gate listens" grep -q '^ExecStart=.* --receive-mode=on-connection ' "$units/reeve-signal.service"

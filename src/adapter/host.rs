@@ -39,6 +39,8 @@ pub enum Program {
     HaManager,
     /// A declared tool, which its confinement names.
     Tool,
+    /// `reeve azure`, which asks Azure Resource Manager.
+    AzureManager,
 }
 
 impl Program {
@@ -56,6 +58,7 @@ impl Program {
             Self::Pvesm => "/usr/sbin/pvesm",
             Self::HaManager => "/usr/sbin/ha-manager",
             Self::Tool => crate::wrapper::tool::INNER,
+            Self::AzureManager => "/usr/local/bin/reeve",
         }
     }
 
@@ -74,6 +77,7 @@ impl Program {
             Self::Git | Self::Stat => Reads::ByWrapper(WrapperName::Git),
             Self::Pct | Self::Pvesm | Self::HaManager => Reads::ByWrapper(WrapperName::Pct),
             Self::Tool => Reads::ByWrapper(WrapperName::Tool),
+            Self::AzureManager => Reads::ByWrapper(WrapperName::Azure),
         }
     }
 
@@ -85,7 +89,7 @@ impl Program {
             Self::Systemctl | Self::Journalctl => true,
             Self::Git | Self::Stat => true,
             Self::Pct | Self::Pvesm | Self::HaManager => true,
-            Self::Tool => true,
+            Self::Tool | Self::AzureManager => true,
         }
     }
 
@@ -103,6 +107,7 @@ impl Program {
             Self::Pvesm => "pvesm",
             Self::HaManager => "ha-manager",
             Self::Tool => "tool",
+            Self::AzureManager => "reeve",
         }
     }
 }

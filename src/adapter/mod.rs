@@ -4,6 +4,7 @@
 //! the gate grants and runs them. A listing that failed is never taken for an empty one.
 
 mod ansible;
+mod azure;
 mod effects;
 mod foreign;
 mod git;
@@ -121,5 +122,6 @@ pub fn of(operation: &Operation) -> &dyn Adapter {
         Operation::Git(git) => git,
         Operation::Pct(pct) => pct,
         Operation::Tool(tool) => tool,
+        Operation::Azure(azure) => azure,
     }
 }

@@ -157,6 +157,12 @@ pub enum Rule {
     ToolHosts,
     /// A tool has been run as often as one run may.
     ToolCalls,
+    /// There is no such thing at Azure.
+    AzureNotFound,
+    /// Something is being done to it at Azure, or went wrong there.
+    AzureBusy,
+    /// Nothing of it runs at Azure.
+    AzureNotRunning,
 }
 
 impl Rule {
@@ -225,6 +231,9 @@ impl Rule {
             Self::ToolArguments => "tool-arguments",
             Self::ToolHosts => "tool-hosts",
             Self::ToolCalls => "tool-calls",
+            Self::AzureNotFound => "azure-not-found",
+            Self::AzureBusy => "azure-busy",
+            Self::AzureNotRunning => "azure-not-running",
         }
     }
 }

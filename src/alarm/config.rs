@@ -9,6 +9,7 @@ use serde::Deserialize;
 use url::{Host, Url};
 
 use crate::config::{self, ConfigError};
+use crate::secret::{Consumer, Places, PlacesAsWritten, Reference};
 
 /// When people are told, and how.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,6 +28,8 @@ pub struct AlarmsConfig {
     pub least_reachable: usize,
     /// How many alarms may wait.
     pub most_waiting: usize,
+    /// Where whoever delivers finds secrets.
+    pub secrets: Places,
     /// By which ways, at least one.
     pub ways: Vec<Way>,
 }
@@ -49,8 +52,8 @@ pub enum By {
     Webhook {
         /// To where.
         url: Url,
-        /// The file with the key that signs.
-        key: PathBuf,
+        /// The key that signs.
+        key: Reference,
     },
     /// A message to a topic of an ntfy server.
     Ntfy {
@@ -58,8 +61,8 @@ pub enum By {
         url: Url,
         /// The topic.
         topic: String,
-        /// The file with the token of who may write there.
-        token: Option<PathBuf>,
+        /// The token of who may write there.
+        token: Option<Reference>,
     },
     /// A mail.
     Mail {
@@ -69,8 +72,8 @@ pub enum By {
         from: Address,
         /// To whom.
         to: Vec<Address>,
-        /// The name to log in with, and the file with the password.
-        login: Option<(String, PathBuf)>,
+        /// The name to log in with, and the password.
+        login: Option<(String, Reference)>,
     },
 }
 
@@ -85,13 +88,13 @@ impl By {
         }
     }
 
-    /// The file with its secret.
+    /// Its secret.
     #[must_use]
-    pub fn secret(&self) -> Option<&Path> {
+    pub fn secret(&self) -> Option<&Reference> {
         match self {
             Self::Webhook { key, .. } => Some(key),
-            Self::Ntfy { token, .. } => token.as_deref(),
-            Self::Mail { login, .. } => login.as_ref().map(|(_, password)| password.as_path()),
+            Self::Ntfy { token, .. } => token.as_ref(),
+            Self::Mail { login, .. } => login.as_ref().map(|(_, password)| password),
         }
     }
 }
@@ -129,6 +132,7 @@ struct AsWritten {
     expires_after: String,
     least_reachable: usize,
     most_waiting: usize,
+    secrets: PlacesAsWritten,
     webhook: Vec<WebhookAsWritten>,
     ntfy: Vec<NtfyAsWritten>,
     mail: Vec<MailAsWritten>,
@@ -139,7 +143,7 @@ struct AsWritten {
 struct WebhookAsWritten {
     name: String,
     url: String,
-    key: PathBuf,
+    key: Reference,
     #[serde(default = "default_ca")]
     ca: PathBuf,
 }
@@ -150,7 +154,7 @@ struct NtfyAsWritten {
     name: String,
     url: String,
     topic: String,
-    token: Option<PathBuf>,
+    token: Option<Reference>,
     #[serde(default = "default_ca")]
     ca: PathBuf,
 }
@@ -163,7 +167,7 @@ struct MailAsWritten {
     from: String,
     to: Vec<String>,
     user: Option<String>,
-    password: Option<PathBuf>,
+    password: Option<Reference>,
     #[serde(default = "default_ca")]
     ca: PathBuf,
 }
@@ -182,6 +186,7 @@ impl Default for AsWritten {
             expires_after: "1h".to_owned(),
             least_reachable: 1,
             most_waiting: 100,
+            secrets: PlacesAsWritten::default(),
             webhook: Vec::new(),
             ntfy: Vec::new(),
             mail: Vec::new(),
@@ -218,6 +223,7 @@ impl AsWritten {
             expires_after: duration("expires_after", &self.expires_after, 10, 604_800)?,
             least_reachable: self.least_reachable,
             most_waiting: self.most_waiting,
+            secrets: self.secrets.meant(Consumer::Alarms)?,
             ways,
         })
     }
@@ -229,7 +235,7 @@ fn in_way(kind: &str, name: &str, way: Result<Way, String>) -> Result<Way, Strin
 
 impl WebhookAsWritten {
     fn meant(self) -> Result<Way, String> {
-        let by = By::Webhook { url: web(&self.url)?, key: absolute("key", self.key)? };
+        let by = By::Webhook { url: web(&self.url)?, key: self.key };
         way(self.name, by, self.ca)
     }
 }
@@ -241,8 +247,8 @@ impl NtfyAsWritten {
         if !is_topic {
             return Err("topic: is 1 to 64 letters, digits, `_` and `-`".to_owned());
         }
-        let token = self.token.map(|token| absolute("token", token)).transpose()?;
-        way(self.name, By::Ntfy { url: web(&self.url)?, topic: self.topic, token }, self.ca)
+        let by = By::Ntfy { url: web(&self.url)?, topic: self.topic, token: self.token };
+        way(self.name, by, self.ca)
     }
 }
 
@@ -256,7 +262,7 @@ impl MailAsWritten {
             return Err("to: is 1 to 20 addresses".to_owned());
         }
         let login = match (self.user, self.password) {
-            (Some(user), Some(password)) => Some((user, absolute("password", password)?)),
+            (Some(user), Some(password)) => Some((user, password)),
             (None, None) => None,
             (Some(_), None) | (None, Some(_)) => {
                 return Err("user and password: both or neither".to_owned());

@@ -25,6 +25,8 @@ pub(super) enum Exit {
     Ended,
     /// The host cannot be reached, or cannot do its part just now. Nothing ran, unless the message says otherwise.
     Unreachable,
+    /// The status of a program that a wrapper starts, which its adapter reads.
+    At(u8),
 }
 
 impl Exit {
@@ -38,6 +40,7 @@ impl Exit {
             Self::Waits => 4,
             Self::Ended => 5,
             Self::Unreachable => 6,
+            Self::At(status) => status,
         }
     }
 

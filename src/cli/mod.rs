@@ -72,8 +72,12 @@ enum Command {
     Secret(host::SecretArgs),
     #[cfg(feature = "otlp")]
     Traces(host::TracesArgs),
+    Shields(host::ShieldsArgs),
+    #[command(hide = true)]
+    Azure(host::AzureArgs),
     Check(host::CheckArgs),
     Doctor(host::DoctorArgs),
+    Enrol(host::EnrolArgs),
     Sudoers(host::SudoersArgs),
     Tool(host::ToolArgs),
     Pki(pki::PkiArgs),
@@ -142,8 +146,11 @@ fn run(command: &Command, screen: Screen) -> Result<Exit, Failure> {
         Command::Secret(args) => host::secret(args, screen, clock.as_ref()),
         #[cfg(feature = "otlp")]
         Command::Traces(args) => host::traces(args, clock.as_ref()),
+        Command::Shields(args) => host::shields(args, screen),
+        Command::Azure(args) => host::azure(args, screen),
         Command::Check(args) => host::check(args, screen, clock.as_ref()),
         Command::Doctor(args) => host::doctor(args, screen, clock.as_ref()),
+        Command::Enrol(args) => host::enrol(args, screen),
         Command::Sudoers(args) => host::sudoers(args, screen),
         Command::Tool(args) => host::tool(args, screen),
         Command::Pki(args) => pki::run(args, screen, clock),

@@ -328,7 +328,8 @@ impl Gate {
 
     /// Records an end, keeps it, tells people. It waits for a log that takes nothing: what happened must be recorded.
     pub(super) async fn finish(&self, cell: &Cell, end: End, kind: EventKind) {
-        let end = self.screen_end(end).await;
+        let secrets = cell.job.lock().await.submission.operation.secrets();
+        let end = self.screen_end(end, &secrets).await;
         let (mut receipt, mut pause) = (None, RECORD_AGAIN);
         loop {
             match self.try_finish(cell, &end, kind, &mut receipt).await {

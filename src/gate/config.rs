@@ -7,6 +7,7 @@ mod keys;
 mod places;
 mod launcher;
 mod preflight;
+mod shields;
 mod webhook;
 
 use std::path::{Path, PathBuf};
@@ -25,6 +26,7 @@ use crate::domains::config::ListsConfig;
 use crate::screening::settings::ScreeningSettings;
 use crate::secret::{Places, PlacesAsWritten};
 use crate::trace::config::TracesConfig;
+use crate::shield::ShieldSettings;
 
 use audit::AuditAsWritten;
 pub use audit::AuditSettings;
@@ -36,6 +38,7 @@ use launcher::LauncherAsWritten;
 pub use launcher::LauncherConfig;
 use preflight::PreflightAsWritten;
 pub use preflight::PreflightSettings;
+use shields::ShieldsAsWritten;
 use webhook::WebhookAsWritten;
 pub use webhook::WebhookSettings;
 
@@ -94,6 +97,8 @@ pub struct GateConfig {
     pub preflight: PreflightSettings,
     /// How far texts are looked at that may be made to mislead.
     pub screening: ScreeningSettings,
+    /// Which of these Azure is asked about.
+    pub shields: ShieldSettings,
     /// Where secrets are.
     pub secrets: Places,
     /// What is logged: `error`, `warn`, `info`, `debug`.
@@ -206,6 +211,8 @@ struct AsWritten {
     #[serde(default)]
     screening: ScreeningSettings,
     #[serde(default)]
+    shields: ShieldsAsWritten,
+    #[serde(default)]
     secrets: PlacesAsWritten,
 }
 
@@ -301,6 +308,7 @@ impl AsWritten {
             budgets: self.budget.into_iter().map(BudgetAsWritten::meant).collect::<Result<_, _>>()?,
             preflight: self.preflight.meant()?,
             screening: self.screening,
+            shields: self.shields.meant()?,
             secrets: places::secrets(self.secrets)?,
             log: filter(self.log)?,
         })

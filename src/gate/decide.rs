@@ -310,7 +310,10 @@ fn plan_problem(refusal: &PlanRefusal, alternatives: Vec<serde_json::Value>) -> 
         | adapter::Rule::ToolNotFound
         | adapter::Rule::ToolArguments
         | adapter::Rule::ToolHosts
-        | adapter::Rule::ToolCalls => ProblemKind::PlanRefused,
+        | adapter::Rule::ToolCalls
+        | adapter::Rule::AzureNotFound
+        | adapter::Rule::AzureBusy
+        | adapter::Rule::AzureNotRunning => ProblemKind::PlanRefused,
     };
     let decision = Decision {
         verdict: "deny".to_owned(),

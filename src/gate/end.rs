@@ -6,7 +6,6 @@ use crate::adapter::{self, Happened, Ran, Verification};
 use crate::approval::prompt::Outcome as Told;
 use crate::audit::Event;
 use crate::job::{Outcome, State};
-use crate::screening::Screened;
 
 /// What an execution came to.
 pub(super) struct End {
@@ -14,8 +13,8 @@ pub(super) struct End {
     pub(super) outcome: Outcome,
     pub(super) told: Told,
     pub(super) detail: Value,
-    /// What screening found in the result.
-    pub(super) screened: Option<Screened>,
+    /// What was found in the result that is made to mislead, for the log.
+    pub(super) screened: Option<Value>,
 }
 
 impl End {
@@ -156,7 +155,7 @@ pub(super) fn end_event(event: Event, end: &End) -> Event {
         .with("error", json!(end.outcome.error))
         .with("found", end.detail.clone());
     match &end.screened {
-        Some(screened) => event.with("screening", json!({ "output": screened })),
+        Some(screened) => event.with("screening", screened.clone()),
         None => event,
     }
 }

@@ -66,7 +66,8 @@ impl Gate {
             Ok(answer) => {
                 job.outcome.exit_code = Some(answer.exit_code);
                 let summary = output_digest(answer.result.to_string().as_bytes());
-                let (result, screened) = self.screen_output(answer.result).await;
+                let secrets = job.submission.operation.secrets();
+                let (result, screened) = self.screen_output(answer.result, &secrets).await;
                 found = screened;
                 job.outcome.result = Some(result);
                 (State::Succeeded, summary)
@@ -80,7 +81,7 @@ impl Gate {
         job.become_state(state, self.now_ms()).map_err(Unrecorded::from)?;
         let event =
             self.event(EventKind::Outcome, &job).with("state", state.as_str()).with("result", summary);
-        let event = found.map_or(event.clone(), |found| event.with("screening", json!({ "output": found })));
+        let event = found.map_or(event.clone(), |found| event.with("screening", found));
         let receipt = self.record(event).await?;
         job.audit = Some((receipt.seq, receipt.hash.to_string()));
         let operation = &job.submission.operation;

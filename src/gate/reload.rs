@@ -9,7 +9,7 @@ use super::files::Files;
 use super::protocol::{Answer, Problem, ProblemKind};
 use super::shadow::Trial;
 use super::standing::Standing;
-use super::start::{policy_engine, rules};
+use super::start::{policy_engine, rules, stages};
 use super::start_error::{StartError, causes};
 use super::{Gate, posted};
 use crate::adapter::SystemHost;
@@ -170,7 +170,7 @@ impl Gate {
             files: texts.with_keys(&keys.told()),
             keys,
             trial: Trial::load(config.shadow.as_deref()).await,
-            rules: rules(contracts, engine, lists, config.screening),
+            rules: rules(contracts, engine, lists, stages(config.screening, config.shields)?),
             people: config.people,
             budgets: config.budgets,
             alarms: config.alarms,

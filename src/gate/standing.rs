@@ -55,8 +55,11 @@ impl Standing {
     pub(super) fn of(people: &People, rules: &Rules, budgets: &[Budget]) -> Self {
         let (contracts, policy) = rules.parts();
         let screening = rules.screening.settings();
-        let screening =
+        let mut screening =
             if *screening == ScreeningSettings::default() { String::new() } else { format!("{screening:?}") };
+        if rules.shield.settings().is_on() {
+            screening.push_str(&format!("{:?}", rules.shield.settings()));
+        }
         let people = people.iter().map(Person::of).collect();
         let lists = &rules.lists.config().lists;
         let lists = if lists.is_empty() { String::new() } else { format!("{lists:?}") };

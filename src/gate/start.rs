@@ -38,6 +38,7 @@ use crate::metrics;
 use crate::policy::{Contracts, HOURS, PolicyEngine, PolicySource, Rules, WorkerProgram};
 use crate::screening::Screening;
 use crate::screening::settings::ScreeningSettings;
+use crate::shield::{Shield, ShieldSettings};
 use crate::sys::clock::Clock;
 use crate::sys::{host, ids};
 use crate::trace::Tracer;
@@ -93,7 +94,12 @@ pub async fn start(path: &Path, config: GateConfig, clock: Arc<dyn Clock>) -> Re
         audit,
         store,
         live: Live::default(),
-        rules: ArcSwap::from_pointee(rules(contracts, engine, lists.into(), config.screening)),
+        rules: ArcSwap::from_pointee(rules(
+            contracts,
+            engine,
+            lists.into(),
+            stages(config.screening, config.shields)?,
+        )),
         shadow,
         history,
         cooling,
@@ -136,9 +142,19 @@ pub(super) fn rules(
     contracts: Contracts,
     engine: PolicyEngine,
     lists: Arc<DomainLists>,
-    screening: ScreeningSettings,
+    (screening, shield): (Screening, Shield),
 ) -> Rules {
-    Rules::new(contracts, engine).with_lists(lists).with_screening(Arc::new(Screening::new(screening)))
+    let rules = Rules::new(contracts, engine).with_lists(lists);
+    rules.with_screening(Arc::new(screening)).with_shield(Arc::new(shield))
+}
+
+/// What looks at texts. Who asks Azure need not be there where nobody is to ask.
+pub(super) fn stages(
+    screening: ScreeningSettings,
+    shields: ShieldSettings,
+) -> Result<(Screening, Shield), StartError> {
+    let uid = if shields.is_on() { uid_of(&shields.user)? } else { 0 };
+    Ok((Screening::new(screening), Shield::new(shields, uid)))
 }
 
 /// What was refused shortly before the gate was stopped has not cooled down by its start.

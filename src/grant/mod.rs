@@ -67,17 +67,20 @@ pub enum WrapperName {
     Ansible,
     /// Declared tools, shut in.
     Tool,
+    /// Azure, by a program of our own, as one user.
+    Azure,
 }
 
 impl WrapperName {
     /// Every one of them.
-    pub const ALL: [WrapperName; 6] = [
+    pub const ALL: [WrapperName; 7] = [
         WrapperName::Zfs,
         WrapperName::Systemd,
         WrapperName::Pct,
         WrapperName::Git,
         WrapperName::Ansible,
         WrapperName::Tool,
+        WrapperName::Azure,
     ];
 
     /// The name of its file.
@@ -90,6 +93,7 @@ impl WrapperName {
             WrapperName::Git => "reeve-git",
             WrapperName::Ansible => "reeve-ansible",
             WrapperName::Tool => "reeve-tool",
+            WrapperName::Azure => "reeve-azure",
         }
     }
 
@@ -103,6 +107,7 @@ impl WrapperName {
             WrapperName::Git => 4,
             WrapperName::Ansible => 5,
             WrapperName::Tool => 6,
+            WrapperName::Azure => 7,
         }
     }
 

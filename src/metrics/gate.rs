@@ -39,6 +39,10 @@ pub struct Gate {
     list_written: IntGaugeVec,
     list_good: IntGaugeVec,
     screened: IntCounterVec,
+    shielded: IntCounterVec,
+    shield_unsure: IntCounterVec,
+    shield_pieces: IntCounterVec,
+    shield_duration: HistogramVec,
     alarms_raised: IntCounterVec,
     alarms_ended: IntCounterVec,
     alarm_tries: IntCounterVec,
@@ -129,6 +133,26 @@ impl Gate {
                 "reeve_screened_total",
                 "Texts that were looked at, by what they looked like",
                 &["stage", "rating"],
+            )?,
+            shielded: r.counters(
+                "reeve_shielded_total",
+                "Texts that Prompt Shields were asked about, by what they said",
+                &["stage", "verdict"],
+            )?,
+            shield_unsure: r.counters(
+                "reeve_shield_unsure_total",
+                "Texts of which Prompt Shields could not say it, by why",
+                &["why"],
+            )?,
+            shield_pieces: r.counters(
+                "reeve_shield_pieces_total",
+                "Pieces of these texts, by whether the answer was known from before",
+                &["from"],
+            )?,
+            shield_duration: r.histograms(
+                ("reeve_shield_duration_seconds", "Time until Prompt Shields had said it, or could not"),
+                &["stage"],
+                LONG,
             )?,
             alarms_raised: r.counters(
                 "reeve_alarms_raised_total",
@@ -244,6 +268,20 @@ impl Gate {
     /// Something was looked at, and rated so.
     pub fn screened(&self, stage: &str, rating: &str) {
         self.screened.with_label_values(&[stage, rating]).inc();
+    }
+
+    /// Prompt Shields were asked about something, in pieces of which so many were asked about and so many were known.
+    pub fn shielded(&self, stage: &str, verdict: &str, (asked, kept): (usize, usize), took: Duration) {
+        self.shielded.with_label_values(&[stage, verdict]).inc();
+        for (from, pieces) in [("azure", asked), ("cache", kept)] {
+            self.shield_pieces.with_label_values(&[from]).inc_by(u64::try_from(pieces).unwrap_or(u64::MAX));
+        }
+        self.shield_duration.with_label_values(&[stage]).observe(took.as_secs_f64());
+    }
+
+    /// They could not say it.
+    pub fn shield_unsure(&self, why: &str) {
+        self.shield_unsure.with_label_values(&[why]).inc();
     }
 
     /// An alarm was raised: it `waits`, is `quiet` because the same was raised a moment ago, or was `dropped`.

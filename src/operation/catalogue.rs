@@ -61,6 +61,7 @@ pub fn catalogue() -> impl Iterator<Item = &'static Entry> + Clone {
         super::git::CATALOGUE,
         super::ansible::CATALOGUE,
         super::tool::CATALOGUE,
+        super::azure::CATALOGUE,
     ]
     .into_iter()
     .flatten()

@@ -1,6 +1,7 @@
 //! What may be asked: a closed enum of typed operations. Nothing here reads a host, and nothing here is shell text.
 
 pub mod ansible;
+pub mod azure;
 mod catalogue;
 mod digest;
 mod fields;
@@ -65,6 +66,8 @@ pub enum Operation {
     Pct(pct::PctOperation),
     /// Something done with a declared tool.
     Tool(tool::ToolOperation),
+    /// Something done at Azure.
+    Azure(azure::AzureOperation),
 }
 
 /// What the operations of each kind say of themselves.
@@ -151,6 +154,7 @@ impl Operation {
             "git" => git::GitOperation::from_parts(&op, &resource, &mut params).map(Self::Git)?,
             "pct" => pct::PctOperation::from_parts(&op, &resource, &mut params).map(Self::Pct)?,
             "tool" => tool::ToolOperation::from_parts(&op, &resource, &mut params).map(Self::Tool)?,
+            "azure" => azure::AzureOperation::from_parts(&op, &resource, &mut params).map(Self::Azure)?,
             _not_in_catalogue => return Err(Invalid::at("/kind", "is not known")),
         };
         params.finish()?;
@@ -179,6 +183,7 @@ impl Operation {
             Self::Git(operation) => operation,
             Self::Pct(operation) => operation,
             Self::Tool(operation) => operation,
+            Self::Azure(operation) => operation,
         }
     }
 

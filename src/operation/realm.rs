@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Invalid;
 use super::ansible::PlaybookName;
+use super::azure::AzureScope;
 use super::git::RepositoryPath;
 use super::pct::{VmId, VmRange};
 use super::systemd::GrantedUnit;
@@ -28,11 +29,13 @@ pub enum Realm {
     Container,
     /// Declared tools, by their names.
     Tool,
+    /// Azure's subscriptions, with their groups and what is in these.
+    Azure,
 }
 
 impl Realm {
     /// Every one of them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Dataset,
         Self::Pool,
         Self::Playbook,
@@ -40,6 +43,7 @@ impl Realm {
         Self::Repository,
         Self::Container,
         Self::Tool,
+        Self::Azure,
     ];
 
     /// The key in contracts.
@@ -52,6 +56,7 @@ impl Realm {
             Self::Repository => "repositories",
             Self::Container => "containers",
             Self::Tool => "tools",
+            Self::Azure => "azure",
         }
     }
 
@@ -68,6 +73,7 @@ impl Realm {
             Self::Repository => RepositoryPath::try_from(written).map(Granted::Repository),
             Self::Container => VmRange::try_from(written).map(Granted::Container),
             Self::Tool => ToolName::try_from(written).map(Granted::Tool),
+            Self::Azure => AzureScope::try_from(written).map(Granted::Azure),
         }
     }
 }
@@ -105,6 +111,8 @@ pub enum Granted {
     Container(VmRange),
     /// A tool.
     Tool(ToolName),
+    /// A subscription, a group or an app, and what lies below.
+    Azure(AzureScope),
 }
 
 impl Granted {
@@ -124,6 +132,7 @@ impl Granted {
             }
             Self::Container(granted) => covers(*granted, name),
             Self::Tool(granted) => granted.as_str() == name,
+            Self::Azure(granted) => granted.covers(name),
         }
     }
 
@@ -137,6 +146,7 @@ impl Granted {
             Self::Repository(_) => Realm::Repository,
             Self::Container(_) => Realm::Container,
             Self::Tool(_) => Realm::Tool,
+            Self::Azure(_) => Realm::Azure,
         }
     }
 }

@@ -103,11 +103,19 @@ pub enum Shape {
     Declared,
     /// A tool's arguments: an object from name to value.
     Arguments,
+    /// `production`: a subscription by its name in root's configuration.
+    AzureSubscription,
+    /// `production/web-rg`.
+    AzureGroup,
+    /// `production/web-rg/shop`.
+    AzureApp,
 }
 
 /// A part of a branch's name.
 const REF: &str = "[A-Za-z0-9_+@#=][A-Za-z0-9_.+@#=-]*";
 const PART: &str = "[A-Za-z0-9_.:][A-Za-z0-9_.:-]*";
+const SUBSCRIPTION: &str = "[a-z0-9][a-z0-9-]*";
+const GROUP: &str = r"[a-z0-9_()]([a-z0-9_.()-]*[a-z0-9_()-])?";
 /// A unit's name; not a template's, which ends in `@` before its kind.
 const UNIT: &str = r"([A-Za-z0-9_:]|\\x[0-9a-f]{2})([A-Za-z0-9_.:-]|\\x[0-9a-f]{2})*(@([A-Za-z0-9_.:-]|\\x[0-9a-f]{2})+)?\.(service|socket|target|timer|path|mount|automount|swap|device|slice|scope)";
 
@@ -180,6 +188,9 @@ impl Shape {
             | Self::Remote
             | Self::FilePath
             | Self::StashName
+            | Self::AzureSubscription
+            | Self::AzureGroup
+            | Self::AzureApp
             | Self::Kept => Form::Text,
         }
     }
@@ -229,6 +240,9 @@ impl Shape {
             Self::Tool => "TOOL".to_owned(),
             Self::Declared => super::tool::DECLARED.to_owned(),
             Self::Arguments => "'{\"NAME\":VALUE}'".to_owned(),
+            Self::AzureSubscription => "SUBSCRIPTION".to_owned(),
+            Self::AzureGroup => "SUBSCRIPTION/GROUP".to_owned(),
+            Self::AzureApp => "SUBSCRIPTION/GROUP/APP".to_owned(),
         }
     }
 
@@ -281,6 +295,9 @@ impl Shape {
             Self::Tool => json!("rg"),
             Self::Declared => json!("declared"),
             Self::Arguments => json!({"pattern": "x"}),
+            Self::AzureSubscription => json!("production"),
+            Self::AzureGroup => json!("production/web-rg"),
+            Self::AzureApp => json!("production/web-rg/shop"),
         }
     }
 
@@ -312,6 +329,9 @@ impl Shape {
             }
             Self::Declared => json!({"type": "string", "const": super::tool::DECLARED}),
             Self::Arguments => json!({"type": "object"}),
+            Self::AzureSubscription => name_like(&format!("^{SUBSCRIPTION}$")),
+            Self::AzureGroup => name_like(&format!("^{SUBSCRIPTION}/{GROUP}$")),
+            Self::AzureApp => name_like(&format!("^{SUBSCRIPTION}/{GROUP}/[a-z](-?[a-z0-9])+$")),
             Self::Playbook | Self::Tool => {
                 json!({"type": "string", "maxLength": 64, "pattern": "^[A-Za-z0-9][A-Za-z0-9_.-]*$"})
             }

@@ -7,9 +7,10 @@ use super::rules::{Asked, Input, Recent, Rules};
 use super::screened::Looked;
 use super::verdict::{PolicyDecision, Verdict};
 use crate::domains::{Domain, DomainBounds, Found, found_in};
-use crate::operation::secret::Secrets;
+use crate::operation::secret::{Secrets, hidden};
 use crate::principal::PrincipalName;
 use crate::screening::settings::{Mode, Stage};
+use crate::shield::Shielded;
 
 /// The most hosts that a call may name: each is decided about.
 const MOST_DOMAINS: usize = 64;
@@ -72,9 +73,21 @@ impl Rules {
         let is_screened = self.screening.mode(Stage::Arguments) != Mode::Off;
         let texts =
             is_screened.then(|| (Stage::Arguments, json!({"args": call.args, "context": call.context})));
-        let looked = Looked::at(&self.screening, texts.into_iter().collect()).await;
+        let looked = Looked::at(&self.screening, texts.into_iter().collect());
+        let (looked, shielded) = tokio::join!(looked, self.shield_against(call, verdict));
+        let looked = looked.and(shielded);
         let input = Input { asked, hosts, contract: Verdict::Allow, verdict, rule };
         Evaluated { decision: looked.tighten(decision), input: Some(input), found, looked }
+    }
+
+    /// What Prompt Shields say; nothing where it is no already.
+    async fn shield_against(&self, call: &ToolCall<'_>, verdict: Verdict) -> Option<Shielded> {
+        if verdict == Verdict::Deny || !self.shield.asks(Stage::Arguments) {
+            return None;
+        }
+        // What leaves the host has no secret in it.
+        let told = json!({"args": call.args, "context": call.context});
+        self.shield.look_at(Stage::Arguments, &hidden(&told)).await
     }
 
     /// What the policy is asked, and what the log holds of it: secrets by their digests, in what the caller says of the

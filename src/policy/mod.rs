@@ -9,6 +9,7 @@ mod problem;
 mod quorum;
 mod rules;
 mod screened;
+mod shielded;
 mod source;
 mod verdict;
 mod window;

@@ -19,6 +19,10 @@ use crate::operation::{Digest, Effect, Operation, Submission};
 use crate::principal::PrincipalName;
 use crate::screening::Screening;
 use crate::screening::settings::Stage;
+use crate::shield::Shield;
+
+/// The Unix user that what is done at Azure is done as.
+const AZURE_USER: &str = "reeve-azure";
 
 /// Contracts and policy, loaded together.
 #[derive(Debug)]
@@ -33,6 +37,8 @@ pub struct Rules {
     pub lists: Arc<DomainLists>,
     /// What looks for texts that are made to mislead.
     pub screening: Arc<Screening>,
+    /// What asks Prompt Shields about such texts.
+    pub shield: Arc<Shield>,
 }
 
 /// What a decision is made from, besides the rules.
@@ -165,6 +171,7 @@ impl Rules {
             revision,
             lists: Arc::default(),
             screening: Arc::default(),
+            shield: Arc::default(),
         }
     }
 
@@ -178,6 +185,12 @@ impl Rules {
     #[must_use]
     pub fn with_screening(self, screening: Arc<Screening>) -> Self {
         Self { screening, ..self }
+    }
+
+    /// With Prompt Shields.
+    #[must_use]
+    pub fn with_shield(self, shield: Arc<Shield>) -> Self {
+        Self { shield, ..self }
     }
 
     /// The digests of contracts and policy.
@@ -198,7 +211,7 @@ impl Rules {
         let decision = self.both(by_policy, by_contract);
         let (verdict, rule) = (decision.verdict, decision.rule.clone());
         // Screening comes last and is no part of the input: another policy is compared with this one, not with it.
-        let looked = self.look_at(question.submission, &asked.args).await;
+        let looked = self.look_at(question.submission, &asked.args, verdict).await;
         let decision = looked.tighten(decision);
         let input = Input { asked, hosts: Vec::new(), contract, verdict, rule };
         Ruled { decision, input: Some(input), looked }
@@ -216,11 +229,24 @@ impl Rules {
         Explained { decision, by_contract, by_policy: Some(by_policy), matched }
     }
 
-    async fn look_at(&self, submission: &Submission, args: &Value) -> Looked {
+    async fn look_at(&self, submission: &Submission, args: &Value, verdict: Verdict) -> Looked {
         let written = json!({
             "reason": submission.reason, "run_id": submission.run_id, "on_behalf_of": submission.on_behalf_of,
         });
-        Looked::at(&self.screening, vec![(Stage::Reasons, written), (Stage::Arguments, args.clone())]).await
+        // What leaves the host has no secret in it.
+        let told = submission.operation.secrets().hidden(&written);
+        let texts = vec![(Stage::Reasons, written), (Stage::Arguments, args.clone())];
+        let screening = Looked::at(&self.screening, texts);
+        if verdict == Verdict::Deny {
+            // It is no already, and nothing leaves the host for it.
+            return screening.await;
+        }
+        let (looked, reasons, arguments) = tokio::join!(
+            screening,
+            self.shield.look_at(Stage::Reasons, &told),
+            self.shield.look_at(Stage::Arguments, args),
+        );
+        looked.and(reasons.into_iter().chain(arguments))
     }
 
     fn both(&self, by_policy: PolicyDecision, mut by_contract: PolicyDecision) -> PolicyDecision {
@@ -280,6 +306,10 @@ impl Rules {
     #[must_use]
     pub fn run_as(&self, caller: &PrincipalName, submission: &Submission) -> Option<RunAs> {
         let granted = self.contracts.get(caller)?.check(&submission.operation).ok()?;
+        // Whoever asks: the host's identity at Azure is this user's alone.
+        if matches!(submission.operation, Operation::Azure(_)) {
+            return Some(RunAs::User(AZURE_USER.to_owned()));
+        }
         Some(granted.run_as().map_or(RunAs::Root, |user| RunAs::User(user.to_owned())))
     }
 

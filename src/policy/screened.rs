@@ -5,14 +5,17 @@ use std::sync::Arc;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
+use super::shielded;
 use super::verdict::{PolicyDecision, ReviewTerms, Verdict};
 use crate::screening::settings::{Mode, Stage};
 use crate::screening::{Rating, Screened, Screening};
+use crate::shield::Shielded;
 
 /// What was looked at in a request, and what was found there.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Looked {
     stages: Vec<(Stage, Mode, Screened)>,
+    shielded: Vec<Shielded>,
 }
 
 #[derive(Serialize)]
@@ -42,13 +45,25 @@ impl Looked {
             Mode::Off => None,
             mode @ (Mode::Report | Mode::Enforce) => Some((*stage, mode, screening.look_at(value, ""))),
         };
-        Self { stages: texts.iter().filter_map(look).collect() }
+        Self { stages: texts.iter().filter_map(look).collect(), shielded: Vec::new() }
     }
 
     fn unsure(modes: &[(Stage, Mode)]) -> Self {
         let on = modes.iter().filter(|(_, mode)| *mode != Mode::Off);
         let screened = Screened { rating: Rating::Unsafe, ..Screened::default() };
-        Self { stages: on.map(|(stage, mode)| (*stage, *mode, screened.clone())).collect() }
+        let stages = on.map(|(stage, mode)| (*stage, *mode, screened.clone())).collect();
+        Self { stages, shielded: Vec::new() }
+    }
+
+    /// With what Prompt Shields say.
+    pub(super) fn and(self, shielded: impl IntoIterator<Item = Shielded>) -> Self {
+        Self { shielded: shielded.into_iter().collect(), ..self }
+    }
+
+    /// What Prompt Shields say, of each stage that they were asked about.
+    #[must_use]
+    pub fn shielded(&self) -> &[Shielded] {
+        &self.shielded
     }
 
     /// The stages that were on, with how each was rated.
@@ -62,12 +77,21 @@ impl Looked {
         let of_stage = |(stage, mode, screened): &(Stage, Mode, Screened)| {
             (stage.as_str().to_owned(), json!(Shown { mode: *mode, screened }))
         };
-        let stages: Map<String, Value> = self.stages.iter().map(of_stage).collect();
+        let mut stages: Map<String, Value> = self.stages.iter().map(of_stage).collect();
+        let of_shield = |one: &Shielded| (one.stage.as_str().to_owned(), json!(one));
+        let shields: Map<String, Value> = self.shielded.iter().map(of_shield).collect();
+        if !shields.is_empty() {
+            stages.insert("shields".to_owned(), Value::Object(shields));
+        }
         (!stages.is_empty()).then_some(Value::Object(stages))
     }
 
     /// The decision, or a stricter one.
     pub(super) fn tighten(&self, decision: PolicyDecision) -> PolicyDecision {
+        shielded::tighten(self.screen(decision), &self.shielded)
+    }
+
+    fn screen(&self, decision: PolicyDecision) -> PolicyDecision {
         let enforced = self.stages.iter().filter(|(_, mode, _)| *mode == Mode::Enforce);
         let Some((stage, _, worst)) = enforced.max_by_key(|(_, _, screened)| screened.rating) else {
             return decision;

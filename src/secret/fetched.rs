@@ -60,6 +60,14 @@ impl FetchedFolder {
         }
     }
 
+    /// What was written down beside it.
+    ///
+    /// # Errors
+    /// When it is not there, somebody else's, or too large.
+    pub fn beside_state(&self, name: &str) -> io::Result<Vec<u8>> {
+        self.open(&self.path.join(name))?.read(MOST_STATE)
+    }
+
     /// Where it is told.
     #[must_use]
     pub fn state_path(&self) -> PathBuf {

@@ -18,6 +18,8 @@ pub enum Consumer {
     Gate,
     /// `reeved`.
     Front,
+    /// `reeve alarms`.
+    Alarms,
     /// `reeve secret fetch`, which needs one to fetch the others.
     Fetcher,
 }
@@ -96,12 +98,16 @@ pub enum SecretError {
 }
 
 impl Consumer {
+    /// For whom secrets are fetched.
+    pub const FETCHED_FOR: [Self; 3] = [Self::Gate, Self::Front, Self::Alarms];
+
     /// What it is called where it is told who needs a secret.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
             Self::Gate => "gate",
             Self::Front => "reeved",
+            Self::Alarms => "alarms",
             Self::Fetcher => "secrets",
         }
     }

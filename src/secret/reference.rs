@@ -6,6 +6,7 @@ use std::str::FromStr;
 
 use serde::de::{self, Deserialize, Deserializer, Visitor};
 
+use super::Source;
 use crate::config::NOT_SHOWN;
 
 /// How a reference to a vault begins.
@@ -67,6 +68,18 @@ pub enum NotAReference {
     /// A path that leads somewhere else than it says.
     #[error("is no absolute path without `..`")]
     Path,
+}
+
+impl Reference {
+    /// What kind of place it names.
+    #[must_use]
+    pub fn source(&self) -> Source {
+        match self {
+            Self::File(_) => Source::File,
+            Self::Credential(_) => Source::Credential,
+            Self::Vault(_) => Source::Vault,
+        }
+    }
 }
 
 impl VaultReference {

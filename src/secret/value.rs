@@ -18,7 +18,7 @@ impl Secret {
 
     /// Of one line, the line break at its end does not belong to the value: editors put it there. More lines are a document,
     /// such as a key in PEM, which stays as it is.
-    pub(super) fn without_last_line_break(mut self) -> Self {
+    pub(crate) fn without_last_line_break(mut self) -> Self {
         if self.0.iter().position(|byte| *byte == b'\n') == self.0.len().checked_sub(1) {
             // The buffer stays as it is, so that all of it is overwritten in the end.
             let _line_break = self.0.pop();

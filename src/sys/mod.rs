@@ -25,6 +25,8 @@ mod pidfd;
 pub mod process;
 pub mod random;
 pub mod repository;
+#[cfg(feature = "full")]
+pub mod rewrite;
 #[cfg(test)]
 pub(crate) mod scratch;
 pub mod seccomp;

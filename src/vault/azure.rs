@@ -1,7 +1,11 @@
 //! Azure itself, by Microsoft's own SDK: who the host is, and what a vault answers. What goes wrong is told in Azure's codes, and never with
 //! what a successful answer held.
 
+mod certificate;
 mod chain;
+mod keep;
+mod registry;
+mod identity;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -20,6 +24,8 @@ use super::config::AzureSettings;
 use super::fetch::{Got, Trouble, Vaults};
 use crate::secret::Secret;
 use chain::Chain;
+pub use identity::Identity;
+pub(super) use registry::Register;
 
 /// How long making a connection may take: a metadata service that is not there does not say so.
 const CONNECT: Duration = Duration::from_secs(3);
@@ -39,7 +45,7 @@ impl Azure {
         settings: &AzureSettings,
         environment: &dyn Fn(&str) -> Option<String>,
     ) -> Result<Self, String> {
-        let options = options(settings)?;
+        let options = options(settings, &client(settings)?);
         let chain = Arc::new(Chain::new(settings, &options, environment));
         Ok(Self { chain, options, clients: Mutex::default() })
     }
@@ -74,16 +80,13 @@ impl Vaults for Azure {
                 Ok(Got { value, credential: credential.unwrap_or("nobody") })
             }
             Ok(None) => Err(trouble("the answer holds no value".to_owned())),
-            // Nobody could say who the host is: each that was tried has its own reason.
-            Err(error) => Err(trouble(match (credential, self.chain.troubles()) {
-                (None, Some(troubles)) => troubles,
-                (Some(_), _) | (None, None) => words(&error),
-            })),
+            Err(error) => Err(self.trouble(&error)),
         }
     }
 }
 
-fn options(settings: &AzureSettings) -> Result<ClientOptions, String> {
+/// What speaks to servers.
+fn client(settings: &AzureSettings) -> Result<reqwest::Client, String> {
     let ca = settings.ca.display();
     let pem = std::fs::read(&settings.ca).map_err(|error| format!("{ca}: {error}"))?;
     let authorities =
@@ -91,7 +94,7 @@ fn options(settings: &AzureSettings) -> Result<ClientOptions, String> {
     if authorities.is_empty() {
         return Err(format!("{ca}: holds no certificate of an authority"));
     }
-    let http = reqwest::Client::builder()
+    reqwest::Client::builder()
         .tls_certs_only(authorities)
         // Neither the environment nor an answer chooses whom the host's identity is shown to.
         .no_proxy()
@@ -99,15 +102,18 @@ fn options(settings: &AzureSettings) -> Result<ClientOptions, String> {
         .connect_timeout(CONNECT)
         .timeout(settings.patience)
         .build()
-        .map_err(|error| format!("TLS cannot be set up: {error}"))?;
+        .map_err(|error| format!("TLS cannot be set up: {error}"))
+}
+
+fn options(settings: &AzureSettings, http: &reqwest::Client) -> ClientOptions {
     let mut cloud = CustomConfiguration::default();
     cloud.authority_host = settings.authority.as_str().trim_end_matches('/').to_owned();
-    Ok(ClientOptions {
-        transport: Some(Transport::new(Arc::new(http))),
+    ClientOptions {
+        transport: Some(Transport::new(Arc::new(http.clone()))),
         cloud: Some(Arc::new(CloudConfiguration::from(cloud))),
         retry: RetryOptions::exponential(ExponentialRetryOptions { max_retries: 3, ..Default::default() }),
         ..Default::default()
-    })
+    }
 }
 
 /// What is wrong, as Azure says it: its codes, or what kept it from being reached.

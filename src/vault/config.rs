@@ -1,5 +1,7 @@
 //! `secrets.toml`: which vaults there are, and as whom they are asked.
 
+mod examine;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -9,6 +11,8 @@ use url::Url;
 
 use crate::config::{self, ConfigError, did_you_mean};
 use crate::secret::{Alias, FetchedFolder, Reference, VaultReference};
+use examine::{ExamineAsWritten, TrialAsWritten};
+pub use examine::{ExamineSettings, Trial};
 
 /// How secrets are fetched.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,6 +23,8 @@ pub struct VaultsConfig {
     pub azure: AzureSettings,
     /// The vaults' addresses.
     pub vaults: BTreeMap<Alias, Url>,
+    /// How the host's identity is examined.
+    pub examine: ExamineSettings,
 }
 
 /// As whom Azure is asked, and how long.
@@ -30,6 +36,8 @@ pub struct AzureSettings {
     pub client_id: Option<String>,
     /// Where a service principal's own secret is.
     pub client_secret: Option<Reference>,
+    /// Where its certificate with its key is, which takes the place of a secret.
+    pub client_certificate: Option<Reference>,
     /// Who says who we are.
     pub authority: Url,
     /// The authorities that servers' certificates may be from.
@@ -75,15 +83,19 @@ struct AsWritten {
     #[serde(default)]
     azure: AzureAsWritten,
     #[serde(default)]
+    examine: ExamineAsWritten,
+    #[serde(default)]
     vault: BTreeMap<String, VaultAsWritten>,
 }
 
+/// `[azure]`, as written.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, default)]
-struct AzureAsWritten {
+pub struct AzureAsWritten {
     credentials: Vec<CredentialKind>,
     client_id: Option<String>,
     client_secret: Option<Reference>,
+    client_certificate: Option<Reference>,
     authority: String,
     ca: PathBuf,
     patience: String,
@@ -93,6 +105,10 @@ struct AzureAsWritten {
 #[serde(deny_unknown_fields)]
 struct VaultAsWritten {
     url: String,
+    id: Option<String>,
+    canary: Option<String>,
+    #[serde(default)]
+    forbidden: Vec<String>,
 }
 
 fn directory() -> PathBuf {
@@ -110,6 +126,7 @@ impl Default for AzureAsWritten {
             credentials: vec![CredentialKind::Workload, CredentialKind::Managed, CredentialKind::Environment],
             client_id: None,
             client_secret: None,
+            client_certificate: None,
             authority: "https://login.microsoftonline.com".to_owned(),
             ca: PathBuf::from("/etc/ssl/certs/ca-certificates.crt"),
             patience: "20s".to_owned(),
@@ -158,31 +175,43 @@ impl VaultsConfig {
 
 impl AsWritten {
     fn meant(self) -> Result<VaultsConfig, String> {
-        let mut vaults = BTreeMap::new();
+        let (mut vaults, mut trials) = (BTreeMap::new(), BTreeMap::new());
         for (name, vault) in self.vault {
             let alias: Alias =
                 name.parse().map_err(|_none| format!("vault.{name}: a name is 1 to 64 of a-z 0-9 -"))?;
-            let url = address(&vault.url).map_err(|problem| format!("vault.{name}.url: {problem}"))?;
+            let url = server_address(&vault.url).map_err(|problem| format!("vault.{name}.url: {problem}"))?;
+            let VaultAsWritten { id, canary, forbidden, .. } = vault;
+            let trial = TrialAsWritten { id, canary, forbidden }.meant(&alias)?;
+            trials.insert(alias.clone(), trial);
             vaults.insert(alias, url);
         }
         if !self.directory.is_absolute() {
             return Err("directory: is not an absolute path".to_owned());
         }
         let folder = FetchedFolder { path: self.directory, user: self.user };
-        Ok(VaultsConfig { folder, azure: self.azure.meant()?, vaults })
+        Ok(VaultsConfig { folder, azure: self.azure.meant()?, vaults, examine: self.examine.meant(trials)? })
     }
 }
 
 impl AzureAsWritten {
-    fn meant(self) -> Result<AzureSettings, String> {
+    /// What is meant.
+    ///
+    /// # Errors
+    /// Says which key is wrong, and how.
+    pub fn meant(self) -> Result<AzureSettings, String> {
         if self.credentials.is_empty() {
             return Err("azure.credentials: without any, nobody can be asked".to_owned());
         }
         if !self.ca.is_absolute() {
             return Err("azure.ca: is not an absolute path".to_owned());
         }
-        if matches!(self.client_secret, Some(Reference::Vault(_))) {
-            return Err("azure.client_secret: is in a vault, which it is to open".to_owned());
+        for (key, own) in [("secret", &self.client_secret), ("certificate", &self.client_certificate)] {
+            if matches!(own, Some(Reference::Vault(_))) {
+                return Err(format!("azure.client_{key}: is in a vault, which it is to open"));
+            }
+        }
+        if self.client_secret.is_some() && self.client_certificate.is_some() {
+            return Err("azure.client_secret and azure.client_certificate: one of them".to_owned());
         }
         let patience = humantime::parse_duration(&self.patience).ok();
         let patience = patience.filter(|patience| (1..=300).contains(&patience.as_secs()));
@@ -190,7 +219,9 @@ impl AzureAsWritten {
             credentials: self.credentials,
             client_id: self.client_id,
             client_secret: self.client_secret,
-            authority: address(&self.authority).map_err(|problem| format!("azure.authority: {problem}"))?,
+            client_certificate: self.client_certificate,
+            authority: server_address(&self.authority)
+                .map_err(|problem| format!("azure.authority: {problem}"))?,
             ca: self.ca,
             patience: patience.ok_or("azure.patience: is not from 1s to 5m")?,
         })
@@ -198,7 +229,10 @@ impl AzureAsWritten {
 }
 
 /// A server's address over https, and nothing behind it.
-fn address(text: &str) -> Result<Url, &'static str> {
+///
+/// # Errors
+/// Says what it is not.
+pub fn server_address(text: &str) -> Result<Url, &'static str> {
     let url = Url::parse(text).map_err(|_none| "is no address such as https://NAME.vault.azure.net")?;
     let is_plain = url.path() == "/"
         && url.query().is_none()
@@ -235,11 +269,17 @@ mod tests {
                 ],
                 client_id: None,
                 client_secret: None,
+                client_certificate: None,
                 authority: Url::parse("https://login.microsoftonline.com").unwrap(),
                 ca: "/etc/ssl/certs/ca-certificates.crt".into(),
                 patience: Duration::from_secs(20),
             },
             vaults: BTreeMap::new(),
+            examine: ExamineSettings {
+                management: Url::parse("https://management.azure.com").unwrap(),
+                scopes: Vec::new(),
+                trials: BTreeMap::new(),
+            },
         };
         assert_eq!(read(""), config);
     }
@@ -248,13 +288,23 @@ mod tests {
     fn every_key_changes_what_it_names() {
         let text = "directory = \"/d\"\nuser = \"u\"\n[azure]\ncredentials = [\"cli\"]\nclient_id = \"c\"\n\
                     client_secret = \"credential:azure\"\nauthority = \"https://login.example\"\nca = \"/ca\"\npatience = \"3s\"\n\
-                    [vault.main]\nurl = \"https://main.vault.azure.net\"\n";
+                    [examine]\nmanagement = \"https://arm.example\"\nscopes = [\"/subscriptions/s\"]\n\
+                    [vault.main]\nurl = \"https://main.vault.azure.net\"\ncanary = \"canary\"\nforbidden = [\"theirs\"]\n\
+                    id = \"/subscriptions/s/resourceGroups/g/providers/Microsoft.KeyVault/vaults/v\"\n";
+        let trial = Trial {
+            id: Some(
+                "/subscriptions/s/resourceGroups/g/providers/Microsoft.KeyVault/vaults/v".parse().unwrap(),
+            ),
+            canary: Some("canary".to_owned()),
+            forbidden: vec!["theirs".to_owned()],
+        };
         let config = VaultsConfig {
             folder: FetchedFolder { path: "/d".into(), user: "u".to_owned() },
             azure: AzureSettings {
                 credentials: vec![CredentialKind::Cli],
                 client_id: Some("c".to_owned()),
                 client_secret: Some("credential:azure".parse().unwrap()),
+                client_certificate: None,
                 authority: Url::parse("https://login.example").unwrap(),
                 ca: "/ca".into(),
                 patience: Duration::from_secs(3),
@@ -263,8 +313,19 @@ mod tests {
                 "main".parse().unwrap(),
                 Url::parse("https://main.vault.azure.net").unwrap(),
             )]),
+            examine: ExamineSettings {
+                management: Url::parse("https://arm.example").unwrap(),
+                scopes: vec!["/subscriptions/s".parse().unwrap()],
+                trials: BTreeMap::from([("main".parse().unwrap(), trial)]),
+            },
         };
         assert_eq!(read(text), config);
+    }
+
+    #[test]
+    fn a_service_principal_has_a_secret_or_a_certificate() {
+        let config = read("[azure]\nclient_certificate = \"credential:azure.pem\"\n");
+        assert_eq!(config.azure.client_certificate, Some("credential:azure.pem".parse().unwrap()));
     }
 
     #[test]
@@ -277,9 +338,22 @@ mod tests {
             ("[vault.Main]\nurl = \"https://m.example\"", "vault.Main: a name is"),
             ("[azure]\ncredentials = []", "azure.credentials: without any"),
             ("[azure]\nclient_secret = \"@kv:a\"", "azure.client_secret: is in a vault"),
+            ("[azure]\nclient_certificate = \"@kv:a\"", "azure.client_certificate: is in a vault"),
+            (
+                "[azure]\nclient_certificate = \"/c\"\nclient_secret = \"/s\"",
+                "azure.client_secret and azure.client_certificate",
+            ),
             ("[azure]\npatience = \"1h\"", "azure.patience: is not from"),
             ("[azure]\nca = \"ca\"", "azure.ca: is not an absolute path"),
             ("directory = \"d\"", "directory: is not an absolute path"),
+            ("[examine]\nmanagement = \"http://a\"", "examine.management: is not `https://`"),
+            ("[examine]\nscopes = [\"s\"]", "examine.scopes: \"s\" is no resource id"),
+            (
+                "[vault.m]\nurl = \"https://m.example\"\nid = \"/subscriptions/s\"",
+                "vault.m.id: \"/subscriptions/s\" is none",
+            ),
+            ("[vault.m]\nurl = \"https://m.example\"\ncanary = \"a_b\"", "vault.m: \"a_b\" is no name"),
+            ("[vault.m]\nurl = \"https://m.example\"\nforbidden = [\"a/b\"]", "vault.m: \"a/b\" is no name"),
         ] {
             let refusal = refusal(text);
             assert!(refusal.starts_with(&format!("secrets.toml: {problem}")), "{refusal}");

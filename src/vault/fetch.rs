@@ -76,7 +76,7 @@ pub async fn fetch<V: Vaults>(
         state.secrets.push(settle(config, &reference, (&consumers, address.ok()), got, state.at));
     }
     state.secrets.sort_by(|one, two| one.reference.cmp(&two.reference));
-    for consumer in [Consumer::Gate, Consumer::Front] {
+    for consumer in Consumer::FETCHED_FOR {
         let names = wanted.iter().filter(|(_, by)| by.contains(&consumer));
         let names: BTreeSet<_> = names.map(|(reference, _)| reference.file_name()).collect();
         folder::keep_only(&config.folder, consumer, &names)?;

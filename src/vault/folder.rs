@@ -49,6 +49,11 @@ pub(super) fn tell(folder: &FetchedFolder, state: &State) -> io::Result<()> {
     replace(&folder.state_path(), &text, OF_ALL)
 }
 
+/// Puts what everybody may read beside that.
+pub(super) fn write_down(folder: &FetchedFolder, name: &str, bytes: &[u8]) -> io::Result<()> {
+    replace(&folder.path.join(name), bytes, OF_ALL)
+}
+
 fn of(folder: &FetchedFolder, consumer: Consumer) -> PathBuf {
     folder.path.join(consumer.name())
 }

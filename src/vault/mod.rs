@@ -6,12 +6,22 @@
 #[cfg(feature = "azure")]
 mod azure;
 mod config;
+pub mod enrolment;
+pub mod examine;
 mod fetch;
 mod folder;
+pub mod roles;
+pub mod scope;
+mod store;
 mod wanted;
 
-pub use config::{AzureSettings, CredentialKind, VaultsConfig};
+#[cfg(feature = "azure")]
+pub use azure::Identity;
+pub use config::{
+    AzureAsWritten, AzureSettings, CredentialKind, ExamineSettings, Trial, VaultsConfig, server_address,
+};
 pub use fetch::{Got, Trouble, Vaults, fetch};
+pub use store::{About, Keeper, Kept, MOST_IN_VAULT, Move, Moved, Taken, store_all};
 pub use wanted::Wanted;
 
 use crate::sys::clock::Clock;
@@ -38,16 +48,87 @@ pub async fn from_azure(
     clock: &dyn Clock,
     _environment: &dyn Fn(&str) -> Option<String>,
 ) -> std::io::Result<crate::secret::State> {
-    let unable =
-        Unable("this build reads no Azure Key Vault: it takes one with the feature `azure`".to_owned());
-    fetch(config, wanted, std::sync::Arc::new(unable), clock).await
+    fetch(config, wanted, std::sync::Arc::new(Unable(UNABLE.to_owned())), clock).await
 }
+
+/// Vaults that can be written to, as whoever the settings say, in a build that can.
+///
+/// # Errors
+/// When that cannot be set up.
+#[cfg(feature = "azure")]
+pub fn azure_keeper(
+    settings: &AzureSettings,
+    environment: &dyn Fn(&str) -> Option<String>,
+) -> Result<impl Keeper + use<>, String> {
+    azure::Azure::new(settings, environment)
+}
+
+/// None, in this build.
+///
+/// # Errors
+/// Always.
+#[cfg(not(feature = "azure"))]
+pub fn azure_keeper(
+    _settings: &AzureSettings,
+    _environment: &dyn Fn(&str) -> Option<String>,
+) -> Result<impl Keeper + use<>, String> {
+    Err::<Unable, _>(UNABLE.replace("reads", "writes"))
+}
+
+/// Looks whether the host's identity in Azure is what it should be, in a build that can.
+#[cfg(feature = "azure")]
+pub async fn examine_azure(
+    config: &VaultsConfig,
+    wanted: &Wanted,
+    clock: &dyn Clock,
+    environment: &dyn Fn(&str) -> Option<String>,
+) -> examine::Examined {
+    match azure::Register::new(config, environment) {
+        Ok(register) => examine::examine(config, wanted, &register, clock.now()).await,
+        Err(problem) => examine::Examined::unable(&problem, clock.now()),
+    }
+}
+
+/// Says that this build cannot.
+#[cfg(not(feature = "azure"))]
+pub async fn examine_azure(
+    _config: &VaultsConfig,
+    _wanted: &Wanted,
+    clock: &dyn Clock,
+    _environment: &dyn Fn(&str) -> Option<String>,
+) -> examine::Examined {
+    examine::Examined::unable(UNABLE, clock.now())
+}
+
+#[cfg(not(feature = "azure"))]
+const UNABLE: &str = "this build reads no Azure Key Vault: it takes one with the feature `azure`";
 
 /// Vaults that cannot be asked at all.
 struct Unable(String);
 
 impl Vaults for Unable {
     async fn get(&self, _url: &url::Url, _name: &str, _version: Option<&str>) -> Result<Got, Trouble> {
+        Err(Trouble { problem: self.0.clone(), credential: None })
+    }
+}
+
+#[cfg(not(feature = "azure"))]
+impl Keeper for Unable {
+    async fn newest(&self, _url: &url::Url, _name: &str) -> Result<Kept, Trouble> {
+        Err(Trouble { problem: self.0.clone(), credential: None })
+    }
+
+    async fn put(
+        &self,
+        _url: &url::Url,
+        _name: &str,
+        _value: &crate::secret::Secret,
+        _about: &About,
+    ) -> Result<String, Trouble> {
+        Err(Trouble { problem: self.0.clone(), credential: None })
+    }
+
+    async fn disable(&self, _url: &url::Url, _name: &str, _version: &str) -> Result<(), Trouble> {
         Err(Trouble { problem: self.0.clone(), credential: None })
     }
 }

@@ -188,6 +188,49 @@ pub fn priority(text: &str) -> bool {
     matches!(text, "emerg" | "alert" | "crit" | "err" | "warning" | "notice" | "info" | "debug")
 }
 
+/// A subscription, by the name that root's configuration gives it.
+#[must_use]
+pub fn azure_name(text: &str) -> bool {
+    (1..=32).contains(&text.len()) && is_small(text) && !text.starts_with('-')
+}
+
+/// A resource group.
+#[must_use]
+pub fn azure_group(text: &str) -> bool {
+    let plain = |byte: u8| {
+        byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'_' | b'-' | b'.' | b'(' | b')')
+    };
+    (1..=90).contains(&text.len())
+        && text.bytes().all(plain)
+        && !text.starts_with(['-', '.'])
+        && !text.ends_with('.')
+}
+
+/// A container app.
+#[must_use]
+pub fn azure_app(text: &str) -> bool {
+    (2..=32).contains(&text.len())
+        && is_small(text)
+        && text.starts_with(|first: char| first.is_ascii_lowercase())
+}
+
+/// A revision of a container app: the app, two dashes, and more of the same.
+#[must_use]
+pub fn azure_revision(text: &str) -> bool {
+    text.len() <= 100 && is_small(text) && text.split_once("--").is_some_and(|(app, _)| azure_app(app))
+}
+
+/// How many replicas a container app may have.
+#[must_use]
+pub fn azure_replicas(text: &str) -> bool {
+    let is_plain = text == "0" || !text.starts_with('0');
+    is_plain && number(text) && text.len() <= 4 && text.parse::<u16>().is_ok_and(|count| count <= 1000)
+}
+
+fn is_small(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

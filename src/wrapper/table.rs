@@ -70,6 +70,8 @@ pub enum RunsAs {
     User,
     /// Both.
     Either,
+    /// This user, and nobody else.
+    Only(&'static str),
 }
 
 /// Where a program runs.
@@ -207,7 +209,10 @@ impl Program {
     fn permits_identity(&self, run_as: &RunAs) -> Result<(), Refusal> {
         match (self.runs_as, run_as) {
             (RunsAs::Either, _) | (RunsAs::Root, RunAs::Root) | (RunsAs::User, RunAs::User(_)) => Ok(()),
-            (RunsAs::Root, RunAs::User(_)) | (RunsAs::User, RunAs::Root) => Err(Refusal::IdentityNotInTable),
+            (RunsAs::Only(only), RunAs::User(user)) if only == user => Ok(()),
+            (RunsAs::Root, RunAs::User(_))
+            | (RunsAs::User, RunAs::Root)
+            | (RunsAs::Only(_), RunAs::Root | RunAs::User(_)) => Err(Refusal::IdentityNotInTable),
         }
     }
 

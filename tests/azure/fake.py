@@ -1,4 +1,5 @@
-"""A fake of what Azure answers: the instance metadata service, the token endpoint, and a Key Vault.
+"""A fake of what Azure answers: the instance metadata service, the token endpoint, a Key Vault, Resource
+Manager, and Content Safety.
 
 It is told what to do by a JSON file that it reads for every request, and writes each request as a line, so that tests
 can say what was asked. The official SDKs for Python (oracle.py) have to find it right before anything else is tried on it.
@@ -6,6 +7,8 @@ can say what was asked. The official SDKs for Python (oracle.py) have to find it
     fake.py DIRECTORY      certificate and key in DIRECTORY/server.pem; control.json, state.json and requests.log beside it
 """
 
+import base64
+import hashlib
 import http.server
 import json
 import pathlib
@@ -17,12 +20,23 @@ import threading
 import time
 import urllib.parse
 
+import arm
+import content_safety
+import resource_manager
 HOME = pathlib.Path(sys.argv[1])
 TENANT = "11111111-2222-3333-4444-555555555555"
 LOGIN = "https://login.microsoftonline.com"
 RESOURCE = "https://vault.azure.net"
 LOCK = threading.Lock()
+# Who a token may be for.
+RESOURCES = [RESOURCE, arm.RESOURCE, content_safety.RESOURCE]
+# Under this id the host's identity has roles, whoever says who it is.
+PRINCIPAL = "99999999-8888-7777-6666-555555555555"
+VAULTS = f"/subscriptions/{TENANT}/resourceGroups/reeve/providers/Microsoft.KeyVault/vaults"
+ROLES = arm.Registry(HOME)
 TOKENS = {}
+AUDIENCES = {}
+STATEMENTS = set()
 THROTTLED = {}
 
 
@@ -40,13 +54,57 @@ def keep(state):
     new.rename(HOME / "state.json")
 
 
-def issue(who):
+def encoded(value):
+    return base64.urlsafe_b64encode(json.dumps(value).encode()).decode().rstrip("=")
+
+
+def decoded(text):
+    return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+
+
+def issue(who, resource):
     """A token, and how long it is good by the clock of whoever issues it."""
     told = control()
-    token = f"{who}.{secrets.token_hex(24)}"
+    made = int(time.time()) + told.get("skew_seconds", 0)
+    claims = {"aud": resource, "oid": PRINCIPAL, "tid": TENANT, "appid": who, "iat": made, "nbf": made, "exp": made + told.get("token_seconds", 3600)}
+    token = f"{encoded({'alg': 'none', 'typ': 'JWT'})}.{encoded(claims)}.{secrets.token_hex(24)}"
     with LOCK:
         TOKENS[token] = time.time() + told.get("token_seconds", 3600)
+        AUDIENCES[token] = resource
     return token, told.get("token_seconds", 3600), told.get("skew_seconds", 0)
+
+
+def statement_problem(text, client):
+    """What is wrong with the signed statement of who has a certificate, or nothing."""
+    from cryptography import x509
+    from cryptography.exceptions import InvalidSignature
+    from cryptography.hazmat.primitives import hashes
+    from cryptography.hazmat.primitives.asymmetric import padding
+    from cryptography.hazmat.primitives.serialization import Encoding
+
+    certificate = x509.load_pem_x509_certificate((HOME / "client.crt").read_bytes())
+    der = certificate.public_bytes(Encoding.DER)
+    signed, _, signature = text.rpartition(".")
+    header, claims = (json.loads(decoded(part)) for part in signed.split("."))
+    thumbprints = (header.get("x5t#S256"), hashlib.sha256(der).digest()), (header.get("x5t"), hashlib.sha1(der).digest())
+    if not any(given and decoded(given) == own for given, own in thumbprints):
+        return "The certificate with identifier used to sign the client assertion is not registered on application."
+    kinds = {"PS256": padding.PSS(padding.MGF1(hashes.SHA256()), 32), "RS256": padding.PKCS1v15()}
+    try:
+        certificate.public_key().verify(decoded(signature), signed.encode(), kinds[header["alg"]], hashes.SHA256())
+    except (InvalidSignature, KeyError):
+        return "Client assertion failed signature validation."
+    ends = {f"{LOGIN}/{TENANT}/oauth2/v2.0/token", f"{LOGIN}/{TENANT}/v2.0"}
+    now = time.time()
+    if claims["aud"] not in ends or claims["iss"] != client or claims["sub"] != client:
+        return "Client assertion contains an invalid audience, issuer or subject."
+    if not claims.get("nbf", claims["iat"]) - 300 <= now < claims["exp"] <= now + 3900:
+        return "Client assertion is not within its valid time range."
+    with LOCK:
+        if claims["jti"] in STATEMENTS:
+            return "Client assertion was used before."
+        STATEMENTS.add(claims["jti"])
+    return None
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -83,6 +141,17 @@ class Handler(http.server.BaseHTTPRequestHandler):
             return self.login(dict(urllib.parse.parse_qsl(body.decode())))
         if host.endswith(".vault.azure.net"):
             return self.vault(host, body)
+        token = (self.headers.get("Authorization") or "").removeprefix("Bearer ")
+        valid_for = AUDIENCES.get(token) if TOKENS.get(token, 0) > time.time() else None
+        if host == "management.azure.com" and "/providers/Microsoft.Authorization/" in self.url.path:
+            is_good = valid_for == arm.RESOURCE
+            if control().get("arm") == "busy" and secrets.randbelow(2):
+                return self.answer(429, {"error": {"code": "TooManyRequests"}}, [("Retry-After", "1")])
+            return ROLES.answer(self, PRINCIPAL if is_good else None)
+        if host.endswith(".cognitiveservices.azure.com"):
+            return content_safety.answer(self, body, valid_for, control().get("safety", {}))
+        if host == "management.azure.com":
+            return resource_manager.answer(self, body, valid_for, control().get("arm", {}))
         return self.answer(404, {"error": {"code": "NotFound", "message": host}})
 
     do_GET = do_POST = do_PUT = do_DELETE = do_PATCH = handle_one
@@ -104,7 +173,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         assigned = control().get("client_ids", ["system"])
         if self.query.get("client_id", "system") not in assigned:
             return self.answer(400, {"error": "invalid_request", "error_description": "Identity not found"})
-        token, lasts, skew = issue("imds")
+        token, lasts, skew = issue("imds", self.query["resource"].rstrip("/"))
         until = int(time.time() + lasts + skew)
         return self.answer(
             200,
@@ -153,17 +222,22 @@ class Handler(http.server.BaseHTTPRequestHandler):
             return self.refuse_login(400, "invalid_request", 90002, "Tenant not found.")
         if form.get("grant_type") != "client_credentials":
             return self.refuse_login(400, "unsupported_grant_type", 70003, "The grant type is not supported.")
-        if form.get("scope") != f"{RESOURCE}/.default":
+        resource = (form.get("scope") or "").removesuffix("/.default").rstrip("/")
+        if resource not in RESOURCES:
             return self.refuse_login(400, "invalid_scope", 70011, "The provided value for 'scope' is not valid.")
         good = control()
         if form.get("client_id") != good.get("client_id", "app"):
             return self.refuse_login(400, "unauthorized_client", 700016, "Application was not found in the directory.")
-        if "client_assertion" in form:
+        if form.get("client_assertion", "").count(".") == 2:
+            problem = statement_problem(form["client_assertion"], form["client_id"])
+            if problem:
+                return self.refuse_login(401, "invalid_client", 700027, problem)
+        elif "client_assertion" in form:
             if form["client_assertion"] != good.get("assertion"):
                 return self.refuse_login(401, "invalid_client", 700213, "No matching federated identity record found.")
         elif form.get("client_secret") != good.get("client_secret"):
             return self.refuse_login(401, "invalid_client", 7000215, "Invalid client secret provided.")
-        token, lasts, _skew = issue("login")
+        token, lasts, _skew = issue("login", resource)
         return self.answer(
             200, {"token_type": "Bearer", "expires_in": lasts, "ext_expires_in": lasts, "access_token": token}
         )
@@ -204,12 +278,15 @@ class Handler(http.server.BaseHTTPRequestHandler):
             return self.unauthorized("AKV10000: Request is missing a Bearer or PoP token.")
         with LOCK:
             until = TOKENS.get(token)
-        if until is None:
+        if until is None or AUDIENCES.get(token) != RESOURCE:
             return self.unauthorized("AKV10032: Invalid issuer.")
         if until < time.time():
             return self.unauthorized("[TokenExpired] Error validating token: 'S2S12086'.")
         if "api-version" not in self.query:
             return self.refuse(400, "BadParameter", "The request is missing the api-version.")
+        if told.get("rbac") and not self.is_let(host):
+            text = "Caller is not authorized to perform action on resource."
+            return self.refuse(403, "Forbidden", text, "ForbiddenByRbac")
         match = re.fullmatch(r"/(secrets|deletedsecrets)/([0-9a-zA-Z-]{1,127})(?:/([0-9a-f]{32}|))?", self.url.path)
         if self.url.path == "/secrets":
             return self.answer(200, {"value": [], "nextLink": None})
@@ -232,9 +309,21 @@ class Handler(http.server.BaseHTTPRequestHandler):
             return self.get_secret(host, name, version)
         if area == "secrets" and self.command == "PUT":
             return self.set_secret(host, name, body)
+        if area == "secrets" and self.command == "PATCH" and version:
+            return self.update_secret(host, name, version, body)
         if area == "secrets" and self.command == "DELETE":
             return self.delete_secret(host, name)
         return self.refuse(405, "MethodNotAllowed", "not here")
+
+    def is_let(self, host):
+        """Whether the roles let the host do this with that secret: a vault asks this first, and whether there is such a secret later."""
+        scope = f"{VAULTS}/{host.split('.')[0]}"
+        parts = self.url.path.strip("/").split("/")
+        if parts == ["secrets"]:
+            return ROLES.lets(PRINCIPAL, "Microsoft.KeyVault/vaults/secrets/readMetadata/action", scope, True)
+        verb = "getSecret" if self.command == "GET" else "setSecret"
+        action = f"Microsoft.KeyVault/vaults/secrets/{verb}/action"
+        return ROLES.lets(PRINCIPAL, action, f"{scope}/secrets/{parts[1]}", True)
 
     def bundle(self, host, name, one):
         return {
@@ -247,7 +336,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
                 "recoveryLevel": "Recoverable+Purgeable",
                 "recoverableDays": 90,
             },
-            "tags": {},
+            "tags": one.get("tags", {}),
         }
 
     def missing(self, name):
@@ -278,11 +367,28 @@ class Handler(http.server.BaseHTTPRequestHandler):
                 text = f"Secret {name} is currently in a deleted but recoverable state, and its name cannot be reused."
                 return self.refuse(409, "Conflict", text, "ObjectIsDeletedButRecoverable")
             one = {"version": secrets.token_hex(16), "value": asked["value"]}
-            if control().get("set") == "loses":
+            if asked["value"] == control().get("loses"):
                 one["value"] = asked["value"][:-1]
+            one["tags"] = asked.get("tags") or {}
             versions.append(one)
             keep(state)
+        if control().get("set") == "slow":
+            time.sleep(60)
         return self.answer(200, self.bundle(host, name, one))
+
+    def update_secret(self, host, name, version, body):
+        enabled = json.loads(body).get("attributes", {}).get("enabled")
+        with LOCK:
+            state = vault()
+            found = [one for one in state.get(name, []) if one["version"] == version and not one.get("deleted")]
+            if not found:
+                return self.missing(name)
+            if enabled is not None:
+                found[0]["enabled"] = enabled
+            keep(state)
+        answer = self.bundle(host, name, found[0])
+        answer.pop("value")
+        return self.answer(200, answer)
 
     def delete_secret(self, host, name):
         with LOCK:

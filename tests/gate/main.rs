@@ -16,6 +16,7 @@
 
 mod alarms;
 mod approvals;
+mod azure;
 mod changes;
 mod checkpoints;
 #[path = "../trace/collector.rs"]
@@ -44,6 +45,7 @@ mod screening;
 #[allow(dead_code, reason = "other suites need more of them")]
 mod servers;
 mod shadow;
+mod shields;
 mod socket;
 mod stage;
 mod traces;

@@ -79,7 +79,8 @@ fn is_absent(program: Program, name: &str, stderr: &str) -> bool {
         | Program::Pct
         | Program::Pvesm
         | Program::HaManager
-        | Program::Tool => &[],
+        | Program::Tool
+        | Program::AzureManager => &[],
     };
     words.iter().any(|words| stderr == format!("cannot open '{name}': {words}\n"))
 }

@@ -21,6 +21,8 @@ fn every_key_changes_what_it_says() {
         "expires_after = \"1m\"",
         "least_reachable = 2",
         "most_waiting = 1",
+        "secrets.directory = \"/s\"",
+        "secrets.user = \"u\"",
     ] {
         assert_ne!(parse(&format!("{line}\n{HOOK}")).unwrap(), plain, "{line}");
     }
@@ -62,13 +64,13 @@ fn what_cannot_be_meant_is_refused_by_name() {
         (hook("https://hooks.example", "http://localhost"), "url: begins with https"),
         (hook("https://hooks", "https://me:x@hooks"), "belong into a file"),
         (hook("https://hooks.example/r", "ftp://127.0.0.1"), "url: begins with https"),
-        (hook("/k", "k"), "key: k is not an absolute path"),
+        (hook("/k", "hunter2"), "alarms.toml:4:7: says no place of a secret"),
         (hook("\"ops\"", "\"../x\""), "name: is 1 to 32"),
         (hook("key", "kye"), "unknown key `kye`"),
         (HOOK.to_owned() + "ca = \"x\"", "ca: x is not an absolute path"),
         (HOOK.to_owned() + HOOK, "two ways have this name"),
         (NTFY.replace("\"t\"", "\"a/b\""), "topic: is 1 to 64"),
-        (NTFY.to_owned() + "token = \"t\"", "token: t is not an absolute path"),
+        (NTFY.to_owned() + "token = \"t\"", "alarms.toml:5:9: says no place of a secret"),
         (mail("smtps://", "smtp://"), "server: is smtps"),
         (mail("smtps://mail.example", "smtp://127.0.0.1.example"), "server: is smtps"),
         (mail("reeve@h.example", "reeve"), "from: \"reeve\" is no address"),
@@ -81,9 +83,19 @@ fn what_cannot_be_meant_is_refused_by_name() {
         (format!("least_reachable = 101\n{HOOK}"), "least_reachable"),
         (format!("most_waiting = 0\n{HOOK}"), "most_waiting"),
         (format!("directory = \"d\"\n{HOOK}"), "directory"),
+        (format!("secrets.directory = \"d\"\n{HOOK}"), "secrets.directory: is not an absolute path"),
     ] {
         let said = parse(&text).unwrap_err().to_string();
         assert!(said.contains(problem), "{text}: {said}");
+        assert!(!said.contains("hunter2"), "{said}");
+    }
+}
+
+#[test]
+fn a_secret_of_a_way_is_a_file_a_credential_or_a_vaults() {
+    for reference in ["/k", "credential:ops.key", "@kv:main/ops-key"] {
+        let config = parse(&HOOK.replace("/k", reference)).unwrap();
+        assert_eq!(config.ways[0].by.secret(), Some(&reference.parse().unwrap()));
     }
 }
 

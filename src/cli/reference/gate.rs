@@ -7,7 +7,7 @@ use crate::gate::config::GateConfig;
 
 pub(super) const FILE: File = File {
     mark: "gate.toml",
-    keys: &[PLACES, WORKING, PEOPLE, super::adapters::KEYS, super::adapters::PLAYBOOKS],
+    keys: &[PLACES, WORKING, super::shields::KEYS, PEOPLE, super::adapters::KEYS, super::adapters::PLAYBOOKS],
     read,
     least: &[
         (

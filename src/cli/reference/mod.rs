@@ -7,6 +7,7 @@ mod front;
 mod gate;
 mod holding;
 mod lists;
+mod shields;
 mod tools;
 #[cfg(feature = "otlp")]
 mod traces;

@@ -3,6 +3,7 @@
 use super::*;
 use crate::config::key_place::KeyPlace;
 use crate::screening::settings::{Mode, Stage};
+use crate::shield::Meaning;
 
 fn parse(text: &str) -> Result<GateConfig, GateConfigError> {
     GateConfig::parse("gate.toml", text, "box7")
@@ -70,6 +71,14 @@ fn every_key_changes_its_value() {
         reasons = "enforce"
         arguments = "report"
         output = "enforce"
+        [shields]
+        reasons = "deny"
+        arguments = "review"
+        output = "deny"
+        unsure = "deny"
+        patience = "7s"
+        socket = "/j"
+        user = "asker"
         [[approver]]
         name = "alice"
         uuid = "00000000-0000-4000-8000-00000000000a"
@@ -110,6 +119,18 @@ fn every_key_changes_its_value() {
     assert_eq!(parse("").unwrap().approvals.growth.most(100), 120);
     let modes = [Stage::Reasons, Stage::Arguments, Stage::Output].map(|stage| config.screening.mode(stage));
     assert_eq!(modes, [Mode::Enforce, Mode::Report, Mode::Enforce]);
+    let shields = ShieldSettings {
+        reasons: Meaning::Deny,
+        arguments: Meaning::Review,
+        output: Meaning::Deny,
+        unsure: Meaning::Deny,
+        patience: Duration::from_secs(7),
+        socket: PathBuf::from("/j"),
+        user: "asker".to_owned(),
+    };
+    assert_eq!(config.shields, shields);
+    assert_eq!(parse("").unwrap().shields, ShieldSettings::default());
+    assert!(refusal("[shields]\nunsure = \"off\"").contains("shields.unsure"));
     let signal = config.signal.unwrap();
     assert_eq!(signal.socket, Path::new("/g/s.sock"));
     assert_eq!((signal.account.as_str(), signal.user.as_str()), ("+15550001", "signal"));

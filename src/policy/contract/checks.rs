@@ -40,6 +40,7 @@ impl Page<'_> {
             (Realm::Unit, "run_as_user and run_as are not for units, which only root can change"),
             (Realm::Container, "containers are root's alone"),
             (Realm::Tool, "a tool runs as the user of its own declaration"),
+            (Realm::Azure, "what is done at Azure is done as reeve-azure alone"),
         ] {
             if operations.iter().any(|operation| operation.realm == realm) {
                 return Err(self.wrong_at(at, problem).help("give these operations an entry without it"));

@@ -53,6 +53,8 @@ pub(super) struct WrittenEntry {
     containers: Vec<Spanned<String>>,
     #[serde(default)]
     tools: Vec<Spanned<String>>,
+    #[serde(default)]
+    azure: Vec<Spanned<String>>,
     pub(super) recursive: Option<Spanned<bool>>,
     pub(super) max_objects: Option<Spanned<u64>>,
     pub(super) max_bytes: Option<Spanned<String>>,
@@ -79,6 +81,7 @@ impl WrittenEntry {
             Realm::Repository => &self.repositories,
             Realm::Container => &self.containers,
             Realm::Tool => &self.tools,
+            Realm::Azure => &self.azure,
         }
     }
 }

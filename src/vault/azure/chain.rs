@@ -7,14 +7,15 @@ use azure_core::credentials::{AccessToken, Secret as AzureSecret, TokenCredentia
 use azure_core::error::{Error, ErrorKind};
 use azure_core::http::ClientOptions;
 use azure_identity::{
-    AzureCliCredential, ClientAssertionCredentialOptions, ClientSecretCredential,
+    AzureCliCredential, ClientAssertionCredential, ClientAssertionCredentialOptions, ClientSecretCredential,
     ClientSecretCredentialOptions, ManagedIdentityCredential, ManagedIdentityCredentialOptions,
     UserAssignedId, WorkloadIdentityCredential, WorkloadIdentityCredentialOptions,
 };
 use tokio::sync::Mutex;
 
+use super::certificate::Certificate;
 use super::words;
-use crate::secret::{Consumer, PlacesAsWritten};
+use crate::secret::{Consumer, PlacesAsWritten, Reference, Secret};
 use crate::vault::config::{AzureSettings, CredentialKind};
 
 /// A credential, or why there is none of its kind.
@@ -30,6 +31,7 @@ pub(super) struct Chain {
     trying: Mutex<()>,
     chosen: OnceLock<(CredentialKind, Arc<dyn TokenCredential>)>,
     troubles: Lock<Option<String>>,
+    certificate_ends: Option<i64>,
 }
 
 impl Chain {
@@ -38,7 +40,10 @@ impl Chain {
         options: &ClientOptions,
         environment: Environment<'_>,
     ) -> Self {
-        let of_kind = |kind: &CredentialKind| (*kind, credential(*kind, settings, options, environment));
+        let mut certificate_ends = None;
+        let of_kind = |kind: &CredentialKind| {
+            (*kind, credential(*kind, (settings, options), environment, &mut certificate_ends))
+        };
         let candidates: Vec<Candidate> = settings.credentials.iter().map(of_kind).collect();
         // Each gets its turn before nobody waits any more.
         let turns = u32::try_from(candidates.len()).unwrap_or(u32::MAX).saturating_add(1);
@@ -48,12 +53,19 @@ impl Chain {
             trying: Mutex::new(()),
             chosen: OnceLock::new(),
             troubles: Lock::new(None),
+            certificate_ends,
         }
     }
 
     /// Whose word is used, once somebody's is.
     pub(super) fn answered(&self) -> Option<&'static str> {
         self.chosen.get().map(|(kind, _)| kind.name())
+    }
+
+    /// When the certificate ends of the service principal whose word is used, if it has one.
+    pub(super) fn certificate_ends(&self) -> Option<i64> {
+        let (kind, _) = self.chosen.get()?;
+        self.certificate_ends.filter(|_| *kind == CredentialKind::Environment)
     }
 
     /// Why nobody's is, once all were tried.
@@ -119,9 +131,9 @@ impl TokenCredential for Chain {
 
 fn credential(
     kind: CredentialKind,
-    settings: &AzureSettings,
-    options: &ClientOptions,
+    (settings, options): (&AzureSettings, &ClientOptions),
     environment: Environment<'_>,
+    certificate_ends: &mut Option<i64>,
 ) -> Result<Arc<dyn TokenCredential>, String> {
     let made: azure_core::Result<Arc<dyn TokenCredential>> = match kind {
         CredentialKind::Workload => {
@@ -143,6 +155,15 @@ fn credential(
         .map(|made| made as _),
         CredentialKind::Environment => {
             let (tenant, client) = application(environment)?;
+            if let Some(pem) = client_certificate(settings, environment)? {
+                let certificate = Certificate::new(&pem, &settings.authority, &tenant, &client)
+                    .map_err(|problem| format!("azure.client_certificate: {problem}"))?;
+                *certificate_ends = Some(certificate.ends());
+                let of_client = ClientAssertionCredentialOptions { client_options: options.clone() };
+                return ClientAssertionCredential::new(tenant, client, certificate, Some(of_client))
+                    .map(|made| made as _)
+                    .map_err(|error| words(&error));
+            }
             let secret = client_secret(settings, environment)?;
             let options = ClientSecretCredentialOptions { client_options: options.clone() };
             ClientSecretCredential::new(&tenant, client, secret, Some(options)).map(|made| made as _)
@@ -165,9 +186,32 @@ fn client_secret(settings: &AzureSettings, environment: Environment<'_>) -> Resu
     let Some(reference) = &settings.client_secret else {
         return Ok(AzureSecret::new(needed(environment, "AZURE_CLIENT_SECRET")?));
     };
-    let told = |error: &dyn std::fmt::Display| format!("azure.client_secret: {error}");
-    let places = PlacesAsWritten::default().meant(Consumer::Fetcher).map_err(|problem| told(&problem))?;
-    let found = places.read(reference).map_err(|error| told(&error))?;
-    let text = found.value.expose_text().map_err(|error| told(&error))?;
+    let secret = read(reference, "azure.client_secret")?;
+    let text = secret.expose_text().map_err(|error| format!("azure.client_secret: {error}"))?;
     Ok(AzureSecret::new(text.to_owned()))
+}
+
+/// The service principal's certificate with its key, where it has one; it then needs no secret.
+fn client_certificate(
+    settings: &AzureSettings,
+    environment: Environment<'_>,
+) -> Result<Option<Secret>, String> {
+    let of_environment = || environment("AZURE_CLIENT_CERTIFICATE_PATH");
+    let reference = match (&settings.client_certificate, &settings.client_secret) {
+        (Some(reference), _) => reference.clone(),
+        (None, Some(_)) => return Ok(None),
+        (None, None) => match of_environment() {
+            Some(path) => path.parse().map_err(|problem: crate::secret::NotAReference| {
+                format!("AZURE_CLIENT_CERTIFICATE_PATH: {problem}")
+            })?,
+            None => return Ok(None),
+        },
+    };
+    read(&reference, "azure.client_certificate").map(Some)
+}
+
+fn read(reference: &Reference, key: &str) -> Result<Secret, String> {
+    let told = |error: &dyn std::fmt::Display| format!("{key}: {error}");
+    let places = PlacesAsWritten::default().meant(Consumer::Fetcher).map_err(|problem| told(&problem))?;
+    places.read(reference).map(|found| found.value).map_err(|error| told(&error))
 }

@@ -13,6 +13,7 @@ use crate::alarm::Alarm;
 use crate::alarm::config::{AlarmsConfig, Way};
 use crate::alarm::spool::{Outcome, Spool, Told};
 use crate::cli::exit::{Exit, Failure};
+use crate::secret::Places;
 use crate::sys::clock::Clock;
 use crate::sys::random;
 
@@ -35,7 +36,7 @@ pub(super) async fn run(config: &AlarmsConfig, clock: &dyn Clock) -> Result<Exit
     let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
     let spool = Spool::of(config);
-    let ways = config.ways.iter().map(|way| serve(way, &spool, clock));
+    let ways = config.ways.iter().map(|way| serve((way, &config.secrets), &spool, clock));
     tokio::select! {
         never = beside_each_other(ways) => match never {},
         never = keep_tidy(&spool) => match never {},
@@ -46,7 +47,7 @@ pub(super) async fn run(config: &AlarmsConfig, clock: &dyn Clock) -> Result<Exit
 }
 
 /// One way, for ever.
-async fn serve(way: &Way, spool: &Spool, clock: &dyn Clock) -> Infallible {
+async fn serve(way: (&Way, &Places), spool: &Spool, clock: &dyn Clock) -> Infallible {
     let mut progress = Progress::default();
     loop {
         if let Err(error) = pass(way, &mut progress, spool, clock).await {
@@ -67,7 +68,12 @@ async fn keep_tidy(spool: &Spool) -> Infallible {
 }
 
 /// Tries what waits on one way: all of it while the server takes it, and after a failure nothing until the pause is over.
-async fn pass(way: &Way, progress: &mut Progress, spool: &Spool, clock: &dyn Clock) -> io::Result<()> {
+async fn pass(
+    (way, places): (&Way, &Places),
+    progress: &mut Progress,
+    spool: &Spool,
+    clock: &dyn Clock,
+) -> io::Result<()> {
     let waiting = spool.waiting()?;
     progress.tries.retain(|id, _| waiting.iter().any(|alarm| alarm.id == *id));
     for alarm in due(way, progress, waiting, spool) {
@@ -80,7 +86,7 @@ async fn pass(way: &Way, progress: &mut Progress, spool: &Spool, clock: &dyn Clo
         if clock.boot() < progress.rests_until {
             continue;
         }
-        let tried = tell(way, &alarm, clock).await;
+        let tried = tell((way, places), &alarm, clock).await;
         let (tries, why) = progress.tries.entry(alarm.id.clone()).or_default();
         *tries = tries.saturating_add(1);
         match tried {

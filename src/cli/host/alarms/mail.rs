@@ -3,7 +3,7 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::{Duration, SystemTime};
@@ -21,7 +21,7 @@ use url::Url;
 use crate::alarm::Alarm;
 use crate::cli::exit::with_causes;
 use crate::cli::host::https;
-use crate::webhook;
+use crate::secret::Secret;
 
 /// Where mail servers listen, with TLS from the first byte and without.
 const PORTS: (u16, u16) = (465, 25);
@@ -30,7 +30,7 @@ const PORTS: (u16, u16) = (465, 25);
 pub(super) async fn send(
     (server, ca): (&Url, &Path),
     (from, to): (&Address, &[Address]),
-    login: Option<&(String, PathBuf)>,
+    login: Option<(&str, Secret)>,
     alarm: &Alarm,
 ) -> Result<(), String> {
     let message = message(from, to, alarm)?;
@@ -43,8 +43,8 @@ pub(super) async fn send(
     let hello = ClientId::Domain(alarm.host.clone());
     let mut connection = AsyncSmtpConnection::connect_with_transport(stream, &hello).await.map_err(told)?;
     if let Some((user, password)) = login {
-        let password = webhook::secret(password).map_err(|error| with_causes(&error))?;
-        let credentials = Credentials::new(user.clone(), password.trim().to_owned());
+        let password = password.expose_text().map_err(|error| error.to_string())?;
+        let credentials = Credentials::new(user.to_owned(), password.trim().to_owned());
         connection.auth(&[Mechanism::Plain, Mechanism::Login], &credentials).await.map_err(told)?;
     }
     connection.send(message.envelope(), &message.formatted()).await.map_err(told)?;

@@ -15,9 +15,10 @@ use crate::alarm::config::{AlarmsConfig, By, Way};
 use crate::alarm::{Alarm, What};
 use crate::cli::exit::{Exit, Failure, with_causes};
 use crate::cli::screen::{Screen, Tone, harmless, paint};
+use crate::secret::{Places, Secret};
 use crate::sys::clock::Clock;
 use crate::sys::host;
-use crate::webhook;
+use crate::webhook::Key;
 
 /// Where it is said how people are told, unless it is said otherwise.
 const CONFIG: &str = "/etc/reeve/alarms.toml";
@@ -73,7 +74,7 @@ async fn test(config: &AlarmsConfig, screen: Screen, clock: &dyn Clock) -> Resul
     };
     let mut told: Vec<Value> = Vec::new();
     for way in &config.ways {
-        let problem = tell(way, &alarm, clock).await.err();
+        let problem = tell((way, &config.secrets), &alarm, clock).await.err();
         if !screen.is_json() {
             screen.line(&match &problem {
                 None => format!("{} {} ({})", paint("✓", Tone::Good), way.name, way.by.name()),
@@ -93,15 +94,18 @@ async fn test(config: &AlarmsConfig, screen: Screen, clock: &dyn Clock) -> Resul
 }
 
 /// Takes one alarm to one server.
-async fn tell(way: &Way, alarm: &Alarm, clock: &dyn Clock) -> Result<(), String> {
+async fn tell((way, places): (&Way, &Places), alarm: &Alarm, clock: &dyn Clock) -> Result<(), String> {
     let telling = async {
+        let secret = secret(way, places)?;
         match &way.by {
-            By::Webhook { url, key } => post::webhook((url, &way.ca), key, alarm, clock.now()).await,
-            By::Ntfy { url, topic, token } => {
-                post::ntfy((url, &way.ca), topic, token.as_deref(), alarm).await
+            By::Webhook { url, .. } => {
+                let key = key(way, secret)?.ok_or("has no key")?;
+                post::webhook((url, &way.ca), &key, alarm, clock.now()).await
             }
+            By::Ntfy { url, topic, .. } => post::ntfy((url, &way.ca), topic, secret.as_ref(), alarm).await,
             By::Mail { server, from, to, login } => {
-                mail::send((server, &way.ca), (from, to), login.as_ref(), alarm).await
+                let login = login.as_ref().map(|(user, _)| user.as_str()).zip(secret);
+                mail::send((server, &way.ca), (from, to), login, alarm).await
             }
         }
     };
@@ -125,14 +129,27 @@ pub(super) fn finding(path: &Path) -> Result<String, String> {
 /// Every secret is there, and is one.
 pub(super) fn secrets(config: &AlarmsConfig) -> Result<(), String> {
     for way in &config.ways {
-        let Some(path) = way.by.secret() else { continue };
-        let read = match &way.by {
-            By::Webhook { .. } => webhook::Key::read(path).map(drop),
-            By::Ntfy { .. } | By::Mail { .. } => webhook::secret(path).map(drop),
-        };
-        read.map_err(|error| format!("{}: {}", way.name, with_causes(&error)))?;
+        secret(way, &config.secrets)
+            .and_then(|secret| key(way, secret))
+            .map_err(|problem| format!("{}: {problem}", way.name))?;
     }
     Ok(())
+}
+
+/// The secret of a way, as it is now: it changes without a restart.
+fn secret(way: &Way, places: &Places) -> Result<Option<Secret>, String> {
+    let read = way.by.secret().map(|reference| places.read(reference)).transpose();
+    Ok(read.map_err(|error| with_causes(&error))?.map(|found| found.value))
+}
+
+/// The key that signs, where one does.
+fn key(way: &Way, secret: Option<Secret>) -> Result<Option<Key>, String> {
+    match (&way.by, secret) {
+        (By::Webhook { key, .. }, Some(secret)) => {
+            Key::of(&secret, key).map(Some).map_err(|error| with_causes(&error))
+        }
+        (By::Webhook { .. } | By::Ntfy { .. } | By::Mail { .. }, _) => Ok(None),
+    }
 }
 
 fn millis(time: SystemTime) -> u64 {

@@ -11,12 +11,13 @@ use serde_json::{Value, json};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use url::Url;
+use zeroize::Zeroizing;
 
 use super::millis;
 use crate::alarm::Alarm;
-use crate::cli::exit::with_causes;
 use crate::cli::host::https;
-use crate::webhook::{self, HEADERS, Key};
+use crate::secret::Secret;
+use crate::webhook::{HEADERS, Key};
 
 /// A server, and the authorities that its certificate may be from.
 type Server<'a> = (&'a Url, &'a Path);
@@ -24,11 +25,10 @@ type Server<'a> = (&'a Url, &'a Path);
 /// POSTs it as JSON, with the signature of the key over id, time and body.
 pub(super) async fn webhook(
     server: Server<'_>,
-    key: &Path,
+    key: &Key,
     alarm: &Alarm,
     now: SystemTime,
 ) -> Result<(), String> {
-    let key = Key::read(key).map_err(|error| with_causes(&error))?;
     let body = json!({"type": "reeve.alarm", "id": alarm.id, "host": alarm.host, "what": alarm.what,
         "text": alarm.text, "time": rfc3339(alarm.at)});
     let body = Bytes::from(body.to_string());
@@ -46,16 +46,16 @@ pub(super) async fn webhook(
 pub(super) async fn ntfy(
     server: Server<'_>,
     topic: &str,
-    token: Option<&Path>,
+    token: Option<&Secret>,
     alarm: &Alarm,
 ) -> Result<(), String> {
     let body: Value = json!({"topic": topic, "title": format!("reeve · {}", alarm.host), "message": alarm.text,
         "priority": 5, "tags": ["rotating_light"]});
     let mut request = https::request(Method::POST, server.0);
-    if let Some(path) = token {
-        let token = webhook::secret(path).map_err(|error| with_causes(&error))?;
-        let mut value = HeaderValue::from_str(&format!("Bearer {}", token.trim()))
-            .map_err(|_not_text| format!("{}: holds no token", path.display()))?;
+    if let Some(token) = token {
+        let text = token.expose_text().map_err(|error| error.to_string())?;
+        let bearer = Zeroizing::new(format!("Bearer {}", text.trim()));
+        let mut value = HeaderValue::from_str(&bearer).map_err(|_not_text| "the token is none")?;
         value.set_sensitive(true);
         request = request.header(AUTHORIZATION, value);
     }

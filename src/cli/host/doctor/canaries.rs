@@ -7,12 +7,14 @@ use super::found::Found;
 use crate::config::key_place::KeyPlace;
 use crate::gate::config::GateConfig;
 use crate::gate::preflight::Status;
+use crate::secret::Consumer;
 use crate::sys::process::{self, Command, Exit};
 use crate::sys::{host, ids};
 
 const GATE: &str = "reeve-gate";
 const LAUNCHER: &str = "reeve-run";
 const TOOL: &str = "reeve-tool";
+const ALARMS: &str = "reeve-alarms";
 /// What a wrapper answers who brings no grant.
 const REFUSED_BY_THE_WRAPPER: i32 = 125;
 
@@ -55,6 +57,23 @@ pub(super) fn ledger(config: &GateConfig) -> Found {
     let ledger = host::prefixed("/var/lib/reeve-root/spent").display().to_string();
     let list = vec!["/usr/bin/ls".to_owned(), ledger.clone()];
     refused(&[&config.front_user, GATE, LAUNCHER, TOOL], "root", &list, &format!("list {ledger}"))
+}
+
+/// Each process finds what was fetched for it, and nobody else does.
+pub(super) fn secrets(config: &GateConfig) -> Found {
+    let fetched = &config.secrets.fetched.path;
+    let front = config.front_user.as_str();
+    let readers = [(Consumer::Gate, GATE), (Consumer::Front, front), (Consumer::Alarms, ALARMS)];
+    let mut found = Vec::new();
+    for (consumer, reader) in readers {
+        let folder = fetched.join(consumer.name()).display().to_string();
+        let list = vec!["/usr/bin/ls".to_owned(), folder.clone()];
+        let others: Vec<&str> =
+            [front, GATE, LAUNCHER, TOOL, ALARMS].into_iter().filter(|user| *user != reader).collect();
+        found.push(refused(&others, reader, &list, &format!("list {folder}")));
+    }
+    let status = found.iter().map(|one| one.status).max().unwrap_or(Status::CouldNotCheck);
+    Found { status, evidence: found.into_iter().flat_map(|one| one.evidence).collect() }
 }
 
 /// They start a wrapper through sudo; only the launcher's user can.

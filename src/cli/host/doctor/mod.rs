@@ -2,6 +2,7 @@
 //! it found for the gate to go by.
 
 mod around;
+mod azure;
 mod canaries;
 mod files;
 mod found;
@@ -24,6 +25,7 @@ use crate::gate::config::GateConfig;
 use crate::gate::preflight::{Check, Report, Status};
 use crate::sys::clock::Clock;
 use crate::sys::{host, ids};
+use crate::vault::examine::Looked;
 use found::{About, Found};
 
 /// Examine this host: what everything else stands on, and whether the forbidden is impossible
@@ -50,6 +52,8 @@ pub(in crate::cli) struct DoctorArgs {
     dry_run: bool,
 }
 
+const AZURE: &str = "systemctl restart reeve-secrets; cat /run/reeve-secrets/examined.json";
+const AZURE_ROLES: &str = "az role assignment list --all --assignee PRINCIPAL";
 const INSTALL: &str = "run install.sh again, then find out who changed it";
 
 /// Examines the host.
@@ -98,6 +102,7 @@ fn examine(config: &GateConfig, read: Found, reeved: &Path, now: SystemTime) -> 
     let etc = host::prefixed("/etc");
     let probe = sudoers::probe(&etc.join("sudoers"), &host::hostname()?);
     let log = around::follow_log(config);
+    let identity = azure::Identity::read(now);
     let required = |id, command, fix, found: Found| found.of(&About::required(id, command, fix));
     let advisory = |id, command, fix, found: Found| found.of(&About::advisory(id, command, fix));
     let checks = vec![
@@ -199,6 +204,36 @@ fn examine(config: &GateConfig, read: Found, reeved: &Path, now: SystemTime) -> 
             "df -h /var/log /var/lib; df -i /var/log /var/lib",
             "make room",
             around::disks(config),
+        ),
+        advisory(
+            "azure-credential",
+            AZURE,
+            "docs/azure.md says who the host can be",
+            identity.of(Looked::Credential),
+        ),
+        advisory(
+            "azure-roles",
+            AZURE_ROLES,
+            "reeve enrol azure says which roles it takes",
+            identity.of(Looked::Roles),
+        ),
+        advisory(
+            "azure-vaults",
+            AZURE,
+            "reeve secret list says what is wrong with each",
+            identity.of(Looked::Vaults),
+        ),
+        advisory(
+            "azure-isolation",
+            AZURE_ROLES,
+            "reeve enrol azure says which roles it takes",
+            identity.of(Looked::Isolation),
+        ),
+        advisory(
+            "canary-secrets",
+            "sudo -u reeve-tool ls /run/reeve-secrets/reeved",
+            INSTALL,
+            if identity.uses_vaults() { canaries::secrets(config) } else { identity.of(Looked::Isolation) },
         ),
         advisory("kernel", "cat /sys/kernel/security/lsm", "use Debian's own kernel", around::kernel()),
     ];

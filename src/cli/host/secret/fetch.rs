@@ -3,9 +3,12 @@
 use std::time::{Duration, SystemTime};
 
 use serde_json::json;
+use zeroize::Zeroizing;
 
-use crate::cli::exit::{Exit, Failure};
+use super::files::{Configurations, Stands};
+use crate::cli::exit::{Exit, Failure, with_causes};
 use crate::cli::screen::{Screen, Tone, harmless, paint};
+use crate::config::{self, ConfigError};
 use crate::secret::{Fetched, State};
 use crate::sys::clock::Clock;
 use crate::sys::harden;
@@ -23,23 +26,63 @@ pub(super) async fn run(
     let environment = |name: &str| std::env::var(name).ok();
     let state =
         vault::from_azure(config, wanted, clock, &environment).await.map_err(|error| failed(&error))?;
-    show(&state, screen, clock)
+    show(&state, &[], screen, clock)
 }
 
-/// Says how the last round went.
-pub(super) fn list(config: &VaultsConfig, screen: Screen, clock: &dyn Clock) -> Result<Exit, Failure> {
-    show(&config.folder.state().map_err(|error| failed(&error))?, screen, clock)
+/// Says how the last round went, and where each secret of the configuration is.
+pub(super) fn list(
+    config: &VaultsConfig,
+    configurations: &Configurations,
+    screen: Screen,
+    clock: &dyn Clock,
+) -> Result<Exit, Failure> {
+    let state = config.folder.state().map_err(|error| failed(&error))?;
+    let mut keys = Vec::new();
+    let mut is_plain = false;
+    for configuration in configurations.all() {
+        let path = configuration.path.display();
+        let text = match config::read_text(configuration.path) {
+            Ok(text) => Zeroizing::new(text),
+            Err(ConfigError::Untrusted(error)) if error.is_not_found() => continue,
+            Err(error) => {
+                keys.push((path.to_string(), "could not be read".to_owned(), with_causes(&error)));
+                continue;
+            }
+        };
+        for written in configuration.secrets(&text).map_err(|problem| Failure::new(Exit::Failed, problem))? {
+            let (source, place) = match Stands::of(&written) {
+                Stands::Named(reference) => (reference.source().to_string(), reference.to_string()),
+                Stands::Plain => {
+                    is_plain = true;
+                    ("itself".to_owned(), "`reeve secret migrate` moves it into a vault".to_owned())
+                }
+            };
+            keys.push((format!("{path}: {}", written.key), source, place));
+        }
+    }
+    let shown = show(&state, &keys, screen, clock)?;
+    Ok(if is_plain { Exit::Failed } else { shown })
 }
 
 fn failed(error: &std::io::Error) -> Failure {
     Failure::new(Exit::Failed, format!("secrets cannot be fetched: {error}"))
 }
 
-fn show(state: &State, screen: Screen, clock: &dyn Clock) -> Result<Exit, Failure> {
+/// A key of a configuration, the kind of place that its secret is in, and which one.
+type Key = (String, String, String);
+
+fn show(state: &State, keys: &[Key], screen: Screen, clock: &dyn Clock) -> Result<Exit, Failure> {
     let ok = state.secrets.iter().all(|fetched| fetched.problem.is_none());
     if screen.is_json() {
-        screen.document(&json!({"ok": ok, "at": state.at, "secrets": state.secrets}))?;
+        let keys: Vec<_> = keys
+            .iter()
+            .map(|(key, source, place)| json!({"key": key, "source": source, "place": place}))
+            .collect();
+        screen.document(&json!({"ok": ok, "at": state.at, "keys": keys, "secrets": state.secrets}))?;
     } else {
+        for (key, source, place) in keys {
+            screen.line(&format!("{}  {source}  {}", harmless(key), harmless(place)))?;
+        }
         for fetched in &state.secrets {
             screen.line(&line(fetched, clock.now()))?;
         }

@@ -1,0 +1,181 @@
+//! Azure, by the program `reeve azure`, which the wrapper `reeve-azure` starts as the user who has the host's identity there.
+//!
+//! Every look is a call of Azure's, by a grant for its one argv. A listing that failed, or that broke off, is never an empty one: the program
+//! answers whole or not at all.
+
+mod answer;
+mod reader;
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::effects::Action;
+use super::foreign::all_harmless;
+use super::{
+    Adapter, Effects, FailureReason, Garbled, Happened, Host, Object, Plan, PlanRefusal, Ran, ReadAnswer,
+    Rule, Step, UndoOffer, Verification, WrapperName,
+};
+use crate::arm::{Answer, App, Trouble};
+use crate::operation::Operation;
+use crate::operation::azure::{AppName, AzureOperation};
+
+use reader::{argv, last_line, read_app, unreadable};
+
+/// How long a change may take, with all that Azure does for it.
+const LONG: Duration = Duration::from_secs(15 * 60);
+/// What Azure calls an app that nothing is being done to.
+const AT_REST: &str = "Succeeded";
+
+impl Adapter for AzureOperation {
+    fn is_plain_read(&self) -> bool {
+        match self {
+            Self::Groups { .. } | Self::Resources { .. } | Self::App { .. } => true,
+            Self::Restart { .. } | Self::Scale { .. } => false,
+        }
+    }
+
+    fn is_gone(&self, _refusal: &PlanRefusal) -> bool {
+        false
+    }
+
+    fn plan(&self, host: &dyn Host) -> Result<Plan, PlanRefusal> {
+        match self {
+            Self::Groups { .. } | Self::Resources { .. } | Self::App { .. } => {
+                Ok(Plan { effects: Effects::none(), steps: Vec::new(), undo: None, settled: false })
+            }
+            Self::Restart { app } => restart(app, &at_rest(host, app)?),
+            Self::Scale { app, min, max } => Ok(scale(app, &at_rest(host, app)?, (*min, *max))),
+        }
+    }
+
+    fn read(&self, host: &dyn Host) -> Result<ReadAnswer, PlanRefusal> {
+        match self {
+            Self::Groups { .. } | Self::Resources { .. } | Self::App { .. } => answer::read(self, host),
+            Self::Restart { .. } | Self::Scale { .. } => Err(unreadable("this operation needs a grant")),
+        }
+    }
+
+    fn interpret(&self, _stdout: &[u8]) -> Result<Value, Garbled> {
+        Ok(Value::Null)
+    }
+
+    fn verify(&self, plan: &Plan, host: &dyn Host) -> Verification {
+        look(self, plan, host)
+    }
+
+    fn reconcile(&self, plan: &Plan, host: &dyn Host) -> Verification {
+        look(self, plan, host)
+    }
+
+    fn explain(&self, exit_code: i32, _stderr: &[u8]) -> FailureReason {
+        match Trouble::of_status(exit_code) {
+            Some(Trouble::NotFound) => FailureReason::NotFound,
+            Some(Trouble::Denied) => FailureReason::PermissionDenied,
+            Some(Trouble::Unavailable) => FailureReason::Unreachable,
+            Some(Trouble::Conflict) => FailureReason::Conflict,
+            Some(Trouble::Failed | Trouble::Other) | None => FailureReason::Unrecognised,
+        }
+    }
+
+    /// Of a restart, which replicas are new is seen only by who has seen the old ones.
+    fn ran(&self, stdout: &[u8]) -> Option<Result<Ran, Garbled>> {
+        if !matches!(self, Self::Restart { .. }) {
+            return None;
+        }
+        Some(match last_line(stdout) {
+            Some(Answer::Restarted(replaced)) => Ok(Ran {
+                result: json!({"replaced": replaced}),
+                output: Value::Null,
+                exit_code: Some(0),
+                error: None,
+            }),
+            Some(_) | None => Err(Garbled("a restart does not say what it restarted".to_owned())),
+        })
+    }
+
+    /// How far Azure is, while it takes its time.
+    fn progress(&self, line: &[u8]) -> Option<Value> {
+        let line: Value = serde_json::from_slice(line).ok()?;
+        line.get("progress").cloned().map(all_harmless)
+    }
+}
+
+/// An app to which nothing is being done just now.
+fn at_rest(host: &dyn Host, app: &AppName) -> Result<App, PlanRefusal> {
+    let seen = read_app(host, app)?;
+    if seen.state == AT_REST {
+        return Ok(seen);
+    }
+    let reason = format!("something is being done to {app} just now, or it went wrong: {}", seen.state);
+    Err(PlanRefusal::new(Rule::AzureBusy, all_plain(&reason)))
+}
+
+fn restart(app: &AppName, seen: &App) -> Result<Plan, PlanRefusal> {
+    if seen.revisions.is_empty() {
+        let reason = format!("{app} has no active revision");
+        return Err(PlanRefusal::new(Rule::AzureNotRunning, reason));
+    }
+    let objects = seen.revisions.iter().map(|revision| {
+        let name = format!("{app}/{}", all_plain(&revision.name));
+        let object = Object::new(Action::Restart, "revision", name, revision.created.clone());
+        object.note(format!("{} replicas, {} % of the requests", revision.replicas.len(), revision.traffic))
+    });
+    let effects = Effects { objects: objects.collect(), ..Effects::none() };
+    let mut args = reader::place("restart", app);
+    args.extend(seen.revisions.iter().map(|revision| revision.name.clone()));
+    Ok(Plan { effects, steps: vec![step(args)], undo: None, settled: false })
+}
+
+fn scale(app: &AppName, seen: &App, (min, max): (u32, u32)) -> Plan {
+    let object = Object::new(Action::Set, "app", app.as_str(), Some(seen.id.clone()));
+    let object = object.was(shown(seen.min, seen.max)).becomes(shown(min, max));
+    let undo = format!("scale it back to {}", shown(seen.min, seen.max));
+    let effects = Effects { objects: vec![object], undo: Some(undo), ..Effects::none() };
+    if (seen.min, seen.max) == (min, max) {
+        return Plan::settled(effects);
+    }
+    let back = AzureOperation::Scale { app: app.clone(), min: seen.min, max: seen.max };
+    let mut args = reader::place("scale", app);
+    args.extend([min.to_string(), max.to_string()]);
+    let undo = Some(UndoOffer::by(Operation::Azure(back)));
+    Plan { effects, steps: vec![step(args)], undo, settled: false }
+}
+
+fn step(args: Vec<String>) -> Step {
+    let argv = argv(args);
+    Step { wrapper: WrapperName::Azure, argv: super::Argv { limit: Some(LONG), ..argv } }
+}
+
+fn shown(min: u32, max: u32) -> String {
+    format!("{min} to {max} replicas")
+}
+
+/// What Azure shows now.
+fn look(operation: &AzureOperation, plan: &Plan, host: &dyn Host) -> Verification {
+    let AzureOperation::Scale { app, min, max } = operation else {
+        let reason = "Azure does not show whether replicas are new ones".to_owned();
+        return Verification::new(Happened::CannotTell, json!({}), Some(reason));
+    };
+    let seen = match read_app(host, app) {
+        Ok(seen) => seen,
+        Err(refusal) => return Verification::new(Happened::CannotTell, json!({}), Some(refusal.reason)),
+    };
+    let result = json!({"min": seen.min, "max": seen.max, "state": all_plain(&seen.state)});
+    let was = plan.effects.objects.first().and_then(|object| object.was.clone());
+    let now = shown(seen.min, seen.max);
+    if (seen.min, seen.max) == (*min, *max) && seen.state == AT_REST {
+        return Verification::new(Happened::Wholly, result, None);
+    }
+    let happened = if was.as_ref() == Some(&now) && seen.state == AT_REST {
+        Happened::NotAtAll
+    } else {
+        Happened::CannotTell
+    };
+    Verification::new(happened, result, Some(format!("it has {now}")))
+}
+
+/// What Azure wrote, in one line that steers nothing.
+fn all_plain(text: &str) -> String {
+    super::foreign::harmless(text).replace(['\n', '\t'], " ")
+}

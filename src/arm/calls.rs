@@ -1,0 +1,158 @@
+//! Each command in calls of Azure's, and each of its answers as what somebody here has a use for.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use http::Method;
+use serde_json::{Value, json};
+
+use super::client::{Client, odd};
+use super::{Answer, App, ArmError, Command, Group, Resource, Revision};
+
+const RESOURCES: &str = "2021-04-01";
+const APPS: &str = "2024-03-01";
+/// How often it is looked whether replicas are new ones.
+const LOOK: Duration = Duration::from_secs(3);
+
+impl Client {
+    /// Does one thing, at its path.
+    pub(super) async fn run(
+        &self,
+        path: String,
+        command: &Command,
+        progress: &mut (dyn FnMut(Value) + Send),
+    ) -> Result<Answer, ArmError> {
+        match command {
+            Command::Groups { .. } => {
+                let groups = self.list(&path, RESOURCES).await?;
+                groups.iter().map(group).collect::<Result<_, _>>().map(Answer::Groups)
+            }
+            Command::Resources { .. } => {
+                let resources = self.list(&path, RESOURCES).await?;
+                resources.iter().map(resource).collect::<Result<_, _>>().map(Answer::Resources)
+            }
+            Command::App(_) => Ok(Answer::App(Box::new(self.app(&path).await?))),
+            Command::Restart { revisions, .. } => self.restart(&path, revisions, progress).await,
+            Command::Scale { min, max, .. } => {
+                let scale = json!({"minReplicas": min, "maxReplicas": max});
+                let body = json!({"properties": {"template": {"scale": scale}}});
+                self.act((Method::PATCH, &path, APPS), Some(body), progress).await?;
+                Ok(Answer::Scaled)
+            }
+        }
+    }
+
+    async fn app(&self, path: &str) -> Result<App, ArmError> {
+        let app = self.get(path, APPS).await?;
+        let mut revisions = Vec::new();
+        for revision in self.list(&format!("{path}/revisions"), APPS).await? {
+            let is_active = revision.pointer("/properties/active").and_then(Value::as_bool);
+            if is_active.ok_or_else(|| odd("a revision does not say whether it is active"))? {
+                revisions.push(self.revision(path, &revision).await?);
+            }
+        }
+        revisions.sort_by(|one, two| one.name.cmp(&two.name));
+        Ok(App {
+            name: text(&app, "/name")?,
+            id: text(&app, "/id")?,
+            location: text(&app, "/location")?,
+            state: text(&app, "/properties/provisioningState")?,
+            running: maybe(&app, "/properties/runningStatus"),
+            // What Azure does where a template says nothing.
+            min: number(&app, "/properties/template/scale/minReplicas")?.unwrap_or(0),
+            max: number(&app, "/properties/template/scale/maxReplicas")?.unwrap_or(10),
+            revisions,
+            tags: tags(&app),
+        })
+    }
+
+    async fn revision(&self, path: &str, revision: &Value) -> Result<Revision, ArmError> {
+        let name = text(revision, "/name")?;
+        let replicas = self.replicas(path, &name).await?;
+        Ok(Revision {
+            created: maybe(revision, "/properties/createdTime"),
+            running: maybe(revision, "/properties/runningState"),
+            traffic: number(revision, "/properties/trafficWeight")?.unwrap_or(0),
+            replicas: replicas.into_iter().collect(),
+            name,
+        })
+    }
+
+    async fn replicas(&self, path: &str, revision: &str) -> Result<BTreeSet<String>, ArmError> {
+        let replicas = self.list(&format!("{path}/revisions/{revision}/replicas"), APPS).await?;
+        replicas.iter().map(|replica| text(replica, "/name")).collect()
+    }
+
+    /// Restarts them all, and waits until none of the replicas of before is left.
+    async fn restart(
+        &self,
+        path: &str,
+        revisions: &[String],
+        progress: &mut (dyn FnMut(Value) + Send),
+    ) -> Result<Answer, ArmError> {
+        let mut before = BTreeMap::new();
+        for revision in revisions {
+            before.insert(revision.clone(), self.replicas(path, revision).await?);
+        }
+        for revision in revisions {
+            let restart = format!("{path}/revisions/{revision}/restart");
+            self.act((Method::POST, &restart, APPS), None, progress).await?;
+            progress(json!({"restarts": revision}));
+        }
+        for (revision, old) in &before {
+            loop {
+                let now = self.replicas(path, revision).await?;
+                let left = now.intersection(old).count();
+                progress(json!({"revision": revision, "old_replicas": left, "replicas": now.len()}));
+                // As many as there were is Azure's to say; that none of before is left is ours to see.
+                if left == 0 && (old.is_empty() || !now.is_empty()) {
+                    break;
+                }
+                self.wait(LOOK).await?;
+            }
+        }
+        Ok(Answer::Restarted(before.into_iter().map(|(revision, old)| (revision, old.len())).collect()))
+    }
+}
+
+fn group(value: &Value) -> Result<Group, ArmError> {
+    Ok(Group {
+        name: text(value, "/name")?,
+        location: text(value, "/location")?,
+        state: maybe(value, "/properties/provisioningState"),
+        tags: tags(value),
+    })
+}
+
+fn resource(value: &Value) -> Result<Resource, ArmError> {
+    Ok(Resource {
+        name: text(value, "/name")?,
+        kind: text(value, "/type")?,
+        location: maybe(value, "/location"),
+        tags: tags(value),
+    })
+}
+
+fn text(value: &Value, pointer: &str) -> Result<String, ArmError> {
+    maybe(value, pointer).ok_or_else(|| odd(&format!("an answer has no {pointer}")))
+}
+
+fn maybe(value: &Value, pointer: &str) -> Option<String> {
+    value.pointer(pointer).and_then(Value::as_str).map(str::to_owned)
+}
+
+fn number(value: &Value, pointer: &str) -> Result<Option<u32>, ArmError> {
+    match value.pointer(pointer) {
+        None | Some(Value::Null) => Ok(None),
+        Some(number) => {
+            let number = number.as_u64().and_then(|number| u32::try_from(number).ok());
+            number.map(Some).ok_or_else(|| odd(&format!("in an answer {pointer} is no number")))
+        }
+    }
+}
+
+fn tags(value: &Value) -> BTreeMap<String, String> {
+    let tags = value.get("tags").and_then(Value::as_object);
+    let text = |(name, value): (&String, &Value)| Some((name.clone(), value.as_str()?.to_owned()));
+    tags.map(|tags| tags.iter().filter_map(text).collect()).unwrap_or_default()
+}

@@ -1,0 +1,149 @@
+//! `azure.toml`: which subscriptions there are, by which names, and as whom Azure is asked.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use serde::Deserialize;
+use url::Url;
+use uuid::Uuid;
+
+use super::{ArmError, Command, Trouble};
+use crate::config::{self, ConfigError, did_you_mean};
+use crate::vault::{AzureAsWritten, AzureSettings, server_address};
+
+/// What Azure's own environment variables may say.
+const VARIABLES: [&str; 3] = ["AZURE_TENANT_ID", "AZURE_CLIENT_ID", "AZURE_FEDERATED_TOKEN_FILE"];
+
+/// Where Azure is, and which of it may be asked about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ArmConfig {
+    /// Azure Resource Manager.
+    pub manager: Url,
+    /// The subscriptions' ids, by the names that operations have for them.
+    pub subscriptions: BTreeMap<String, Uuid>,
+    /// As whom Azure is asked.
+    pub azure: AzureSettings,
+    /// What would else stand in the environment, of which a wrapper hands on none.
+    pub environment: BTreeMap<String, String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct AsWritten {
+    #[serde(default = "manager")]
+    manager: String,
+    subscriptions: BTreeMap<String, Uuid>,
+    #[serde(default)]
+    azure: AzureAsWritten,
+    #[serde(default)]
+    environment: BTreeMap<String, String>,
+}
+
+fn manager() -> String {
+    "https://management.azure.com".to_owned()
+}
+
+impl ArmConfig {
+    /// Reads the file.
+    ///
+    /// # Errors
+    /// When it is not to be trusted, or something in it is wrong.
+    pub fn read(path: &Path) -> Result<Self, ConfigError> {
+        Self::parse(&path.display().to_string(), &config::read_text(path)?)
+    }
+
+    /// The configuration that a text stands for.
+    ///
+    /// # Errors
+    /// When something in it is wrong.
+    pub fn parse(label: &str, text: &str) -> Result<Self, ConfigError> {
+        let written: AsWritten = config::parse(label, text)?;
+        written.meant().map_err(|problem| ConfigError::in_file(label, problem))
+    }
+
+    /// The path of what a command is about.
+    ///
+    /// # Errors
+    /// When root's configuration has no such subscription.
+    pub fn path(&self, command: &Command) -> Result<String, ArmError> {
+        let name = command.subscription();
+        let Some(id) = self.subscriptions.get(name) else {
+            let nearest = did_you_mean(name, self.subscriptions.keys().map(String::as_str));
+            let why = format!("azure.toml has no subscription {name}{nearest}");
+            return Err(ArmError::new(Trouble::NotFound, why));
+        };
+        Ok(format!("/subscriptions/{id}{}", command.below()))
+    }
+}
+
+impl AsWritten {
+    fn meant(self) -> Result<ArmConfig, String> {
+        let manager = server_address(&self.manager).map_err(|problem| format!("manager: {problem}"))?;
+        if self.subscriptions.is_empty() {
+            return Err("subscriptions: has none, and so nothing could be asked about".to_owned());
+        }
+        for name in self.subscriptions.keys() {
+            let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+            if !(1..=32).contains(&name.len()) || !name.bytes().all(plain) || name.starts_with('-') {
+                return Err(format!("subscriptions.{name}: a name is 1 to 32 of a-z 0-9 -"));
+            }
+        }
+        if let Some(other) = self.environment.keys().find(|name| !VARIABLES.contains(&name.as_str())) {
+            return Err(format!("environment.{other}: is none of {}", VARIABLES.join(", ")));
+        }
+        Ok(ArmConfig {
+            manager,
+            subscriptions: self.subscriptions,
+            azure: self.azure.meant()?,
+            environment: self.environment,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LEAST: &str = "subscriptions = { main = \"11111111-2222-3333-4444-555555555555\" }\n";
+
+    fn read(text: &str) -> Result<ArmConfig, String> {
+        ArmConfig::parse("azure.toml", text).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn every_key_changes_its_value() {
+        let text = format!(
+            "manager = \"https://management.example\"\n{LEAST}[azure]\npatience = \"3s\"\n[environment]\nAZURE_CLIENT_ID = \"x\"\n"
+        );
+        let config = read(&text).unwrap();
+        assert_eq!(config.manager.as_str(), "https://management.example/");
+        assert_eq!(config.azure.patience.as_secs(), 3);
+        assert_eq!(config.environment.get("AZURE_CLIENT_ID").map(String::as_str), Some("x"));
+        assert_eq!(read(LEAST).unwrap().manager.as_str(), "https://management.azure.com/");
+        let command = Command::Groups { subscription: "main".to_owned() };
+        let path = "/subscriptions/11111111-2222-3333-4444-555555555555/resourcegroups";
+        assert_eq!(config.path(&command).unwrap(), path);
+        let other = Command::Groups { subscription: "mian".to_owned() };
+        let refused = config.path(&other).unwrap_err();
+        assert_eq!(refused.trouble, Trouble::NotFound);
+        assert!(refused.why.contains("did you mean `main`"), "{refused}");
+    }
+
+    #[test]
+    fn what_cannot_be_meant_is_refused_by_name() {
+        for (text, problem) in [
+            ("subscriptions = {}", "subscriptions: has none"),
+            ("subscriptions = { Main = \"11111111-2222-3333-4444-555555555555\" }", "subscriptions.Main:"),
+            ("subscriptions = { main = \"x\" }", "UUID"),
+            (&format!("manager = \"http://x.example\"\n{LEAST}"), "manager: "),
+            (
+                &format!("{LEAST}[environment]\nAZURE_CLIENT_SECRET = \"x\""),
+                "environment.AZURE_CLIENT_SECRET: is none",
+            ),
+            (&format!("{LEAST}subscription = 1"), "unknown key"),
+        ] {
+            let refusal = read(text).unwrap_err();
+            assert!(refusal.contains(problem), "{text}: {refusal}");
+        }
+    }
+}

@@ -1,0 +1,89 @@
+//! What the program says: what of Azure's answers somebody here has a use for.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+/// The answer, in the last line.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum Answer {
+    /// The resource groups of a subscription, all of them.
+    Groups(Vec<Group>),
+    /// The resources of a group, all of them.
+    Resources(Vec<Resource>),
+    /// A container app.
+    App(Box<App>),
+    /// How many replicas each revision has had replaced.
+    Restarted(BTreeMap<String, usize>),
+    /// Its scale was taken.
+    Scaled,
+}
+
+/// A resource group.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Group {
+    /// Its name.
+    pub name: String,
+    /// Where it is.
+    pub location: String,
+    /// `Succeeded`, unless it is being made or deleted.
+    pub state: Option<String>,
+    /// Its tags.
+    pub tags: BTreeMap<String, String>,
+}
+
+/// A resource.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Resource {
+    /// Its name.
+    pub name: String,
+    /// `Microsoft.App/containerApps`.
+    pub kind: String,
+    /// Where it is.
+    pub location: Option<String>,
+    /// Its tags.
+    pub tags: BTreeMap<String, String>,
+}
+
+/// A container app.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct App {
+    /// Its name.
+    pub name: String,
+    /// Its id at Azure.
+    pub id: String,
+    /// Where it is.
+    pub location: String,
+    /// `Succeeded`, unless it is being changed.
+    pub state: String,
+    /// `Running`, `Stopped`.
+    pub running: Option<String>,
+    /// As many replicas at least.
+    pub min: u32,
+    /// As many at most.
+    pub max: u32,
+    /// Its active revisions.
+    pub revisions: Vec<Revision>,
+    /// Its tags.
+    pub tags: BTreeMap<String, String>,
+}
+
+/// An active revision of a container app.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Revision {
+    /// Its name.
+    pub name: String,
+    /// When it was made.
+    pub created: Option<String>,
+    /// `Running`, `ScaledToZero`, `Failed`.
+    pub running: Option<String>,
+    /// The share of requests that it gets, in percent.
+    pub traffic: u32,
+    /// The names of its replicas.
+    pub replicas: Vec<String>,
+}

@@ -1,0 +1,51 @@
+//! `reeve azure`: one command at Azure. The wrapper `reeve-azure` starts it, as the user who has the host's identity there.
+
+use std::path::Path;
+
+use clap::Args;
+use serde_json::{Value, json};
+
+use super::block_on;
+use crate::arm::{self, ArmConfig, ArmError, Command, Trouble};
+use crate::cli::exit::{Exit, Failure, with_causes};
+use crate::cli::screen::Screen;
+use crate::sys::{harden, host};
+
+/// Where it is said which subscriptions there are. The wrapper lets nobody name another.
+const CONFIG: &str = "/etc/reeve/azure.toml";
+
+/// Do one thing at Azure; reeve-azure starts this with the words of a grant
+#[derive(Debug, Args)]
+pub(in crate::cli) struct AzureArgs {
+    /// What to do, and where
+    #[arg(value_name = "WORD", required = true)]
+    words: Vec<String>,
+}
+
+/// Runs `reeve azure …`. What it prints is one JSON document a line, whoever asks.
+pub(in crate::cli) fn run(args: &AzureArgs, screen: Screen) -> Result<Exit, Failure> {
+    // Tokens are about to be in this process's memory.
+    harden::no_dump().map_err(|error| Failure::new(Exit::Failed, error.to_string()))?;
+    match work(&args.words, screen) {
+        Ok(()) => Ok(Exit::Done),
+        Err(error) => {
+            eprintln!("reeve azure: {error}");
+            Ok(Exit::At(error.trouble.status()))
+        }
+    }
+}
+
+fn work(words: &[String], screen: Screen) -> Result<(), ArmError> {
+    let other = |why: String| ArmError::new(Trouble::Other, why);
+    let command = Command::parse(words)?;
+    let path = host::prefixed(CONFIG);
+    let config = ArmConfig::read(Path::new(&path)).map_err(|error| other(with_causes(&error)))?;
+    let mut progress = |value: Value| {
+        // Whoever does not listen any more has ended this process, or will.
+        drop(screen.line(&json!({ "progress": value }).to_string()));
+    };
+    let answered = block_on(async { Ok(arm::run(&config, &command, &mut progress).await) });
+    let answer = answered.map_err(|failure| other(failure.message))??;
+    let line = json!({ "answer": answer }).to_string();
+    screen.line(&line).map_err(|error| other(error.message))
+}

@@ -1,0 +1,165 @@
+//! What Azure's things are called here: `production`, `production/web-rg`, `production/web-rg/shop`. Azure does not tell
+//! capital letters from small ones, so that there is one way to write each: small.
+
+use crate::operation::Invalid;
+use crate::operation::name_type::name_type;
+
+name_type!(
+    /// A subscription, by the name that root's configuration gives it.
+    SubscriptionName,
+    check_subscription
+);
+name_type!(
+    /// A resource group: `SUBSCRIPTION/GROUP`.
+    GroupName,
+    check_group
+);
+name_type!(
+    /// A container app: `SUBSCRIPTION/GROUP/APP`.
+    AppName,
+    check_app
+);
+name_type!(
+    /// What a contract grants: a subscription, a group or an app, with what lies below.
+    AzureScope,
+    check_scope
+);
+
+impl GroupName {
+    /// Subscription and group.
+    #[must_use]
+    pub fn parts(&self) -> (&str, &str) {
+        self.as_str().split_once('/').unwrap_or_default()
+    }
+}
+
+impl AppName {
+    /// Subscription, group and app.
+    #[must_use]
+    pub fn parts(&self) -> (&str, &str, &str) {
+        let (subscription, rest) = self.as_str().split_once('/').unwrap_or_default();
+        let (group, app) = rest.split_once('/').unwrap_or_default();
+        (subscription, group, app)
+    }
+}
+
+impl AzureScope {
+    /// Whether a name is this or lies below it, by whole components.
+    #[must_use]
+    pub fn covers(&self, name: &str) -> bool {
+        let below = name.strip_prefix(self.as_str());
+        Self::try_from(name.to_owned()).is_ok()
+            && below.is_some_and(|below| below.is_empty() || below.starts_with('/'))
+    }
+}
+
+fn check_subscription(name: &str) -> Result<(), Invalid> {
+    let is_inside = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    if (1..=32).contains(&name.len()) && name.bytes().all(is_inside) && !name.starts_with('-') {
+        return Ok(());
+    }
+    Err(Invalid::here("a subscription's name is 1 to 32 of a-z 0-9 -, as root's configuration has it"))
+}
+
+fn check_group(name: &str) -> Result<(), Invalid> {
+    let Some((subscription, group)) = name.split_once('/') else {
+        return Err(Invalid::here("is SUBSCRIPTION/GROUP"));
+    };
+    check_subscription(subscription)?;
+    let plain = |byte: u8| {
+        byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'_' | b'-' | b'.' | b'(' | b')')
+    };
+    if (1..=90).contains(&group.len())
+        && group.bytes().all(plain)
+        && !group.ends_with('.')
+        && !group.starts_with(['-', '.'])
+    {
+        return Ok(());
+    }
+    Err(Invalid::here(
+        "a group's name is 1 to 90 of a-z 0-9 _ - . ( ), in small letters, and neither begins with - or . nor ends with .",
+    ))
+}
+
+fn check_app(name: &str) -> Result<(), Invalid> {
+    let Some((group, app)) = name.rsplit_once('/') else {
+        return Err(Invalid::here("is SUBSCRIPTION/GROUP/APP"));
+    };
+    check_group(group)?;
+    let inside = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    let is_ends = app.starts_with(|first: char| first.is_ascii_lowercase()) && !app.ends_with('-');
+    if (2..=32).contains(&app.len()) && is_ends && app.bytes().all(inside) && !app.contains("--") {
+        return Ok(());
+    }
+    Err(Invalid::here("an app's name is 2 to 32 of a-z 0-9 -, begins with a letter and does not end with -"))
+}
+
+fn check_scope(name: &str) -> Result<(), Invalid> {
+    match name.matches('/').count() {
+        0 => check_subscription(name),
+        1 => check_group(name),
+        _more => check_app(name),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_has_one_form_and_nothing_that_leads_elsewhere() {
+        for name in ["main/rg/app", "main/web_(1).x/shop-2"] {
+            assert!(AppName::try_from(name.to_owned()).is_ok(), "{name}");
+        }
+        for name in [
+            "main/rg",
+            "main/rg/",
+            "main/rg/App",
+            "main/RG/app",
+            "Main/rg/app",
+            "main/rg/app/x",
+            "main//app",
+            "main/../app",
+            "main/rg/..",
+            "main/rg./app",
+            "main/-rg/app",
+            "-main/rg/app",
+            "main/rg/a--b",
+            "main/rg/1app",
+            "main/rg/app?x",
+            "main/rg%2f/app",
+            "main/rg/app-",
+            "main/r g/app",
+            "",
+        ] {
+            assert!(AppName::try_from(name.to_owned()).is_err(), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_scope_covers_itself_and_what_lies_below_by_whole_components() {
+        let scope = |text: &str| AzureScope::try_from(text.to_owned()).unwrap();
+        for (granted, inside) in [
+            ("main", "main"),
+            ("main", "main/rg"),
+            ("main", "main/rg/app"),
+            ("main/rg", "main/rg"),
+            ("main/rg", "main/rg/app"),
+            ("main/rg/app", "main/rg/app"),
+        ] {
+            assert!(scope(granted).covers(inside), "{granted} {inside}");
+        }
+        for (granted, outside) in [
+            ("main", "main-2"),
+            ("main", "main-2/rg"),
+            ("main/rg", "main"),
+            ("main/rg", "main/rg2"),
+            ("main/rg", "main/rg2/app"),
+            ("main/rg/app", "main/rg/app2"),
+            ("main/rg", "main/rg/../x"),
+            ("main/rg", "main/RG"),
+        ] {
+            assert!(!scope(granted).covers(outside), "{granted} {outside}");
+        }
+    }
+}

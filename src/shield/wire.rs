@@ -1,0 +1,169 @@
+//! What the gate and the process that asks Azure say to each other: one text, one answer, both bounded.
+
+use std::io;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+
+/// The longest text that is asked about, in bytes.
+pub(super) const LONGEST_TEXT: usize = 8 << 20;
+/// No answer is longer.
+const LONGEST_ANSWER: usize = 1 << 10;
+
+/// Why nobody can say what a text is. A closed set: it is a metric's label.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Why {
+    /// The process that asks is not there, or is somebody else's.
+    Down,
+    /// No answer came in time.
+    Timeout,
+    /// Nobody says who the host is.
+    NoToken,
+    /// Azure has had too many requests.
+    Throttled,
+    /// Azure answered with an error.
+    Refused,
+    /// Azure cannot be reached, or what is there is not Azure.
+    Unreachable,
+    /// The answer does not say it.
+    Unreadable,
+    /// The text is longer than anybody is asked about.
+    TooLong,
+}
+
+impl Why {
+    /// The word in records and metrics.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Down => "down",
+            Self::Timeout => "timeout",
+            Self::NoToken => "no_token",
+            Self::Throttled => "throttled",
+            Self::Refused => "refused",
+            Self::Unreachable => "unreachable",
+            Self::Unreadable => "unreadable",
+            Self::TooLong => "too_long",
+        }
+    }
+}
+
+/// What came of asking about one text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Answer {
+    /// How many pieces it has.
+    pub pieces: usize,
+    /// Of how many the answer was known from before.
+    pub kept: usize,
+    /// Whether there is an attack in one of them.
+    pub attack: bool,
+    /// Why nobody can say of one of them.
+    pub unsure: Option<Why>,
+}
+
+impl Answer {
+    /// Nobody can say anything.
+    #[must_use]
+    pub fn unsure(why: Why) -> Self {
+        Self { pieces: 0, kept: 0, attack: false, unsure: Some(why) }
+    }
+
+    /// One word of a fixed set: the worst of it.
+    #[must_use]
+    pub fn verdict(&self) -> &'static str {
+        match (self.attack, self.unsure) {
+            (true, _) => "attack",
+            (false, Some(_)) => "unsure",
+            (false, None) => "clean",
+        }
+    }
+}
+
+/// Says a text, and how long whoever asks will wait.
+pub(super) async fn ask(
+    stream: &mut (impl AsyncWrite + Unpin),
+    text: &str,
+    patience: Duration,
+) -> io::Result<()> {
+    let number = |number: u128| u32::try_from(number).unwrap_or(u32::MAX);
+    stream.write_u32_le(number(patience.as_millis())).await?;
+    write(stream, text.as_bytes()).await
+}
+
+/// Reads it.
+pub(super) async fn asked(stream: &mut (impl AsyncRead + Unpin)) -> io::Result<(String, Duration)> {
+    let patience = Duration::from_millis(u64::from(stream.read_u32_le().await?));
+    let text = String::from_utf8(read(stream, LONGEST_TEXT).await?).map_err(io::Error::other)?;
+    Ok((text, patience))
+}
+
+/// Says an answer.
+pub(super) async fn answer(stream: &mut (impl AsyncWrite + Unpin), answer: &Answer) -> io::Result<()> {
+    write(stream, &serde_json::to_vec(answer)?).await
+}
+
+/// Reads it. One that says that all is well and that nothing was looked at is none.
+pub(super) async fn answered(stream: &mut (impl AsyncRead + Unpin)) -> io::Result<Answer> {
+    let answer: Answer = serde_json::from_slice(&read(stream, LONGEST_ANSWER).await?)?;
+    if answer.pieces == 0 && answer.unsure.is_none() {
+        return Err(io::Error::other("nothing was looked at"));
+    }
+    Ok(answer)
+}
+
+async fn write(stream: &mut (impl AsyncWrite + Unpin), bytes: &[u8]) -> io::Result<()> {
+    stream.write_u32_le(u32::try_from(bytes.len()).map_err(io::Error::other)?).await?;
+    stream.write_all(bytes).await?;
+    stream.flush().await
+}
+
+async fn read(stream: &mut (impl AsyncRead + Unpin), longest: usize) -> io::Result<Vec<u8>> {
+    let length = usize::try_from(stream.read_u32_le().await?).map_err(io::Error::other)?;
+    if length > longest {
+        return Err(io::Error::other("longer than it may be"));
+    }
+    let mut bytes = vec![0; length];
+    stream.read_exact(&mut bytes).await?;
+    Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn what_is_said_is_what_is_read() {
+        let (mut ours, mut theirs) = tokio::io::duplex(64);
+        let text = "ä".repeat(300);
+        let saying = ask(&mut ours, &text, Duration::from_millis(2500));
+        let (said, read) = tokio::join!(saying, asked(&mut theirs));
+        said.unwrap();
+        assert_eq!(read.unwrap(), (text, Duration::from_millis(2500)));
+        let said = Answer { pieces: 3, kept: 1, attack: true, unsure: Some(Why::Throttled) };
+        let (sent, read) = tokio::join!(answer(&mut theirs, &said), answered(&mut ours));
+        sent.unwrap();
+        assert_eq!(read.unwrap(), said);
+    }
+
+    #[tokio::test]
+    async fn what_is_no_answer_is_none() {
+        for said in [
+            r#"{"pieces":1,"kept":0,"attack":false}x"#,
+            r#"{"pieces":1,"kept":0,"unsure":null}"#,
+            r#"{"pieces":1,"kept":0,"attack":false,"unsure":null,"more":1}"#,
+            r#"{"pieces":0,"kept":0,"attack":false,"unsure":null}"#,
+            r#"{"pieces":1,"kept":0,"attack":false,"unsure":"because"}"#,
+            "",
+        ] {
+            let (mut ours, mut theirs) = tokio::io::duplex(1024);
+            write(&mut theirs, said.as_bytes()).await.unwrap();
+            assert!(answered(&mut ours).await.is_err(), "{said}");
+        }
+        let (mut ours, mut theirs) = tokio::io::duplex(64);
+        theirs.write_u32_le(u32::MAX).await.unwrap();
+        assert!(answered(&mut ours).await.is_err());
+    }
+}

@@ -1,0 +1,178 @@
+//! A fake of what the program says: one subscription, one group, container apps in memory.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard};
+
+use reeve::adapter::{self, Argv, Host, HostError, Plan, PlanRefusal, Program, ToolOutput, Verification};
+use reeve::arm::{Answer, App, Group, Resource, Revision, Trouble};
+use reeve::operation::Operation;
+use serde_json::{Value, json};
+
+pub struct Cloud {
+    apps: Mutex<BTreeMap<String, App>>,
+    reads: Mutex<Vec<Argv>>,
+    /// What every question is answered with instead.
+    broken: Mutex<Option<ToolOutput>>,
+    made: Mutex<u32>,
+}
+
+pub fn operation(op: &str, resource: &str, params: Value) -> Operation {
+    Operation::from_value(json!({"kind": "azure", "op": op, "resource": resource, "params": params})).unwrap()
+}
+
+impl Cloud {
+    pub fn new() -> Self {
+        let cloud = Self {
+            apps: Mutex::default(),
+            reads: Mutex::default(),
+            broken: Mutex::default(),
+            made: Mutex::default(),
+        };
+        cloud.make("shop", (1, 3));
+        cloud.make("mail", (0, 1));
+        cloud
+    }
+
+    pub fn apps(&self) -> MutexGuard<'_, BTreeMap<String, App>> {
+        self.apps.lock().unwrap()
+    }
+
+    pub fn reads(&self) -> Vec<Argv> {
+        self.reads.lock().unwrap().clone()
+    }
+
+    pub fn breaks(&self, exit_code: i32, stdout: &str) {
+        let output =
+            ToolOutput { exit_code, stdout: stdout.as_bytes().to_vec(), stderr: b"reeve azure: x".to_vec() };
+        *self.broken.lock().unwrap() = Some(output);
+    }
+
+    /// A new app of that name, whatever there was.
+    pub fn make(&self, name: &str, (min, max): (u32, u32)) {
+        let number = self.next();
+        let revision = Revision {
+            name: format!("{name}--{number}"),
+            created: Some(format!("2026-11-20T10:00:{number:02}Z")),
+            running: Some("Running".to_owned()),
+            traffic: 100,
+            replicas: vec![format!("{name}--{number}-{}", self.next())],
+        };
+        let app = App {
+            name: name.to_owned(),
+            id: format!("/subscriptions/s/resourceGroups/rg/providers/Microsoft.App/containerApps/{name}"),
+            location: "westeurope".to_owned(),
+            state: "Succeeded".to_owned(),
+            running: Some("Running".to_owned()),
+            min,
+            max,
+            revisions: vec![revision],
+            tags: BTreeMap::new(),
+        };
+        self.apps().insert(name.to_owned(), app);
+    }
+
+    fn next(&self) -> u32 {
+        let mut made = self.made.lock().unwrap();
+        *made += 1;
+        *made
+    }
+
+    pub fn plan(&self, op: &Operation) -> Result<Plan, PlanRefusal> {
+        adapter::of(op).plan(self)
+    }
+
+    /// Runs each step; what the last one printed.
+    pub fn act(&self, plan: &Plan) -> Result<Vec<u8>, ToolOutput> {
+        let mut printed = Vec::new();
+        for step in &plan.steps {
+            let output = self.run(&step.argv);
+            if output.exit_code != 0 {
+                return Err(output);
+            }
+            printed = output.stdout;
+        }
+        Ok(printed)
+    }
+
+    pub fn verify(&self, op: &Operation, plan: &Plan) -> Verification {
+        adapter::of(op).verify(plan, self)
+    }
+
+    fn run(&self, argv: &Argv) -> ToolOutput {
+        assert_eq!(argv.program, Program::AzureManager);
+        if let Some(broken) = self.broken.lock().unwrap().clone() {
+            return broken;
+        }
+        let words: Vec<&str> = argv.args.iter().map(String::as_str).collect();
+        match self.answer(&words) {
+            Ok(answer) => {
+                let said = format!(
+                    "{}\n{}\n",
+                    json!({"progress": {"waits": "InProgress"}}),
+                    json!({"answer": answer})
+                );
+                ToolOutput { exit_code: 0, stdout: said.into_bytes(), stderr: Vec::new() }
+            }
+            Err(trouble) => ToolOutput {
+                exit_code: i32::from(trouble.status()),
+                stdout: Vec::new(),
+                stderr: b"reeve azure: HTTP 404 ResourceNotFound\n".to_vec(),
+            },
+        }
+    }
+
+    fn answer(&self, words: &[&str]) -> Result<Answer, Trouble> {
+        if words.get(1).is_none_or(|word| *word == "nowhere")
+            || words.get(2).is_some_and(|name| *name != "main")
+        {
+            return Err(Trouble::NotFound);
+        }
+        match *words {
+            ["azure", "groups", _] => Ok(Answer::Groups(vec![Group {
+                name: "rg".to_owned(),
+                location: "westeurope".to_owned(),
+                state: Some("Succeeded".to_owned()),
+                tags: BTreeMap::new(),
+            }])),
+            ["azure", "resources", _, "rg"] => {
+                let resource = |name: &String| Resource {
+                    name: name.clone(),
+                    kind: "Microsoft.App/containerApps".to_owned(),
+                    location: Some("westeurope".to_owned()),
+                    tags: BTreeMap::new(),
+                };
+                Ok(Answer::Resources(self.apps().keys().map(resource).collect()))
+            }
+            ["azure", "app", _, "rg", name] => {
+                self.apps().get(name).cloned().map(|app| Answer::App(Box::new(app))).ok_or(Trouble::NotFound)
+            }
+            ["azure", "restart", _, "rg", name, ref revisions @ ..] => {
+                let mut replaced = BTreeMap::new();
+                for wanted in revisions {
+                    let fresh = format!("{wanted}-{}", self.next());
+                    let mut apps = self.apps();
+                    let app = apps.get_mut(name).ok_or(Trouble::NotFound)?;
+                    let revision = app.revisions.iter_mut().find(|one| one.name == *wanted);
+                    let revision = revision.ok_or(Trouble::NotFound)?;
+                    replaced.insert((*wanted).to_owned(), revision.replicas.len());
+                    revision.replicas = vec![fresh];
+                }
+                Ok(Answer::Restarted(replaced))
+            }
+            ["azure", "scale", _, "rg", name, min, max] => {
+                let mut apps = self.apps();
+                let app = apps.get_mut(name).ok_or(Trouble::NotFound)?;
+                (app.min, app.max) = (min.parse().unwrap(), max.parse().unwrap());
+                Ok(Answer::Scaled)
+            }
+            _ => Err(Trouble::NotFound),
+        }
+    }
+}
+
+impl Host for Cloud {
+    fn read(&self, argv: &Argv) -> Result<ToolOutput, HostError> {
+        self.reads.lock().unwrap().push(argv.clone());
+        Ok(self.run(argv))
+    }
+}

@@ -1,0 +1,142 @@
+"""A fake of Azure Resource Manager, for fake.py: one subscription with a resource group of container apps.
+
+What `control.json` says under "arm": "throttle" (so many answers of 429 before any other), "down", "forbidden", "page_lost" (the second page of a
+listing fails), "leads_elsewhere" (the next page is on another host), "no_list" (a listing without its list), "fails" (what is begun ends badly),
+"stuck" (old replicas stay), "lost_end" (202 that does not say where its end is).
+"""
+
+import json
+import re
+
+RESOURCE = "https://management.azure.com"
+SUBSCRIPTION = "11111111-2222-3333-4444-555555555555"
+HOST = "https://management.azure.com"
+ANSWERED = {}
+BEGUN = {}
+APPS = {}
+
+
+def app(name):
+    revision = {"name": f"{name}--1", "replicas": [f"{name}--1-a", f"{name}--1-b"], "old": [], "looks": 0}
+    return {"name": name, "min": 1, "max": 3, "state": "Succeeded", "revisions": [revision]}
+
+
+for one in ["shop", "mail"]:
+    APPS[one] = app(one)
+
+
+def once(name, most):
+    """Whether it is one of the first so many since there were none."""
+    ANSWERED[name] = ANSWERED.get(name, 0) + 1 if most else 0
+    return 0 < ANSWERED[name] <= most
+
+
+def refuse(handler, status, code, headers=()):
+    return handler.answer(status, {"error": {"code": code, "message": f"{code} of the fake"}}, headers)
+
+
+def told_app(one):
+    template = {"scale": {"minReplicas": one["min"], "maxReplicas": one["max"]}}
+    properties = {"provisioningState": one["state"], "runningStatus": "Running", "template": template}
+    where = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/rg/providers/Microsoft.App/containerApps/{one['name']}"
+    return {"id": where, "name": one["name"], "type": "Microsoft.App/containerApps", "location": "westeurope", "properties": properties, "tags": {"team": "web"}}
+
+
+def replicas(revision, told):
+    """After a restart the old ones stay for two looks."""
+    if revision["old"] and not told.get("stuck"):
+        revision["looks"] += 1
+        if revision["looks"] > 2:
+            revision["old"] = []
+    return [{"name": name} for name in revision["old"] + revision["replicas"]]
+
+
+def begin(handler, told, done):
+    number = str(len(BEGUN) + 1)
+    BEGUN[number] = {"looks": 0, "done": done}
+    if told.get("lost_end"):
+        return handler.answer(202, {})
+    url = f"{HOST}/subscriptions/{SUBSCRIPTION}/providers/Microsoft.App/locations/westeurope/operationStatuses/{number}?api-version=2024-03-01"
+    return handler.answer(202, {}, [("Azure-AsyncOperation", url), ("Retry-After", "1")])
+
+
+def status(handler, number, told):
+    begun = BEGUN[number]
+    begun["looks"] += 1
+    if begun["looks"] < 3:
+        return handler.answer(200, {"name": number, "status": "InProgress"}, [("Retry-After", "1")])
+    if told.get("fails"):
+        return handler.answer(200, {"name": number, "status": "Failed", "error": {"code": "ContainerAppInvalid", "message": "secret words"}})
+    begun["done"]()
+    return handler.answer(200, {"name": number, "status": "Succeeded"})
+
+
+def listed(handler, items, told):
+    """In pages of one."""
+    place = int(handler.query.get("skip", "0"))
+    if told.get("no_list"):
+        return handler.answer(200, {"count": 0})
+    if place and told.get("page_lost"):
+        return refuse(handler, 500, "InternalServerError")
+    page = {"value": items[place : place + 1]}
+    if place + 1 < len(items):
+        host = "https://elsewhere.example" if told.get("leads_elsewhere") else HOST
+        page["nextLink"] = f"{host}{handler.url.path}?api-version={handler.query['api-version']}&skip={place + 1}"
+    return handler.answer(200, page)
+
+
+def answer(handler, body, valid_for, told):
+    if told.get("down"):
+        return refuse(handler, 500, "InternalServerError")
+    if valid_for != RESOURCE:
+        return refuse(handler, 401, "InvalidAuthenticationToken")
+    if told.get("forbidden"):
+        return refuse(handler, 403, "AuthorizationFailed")
+    if once("throttle", told.get("throttle", 0)):
+        return refuse(handler, 429, "TooManyRequests", [("Retry-After", "1")])
+    if "api-version" not in handler.query:
+        return refuse(handler, 400, "MissingApiVersionParameter")
+    match = re.fullmatch(f"/subscriptions/{SUBSCRIPTION}(/.*)", handler.url.path)
+    if not match:
+        return refuse(handler, 404, "SubscriptionNotFound")
+    return below(handler, match[1], body, told)
+
+
+def below(handler, path, body, told):
+    if match := re.fullmatch(r"/providers/Microsoft.App/locations/westeurope/operationStatuses/(\d+)", path):
+        return status(handler, match[1], told)
+    if path.lower() == "/resourcegroups":
+        group = lambda name: {"id": f"/x/{name}", "name": name, "location": "westeurope", "properties": {"provisioningState": "Succeeded"}, "tags": {}}
+        return listed(handler, [group("rg"), group("other")], told)
+    match = re.fullmatch(r"/resourceGroups/([^/]+)(/.*)", path)
+    if not match or match[1] != "rg":
+        return refuse(handler, 404, "ResourceGroupNotFound")
+    if match[2] == "/resources":
+        return listed(handler, [told_app(one) for one in APPS.values()], told)
+    match = re.fullmatch(r"/providers/Microsoft.App/containerApps/([^/]+)(/.*)?", match[2])
+    if not match or match[1] not in APPS:
+        return refuse(handler, 404, "ResourceNotFound")
+    return of_app(handler, APPS[match[1]], match[2] or "", (body, told))
+
+
+def of_app(handler, one, path, given):
+    body, told = given
+    if path == "" and handler.command == "GET":
+        return handler.answer(200, told_app(one))
+    if path == "" and handler.command == "PATCH":
+        scale = json.loads(body)["properties"]["template"]["scale"]
+        return begin(handler, told, lambda: one.update(min=scale["minReplicas"], max=scale["maxReplicas"]))
+    if path == "/revisions":
+        old = {"name": f"{one['name']}--0", "properties": {"active": False}}
+        shown = lambda revision: {"name": revision["name"], "properties": {"active": True, "createdTime": "2026-11-20T10:00:00Z", "runningState": "Running", "trafficWeight": 100}}
+        return listed(handler, [old] + [shown(revision) for revision in one["revisions"]], told)
+    match = re.fullmatch(r"/revisions/([^/]+)/(replicas|restart)", path)
+    revision = next((revision for revision in one["revisions"] if match and revision["name"] == match[1]), None)
+    if not revision:
+        return refuse(handler, 404, "RevisionNotFound")
+    if match[2] == "replicas" and handler.command == "GET":
+        return handler.answer(200, {"value": replicas(revision, told)})
+    if match[2] == "restart" and handler.command == "POST":
+        revision.update(old=revision["replicas"], replicas=[name + "x" for name in revision["replicas"]], looks=0)
+        return handler.answer(200, b"")
+    return refuse(handler, 405, "MethodNotAllowed")

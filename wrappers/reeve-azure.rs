@@ -1,0 +1,34 @@
+//! All that will ever run for Reeve at Azure: one program of our own, as the one user who has the host's identity there, and these words.
+
+use std::process::ExitCode;
+
+use reeve::grant::WrapperName;
+use reeve::wrapper::form::{azure_app, azure_group, azure_name, azure_replicas, azure_revision};
+use reeve::wrapper::{
+    Arguments, Directory, Lifetime, Operands, Operands::*, Program, RunsAs, Subcommand, Table,
+};
+
+const fn command(name: &'static str, operands: Operands) -> Subcommand {
+    Subcommand { name, options: &[], operands }
+}
+
+#[rustfmt::skip]
+pub(crate) static TABLE: Table = Table { wrapper: WrapperName::Azure, programs: &[Program {
+    path: "/usr/local/bin/reeve",
+    prefix: &["azure"],
+    runs_as: RunsAs::Only("reeve-azure"),
+    directory: Directory::Root,
+    environment: &[],
+    lifetime: Lifetime::Supervised,
+    arguments: Arguments::Subcommands(&[
+        command("groups", Exactly(&[azure_name])),
+        command("resources", Exactly(&[azure_name, azure_group])),
+        command("app", Exactly(&[azure_name, azure_group, azure_app])),
+        command("restart", Then(&[azure_name, azure_group, azure_app, azure_revision], azure_revision)),
+        command("scale", Exactly(&[azure_name, azure_group, azure_app, azure_replicas, azure_replicas])),
+    ]),
+}] };
+
+fn main() -> ExitCode {
+    reeve::wrapper::main(&TABLE)
+}
