@@ -86,7 +86,7 @@ it "Microsoft's own SDKs find the fake right" env PYTHONPATH="$cache" SSL_CERT_F
   timeout 120 python3 "$here/azure/oracle.py" "$stage"
 
 # What a host has.
-mkdir -p "$stage/run/gate" "$stage/run/reeved" "$stage/run/alarms"
+mkdir -p "$stage/run/told" "$stage/run/gate" "$stage/run/reeved" "$stage/run/alarms"
 vaults() {
   printf 'directory = "%s/run"\nuser = "root"\n[azure]\nca = "%s"\npatience = "8s"\n%s\n[vault.main]\nurl = "https://reeve-test.vault.azure.net"\n' \
     "$stage" "${2:-$stage/ca.crt}" "${1:-}" >"$stage/secrets.toml"
@@ -346,5 +346,5 @@ it "while one fetches, whose memory is not dumped" same "0 0" "$(awk '/Max core 
 wait "$running" || true
 # Every file there is but the vault's own, what is fetched from it, and what stands for root's files of secrets.
 produced() { grep -rlE "$canary|$pem_canary|$key_canary" "$stage" | grep -vxE "$stage/(state\.json|client-secret|server\.(key|pem)|run/(gate|reeved|alarms)/[^/.][^/]*)" || true; }
-it "nothing of a secret is in anything else that was written or said" eval '[ -s "$stage/all.log" ] && [ -s "$stage/run/state.json" ] && [ -s "$stage/requests.log" ] && same "" "$(produced)"'
+it "nothing of a secret is in anything else that was written or said" eval '[ -s "$stage/all.log" ] && [ -s "$stage/run/told/state.json" ] && [ -s "$stage/requests.log" ] && same "" "$(produced)"'
 verdict

@@ -64,7 +64,8 @@ done <<'TABLE'
 /var/lib/reeve-alarms root:root 755
 /var/lib/reeve-alarms/waiting reeve-gate:reeve-alarms 750
 /var/lib/reeve-alarms/told reeve-alarms:reeve-gate 750
-/run/reeve-secrets reeve-secrets:reeve-secrets 755
+/run/reeve-secrets root:root 755
+/run/reeve-secrets/told reeve-secrets:reeve-secrets 755
 /run/reeve-secrets/gate reeve-secrets:reeve-gate 2750
 /run/reeve-secrets/reeved reeve-secrets:reeve 2750
 /etc/reeve/traces root:reeve-traces 750

@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::sys::{foreign_file, ids};
 
-/// Where it is told, within the folder of what was fetched.
+/// Where it is told, within the folder of what was fetched: that one is root's, so that nobody puts another in the place of a reader's.
+const TOLD: &str = "told";
 const STATE: &str = "state.json";
 /// A thousand references come nowhere near this.
 const MOST_STATE: usize = 1 << 20;
@@ -53,7 +54,7 @@ impl FetchedFolder {
     /// # Errors
     /// When it is somebody else's, or not what it should be.
     pub fn state(&self) -> io::Result<State> {
-        match self.open(&self.path.join(STATE)) {
+        match self.open(&self.state_path()) {
             Ok(file) => serde_json::from_slice(&file.read(MOST_STATE)?).map_err(io::Error::other),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(State::default()),
             Err(error) => Err(error),
@@ -65,13 +66,18 @@ impl FetchedFolder {
     /// # Errors
     /// When it is not there, somebody else's, or too large.
     pub fn beside_state(&self, name: &str) -> io::Result<Vec<u8>> {
-        self.open(&self.path.join(name))?.read(MOST_STATE)
+        self.open(&self.told(name))?.read(MOST_STATE)
     }
 
     /// Where it is told.
     #[must_use]
     pub fn state_path(&self) -> PathBuf {
-        self.path.join(STATE)
+        self.told(STATE)
+    }
+
+    /// Where something else is told beside it.
+    pub(crate) fn told(&self, name: &str) -> PathBuf {
+        self.path.join(TOLD).join(name)
     }
 
     /// Opens a file in it, which must be root's or that user's.

@@ -320,7 +320,8 @@ mod tests {
                 problem: Some("HTTP 403 Forbidden (ForbiddenByRbac)".to_owned()),
             }],
         };
-        stage.put("state.json", &serde_json::to_string(&state).unwrap(), 0o644);
+        std::fs::create_dir(stage.folder.path().join("told")).unwrap();
+        stage.put("told/state.json", &serde_json::to_string(&state).unwrap(), 0o644);
         assert_eq!(
             stage.read("@kv:smtp").unwrap_err(),
             "@kv:smtp: there is no value of it from its vault: HTTP 403 Forbidden (ForbiddenByRbac) \

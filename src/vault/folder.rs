@@ -51,7 +51,7 @@ pub(super) fn tell(folder: &FetchedFolder, state: &State) -> io::Result<()> {
 
 /// Puts what everybody may read beside that.
 pub(super) fn write_down(folder: &FetchedFolder, name: &str, bytes: &[u8]) -> io::Result<()> {
-    replace(&folder.path.join(name), bytes, OF_ALL)
+    replace(&folder.told(name), bytes, OF_ALL)
 }
 
 fn of(folder: &FetchedFolder, consumer: Consumer) -> PathBuf {

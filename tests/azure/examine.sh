@@ -35,7 +35,7 @@ examine() {
 # seen OF SEEN WORDS: how it is, and that these words are among what is said of it.
 seen() {
   examine >/dev/null || true
-  same "$2" "$(jq -r --arg of "$1" '[.sights[] | select(.of == $of) | .seen] | if index("wrong") then "wrong" elif index("unseen") then "unseen" elif index("wide") then "wide" else "well" end' "$stage/run/examined.json")" || { cat "$stage/out"; return 1; }
+  same "$2" "$(jq -r --arg of "$1" '[.sights[] | select(.of == $of) | .seen] | if index("wrong") then "wrong" elif index("unseen") then "unseen" elif index("wide") then "wide" else "well" end' "$stage/run/told/examined.json")" || { cat "$stage/out"; return 1; }
   says "$3"
 }
 
@@ -64,7 +64,7 @@ it "and its secret comes" fetch
 nobody
 it "the template does the same" python3 "$here/azure/deploy.py" "$stage" "$stage/enrol/azuredeploy.json" "$principal"
 it "and the host is what it should be" examine
-it "what was seen holds no secret and everybody may read it" eval 'same 644 "$(stat -c %a "$stage/run/examined.json")" && ! grep -E "$canary" "$stage/run/examined.json"'
+it "what was seen holds no secret and everybody may read it" eval 'same 644 "$(stat -c %a "$stage/run/told/examined.json")" && ! grep -E "$canary" "$stage/run/told/examined.json"'
 cp "$stage/arm.json" "$stage/arm.well"
 well() { cp "$stage/arm.well" "$stage/arm.json"; }
 
@@ -110,5 +110,5 @@ printf 'id = "%s"\ncanary = "canary"\n' "$of_vault" >>"$stage/secrets.toml"
 it "a certificate that ends soon is said" seen credential wide 'the certificate of the service principal ends in'
 unset AZURE_TENANT_ID AZURE_CLIENT_ID
 named_vault
-it "after each round it is looked, too" eval 'rm "$stage/run/examined.json"; fetch --examine && [ -s "$stage/run/examined.json" ]'
+it "after each round it is looked, too" eval 'rm "$stage/run/told/examined.json"; fetch --examine && [ -s "$stage/run/told/examined.json" ]'
 told '{}'

@@ -39,7 +39,7 @@ impl Stage {
     /// With what the gate and reeved want.
     fn new(gate: &[&str], front: &[&str]) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        for consumer in ["gate", "reeved"] {
+        for consumer in ["gate", "reeved", "told"] {
             std::fs::create_dir(folder.path().join(consumer)).unwrap();
         }
         let me = nix::unistd::User::from_uid(nix::unistd::geteuid()).unwrap().unwrap().name;

@@ -92,6 +92,7 @@ mod tests {
     impl Stage {
         fn new() -> Self {
             let stage = Self(tempfile::tempdir().unwrap());
+            std::fs::create_dir(stage.0.path().join("told")).unwrap();
             let me = nix::unistd::User::from_uid(nix::unistd::geteuid()).unwrap().unwrap().name;
             let text = format!(
                 "directory = {:?}\nuser = {me:?}\n[vault.main]\nurl = \"https://m.example\"\n",
@@ -103,7 +104,7 @@ mod tests {
 
         fn seen(&self, at: u64, sights: &str) {
             let text = format!("{{\"at\": {at}, \"sights\": [{sights}]}}");
-            std::fs::write(self.0.path().join("examined.json"), text).unwrap();
+            std::fs::write(self.0.path().join("told/examined.json"), text).unwrap();
         }
 
         fn found(&self, now: u64, looked: Looked) -> (Status, String) {

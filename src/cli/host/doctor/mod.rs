@@ -52,7 +52,7 @@ pub(in crate::cli) struct DoctorArgs {
     dry_run: bool,
 }
 
-const AZURE: &str = "systemctl restart reeve-secrets; cat /run/reeve-secrets/examined.json";
+const AZURE: &str = "systemctl restart reeve-secrets; cat /run/reeve-secrets/told/examined.json";
 const AZURE_ROLES: &str = "az role assignment list --all --assignee PRINCIPAL";
 const INSTALL: &str = "run install.sh again, then find out who changed it";
 
