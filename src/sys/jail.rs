@@ -7,7 +7,6 @@ use std::ffi::CString;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 
-use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl, open};
 use nix::sys::prctl;
 use nix::sys::resource::{Resource, setrlimit};
@@ -363,19 +362,4 @@ pub fn execute(program: &str, args: &[CString]) -> io::Result<std::convert::Infa
 /// When the kernel refuses.
 pub fn exit_of(child: Pid) -> io::Result<OwnedFd> {
     super::pidfd::pidfd(child)
-}
-
-/// Waits for whatever child ends next; nothing when there is none.
-///
-/// # Errors
-/// When the kernel refuses.
-pub fn next_end() -> io::Result<Option<nix::sys::wait::WaitStatus>> {
-    loop {
-        match nix::sys::wait::waitpid(None, None) {
-            Ok(status) => return Ok(Some(status)),
-            Err(Errno::EINTR) => {}
-            Err(Errno::ECHILD) => return Ok(None),
-            Err(errno) => return Err(errno.into()),
-        }
-    }
 }

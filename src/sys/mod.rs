@@ -24,6 +24,7 @@ pub mod peer;
 mod pidfd;
 pub mod process;
 pub mod random;
+pub mod reap;
 pub mod repository;
 #[cfg(feature = "full")]
 pub mod rewrite;

@@ -14,7 +14,6 @@ use std::path::Path;
 use std::time::Duration;
 
 use nix::fcntl::OFlag;
-use nix::sys::wait::WaitStatus;
 use nix::unistd::{chdir, getegid, geteuid, pipe2, setsid};
 
 use crate::egress::READY;
@@ -24,6 +23,7 @@ use crate::sandbox::{
     Confinement, Descriptors, Exec, Leave, MemoryBy, Network, Tier, decode, filter, rights, view,
 };
 use crate::sys::landlock::{self, Handled, Ruleset};
+use crate::sys::reap::{Ended, next_end};
 use crate::sys::ticket::Ticket;
 use crate::sys::{handover, jail, seccomp};
 
@@ -148,17 +148,9 @@ static FIRST: std::sync::OnceLock<i32> = std::sync::OnceLock::new();
 
 fn wait(report: &mut File) -> io::Result<()> {
     let first = FIRST.get().copied();
-    while let Some(status) = jail::next_end()? {
-        let (pid, how) = match status {
-            WaitStatus::Exited(pid, status) => (pid, How::Exit(status)),
-            WaitStatus::Signaled(pid, signal, _) => (pid, How::Signal(signal as i32)),
-            WaitStatus::Stopped(..)
-            | WaitStatus::PtraceEvent(..)
-            | WaitStatus::PtraceSyscall(_)
-            | WaitStatus::Continued(_)
-            | WaitStatus::StillAlive => continue,
-        };
-        if Some(pid.as_raw()) == first {
+    while let Some(Ended { pid, by }) = next_end()? {
+        if Some(pid) == first {
+            let how = by.map_or_else(How::Signal, How::Exit);
             return writeln!(report, "{}", how.words());
         }
     }

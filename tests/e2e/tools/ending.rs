@@ -326,10 +326,19 @@ fn row_119_each_end_is_told_apart_from_the_others() {
             let ran = Tool::probe(tier, &format!("os._exit({status})")).run();
             assert_eq!((ran.code, ran.how()), (Some(0), How::Exit(status)), "{tier:?}");
         }
-        for number in [9, 15, 6] {
+        for number in [9, 15, 6, 40, 64] {
             let ran = Tool::probe(tier, &format!("os.kill(os.getpid(), {number})")).run();
             assert_eq!(ran.how(), How::Signal(number), "{tier:?}");
         }
+    }
+}
+
+/// Of which no library has a name: whoever looks after the tree must not fall over it.
+#[test]
+fn an_orphan_that_a_real_time_signal_ends_is_no_end_of_the_run() {
+    let code = "p = os.fork()\nif p == 0:\n  if os.fork() == 0: time.sleep(0.2); os.kill(os.getpid(), 40)\n  os._exit(0)\nos.waitpid(p, 0); time.sleep(0.6); print('on')";
+    for tier in TIERS {
+        assert_eq!(Tool::probe(tier, code).run().text(), "on", "{tier:?}");
     }
 }
 
