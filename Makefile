@@ -13,7 +13,7 @@ ROOT_DIR  := --target-dir $(REEVE_TARGET)/root
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test test-real test-azure bench build release deb check lint unit e2e live-systemd scripts install-deps clean
+.PHONY: help demo test test-real test-azure test-wasm bench build release deb check lint unit e2e live-systemd scripts install-deps clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -35,6 +35,13 @@ test-azure: ## secrets from Key Vault, on a fake that Microsoft's own SDKs find 
 	$(CARGO) clippy --locked --features azure --lib --bins -- -D warnings
 	tests/azure.sh
 
+test-wasm: ## tier W, which is not built unless it is asked for: a whole build with it (root)
+	$(CARGO) clippy --locked --features wasm --lib --bins --test e2e -- -D warnings
+	$(CARGO) test --locked --features wasm --lib -- wasm:: sandbox:: adapter::tool cli::reference
+	$(CARGO) build --locked --features wasm
+	$(CARGO) build $(ROOT) $(ROOT_DIR) --bins
+	REEVE_FEATURES='--features wasm' tests/e2e.sh --zfs fake tools::wasm::
+
 bench: ## measure against baselines; writes target/figures.json
 	benches/run.sh
 
@@ -42,8 +49,10 @@ build: ## debug build: all programs, and root's side on its own
 	$(CARGO) build --locked
 	$(CARGO) build $(ROOT) $(ROOT_DIR) --bins
 
+# FEATURES='--features wasm' for tier W, too
+FEATURES ?=
 release: ## release build, as install.sh expects it in target/
-	CARGO_TARGET_DIR=target $(CARGO) build --locked --release --features azure --bin reeve --bin reeved --bin reeve-gate --bin reeve-builtin
+	CARGO_TARGET_DIR=target $(CARGO) build --locked --release --features azure $(FEATURES) --bin reeve --bin reeved --bin reeve-gate --bin reeve-builtin $(if $(findstring wasm,$(FEATURES)),--bin reeve-wasm)
 	CARGO_TARGET_DIR=target $(CARGO) build $(ROOT) --bins --release --target-dir target/root
 
 deb: release ## the Debian package, in target/

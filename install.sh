@@ -33,9 +33,12 @@ readonly units=(reeve-launcher.socket reeve-launcher.service reeve-gate.service 
   reeve-doctor.service reeve-doctor.timer reeve-lists.service reeve-lists.timer reeve-alarms.service reeve-traces.service reeve-signal.service
   reeve-secrets.service reeve-secrets.timer reeve-shields.service)
 # What a wrapper starts, and sudo does not; the second kind is none of root's side.
-readonly helpers=(reeve-egress) own_tools=(reeve-builtin)
+readonly helpers=(reeve-egress)
+own_tools=(reeve-builtin)
 # What ansible-playbook goes by when reeve-ansible starts it.
 readonly ansible_parts=(ansible.cfg reeve_events.py)
+# Tier W, where it was built.
+optional_tools=(reeve-wasm)
 readonly bin=/usr/local/bin libexec=/usr/local/libexec/reeve grant_pub=/etc/reeve/grant.pub
 share=/usr/local/share unit_dir=/etc/systemd/system sudoers=/etc/sudoers.d/reeve tmpfiles=/etc/tmpfiles.d/reeve.conf sysusers=/etc/sysusers.d/reeve.conf
 
@@ -132,6 +135,7 @@ command_line() {
 # Before anything is touched: all that will be needed is there.
 check_source() {
   local name
+  for name in "${optional_tools[@]}"; do [ ! -x "$bin_dir/$name" ] || own_tools+=("$name"); done
   for name in "${programs[@]}" "${own_tools[@]}"; do [ -x "$bin_dir/$name" ] || die "$bin_dir/$name is missing (--bin-dir)"; done
   for name in "${root_programs[@]}" "${wrappers[@]}" "${helpers[@]}"; do
     [ -x "$root_bin_dir/$name" ] || die "$root_bin_dir/$name is missing (--root-bin-dir)"

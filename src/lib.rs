@@ -25,6 +25,9 @@ pub mod launcher;
 #[cfg(feature = "full")]
 pub mod builtin;
 
+#[cfg(feature = "wasm")]
+pub mod wasm;
+
 #[cfg(feature = "full")]
 pub mod config;
 #[cfg(feature = "full")]

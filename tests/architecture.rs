@@ -13,6 +13,7 @@ const LAYERS: &[(&str, &str)] = &[
     ("wrapper", "the main function of what runs as root"),
     ("launcher", "socket in, sudo out"),
     ("builtin", "what Reeve does itself with the files of a workspace"),
+    ("wasm", "modules of WebAssembly, in a process of the tool's"),
     ("config", "errors about configuration files"),
     ("secret", "where secrets are, and their values"),
     ("vault", "secrets from vaults: fetched, and put where they are needed"),

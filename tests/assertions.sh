@@ -50,8 +50,8 @@ STUB
 [ "$1" = init ] && [ "$(id -un)" = reeve-gate ] && printf '%064d\n' 7
 STUB
   # Called with nothing to do, it says so.
-  printf '#!/bin/sh\nexit 2\n' >"$dir/reeve-builtin"
-  local wrapper
+  local tool wrapper
+  for tool in builtin wasm; do printf '#!/bin/sh\nexit 2\n' >"$dir/reeve-$tool"; done
   for wrapper in systemd pct git ansible tool azure egress; do printf '#!/bin/sh\nexit 125\n' >"$dir/reeve-$wrapper"; done
   cat >"$dir/reeve-zfs" <<'STUB'
 #!/bin/sh

@@ -46,6 +46,7 @@ done <<'TABLE'
 /etc/reeve/contracts root:reeve-gate 750
 /etc/reeve/playbooks root:reeve-gate 750
 /etc/reeve/tools root:reeve-gate 750
+/etc/reeve/module-keys root:root 755
 /etc/reeve/tls root:reeve 750
 /etc/reeve/webhook root:reeve-gate 750
 /etc/reeve/grant.pub root:root 644
@@ -86,6 +87,7 @@ done <<'TABLE'
 /usr/local/libexec/reeve/reeve-azure root:root 755
 /usr/local/libexec/reeve/reeve-egress root:root 755
 /usr/local/libexec/reeve/reeve-builtin root:root 755
+/usr/local/libexec/reeve/reeve-wasm root:root 755
 /usr/local/libexec/reeve/SHA256SUMS root:root 644
 /var/lib/reeve-preflight root:reeve-gate 750
 /usr/local/libexec/reeve/ansible root:root 755
@@ -137,6 +139,14 @@ it "its sudo rule as sudo wants it" is "$packaged/etc/sudoers.d/reeve" "root:roo
 it "but no key, no state and no configuration" fails test -e "$packaged/etc/reeve" -o -e "$packaged/var" -o -e "$packaged/run"
 it "what --prefix made is not uninstalled by it" fails install --prefix "$packaged" --uninstall
 rm -rf "$packaged"
+
+# Built without the feature `wasm`.
+without=$(mktemp -d)
+for name in "$REEVE_BIN"/*; do [ "${name##*/}" = reeve-wasm ] || ln -s "$name" "$without"; done
+packaged=$(mktemp -d)
+it "without what runs modules it installs the rest" "$here/../install.sh" --bin-dir "$without" --root-bin-dir "$REEVE_ROOT_BIN" --prefix "$packaged"
+it "and nothing in its place" same "$packaged/usr/local/libexec/reeve/reeve-builtin" "$(ls "$packaged"/usr/local/libexec/reeve/reeve-{builtin,wasm} 2>/dev/null)"
+rm -rf "$packaged" "$without"
 
 # What an administrator or a mishap changed.
 echo 'x = 1' >/etc/reeve/gate.toml

@@ -23,6 +23,7 @@ take() { mkdir -p "$payload/$2" && strip --strip-debug -o "$payload/$2/$(basenam
 
 # The programs, and the stand-ins for people and for Signal.
 for name in reeve reeved reeve-gate reeve-builtin reeve-signal-stand-in reeve-fake-pct; do take "$bin/$name" bin; done
+[ ! -x "$bin/reeve-wasm" ] || take "$bin/reeve-wasm" bin
 for name in reeve-launcher reeve-zfs reeve-systemd reeve-pct reeve-git reeve-ansible reeve-tool reeve-azure reeve-egress; do take "$root_bin/$name" root-bin; done
 [ "$demo" = yes ] || take "$("$here/build-e2e.sh")" . e2e
 [ "$demo" = yes ] || take "$("$here/build-e2e.sh" zfs_conformance)" . zfs_conformance

@@ -86,6 +86,7 @@ fn confinement(tier: Tier, digest: &str) -> Confinement {
             output: 1 << 16,
             workspace: 1 << 20,
         },
+        module: None,
     }
 }
 

@@ -35,6 +35,12 @@ impl PublicKey {
         from_hex(digits).map(PublicKey).ok_or(Refusal::KeyMalformed)
     }
 
+    /// Whether this is its signature over these bytes.
+    #[must_use]
+    pub fn has_signed(&self, bytes: &[u8], signature: &[u8]) -> bool {
+        UnparsedPublicKey::new(&ED25519, self.0).verify(bytes, signature).is_ok()
+    }
+
     /// As it stands in its file, without the end of the line.
     #[must_use]
     pub fn to_hex(&self) -> String {

@@ -229,7 +229,7 @@ impl Gate {
         self.operation_duration.with_label_values(&[kind, op]).observe(time.as_secs_f64());
     }
 
-    /// A declared tool ran, and ended so: `itself`, `signal`, `limit`, `unseen`, or `refused` when it did not begin.
+    /// A declared tool ran, and ended so: `itself`, `signal`, `limit`, `trap`, `unseen`, or `refused` when it did not begin.
     pub fn sandbox_ran(&self, tier: &str, outcome: &str, start: Option<Duration>) {
         self.sandbox_runs.with_label_values(&[tier, outcome]).inc();
         if let Some(start) = start {

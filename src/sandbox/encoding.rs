@@ -5,6 +5,7 @@ use std::fmt;
 
 use super::destination::is_denial;
 use super::egress::{Destination, Egress, Lists};
+use super::module::{Bounds, Module, RUNNER};
 use super::{BUILTIN, Confinement, Limits, MemoryBy, Tier, WORKSPACES, Workspace};
 
 /// What every one begins with.
@@ -73,6 +74,7 @@ pub fn encode(confinement: &Confinement) -> String {
         environment,
         egress,
         limits,
+        module,
     } = confinement;
     let workspace = match workspace {
         Workspace::Fresh => "fresh".to_owned(),
@@ -108,6 +110,9 @@ pub fn encode(confinement: &Confinement) -> String {
             text.push_str(&format!(";{word}"));
         }
     }
+    if let Some(Module { path, bounds }) = module {
+        text.push_str(&format!(";module={path};bounds={bounds}"));
+    }
     text
 }
 
@@ -142,6 +147,7 @@ impl Fields<'_> {
                 "a" => Tier::A,
                 "b" => Tier::B,
                 "c" => Tier::C,
+                "w" => Tier::W,
                 _ => return Err(NotAConfinement("unknown tier")),
             },
             user: self.text("user=")?,
@@ -161,6 +167,7 @@ impl Fields<'_> {
                 .ok_or(NotAConfinement("a variable without a value"))?,
             single_program: self.has(SINGLE),
             debug: self.has(DEBUG),
+            module: self.module()?,
         })
     }
 
@@ -192,6 +199,15 @@ impl Fields<'_> {
             "strict" => Ok(Egress::Strict(lists)),
             _ => Err(NotAConfinement("unknown egress")),
         }
+    }
+
+    fn module(&mut self) -> Result<Option<Module>, NotAConfinement> {
+        if self.0.peek().is_none() {
+            return Ok(None);
+        }
+        let path = self.text("module=")?;
+        let bounds = Bounds::read(&self.text("bounds=")?).ok_or(NotAConfinement("the bounds of a module"))?;
+        Ok(Some(Module { path, bounds }))
     }
 
     fn text(&mut self, key: &'static str) -> Result<String, NotAConfinement> {
@@ -256,6 +272,10 @@ pub(super) fn check(confinement: &Confinement) -> Result<(), NotAConfinement> {
             is_bare_where_built_in(confinement),
             "tier a is Reeve's own program on a workspace that stays, and nothing else",
         ),
+        (
+            has_its_module(confinement, is_digest),
+            "tier w is Reeve's own program with one module in bounds, and nothing else",
+        ),
         (confinement.egress.lists().is_none_or(is_bounded), "the hosts to reach, or those never to reach"),
         ((1..=86_400).contains(cpu), "processor time"),
         ((KIB * KIB * 4..=TIB).contains(memory), "memory"),
@@ -272,7 +292,7 @@ pub(super) fn check(confinement: &Confinement) -> Result<(), NotAConfinement> {
 }
 
 fn has_its_network(confinement: &Confinement) -> bool {
-    !matches!((&confinement.egress, confinement.tier), (Egress::Strict(_), Tier::A | Tier::B))
+    !matches!((&confinement.egress, confinement.tier), (Egress::Strict(_), Tier::A | Tier::B | Tier::W))
 }
 
 fn is_bare_where_built_in(confinement: &Confinement) -> bool {
@@ -285,6 +305,28 @@ fn is_bare_where_built_in(confinement: &Confinement) -> bool {
             && confinement.read_only.is_empty()
             && confinement.environment.is_empty()
             && confinement.egress == Egress::None
+}
+
+/// A module in tier W and in no other, and nothing there that it could not use.
+fn has_its_module(confinement: &Confinement, is_digest: impl Fn(&str) -> bool) -> bool {
+    match (confinement.tier, &confinement.module) {
+        (Tier::A | Tier::B | Tier::C, module) => module.is_none(),
+        (Tier::W, None) => false,
+        (Tier::W, Some(Module { path, bounds })) => {
+            confinement.program == RUNNER
+                && confinement.workspace == Workspace::Fresh
+                && !confinement.workspace_exec
+                && !confinement.single_program
+                && !confinement.debug
+                && confinement.read_only.is_empty()
+                && confinement.egress == Egress::None
+                && is_path(path)
+                && is_grantable(path)
+                && is_digest(&bounds.sha256)
+                && is_name(&bounds.key)
+                && bounds.hold()
+        }
+    }
 }
 
 /// Some host, and each of them named: every host is for root's own list to say.

@@ -9,6 +9,7 @@ mod builtin;
 mod destination;
 pub mod egress;
 mod encoding;
+pub mod module;
 mod networks;
 pub mod report;
 mod syscalls;
@@ -24,6 +25,7 @@ pub use syscalls::{Exec, Leave, filter};
 pub use view::{Access, READABLE, View, rights, view};
 
 use egress::Egress;
+use module::Module;
 
 /// The Unix group of those that tools run as, and the only one that they have.
 pub const GROUP: &str = "reeve-tools";
@@ -41,16 +43,19 @@ pub enum Tier {
     B,
     /// The same inside namespaces of its own, with a root that holds little, by bubblewrap.
     C,
+    /// As A, and no program but [`module::RUNNER`], which runs one module of WebAssembly and has no file but that.
+    W,
 }
 
 impl Tier {
-    /// `a`, `b` or `c`.
+    /// `a`, `b`, `c` or `w`.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
             Tier::A => "a",
             Tier::B => "b",
             Tier::C => "c",
+            Tier::W => "w",
         }
     }
 
@@ -59,7 +64,7 @@ impl Tier {
     #[must_use]
     pub fn landlock(self) -> u32 {
         match self {
-            Tier::A | Tier::B => 6,
+            Tier::A | Tier::B | Tier::W => 6,
             Tier::C => 3,
         }
     }
@@ -158,6 +163,8 @@ pub struct Confinement {
     pub egress: Egress,
     /// How much it may use.
     pub limits: Limits,
+    /// What is run in tier W, and in no other.
+    pub module: Option<Module>,
 }
 
 impl Confinement {
@@ -167,7 +174,7 @@ impl Confinement {
         match (&self.egress, self.tier) {
             (Egress::Preflight(_), _) => Network::Hosts,
             (Egress::None | Egress::Strict(_), Tier::C) => Network::Own,
-            (Egress::None | Egress::Strict(_), Tier::A | Tier::B) => Network::None,
+            (Egress::None | Egress::Strict(_), Tier::A | Tier::B | Tier::W) => Network::None,
         }
     }
 
@@ -180,17 +187,17 @@ impl Confinement {
         }
     }
 
-    /// Whether nothing runs but the program itself. In tier A that is not for a declaration to say.
+    /// Whether nothing runs but the program itself. In tiers A and W that is not for a declaration to say.
     #[must_use]
     pub fn runs_once(&self) -> bool {
-        self.single_program || self.tier == Tier::A
+        self.single_program || matches!(self.tier, Tier::A | Tier::W)
     }
 
     /// Where the tool sees its workspace.
     #[must_use]
     pub fn workspace_inside(&self) -> String {
         match self.tier {
-            Tier::A | Tier::B => self.workspace.path(),
+            Tier::A | Tier::B | Tier::W => self.workspace.path(),
             Tier::C => "/workspace".to_owned(),
         }
     }
@@ -198,6 +205,10 @@ impl Confinement {
     /// The whole environment: what every tool has, and what is declared.
     #[must_use]
     pub fn whole_environment(&self) -> Vec<(String, String)> {
+        if self.tier == Tier::W {
+            // It is the module's, which has no files that one could look for.
+            return self.environment.clone();
+        }
         let own = [
             ("PATH", "/usr/bin:/bin".to_owned()),
             ("LC_ALL", "C.UTF-8".to_owned()),

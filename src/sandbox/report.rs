@@ -31,6 +31,8 @@ pub struct Active {
     pub exec: String,
     /// Whether it may trace its own: `tracing` or `untraced`.
     pub tracing: String,
+    /// What bounds a module, as [`super::module::Bounds`] writes it; `-` where there is none.
+    pub module: String,
     /// What bounds memory, processes and processor time together; empty in the tool's own process.
     pub bounded_by: String,
 }
@@ -49,11 +51,12 @@ impl fmt::Display for Active {
             egress,
             exec,
             tracing,
+            module,
             bounded_by,
         } = self;
         write!(
             f,
-            "active {landlock} {fs} {net} {scoped} {seccomp} {uid} {gid} {} {egress} {exec} {tracing} {bounded_by}",
+            "active {landlock} {fs} {net} {scoped} {seccomp} {uid} {gid} {} {egress} {exec} {tracing} {module} {bounded_by}",
             namespaces.join(",")
         )
     }
@@ -76,6 +79,7 @@ impl Active {
             egress: words.next()?.to_owned(),
             exec: words.next()?.to_owned(),
             tracing: words.next()?.to_owned(),
+            module: words.next()?.to_owned(),
             bounded_by: words.next()?.to_owned(),
         };
         words.next().is_none().then_some(active)
@@ -95,11 +99,26 @@ pub enum Limit {
     FileSize,
     /// Output.
     Output,
+    /// What a module may take of instructions.
+    Fuel,
+    /// A module's time by the clock.
+    Deadline,
+    /// Elements of a module's tables.
+    Table,
 }
 
 impl Limit {
     /// Every one of them.
-    pub const ALL: [Limit; 5] = [Limit::WallClock, Limit::Cpu, Limit::Memory, Limit::FileSize, Limit::Output];
+    pub const ALL: [Limit; 8] = [
+        Limit::WallClock,
+        Limit::Cpu,
+        Limit::Memory,
+        Limit::FileSize,
+        Limit::Output,
+        Limit::Fuel,
+        Limit::Deadline,
+        Limit::Table,
+    ];
 
     /// The key of the declaration.
     #[must_use]
@@ -110,6 +129,9 @@ impl Limit {
             Limit::Memory => "memory",
             Limit::FileSize => "file_size",
             Limit::Output => "output",
+            Limit::Fuel => "fuel",
+            Limit::Deadline => "deadline",
+            Limit::Table => "table",
         }
     }
 }
@@ -123,6 +145,10 @@ pub enum How {
     Signal(i32),
     /// By a limit.
     Limit(Limit),
+    /// By a trap of a module's.
+    Trap,
+    /// It is no module that may run, and was not begun.
+    Refused,
 }
 
 impl How {
@@ -133,6 +159,8 @@ impl How {
             How::Exit(status) => format!("exit {status}"),
             How::Signal(signal) => format!("signal {signal}"),
             How::Limit(limit) => format!("limit {}", limit.as_str()),
+            How::Trap => "trap -".to_owned(),
+            How::Refused => "refused -".to_owned(),
         }
     }
 
@@ -143,6 +171,8 @@ impl How {
             "exit" => what.parse().ok().map(How::Exit),
             "signal" => what.parse().ok().map(How::Signal),
             "limit" => Limit::ALL.into_iter().find(|limit| limit.as_str() == what).map(How::Limit),
+            "trap" if what == "-" => Some(How::Trap),
+            "refused" if what == "-" => Some(How::Refused),
             _ => None,
         }
     }
@@ -248,6 +278,7 @@ mod tests {
             egress: "strict".to_owned(),
             exec: "any".to_owned(),
             tracing: "untraced".to_owned(),
+            module: "-".to_owned(),
             bounded_by: "cgroup-v2".to_owned(),
         };
         assert_eq!(Active::read(&active.to_string()), Some(active.clone()));
@@ -258,7 +289,12 @@ mod tests {
 
     #[test]
     fn every_end_is_read_as_it_was_written() {
-        let hows = Limit::ALL.into_iter().map(How::Limit).chain([How::Exit(127), How::Signal(9)]);
+        let hows = Limit::ALL.into_iter().map(How::Limit).chain([
+            How::Exit(127),
+            How::Signal(9),
+            How::Trap,
+            How::Refused,
+        ]);
         for how in hows {
             let end = End { how, start_ms: 3, wall_ms: 12, cpu_ms: None, memory: Some(4096) };
             assert_eq!(End::read(&end.to_string()), Some(end));

@@ -263,7 +263,7 @@ pub fn filter(tier: Tier, network: Network, leave: Leave) -> Vec<sock_filter> {
         &mut program,
         IPC,
         match tier {
-            Tier::A | Tier::B => EPERM,
+            Tier::A | Tier::B | Tier::W => EPERM,
             Tier::C => ALLOW,
         },
     );

@@ -57,14 +57,19 @@ const DEVICES: [&str; 5] = ["/dev/null", "/dev/zero", "/dev/full", "/dev/random"
 #[must_use]
 pub fn view(confinement: &Confinement) -> Vec<View> {
     let seen = |path: &str, access, optional| View { path: path.to_owned(), access, optional };
-    if confinement.tier == Tier::A {
-        // What it takes to load one program, and the files that it reads.
-        return vec![
+    // What is Reeve's own has what it takes to load one program, and the files that it reads.
+    let one_program = |reads: &str| {
+        vec![
             seen("/usr/lib", Access::Run, false),
             seen("/usr/lib64", Access::Run, true),
             seen("/etc/ld.so.cache", Access::Read, true),
-            seen(&confinement.workspace_inside(), Access::Read, false),
-        ];
+            seen(reads, Access::Read, false),
+        ]
+    };
+    match (confinement.tier, &confinement.module) {
+        (Tier::A, _) => return one_program(&confinement.workspace_inside()),
+        (Tier::W, Some(module)) => return one_program(&module.path),
+        (Tier::B | Tier::C | Tier::W, _) => {}
     }
     let own = if confinement.workspace_exec { Access::WriteAndRun } else { Access::Write };
     let mut all = vec![
@@ -137,6 +142,16 @@ mod tests {
                 "{path}"
             );
         }
+    }
+
+    #[test]
+    fn what_runs_a_module_has_the_module_and_neither_a_workspace_nor_a_device() {
+        let confinement = sample(Tier::W);
+        let seen: Vec<_> = view(&confinement).into_iter().map(|seen| seen.path).collect();
+        assert_eq!(
+            seen,
+            ["/usr/lib", "/usr/lib64", "/etc/ld.so.cache", "/usr/local/lib/reeve/modules/count.wasm"]
+        );
     }
 
     #[test]

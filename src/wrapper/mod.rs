@@ -11,6 +11,7 @@
 pub mod ansible;
 pub mod form;
 pub mod git;
+pub mod module;
 mod table;
 pub mod tool;
 

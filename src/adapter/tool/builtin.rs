@@ -14,8 +14,8 @@ const MOST_PATH: u32 = 1024;
 pub(super) fn complete(written: &mut AsWritten, tier: Tier) -> Result<Option<Builtin>, Wrong> {
     let wrong = |problem: &str| Err(("builtin", problem.to_owned()));
     let builtin = match (tier, written.builtin.as_deref()) {
-        (Tier::B | Tier::C, None) => return Ok(None),
-        (Tier::B | Tier::C, Some(_)) => return wrong("only in tier a Reeve does it itself"),
+        (Tier::B | Tier::C | Tier::W, None) => return Ok(None),
+        (Tier::B | Tier::C | Tier::W, Some(_)) => return wrong("only in tier a Reeve does it itself"),
         (Tier::A, None) => return wrong("tier a has no program; it says list, hash or query here"),
         (Tier::A, Some(name)) => Builtin::read(name),
     };

@@ -11,6 +11,7 @@ use super::arguments::Template;
 use crate::adapter::ansible::schema::{Schema, SchemaAsWritten};
 use crate::config::{self, ConfigError};
 use crate::operation::tool::ToolName;
+use crate::sandbox::module::ROOM;
 use crate::sandbox::{self, Builtin, Confinement, Limits, MemoryBy, Tier, Workspace};
 
 /// As long as a run may take at most.
@@ -47,6 +48,10 @@ pub(super) struct AsWritten {
     pub(super) about: String,
     pub(super) program: Option<String>,
     pub(super) builtin: Option<String>,
+    pub(super) module: Option<String>,
+    pub(super) signed_by: Option<String>,
+    #[serde(default)]
+    pub(super) imports: Vec<String>,
     pub(super) sha256: Option<String>,
     pub(super) package: Option<String>,
     #[serde(default)]
@@ -86,8 +91,11 @@ pub(super) struct AsWritten {
 #[serde(deny_unknown_fields, default)]
 pub(super) struct LimitsAsWritten {
     wall_clock: String,
+    pub(super) deadline: Option<String>,
     cpu: String,
-    memory: String,
+    pub(super) fuel: Option<u64>,
+    pub(super) memory: String,
+    pub(super) table: Option<u64>,
     memory_by: String,
     processes: u64,
     open_files: u64,
@@ -100,8 +108,11 @@ impl Default for LimitsAsWritten {
     fn default() -> Self {
         Self {
             wall_clock: "30s".to_owned(),
+            deadline: None,
             cpu: "30s".to_owned(),
+            fuel: None,
             memory: "512M".to_owned(),
+            table: None,
             memory_by: "cgroup".to_owned(),
             processes: 64,
             open_files: 256,
@@ -150,6 +161,7 @@ impl Declaration {
 impl AsWritten {
     fn meant(mut self, name: &ToolName) -> Result<Declaration, Wrong> {
         let tier = tier(&self.tier)?;
+        let module = super::module::complete(&mut self, tier)?;
         let builtin = super::builtin::complete(&mut self, tier)?;
         let program = self.program.ok_or_else(|| ("program", "says what runs".to_owned()))?;
         let egress = super::egress::meant(&self.egress, &self.egress_allow, &self.egress_deny)?;
@@ -168,6 +180,10 @@ impl AsWritten {
             return Err(("max_calls_per_run", "is at least 1".to_owned()));
         }
         super::egress::parameters(&egress, &self.egress_parameters, &schema)?;
+        let mut limits = self.limits.meant()?;
+        if let Some(module) = &module {
+            limits.memory = module.bounds.memory.saturating_add(ROOM);
+        }
         let confinement = Confinement {
             tool: name.to_string(),
             tier,
@@ -181,7 +197,8 @@ impl AsWritten {
             read_only: self.read_only,
             environment: self.environment.into_iter().collect(),
             egress,
-            limits: self.limits.meant()?,
+            limits,
+            module,
         };
         let read = sandbox::decode(&sandbox::encode(&confinement));
         let read = read.map_err(|broken| ("the confinement", broken.0.to_owned()))?;
@@ -241,8 +258,8 @@ fn tier(text: &str) -> Result<Tier, Wrong> {
         "a" | "A" => Ok(Tier::A),
         "b" | "B" => Ok(Tier::B),
         "c" | "C" => Ok(Tier::C),
-        "w" | "W" => Err(("tier", format!("{text:?} is not there yet; a, b and c are"))),
-        other => Err(("tier", format!("{other:?} is none of \"a\", \"b\" and \"c\""))),
+        "w" | "W" => Ok(Tier::W),
+        other => Err(("tier", format!("{other:?} is none of \"a\", \"b\", \"c\" and \"w\""))),
     }
 }
 
@@ -257,7 +274,7 @@ fn workspace(text: &str) -> Result<Workspace, Wrong> {
     }
 }
 
-fn time(key: &'static str, text: &str, most: u64) -> Result<Duration, Wrong> {
+pub(super) fn time(key: &'static str, text: &str, most: u64) -> Result<Duration, Wrong> {
     let time = humantime::parse_duration(text)
         .map_err(|error| (key, format!("{text:?} is no duration such as 30s, 10m, 2h: {error}")))?;
     if (1..=most).contains(&time.as_secs()) && time.subsec_nanos() == 0 {
@@ -266,7 +283,7 @@ fn time(key: &'static str, text: &str, most: u64) -> Result<Duration, Wrong> {
     Err((key, format!("{text:?} is not of whole seconds from 1 s to {most} s")))
 }
 
-fn size(key: &'static str, text: &str) -> Result<u64, Wrong> {
+pub(super) fn size(key: &'static str, text: &str) -> Result<u64, Wrong> {
     let digits = text.trim_end_matches(['K', 'M', 'G']);
     let power = match text.strip_prefix(digits) {
         Some("") => Some(0),

@@ -7,6 +7,7 @@ mod builtin;
 mod declaration;
 mod egress;
 mod guard;
+mod module;
 mod package;
 mod settings;
 mod told;
@@ -108,6 +109,7 @@ pub fn shown(name: &str, declared: &Declaration) -> Value {
         egress,
         limits,
         user,
+        module,
         tool: _,
         sha256: _,
     } = &declared.confinement;
@@ -120,18 +122,24 @@ pub fn shown(name: &str, declared: &Declaration) -> Value {
         MemoryBy::Cgroup => "cgroup",
         MemoryBy::Rlimit => "rlimit",
     };
+    let bounds = module.as_ref().map(|module| &module.bounds);
     let variables: Vec<&String> = environment.iter().map(|(name, _)| name).collect();
     json!({
         "name": name, "about": declared.about, "schema": declared.schema, "program": program, "package": declared.package,
         "builtin": declared.builtin.map(Builtin::as_str),
+        "module": module.as_ref().map(|module| &module.path), "signed_by": bounds.map(|bounds| &bounds.key),
+        "imports": bounds.map(|bounds| bounds.imports.iter().map(|import| import.as_str()).collect::<Vec<_>>()),
         "max_calls_per_run": declared.max_calls_per_run, "tier": tier.as_str(),
         "user": user, "workspace": workspace, "workspace_exec": workspace_exec, "single_program": single_program, "debug": debug, "read_only": read_only,
         "environment": variables, "egress": egress.as_str(), "egress_is": egress_is(egress),
         "egress_allow": egress.lists().map(|lists| lists.allow.iter().map(ToString::to_string).collect::<Vec<_>>()),
         "limits": {
-            "wall_clock_seconds": declared.wall_clock.as_secs(), "cpu_seconds": limits.cpu, "memory": limits.memory,
+            "wall_clock_seconds": declared.wall_clock.as_secs(), "cpu_seconds": limits.cpu,
+            "memory": bounds.map_or(limits.memory, |bounds| bounds.memory),
             "memory_by": memory_by, "processes": limits.processes, "open_files": limits.open_files,
             "file_size": limits.file_size, "output": limits.output, "workspace": limits.workspace,
+            "fuel": bounds.map(|bounds| bounds.fuel), "deadline_seconds": bounds.map(|bounds| bounds.deadline),
+            "table": bounds.map(|bounds| bounds.table),
         },
     })
 }
@@ -143,6 +151,7 @@ impl Declaration {
         match (&self.package, self.builtin) {
             (Some(package), _) => Some(package::digest(Path::new(package::DPKG), package, program)),
             (None, Some(_)) => Some(package::digest_of(Path::new(program))),
+            (None, None) if self.confinement.module.is_some() => Some(package::digest_of(Path::new(program))),
             (None, None) => None,
         }
     }
@@ -152,6 +161,13 @@ impl Declaration {
     /// # Errors
     /// The key, and what would be refused when it runs.
     pub fn check_program(&self) -> Result<(), String> {
+        if let Some(module) = &self.confinement.module {
+            module::check(module)?;
+            let runner = package::digest_of(Path::new(&self.confinement.program));
+            return runner.map(drop).map_err(|problem| {
+                format!("module: {problem}: build reeve-wasm with --features wasm, and install it")
+            });
+        }
         if let Some(found) = self.digest_of_the_moment() {
             let key = if self.builtin.is_some() { "builtin" } else { "package" };
             return found.map(drop).map_err(|problem| format!("{key}: {problem}"));
@@ -227,7 +243,8 @@ fn step(declared: &Declaration, confinement: &Confinement, (input, args): (&str,
 /// The tool with all that confines it, and the workspace where it leaves one.
 fn effects(confinement: &Confinement, args: &[String], input: Option<&str>) -> Effects {
     let digest = Digest::of(&json!([sandbox::encode(confinement), args, input])).as_str().to_owned();
-    let mut line = confinement.program.clone();
+    let runs = confinement.module.as_ref().map_or(&confinement.program, |module| &module.path);
+    let mut line = runs.clone();
     args.iter().for_each(|arg| line.push_str(&format!(" {}", in_one_line(arg))));
     let note = format!(
         "in tier {}, {}, as {}",

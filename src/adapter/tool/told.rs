@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use crate::adapter::{Garbled, Plan, Ran, WrapperName};
 use crate::sandbox::decode;
+use crate::sandbox::module::Bounds;
 use crate::sandbox::report::{Active, End, How, bytes};
 use crate::sandbox::traffic::{Traffic, UNCOUNTED};
 
@@ -58,6 +59,10 @@ pub(super) fn ran(stdout: &[u8]) -> Result<Ran, Garbled> {
         How::Exit(status) => (Some(status), Some(format!("the tool ended with status {status}"))),
         How::Signal(signal) => (None, Some(format!("the tool was ended by signal {signal}"))),
         How::Limit(limit) => (None, Some(format!("the tool was ended by its limit: {}", limit.as_str()))),
+        How::Trap => (None, Some("the tool's module trapped: its standard error says how".to_owned())),
+        How::Refused => {
+            (None, Some("the tool's module was not begun: its standard error says why".to_owned()))
+        }
     };
     let mut result = json!({"ended": ended(end.how), "confined": receipt(&active), "used": used(&end)});
     if let (Some(map), "strict") = (result.as_object_mut(), active.egress.as_str()) {
@@ -76,6 +81,8 @@ pub fn counted(plan: &Plan, result: &Value) -> Option<(&'static str, &'static st
         Some("itself") => "itself",
         Some("signal") => "signal",
         Some("limit") => "limit",
+        Some("trap") => "trap",
+        Some("refusal") => "refused",
         Some(_) => "unseen",
         None => "refused",
     };
@@ -108,6 +115,8 @@ fn ended(how: How) -> Value {
         How::Exit(status) => json!({"by": "itself", "status": status}),
         How::Signal(signal) => json!({"by": "signal", "signal": signal}),
         How::Limit(limit) => json!({"by": "limit", "limit": limit.as_str()}),
+        How::Trap => json!({"by": "trap"}),
+        How::Refused => json!({"by": "refusal"}),
     }
 }
 
@@ -125,14 +134,26 @@ fn receipt(active: &Active) -> Value {
         egress,
         exec,
         tracing,
+        module,
         bounded_by,
     } = active;
-    json!({
+    let module = Bounds::read(module).map(|bounds| {
+        json!({
+            "sha256": bounds.sha256, "signed_by": bounds.key, "fuel": bounds.fuel, "deadline_seconds": bounds.deadline,
+            "memory": bounds.memory, "table": bounds.table,
+            "imports": bounds.imports.iter().map(|import| import.as_str()).collect::<Vec<_>>(),
+        })
+    });
+    let mut receipt = json!({
         "landlock": {"abi": landlock, "fs": format!("{fs:#x}"), "net": format!("{net:#x}"), "scoped": format!("{scoped:#x}")},
         "seccomp": if *seccomp == 2 { "filter" } else { "none" },
         "namespaces": namespaces, "uid": uid, "gid": gid, "groups": "none", "capabilities": "none",
         "bounding_set": "empty", "no_new_privs": true, "egress": egress, "exec": exec, "tracing": tracing == "tracing", "bounded_by": bounded_by,
-    })
+    });
+    if let (Some(map), Some(module)) = (receipt.as_object_mut(), module) {
+        map.insert("module".to_owned(), module);
+    }
+    receipt
 }
 
 /// Whom the tool reached through its proxy, with bytes, and whom not, with why. Nothing, when the proxy did not live to say.
@@ -159,7 +180,7 @@ fn used(end: &End) -> Value {
 mod tests {
     use super::*;
 
-    const ACTIVE: &str = "active 7 65535 3 3 2 998 997 mnt,pid none once untraced cgroup-v2\n";
+    const ACTIVE: &str = "active 7 65535 3 3 2 998 997 mnt,pid none once untraced - cgroup-v2\n";
 
     #[test]
     fn output_is_put_together_and_told_apart_and_bytes_that_are_no_text_are_kept() {
@@ -194,6 +215,22 @@ mod tests {
         let ran = ran(lines.as_bytes()).unwrap();
         assert_eq!(ran.error.as_deref(), Some("the tool was ended by its limit: wall_clock"));
         assert_eq!(ran.result["ended"], json!({"by": "limit", "limit": "wall_clock"}));
+    }
+
+    #[test]
+    fn what_bounded_a_module_and_how_it_ended_are_told() {
+        let active = ACTIVE.replace("untraced -", "untraced 0f,vendor,1000,5,65536,10,fd_read+fd_write");
+        let told = |end: &str| ran(format!("{active}end {end} 1 5 2 -\n").as_bytes()).unwrap();
+        let fuel = told("limit fuel");
+        assert_eq!(fuel.result["ended"], json!({"by": "limit", "limit": "fuel"}));
+        assert_eq!(
+            fuel.result["confined"]["module"],
+            json!({"sha256": "0f", "signed_by": "vendor", "fuel": 1000, "deadline_seconds": 5, "memory": 65536, "table": 10,
+                "imports": ["fd_read", "fd_write"]})
+        );
+        assert_eq!(told("trap -").result["ended"], json!({"by": "trap"}));
+        assert_eq!(told("refused -").result["ended"], json!({"by": "refusal"}));
+        assert!(told("refused -").error.unwrap().contains("not begun"));
     }
 
     #[test]

@@ -48,9 +48,11 @@ pub(in crate::cli) fn run(args: &ToolArgs, screen: Screen) -> Result<Exit, Failu
 
 fn row(tool: &Value) -> Vec<String> {
     let text = |key: &str| harmless(tool.get(key).and_then(Value::as_str).unwrap_or("-"));
-    let program = match tool.get("builtin").and_then(Value::as_str) {
-        Some(builtin) => format!("built in: {builtin}"),
-        None => text("program"),
+    let known = |key: &str| tool.get(key).and_then(Value::as_str).map(harmless);
+    let program = match (known("builtin"), known("module")) {
+        (Some(builtin), _) => format!("built in: {builtin}"),
+        (None, Some(module)) => format!("module: {module}"),
+        (None, None) => text("program"),
     };
     vec![text("name"), text("tier"), text("workspace"), text("user"), program, text("about")]
 }

@@ -179,6 +179,7 @@ fn probes(kind: Kind) -> (Vec<String>, Vec<String>) {
             (vec![quoted(least), quoted(most)], beyond.iter().copied().map(quoted).collect())
         }
         Kind::Text(_) => (Vec::new(), vec!["1".to_owned()]),
+        Kind::Beside(..) => (Vec::new(), vec!["-1".to_owned(), quoted("x")]),
         Kind::List(_) | Kind::Table(_) => (Vec::new(), vec!["1".to_owned(), quoted("x")]),
     }
 }

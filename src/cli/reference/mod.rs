@@ -49,6 +49,8 @@ enum Kind {
     List(&'static str),
     /// A table of what.
     Table(&'static str),
+    /// What a file takes only beside other keys: its type, and its bounds.
+    Beside(&'static str, &'static str),
 }
 
 /// What holds when the file says nothing.
@@ -112,6 +114,7 @@ impl Kind {
             Self::Size { least, most, .. } => return ["size".to_owned(), format!("{least} to {most}")],
             Self::List(what) => ["list", what],
             Self::Table(what) => ["table", what],
+            Self::Beside(kind, bounds) => [kind, bounds],
         };
         [kind.to_owned(), bounds.to_owned()]
     }

@@ -1,7 +1,7 @@
 //! The keys of a tool's declaration, `NAME.toml` in the folder `tools`.
 
 use super::Default::{Absent, Is, Needed};
-use super::Kind::{Flag, List, Number, Size, Table, Text, Time, Words};
+use super::Kind::{Beside, Flag, List, Number, Size, Table, Text, Time, Words};
 use super::{DAY, File, HOUR, Key, SECOND};
 use crate::adapter::Declaration;
 
@@ -35,6 +35,28 @@ const TOOL: &[Key] = &[
         changes: "what [Reeve does itself](sandbox.md#built-in). It takes only `about`, `user`, `workspace` (not `fresh`), `max_calls_per_run` and `[limits]` besides",
     },
     Key {
+        name: "module",
+        kind: Text(
+            "an absolute path without links that only root can have written, of at most 16 MiB; in tier `w`, which needs it, and in no other",
+        ),
+        default: Absent("`program` says"),
+        changes: "which [module of WebAssembly](sandbox.md#modules) is run; `sha256` is its digest",
+    },
+    Key {
+        name: "signed_by",
+        kind: Text(
+            "the name of a key in `/etc/reeve/module-keys`; in tier `w`, which needs it, and in no other",
+        ),
+        default: Absent("nobody signs a program"),
+        changes: "whose signature `MODULE.sig` has to be",
+    },
+    Key {
+        name: "imports",
+        kind: List("names of [functions](sandbox.md#modules); in tier `w` only"),
+        default: Is("[]"),
+        changes: "what a module may call",
+    },
+    Key {
         name: "sha256",
         kind: Text("64 hexadecimal digits in lower case; this or `package`"),
         default: Needed,
@@ -60,7 +82,7 @@ const TOOL: &[Key] = &[
     },
     Key {
         name: "tier",
-        kind: Text("`a`, `b`, `c`, in either case"),
+        kind: Text("`a`, `b`, `c`, `w`, in either case"),
         default: Needed,
         changes: "[how far it is shut in](sandbox.md#what-confines-a-tool)",
     },
@@ -158,6 +180,24 @@ const LIMITS: &[Key] = &[
         changes: "how long a run may take, in place of `launcher.deadline`",
     },
     Key {
+        name: "limits.deadline",
+        kind: Beside("time", "1s to 1h, in whole seconds; in tier `w` only"),
+        default: Absent("10s in tier `w`"),
+        changes: "how long a module may take, the compiler's time included",
+    },
+    Key {
+        name: "limits.fuel",
+        kind: Beside("number", "1 to 1125899906842624; in tier `w` only"),
+        default: Absent("1000000000 in tier `w`"),
+        changes: "how many instructions a module may take, and bytes it may have moved for it",
+    },
+    Key {
+        name: "limits.table",
+        kind: Beside("number", "0 to 16777216; in tier `w` only"),
+        default: Absent("10000 in tier `w`"),
+        changes: "elements of all tables of a module together",
+    },
+    Key {
         name: "limits.cpu",
         kind: Time(SECOND, DAY),
         default: Is("\"30s\""),
@@ -167,7 +207,7 @@ const LIMITS: &[Key] = &[
         name: "limits.memory",
         kind: Size { least: "4M", most: "1024G", beyond: ["3M", "1025G"] },
         default: Is("\"512M\""),
-        changes: "memory of all its processes together, with what lies in a fresh workspace and in `/tmp`; with `memory_by = \"rlimit\"`, the address space of each",
+        changes: "memory of all its processes together, with what lies in a fresh workspace and in `/tmp`; with `memory_by = \"rlimit\"`, the address space of each. In tier `w`, a module's own, up to 4G; its process has 256M more",
     },
     Key {
         name: "limits.memory_by",

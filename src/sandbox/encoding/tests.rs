@@ -1,8 +1,29 @@
 //! Confinements in their one form, and the bounds that hold whoever wrote them.
 
+use super::super::module::Import;
 use super::*;
 
 pub(crate) fn sample(tier: Tier) -> Confinement {
+    if tier == Tier::W {
+        let imports = ["fd_read", "fd_write", "proc_exit"].map(|name| Import::read(name).unwrap()).to_vec();
+        let bounds = Bounds {
+            sha256: "0e".repeat(32),
+            key: "vendor".to_owned(),
+            fuel: 1_000_000,
+            deadline: 5,
+            memory: 1 << 20,
+            table: 100,
+            imports,
+        };
+        return Confinement {
+            tier,
+            program: RUNNER.to_owned(),
+            workspace: Workspace::Fresh,
+            read_only: vec![],
+            module: Some(Module { path: "/usr/local/lib/reeve/modules/count.wasm".to_owned(), bounds }),
+            ..sample(Tier::B)
+        };
+    }
     if tier == Tier::A {
         return Confinement {
             tier,
@@ -35,12 +56,15 @@ pub(crate) fn sample(tier: Tier) -> Confinement {
             output: 1 << 16,
             workspace: 1 << 20,
         },
+        module: None,
     }
 }
 
 #[test]
 fn a_confinement_has_one_text() {
-    assert_eq!(decode(&encode(&sample(Tier::A))), Ok(sample(Tier::A)));
+    for tier in [Tier::A, Tier::W] {
+        assert_eq!(decode(&encode(&sample(tier))), Ok(sample(tier)));
+    }
     for (single_program, debug) in [(true, false), (false, true), (true, true)] {
         let confinement = Confinement { single_program, debug, ..sample(Tier::C) };
         let text = encode(&confinement);
@@ -142,6 +166,38 @@ fn what_is_built_in_takes_nothing_besides_whoever_wrote_it() {
     ];
     for (place, alter) in alters.iter().enumerate() {
         let mut altered = sample(Tier::A);
+        alter(&mut altered);
+        assert!(decode(&encode(&altered)).is_err(), "{place}: {altered:?}");
+    }
+}
+
+#[test]
+fn what_runs_a_module_has_one_in_bounds_and_nothing_besides_whoever_wrote_it() {
+    let of = |c: &mut Confinement, alter: fn(&mut Module)| c.module.iter_mut().for_each(alter);
+    let alters: Vec<Box<dyn Fn(&mut Confinement)>> = vec![
+        Box::new(|c| c.single_program = true),
+        Box::new(|c| c.debug = true),
+        Box::new(|c| c.program = "/usr/bin/python3".to_owned()),
+        Box::new(|c| c.workspace = Workspace::Named("x".to_owned())),
+        Box::new(|c| c.workspace_exec = true),
+        Box::new(|c| c.read_only = vec!["/srv/docs".to_owned()]),
+        Box::new(|c| c.egress = Egress::Preflight(lists(&["a.com:443"], &[]))),
+        Box::new(|c| c.module = None),
+        Box::new(|c| c.tier = Tier::B),
+        Box::new(move |c| of(c, |m| m.path = "/etc/reeve/x.wasm".to_owned())),
+        Box::new(move |c| of(c, |m| m.path = "/var/lib/reeve-tools/named/x/m.wasm".to_owned())),
+        Box::new(move |c| of(c, |m| m.path = "/usr/../m.wasm".to_owned())),
+        Box::new(move |c| of(c, |m| m.bounds.sha256 = "0".to_owned())),
+        Box::new(move |c| of(c, |m| m.bounds.key = "../x".to_owned())),
+        Box::new(move |c| of(c, |m| m.bounds.fuel = 0)),
+        Box::new(move |c| of(c, |m| m.bounds.deadline = 3601)),
+        Box::new(move |c| of(c, |m| m.bounds.memory = (1 << 32) + 1)),
+        Box::new(move |c| of(c, |m| m.bounds.table = 1 << 25)),
+        Box::new(move |c| of(c, |m| m.bounds.imports.reverse())),
+        Box::new(move |c| of(c, |m| m.bounds.imports.extend(Import::read("proc_exit")))),
+    ];
+    for (place, alter) in alters.iter().enumerate() {
+        let mut altered = sample(Tier::W);
         alter(&mut altered);
         assert!(decode(&encode(&altered)).is_err(), "{place}: {altered:?}");
     }

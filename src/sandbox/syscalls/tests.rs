@@ -44,7 +44,7 @@ fn usual(tier: Tier) -> Vec<sock_filter> {
     filter(
         tier,
         match tier {
-            Tier::A | Tier::B => Network::None,
+            Tier::A | Tier::B | Tier::W => Network::None,
             Tier::C => Network::Own,
         },
         Leave::default(),

@@ -159,7 +159,13 @@ fn wait(report: &mut File) -> io::Result<()> {
 
 fn become_tool(order: &Order, program: &OwnedFd, tell: &mut File) -> Result<Infallible, Failed> {
     let confinement = &order.confinement;
-    let args = c_strings(std::iter::once(&confinement.program).chain(&order.args))?;
+    // To the program that runs a module root says itself which, and in what bounds.
+    let module: Vec<String> = confinement
+        .module
+        .iter()
+        .flat_map(|module| [module.bounds.to_string(), module.path.clone()])
+        .collect();
+    let args = c_strings(std::iter::once(&confinement.program).chain(&module).chain(&order.args))?;
     let environment: Vec<String> =
         confinement.whole_environment().iter().map(|(name, value)| format!("{name}={value}")).collect();
     let environment = c_strings(environment.iter())?;
@@ -197,6 +203,7 @@ fn become_tool(order: &Order, program: &OwnedFd, tell: &mut File) -> Result<Infa
         egress: confinement.egress.as_str().to_owned(),
         exec: if ticket.is_some() { "once" } else { "any" }.to_owned(),
         tracing: if confinement.debug { "tracing" } else { "untraced" }.to_owned(),
+        module: module.first().map_or("-", String::as_str).to_owned(),
         bounded_by: String::new(),
     };
     writeln!(tell, "{active}").map_err(step("report"))?;
@@ -238,7 +245,7 @@ pub(super) fn namespaces() -> io::Result<Vec<String>> {
 /// What a tier has of its own it does not share with the host.
 fn is_apart(confinement: &Confinement, own: &[String], outside: &[String]) -> Result<(), Failed> {
     let needed: &[&str] = match (confinement.tier, confinement.network()) {
-        (Tier::A | Tier::B, _) => &["mnt", "pid", "ipc"],
+        (Tier::A | Tier::B | Tier::W, _) => &["mnt", "pid", "ipc"],
         (Tier::C, Network::Hosts) => &["user", "mnt", "pid", "ipc", "uts", "cgroup"],
         (Tier::C, Network::None | Network::Own) => &NAMESPACES,
     };

@@ -22,7 +22,7 @@ use aws_lc_rs::digest::{Context as Digest, SHA256};
 use nix::fcntl::OFlag;
 use nix::unistd::pipe2;
 
-use super::{REFUSED, Root, Table, cannot};
+use super::{REFUSED, Root, Table, cannot, module};
 use crate::grant::{Grant, Refusal};
 use crate::sandbox::{
     BUBBLEWRAP, Confinement, Descriptors, GROUP, MemoryBy, Tier, USERS, Workspace, arguments, decode,
@@ -83,6 +83,9 @@ pub(super) fn prepare(grant: &Grant, root: Root) -> Result<Prepared, Refusal> {
     let (digest, is_script) = digest(&mut program).map_err(cannot("read the program"))?;
     if digest != confinement.sha256 {
         return Err(Refusal::ProgramAltered);
+    }
+    if let Some(module) = &confinement.module {
+        module::vouched(module).map_err(|fix| Refusal::NotEnforced { layer: "module", fix })?;
     }
     let proxy = proxy::prepare(&confinement)?;
     Ok(Prepared { confinement, user, program, is_script, proxy })
@@ -168,7 +171,8 @@ pub(super) fn run(tool: Prepared, grant: &Grant) -> Result<Infallible, Refusal> 
             // What shuts it in is in the group and not of the tool: the first process of its tree, and bubblewrap.
             let around = match confinement.tier {
                 Tier::A | Tier::B => 1,
-                Tier::C => 2,
+                // What runs a module has a thread besides for its deadline.
+                Tier::C | Tier::W => 2,
             };
             let bounds = Bounds {
                 memory: confinement.limits.memory,
@@ -204,7 +208,7 @@ fn start(
     let (out, stdout) = pipe2(OFlag::O_CLOEXEC)?;
     let (err, stderr) = pipe2(OFlag::O_CLOEXEC)?;
     match order.confinement.tier {
-        Tier::A | Tier::B => jail::new_process_tree()?,
+        Tier::A | Tier::B | Tier::W => jail::new_process_tree()?,
         Tier::C => {}
     }
     match jail::split()? {
@@ -239,7 +243,7 @@ impl Own {
         }
         let confinement = &order.confinement;
         match confinement.tier {
-            Tier::A | Tier::B => {
+            Tier::A | Tier::B | Tier::W => {
                 jail::new_mounts().map_err(|error| doing("mounts", &error))?;
                 let bytes = confinement.limits.workspace;
                 jail::private_directory("/tmp", user, bytes).map_err(|error| doing("/tmp", &error))?;

@@ -17,6 +17,7 @@ use super::inside::Order;
 use super::proxy::Proxy;
 use crate::grant::Refusal;
 use crate::sandbox::Limits;
+use crate::sandbox::module::Said;
 use crate::sandbox::report::{Active, CHUNK, End, How, Limit, output};
 use crate::sandbox::traffic::{Traffic, UNCOUNTED};
 use crate::sys::cgroup::Cgroup;
@@ -46,6 +47,7 @@ pub(super) struct Supervisor {
     err: Option<File>,
     cgroup: Option<Cgroup>,
     limits: Limits,
+    is_module: bool,
     outside: Vec<String>,
     said: Vec<u8>,
     reported: String,
@@ -74,6 +76,7 @@ impl Supervisor {
             err: Some(File::from(pipes.err)),
             cgroup,
             limits: order.confinement.limits.clone(),
+            is_module: order.confinement.module.is_some(),
             outside: order.outside.clone(),
             said: Vec::new(),
             reported: String::new(),
@@ -278,6 +281,9 @@ impl Supervisor {
             (None, Some(How::Signal(libc::SIGXFSZ))) => How::Limit(Limit::FileSize),
             (None, None | Some(How::Signal(libc::SIGKILL))) if ran_out => How::Limit(Limit::Memory),
             (None, Some(How::Signal(libc::SIGKILL))) if self.used_its_time() => How::Limit(Limit::Cpu),
+            (None, Some(How::Signal(signal))) if self.is_module => {
+                Said::by(signal).unwrap_or(How::Signal(signal))
+            }
             (None, Some(how)) => how,
             (None, None) => How::Signal(libc::SIGKILL),
         };

@@ -84,6 +84,7 @@ impl Tool {
             environment: vec![],
             egress: Egress::None,
             limits: limits(),
+            module: None,
         };
         let args = args.iter().map(|&arg| arg.to_owned()).collect();
         Tool { confinement, args, input: String::new(), seconds: 30 }

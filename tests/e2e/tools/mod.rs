@@ -15,4 +15,6 @@ mod network;
 mod paths;
 mod privilege;
 mod refusals;
+#[cfg(feature = "wasm")]
+mod wasm;
 mod working;

@@ -14,7 +14,7 @@ fn row_001_the_receipt_says_which_rights_landlock_really_handles() {
         assert_eq!(active.fs, landlock::all_rights(active.landlock));
         assert_eq!((active.seccomp, active.uid == 0), (2, false));
         let own: &[&str] = match tier {
-            Tier::A | Tier::B => &["mnt", "pid", "ipc"],
+            Tier::A | Tier::B | Tier::W => &["mnt", "pid", "ipc"],
             Tier::C => &["user", "mnt", "pid", "net", "ipc", "uts", "cgroup"],
         };
         assert_eq!(active.namespaces, own);

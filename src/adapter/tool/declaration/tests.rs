@@ -51,7 +51,18 @@ fn every_key_that_cannot_be_held_is_refused_by_its_name() {
         ("tier = \"c\"", "tier = \"a\"", "builtin"),
         ("tier = \"c\"", "tier = \"c\"\nbuiltin = \"list\"", "builtin"),
         ("program = ", "# ", "program"),
-        ("tier = \"c\"", "tier = \"w\"", "tier"),
+        ("tier = \"c\"", "tier = \"x\"", "tier"),
+        (
+            "tier = \"c\"",
+            "tier = \"w\"",
+            if cfg!(feature = "wasm") { "program: tier w takes none" } else { "--features wasm" },
+        ),
+        ("tier = \"c\"", "tier = \"c\"\nmodule = \"/usr/lib/x.wasm\"", "module: only tier w"),
+        ("tier = \"c\"", "tier = \"c\"\nsigned_by = \"x\"", "signed_by: only tier w"),
+        ("tier = \"c\"", "tier = \"c\"\nimports = [\"fd_read\"]", "imports: only tier w"),
+        ("memory = \"64M\"", "fuel = 1", "limits.fuel: only tier w"),
+        ("memory = \"64M\"", "deadline = \"1s\"", "limits.deadline: only tier w"),
+        ("memory = \"64M\"", "table = 1", "limits.table: only tier w"),
         ("sha256 = ", "# ", "sha256"),
         ("sha256 = ", "package = \"ripgrep\"\nsha256 = ", "package"),
         ("tier = \"c\"", "tier = \"c\"\nmax_calls_per_run = 0", "max_calls_per_run"),
@@ -165,5 +176,73 @@ fn what_is_built_in_takes_no_key_that_would_mean_nothing() {
         assert!(BUILT_IN.contains(from), "{from}");
         let said = parse(&BUILT_IN.replacen(from, to, 1)).unwrap_err();
         assert!(said.starts_with(&format!("rg.toml: {key}: ")), "{to}: {said}");
+    }
+}
+
+#[cfg(feature = "wasm")]
+mod modules {
+    use super::*;
+    use crate::sandbox::module::{ROOM, RUNNER};
+
+    const MODULE: &str = r#"
+about = "Counts"
+tier = "W"
+module = "/usr/local/lib/reeve/modules/count.wasm"
+sha256 = "0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f"
+signed_by = "vendor"
+imports = ["proc_exit", "fd_read"]
+
+[limits]
+fuel = 1000
+"#;
+
+    #[test]
+    fn a_module_is_run_by_our_own_program_in_what_is_declared_and_safe_defaults() {
+        let declared = parse(MODULE).unwrap();
+        let module = declared.confinement.module.clone().unwrap();
+        assert_eq!((declared.confinement.tier, declared.confinement.program.as_str()), (Tier::W, RUNNER));
+        assert_eq!(
+            module.bounds.to_string(),
+            format!("{},vendor,1000,10,536870912,10000,fd_read+proc_exit", "0f".repeat(32))
+        );
+        assert_eq!(declared.confinement.limits.memory, (512 << 20) + ROOM);
+        assert!(declared.confinement.whole_environment().is_empty());
+        let more = MODULE.replace("fuel = 1000", "fuel = 7\ndeadline = \"3s\"\nmemory = \"1M\"\ntable = 5");
+        let bounds = parse(&more).unwrap().confinement.module.unwrap().bounds;
+        assert_eq!((bounds.fuel, bounds.deadline, bounds.memory, bounds.table), (7, 3, 1 << 20, 5));
+    }
+
+    #[test]
+    fn what_a_module_could_not_use_or_what_would_not_bound_it_is_refused_by_its_key() {
+        for (from, to, key) in [
+            ("module = ", "# ", "module: says"),
+            ("signed_by = ", "# ", "signed_by: names"),
+            ("sha256 = ", "# ", "sha256: "),
+            ("imports =", "program = \"/usr/bin/rg\"\nimports =", "program: "),
+            ("imports =", "builtin = \"list\"\nimports =", "builtin: "),
+            ("imports =", "package = \"jq\"\nimports =", "package: "),
+            ("imports =", "runs_code = true\nimports =", "runs_code: "),
+            ("imports =", "workspace = \"principal\"\nimports =", "workspace: "),
+            ("imports =", "workspace_exec = true\nimports =", "workspace_exec: "),
+            ("imports =", "single_program = true\nimports =", "single_program: "),
+            ("imports =", "debug = true\nimports =", "debug: "),
+            ("imports =", "read_only = [\"/srv/docs\"]\nimports =", "read_only: "),
+            ("imports =", "egress = \"strict\"\nimports =", "egress: "),
+            ("imports =", "egress_allow = [\"a.com:443\"]\nimports =", "egress_allow: "),
+            ("imports =", "egress_deny = [\"a.com\"]\nimports =", "egress_deny: "),
+            ("imports =", "egress_parameters = [\"a\"]\nimports =", "egress_parameters: "),
+            ("\"fd_read\"", "\"path_open\"", "imports: \"path_open\" is none of args_get, "),
+            ("\"vendor\"", "\"../x\"", "tier w is Reeve's own program"),
+            ("/usr/local/lib", "/etc/reeve", "tier w is Reeve's own program"),
+            ("0f0f0f0f", "0f0F0F0F", "tier w is Reeve's own program"),
+            ("fuel = 1000", "fuel = 0", "in bounds"),
+            ("fuel = 1000", "table = 16777217", "in bounds"),
+            ("fuel = 1000", "deadline = \"2h\"", "limits.deadline: "),
+            ("fuel = 1000", "memory = \"5G\"", "in bounds"),
+        ] {
+            assert!(MODULE.contains(from), "{from}");
+            let said = parse(&MODULE.replacen(from, to, 1)).unwrap_err();
+            assert!(said.starts_with("rg.toml: ") && said.contains(key), "{to}: {said}");
+        }
     }
 }
