@@ -74,6 +74,8 @@ fn confinement(tier: Tier, digest: &str) -> Confinement {
         single_program: false,
         debug: false,
         read_only: vec![],
+        hidden: vec![],
+        protected: vec![],
         environment: vec![],
         egress: Egress::None,
         limits: Limits {
@@ -85,6 +87,7 @@ fn confinement(tier: Tier, digest: &str) -> Confinement {
             file_size: 1 << 20,
             output: 1 << 16,
             workspace: 1 << 20,
+            inodes: 1024,
         },
         module: None,
     }
@@ -92,7 +95,7 @@ fn confinement(tier: Tier, digest: &str) -> Confinement {
 
 /// The same arguments, with the program where the inner stage would be.
 fn bubblewrap(confinement: &Confinement) -> Command {
-    let mut argv = arguments(confinement, PROGRAM);
+    let mut argv = arguments(confinement, PROGRAM, &[]);
     assert_eq!(argv.pop().as_deref(), Some("--inside"));
     let mut command = Command::new(BUBBLEWRAP);
     command.args(argv).env_clear();

@@ -1,7 +1,7 @@
 //! The command line of bubblewrap for tier C: fixed but for paths and sizes that a confinement has.
 
 use super::view::{NAMES, READABLE};
-use super::{Confinement, Network, Workspace};
+use super::{Confinement, Network};
 
 /// Debian's, which is neither setuid nor given capabilities.
 pub const BUBBLEWRAP: &str = "/usr/bin/bwrap";
@@ -22,11 +22,33 @@ pub struct Descriptors {
 impl Descriptors {
     /// Where they are on the other side.
     pub const FIXED: Descriptors = Descriptors { order: 3, report: 4, program: 5, proxy: 6 };
+    /// From here on lies what is bound.
+    pub const FIRST_BOUND: i32 = 7;
+}
+
+/// How a place comes to be in the root.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum How {
+    /// Whatever this descriptor stands for, to read.
+    ReadOnly(i32),
+    /// A directory in which nothing is.
+    Empty,
+    /// A file in which nothing is, from this descriptor.
+    EmptyFile(i32),
+}
+
+/// A place in the root that is laid over what is there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Bound {
+    /// As the tool sees it.
+    pub path: String,
+    /// How.
+    pub how: How,
 }
 
 /// The arguments, without `bwrap` itself. `inner` is the wrapper as it is found below `/usr`.
 #[must_use]
-pub fn arguments(confinement: &Confinement, inner: &str) -> Vec<String> {
+pub fn arguments(confinement: &Confinement, inner: &str, bound: &[Bound]) -> Vec<String> {
     let mut argv = Argv(Vec::new());
     argv.add(&[
         "--unshare-user",
@@ -56,13 +78,21 @@ pub fn arguments(confinement: &Confinement, inner: &str) -> Vec<String> {
     let size = confinement.limits.workspace.to_string();
     argv.add(&["--perms", "0700", "--size", &size, "--tmpfs", "/tmp"]);
     argv.add(&["--perms", "0700", "--size", &size, "--tmpfs", "/dev/shm"]);
-    match &confinement.workspace {
-        Workspace::Fresh => argv.add(&["--perms", "0700", "--size", &size, "--tmpfs", "/workspace"]),
-        kept @ (Workspace::Principal(_) | Workspace::Named(_)) => {
-            argv.add(&["--bind", &kept.path(), "/workspace"])
+    // A fresh one lies in memory there, bounded, before bubblewrap begins.
+    argv.add(&["--bind", &confinement.workspace.path(), "/workspace"]);
+    // What lies deeper is laid over what is above it, so that a path inside of a hidden one is seen where it is granted.
+    let mut bound: Vec<&Bound> = bound.iter().collect();
+    bound.sort_by(|one, other| one.path.cmp(&other.path));
+    for Bound { path, how } in &bound {
+        match how {
+            How::ReadOnly(from) => argv.add(&["--ro-bind-fd", &from.to_string(), path]),
+            How::Empty => argv.add(&["--perms", "0555", "--tmpfs", path]),
+            How::EmptyFile(from) => argv.add(&["--ro-bind-data", &from.to_string(), path]),
         }
     }
-    confinement.read_only.iter().for_each(|path| argv.add(&["--ro-bind", path, path]));
+    for Bound { path, .. } in bound.iter().filter(|bound| bound.how == How::Empty) {
+        argv.add(&["--remount-ro", path]);
+    }
     argv.add(&["--remount-ro", "/", "--chdir", "/workspace", "--", inner, "--inside"]);
     argv.0
 }
@@ -82,7 +112,7 @@ mod tests {
 
     #[test]
     fn every_namespace_is_new_nothing_but_the_workspace_is_bound_writable_and_no_more_users_can_be_made() {
-        let argv = arguments(&sample(Tier::C), "/usr/local/libexec/reeve/reeve-tool");
+        let argv = arguments(&sample(Tier::C), "/usr/local/libexec/reeve/reeve-tool", &[]);
         for kind in ["user", "ipc", "pid", "net", "uts", "cgroup"] {
             assert!(argv.contains(&format!("--unshare-{kind}")), "{kind}");
         }
@@ -99,18 +129,24 @@ mod tests {
         let lists = Lists { allow: vec![Destination::read("a.com:443").unwrap()], never: vec![] };
         let has_own = |egress| {
             let confinement = Confinement { egress, ..sample(Tier::C) };
-            arguments(&confinement, "/x").contains(&"--unshare-net".to_owned())
+            arguments(&confinement, "/x", &[]).contains(&"--unshare-net".to_owned())
         };
         assert!(has_own(Egress::None) && has_own(Egress::Strict(lists.clone())));
         assert!(!has_own(Egress::Preflight(lists)));
     }
 
     #[test]
-    fn a_fresh_workspace_is_in_memory_and_bounded() {
-        let confinement = Confinement { workspace: Workspace::Fresh, ..sample(Tier::C) };
-        let argv = arguments(&confinement, "/x");
-        let at = argv.iter().position(|word| word == "/workspace").unwrap();
-        assert_eq!(argv[at - 5..=at], ["--perms", "0700", "--size", "1048576", "--tmpfs", "/workspace"]);
-        assert!(!argv.contains(&"--bind".to_owned()));
+    fn what_is_hidden_is_laid_over_what_is_granted_and_what_is_granted_in_it_over_that() {
+        let bound = [
+            ("/srv/docs/private/open", How::ReadOnly(8)),
+            ("/srv/docs/private", How::Empty),
+            ("/srv/docs", How::ReadOnly(7)),
+            ("/srv/docs/key", How::EmptyFile(9)),
+        ]
+        .map(|(path, how)| Bound { path: path.to_owned(), how });
+        let argv = arguments(&sample(Tier::C), "/x", &bound).join(" ");
+        let laid = "--ro-bind-fd 7 /srv/docs --ro-bind-data 9 /srv/docs/key --perms 0555 --tmpfs /srv/docs/private \
+            --ro-bind-fd 8 /srv/docs/private/open --remount-ro /srv/docs/private --remount-ro /";
+        assert!(argv.contains(laid), "{argv}");
     }
 }

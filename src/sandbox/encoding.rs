@@ -3,10 +3,11 @@
 
 use std::fmt;
 
+use super::carving;
 use super::destination::is_denial;
 use super::egress::{Destination, Egress, Lists};
 use super::module::{Bounds, Module, RUNNER};
-use super::{BUILTIN, Confinement, Limits, MemoryBy, Tier, WORKSPACES, Workspace};
+use super::{BUILTIN, Confinement, Limits, MOST_INODES, MemoryBy, Tier, WORKSPACES, Workspace};
 
 /// What every one begins with.
 const MAGIC: &str = "reeve-tool-v1";
@@ -71,6 +72,8 @@ pub fn encode(confinement: &Confinement) -> String {
         single_program,
         debug,
         read_only,
+        hidden,
+        protected,
         environment,
         egress,
         limits,
@@ -87,7 +90,7 @@ pub fn encode(confinement: &Confinement) -> String {
     };
     let mut text = format!(
         "{MAGIC};tool={tool};tier={};user={user};program={program};sha256={sha256};workspace={workspace};exec={};cpu={};\
-         memory={};by={memory_by};processes={};files={};file={};output={};space={};egress={}",
+         memory={};by={memory_by};processes={};files={};file={};output={};space={};inodes={};egress={}",
         tier.as_str(),
         u8::from(*workspace_exec),
         limits.cpu,
@@ -97,6 +100,7 @@ pub fn encode(confinement: &Confinement) -> String {
         limits.file_size,
         limits.output,
         limits.workspace,
+        limits.inodes,
         egress.as_str(),
     );
     if let Some(lists) = egress.lists() {
@@ -104,6 +108,8 @@ pub fn encode(confinement: &Confinement) -> String {
         lists.never.iter().for_each(|name| text.push_str(&format!(";never={name}")));
     }
     read_only.iter().for_each(|path| text.push_str(&format!(";read={path}")));
+    hidden.iter().for_each(|path| text.push_str(&format!(";hide={path}")));
+    protected.iter().for_each(|path| text.push_str(&format!(";protect={path}")));
     environment.iter().for_each(|(name, value)| text.push_str(&format!(";env={name}={value}")));
     for (word, is_so) in [(SINGLE, single_program), (DEBUG, debug)] {
         if *is_so {
@@ -158,6 +164,8 @@ impl Fields<'_> {
             limits: self.limits()?,
             egress: self.egress()?,
             read_only: self.all("read="),
+            hidden: self.all("hide="),
+            protected: self.all("protect="),
             environment: self
                 .all("env=")
                 .iter()
@@ -185,6 +193,7 @@ impl Fields<'_> {
             file_size: self.number("file=")?,
             output: self.number("output=")?,
             workspace: self.number("space=")?,
+            inodes: self.number("inodes=")?,
         })
     }
 
@@ -248,7 +257,7 @@ fn workspace(text: &str) -> Result<Workspace, NotAConfinement> {
 pub(super) fn check(confinement: &Confinement) -> Result<(), NotAConfinement> {
     const KIB: u64 = 1 << 10;
     const TIB: u64 = 1 << 40;
-    let Limits { cpu, memory, memory_by: _, processes, open_files, file_size, output, workspace } =
+    let Limits { cpu, memory, memory_by: _, processes, open_files, file_size, output, workspace, inodes } =
         &confinement.limits;
     let has_name = match &confinement.workspace {
         Workspace::Fresh => true,
@@ -265,6 +274,10 @@ pub(super) fn check(confinement: &Confinement) -> Result<(), NotAConfinement> {
         (has_name, "the workspace's name"),
         (confinement.read_only.len() <= MAX_LIST, "the number of paths"),
         (confinement.read_only.iter().all(|path| is_path(path) && is_grantable(path)), "a path to read"),
+        (
+            carving::is_there_for(confinement),
+            "hidden and protected need tier c, with a path of read_only above, and a workspace that stays",
+        ),
         (confinement.environment.len() <= MAX_LIST, "the number of variables"),
         (confinement.environment.iter().all(|(name, value)| is_variable(name, value)), "a variable"),
         (has_its_network(confinement), "strict egress needs tier c"),
@@ -284,6 +297,7 @@ pub(super) fn check(confinement: &Confinement) -> Result<(), NotAConfinement> {
         ((0..=TIB).contains(file_size), "the size of a file"),
         ((0..=2 * KIB * KIB).contains(output), "output"),
         ((64 * KIB..=TIB).contains(workspace), "the size of the workspace"),
+        ((16..=MOST_INODES).contains(inodes), "the number of files in the workspace"),
     ];
     match bounds.into_iter().find(|(holds, _)| !holds) {
         Some((_, broken)) => Err(NotAConfinement(broken)),

@@ -6,6 +6,7 @@
 
 mod bubblewrap;
 mod builtin;
+pub mod carving;
 mod destination;
 pub mod egress;
 mod encoding;
@@ -16,7 +17,7 @@ mod syscalls;
 pub mod traffic;
 mod view;
 
-pub use bubblewrap::{BUBBLEWRAP, Descriptors, arguments};
+pub use bubblewrap::{BUBBLEWRAP, Bound, Descriptors, How as Bind, arguments};
 pub use builtin::{BUILTIN, Builtin};
 #[cfg(test)]
 pub(crate) use encoding::tests::sample;
@@ -31,6 +32,8 @@ use module::Module;
 pub const GROUP: &str = "reeve-tools";
 /// Below this lie the kept workspaces, and the place where a fresh one is mounted.
 pub const WORKSPACES: &str = "/var/lib/reeve-tools";
+/// As many files as a workspace may have.
+pub const MOST_INODES: u64 = 1 << 20;
 /// The numbers of those users: system users, and never root.
 pub const USERS: std::ops::RangeInclusive<u32> = 100..=999;
 
@@ -130,8 +133,10 @@ pub struct Limits {
     pub file_size: u64,
     /// Bytes of both outputs together.
     pub output: u64,
-    /// Bytes of a fresh workspace, and of the private `/tmp`.
+    /// Bytes of the workspace, and of the private `/tmp`.
     pub workspace: u64,
+    /// Files in each of them.
+    pub inodes: u64,
 }
 
 /// A tool's confinement for one run.
@@ -157,6 +162,10 @@ pub struct Confinement {
     pub debug: bool,
     /// What else it may read.
     pub read_only: Vec<String>,
+    /// What of that it does not see, in tier C.
+    pub hidden: Vec<String>,
+    /// What of a workspace that stays it may read and not write, in tier C: paths in it, and names wherever they are.
+    pub protected: Vec<String>,
     /// Its environment, besides what every tool has.
     pub environment: Vec<(String, String)>,
     /// How it gets to a network.

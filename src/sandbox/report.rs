@@ -99,6 +99,10 @@ pub enum Limit {
     FileSize,
     /// Output.
     Output,
+    /// The size of a workspace that stays.
+    Workspace,
+    /// The number of its files.
+    Inodes,
     /// What a module may take of instructions.
     Fuel,
     /// A module's time by the clock.
@@ -109,12 +113,14 @@ pub enum Limit {
 
 impl Limit {
     /// Every one of them.
-    pub const ALL: [Limit; 8] = [
+    pub const ALL: [Limit; 10] = [
         Limit::WallClock,
         Limit::Cpu,
         Limit::Memory,
         Limit::FileSize,
         Limit::Output,
+        Limit::Workspace,
+        Limit::Inodes,
         Limit::Fuel,
         Limit::Deadline,
         Limit::Table,
@@ -129,6 +135,8 @@ impl Limit {
             Limit::Memory => "memory",
             Limit::FileSize => "file_size",
             Limit::Output => "output",
+            Limit::Workspace => "workspace",
+            Limit::Inodes => "inodes",
             Limit::Fuel => "fuel",
             Limit::Deadline => "deadline",
             Limit::Table => "table",

@@ -11,7 +11,7 @@ use std::path::Path;
 use nix::dir::Dir;
 use nix::errno::Errno;
 use nix::fcntl::{AtFlags, OFlag, OpenHow, ResolveFlag, open, openat2};
-use nix::sys::stat::{Mode, SFlag, fstat, fstatat};
+use nix::sys::stat::{Mode, SFlag, fstat, fstatat, mkdirat};
 
 /// A directory.
 #[derive(Debug)]
@@ -58,6 +58,30 @@ impl Directory {
             Kind::File => Ok(file.into()),
             Kind::Directory | Kind::Link | Kind::Other => Err(io::Error::other("is no regular file")),
         }
+    }
+
+    /// Whatever has this name below, by a descriptor that only says which it is. A link is refused.
+    ///
+    /// # Errors
+    /// When there is none, or a link or another file system stands in the way.
+    pub fn entry(&self, path: &OsStr) -> io::Result<OwnedFd> {
+        self.open(path, OFlag::O_PATH)
+    }
+
+    /// Makes a directory below, and those above it that are not there.
+    ///
+    /// # Errors
+    /// When one cannot be made, or a link or another file system stands in the way.
+    pub fn make_directories(&self, path: &OsStr) -> io::Result<()> {
+        let mut above = self.directory(OsStr::new("."))?;
+        for name in Path::new(path).iter() {
+            match mkdirat(&above.0, name, Mode::from_bits_truncate(0o755)) {
+                Ok(()) | Err(Errno::EEXIST) => {}
+                Err(errno) => return Err(errno.into()),
+            }
+            above = above.directory(name)?;
+        }
+        Ok(())
     }
 
     /// At most so many of the names in it, in order, and whether there are more.
@@ -186,6 +210,21 @@ mod tests {
         symlink("/etc", place.path().join("top/in")).unwrap();
         assert_eq!(below.names(9).unwrap(), (vec![OsString::from("file")], false));
         assert!(directory.directory(OsStr::new("in")).is_err());
+    }
+
+    #[test]
+    fn directories_are_made_below_and_through_no_link() {
+        let (place, directory) = place();
+        directory.make_directories(OsStr::new("in/new/deep")).unwrap();
+        directory.make_directories(OsStr::new("in/new/deep")).unwrap();
+        assert!(place.path().join("top/in/new/deep").is_dir());
+        assert!(directory.entry(OsStr::new("in/new")).is_ok() && directory.entry(OsStr::new("pipe")).is_ok());
+        for path in ["to-root/x", "to-in/x", "../x", "pipe/x"] {
+            assert!(directory.make_directories(OsStr::new(path)).is_err(), "{path}");
+            assert!(directory.entry(OsStr::new(path)).is_err(), "{path}");
+        }
+        assert!(directory.entry(OsStr::new("to-in")).is_err());
+        assert!(!place.path().join("x").exists());
     }
 
     #[test]

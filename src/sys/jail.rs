@@ -65,12 +65,11 @@ pub fn new_mounts() -> io::Result<()> {
     mount("none", "/", "", libc::MS_REC | libc::MS_PRIVATE, "")
 }
 
-/// A directory in memory that is this user's, in place of what is there.
+/// A directory in memory that is this user's, in place of what is there, and of so many bytes and files.
 ///
 /// # Errors
 /// When it cannot be mounted.
-pub fn private_directory(path: &str, user: &User, bytes: u64) -> io::Result<()> {
-    let inodes = (bytes / 1024).clamp(1024, 1 << 20);
+pub fn private_directory(path: &str, user: &User, (bytes, inodes): (u64, u64)) -> io::Result<()> {
     let (uid, gid) = (user.uid, user.gid);
     let options = format!("mode=0700,uid={uid},gid={gid},size={bytes},nr_inodes={inodes}");
     mount("tool", path, "tmpfs", libc::MS_NOSUID | libc::MS_NODEV, &options)
@@ -252,7 +251,7 @@ pub fn hide() -> io::Result<()> {
 /// # Errors
 /// When one cannot be had.
 pub fn hand_on(descriptors: &[(BorrowedFd<'_>, RawFd)]) -> io::Result<()> {
-    const OUT_OF_THE_WAY: RawFd = 64;
+    const OUT_OF_THE_WAY: RawFd = 256;
     close_all_on_exec()?;
     // First up, then down, so that none is overwritten before it was taken.
     let mut raised = Vec::new();

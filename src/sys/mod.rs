@@ -3,7 +3,6 @@
 #![allow(unsafe_code, reason = "system calls that neither std nor nix wraps are made here and nowhere else")]
 
 pub mod activation;
-#[cfg(feature = "full")]
 pub mod beneath;
 pub mod cgroup;
 pub mod clock;
@@ -34,3 +33,4 @@ pub mod seccomp;
 pub mod supervise;
 pub mod ticket;
 pub mod trusted_file;
+pub mod usage;

@@ -52,11 +52,19 @@ pub fn open_file(path: &Path) -> Result<File, TrustedFileError> {
 /// # Errors
 /// As [`read`].
 pub fn check_place(path: &Path) -> Result<(), TrustedFileError> {
+    open_place(path).map(drop)
+}
+
+/// As [`check_place`], with the file or directory itself, by a descriptor that only says which it is.
+///
+/// # Errors
+/// As [`read`].
+pub fn open_place(path: &Path) -> Result<OwnedFd, TrustedFileError> {
     let (parent, name) = open_parent(path, Leaf::File)?;
     let flags = OFlag::O_PATH | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
     let found = openat(&parent, name, flags, Mode::empty()).map_err(|errno| cannot_open(path, errno))?;
     match status(path, &found)?.st_mode & libc::S_IFMT {
-        libc::S_IFDIR | libc::S_IFREG => Ok(()),
+        libc::S_IFDIR | libc::S_IFREG => Ok(found),
         libc::S_IFLNK => Err(refuse(path, Problem::SymbolicLink)),
         _ => Err(refuse(path, Problem::WrongKind)),
     }

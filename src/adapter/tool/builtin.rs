@@ -39,6 +39,8 @@ fn means_something(written: &AsWritten) -> Result<(), Wrong> {
         ("single_program", written.single_program),
         ("debug", written.debug),
         ("read_only", !written.read_only.is_empty()),
+        ("hidden", !written.hidden.is_empty()),
+        ("protected", !written.protected.is_empty()),
         ("arguments", !written.arguments.is_empty()),
         ("parameters", written.parameters.is_some()),
         ("environment", !written.environment.is_empty()),

@@ -71,6 +71,10 @@ pub(super) struct AsWritten {
     #[serde(default)]
     pub(super) read_only: Vec<String>,
     #[serde(default)]
+    pub(super) hidden: Vec<String>,
+    #[serde(default)]
+    pub(super) protected: Vec<String>,
+    #[serde(default)]
     pub(super) arguments: Vec<String>,
     pub(super) parameters: Option<Value>,
     #[serde(default)]
@@ -102,6 +106,7 @@ pub(super) struct LimitsAsWritten {
     file_size: String,
     output: String,
     workspace: String,
+    inodes: u64,
 }
 
 impl Default for LimitsAsWritten {
@@ -119,6 +124,7 @@ impl Default for LimitsAsWritten {
             file_size: "64M".to_owned(),
             output: "1M".to_owned(),
             workspace: "64M".to_owned(),
+            inodes: 65_536,
         }
     }
 }
@@ -195,6 +201,8 @@ impl AsWritten {
             single_program: self.single_program,
             debug: self.debug,
             read_only: self.read_only,
+            hidden: self.hidden,
+            protected: self.protected,
             environment: self.environment.into_iter().collect(),
             egress,
             limits,
@@ -236,6 +244,7 @@ impl LimitsAsWritten {
             file_size: size("limits.file_size", &self.file_size)?,
             output: size("limits.output", &self.output)?,
             workspace: size("limits.workspace", &self.workspace)?,
+            inodes: self.inodes,
         })
     }
 }

@@ -83,6 +83,8 @@ fn means_something(written: &AsWritten) -> Result<(), Wrong> {
         ("single_program", written.single_program),
         ("debug", written.debug),
         ("read_only", !written.read_only.is_empty()),
+        ("hidden", !written.hidden.is_empty()),
+        ("protected", !written.protected.is_empty()),
         ("egress_allow", !written.egress_allow.is_empty()),
         ("egress_deny", !written.egress_deny.is_empty()),
         ("egress_parameters", !written.egress_parameters.is_empty()),

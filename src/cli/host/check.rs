@@ -13,6 +13,7 @@ use crate::cli::screen::{Screen, Tone, harmless, paint};
 use crate::config::did_you_mean;
 use crate::gate::config::GateConfig;
 use crate::policy::{Contracts, PolicyEngine, PolicySource, WorkerProgram, WorkerReport};
+use crate::sandbox::Confinement;
 use crate::sandbox::egress::ROOTS_LIST;
 use crate::sys::clock::Clock;
 use crate::sys::{host, trusted_file};
@@ -122,9 +123,12 @@ fn tools(config: &GateConfig) -> Result<String, String> {
     let mut names = Vec::new();
     for (name, declared) in config.adapters.tools.iter() {
         declared.check_program().map_err(|problem| format!("{name}: {problem}"))?;
-        for path in &declared.confinement.read_only {
+        let Confinement { read_only, hidden, .. } = &declared.confinement;
+        for (key, path) in
+            read_only.iter().map(|path| ("read_only", path)).chain(hidden.iter().map(|path| ("hidden", path)))
+        {
             trusted_file::check_place(Path::new(path))
-                .map_err(|error| format!("{name}: read_only: {}", with_causes(&error)))?;
+                .map_err(|error| format!("{name}: {key}: {}", with_causes(&error)))?;
         }
         names.push(name.as_str());
     }

@@ -125,6 +125,18 @@ const TOOL: &[Key] = &[
         changes: "what else it may read, as far as its user may",
     },
     Key {
+        name: "hidden",
+        kind: List("at most 16 paths below one of `read_only`; in tier `c` only"),
+        default: Is("[]"),
+        changes: "what it [does not see](sandbox.md#taken-out-again) of what it may read",
+    },
+    Key {
+        name: "protected",
+        kind: List("at most 16 paths in the workspace, or names; in tier `c`, with a workspace that stays"),
+        default: Is("[]"),
+        changes: "what it [may read and not write](sandbox.md#taken-out-again) of its workspace; a name holds wherever it is",
+    },
+    Key {
         name: "arguments",
         kind: List("text, one for each element"),
         default: Is("[]"),
@@ -243,6 +255,12 @@ const LIMITS: &[Key] = &[
         name: "limits.workspace",
         kind: Size { least: "64K", most: "1024G", beyond: ["63K", "1025G"] },
         default: Is("\"64M\""),
-        changes: "bytes of a fresh workspace, and of `/tmp`",
+        changes: "bytes of the workspace, and of `/tmp`. Of a workspace that stays they [are counted](sandbox.md#workspaces) while a tool may write to it",
+    },
+    Key {
+        name: "limits.inodes",
+        kind: Number(16, 1_048_576, "files"),
+        default: Is("65536"),
+        changes: "files and directories in the workspace, and in `/tmp` (of tier `c`, in the workspace)",
     },
 ];

@@ -44,6 +44,8 @@ pub(crate) fn sample(tier: Tier) -> Confinement {
         single_program: false,
         debug: false,
         read_only: vec!["/srv/docs".to_owned(), "/opt/x".to_owned()],
+        hidden: vec![],
+        protected: vec![],
         environment: vec![("LANG".to_owned(), "C=x y".to_owned())],
         egress: Egress::None,
         limits: Limits {
@@ -55,6 +57,7 @@ pub(crate) fn sample(tier: Tier) -> Confinement {
             file_size: 1 << 20,
             output: 1 << 16,
             workspace: 1 << 20,
+            inodes: 1000,
         },
         module: None,
     }
@@ -71,6 +74,9 @@ fn a_confinement_has_one_text() {
         assert_eq!(decode(&text), Ok(confinement));
         assert!(decode(&text.replace("=1", "=0")).is_err() && decode(&format!("{text};single=1")).is_err());
     }
+    let hidden = vec!["/srv/docs/private".to_owned()];
+    let carved = Confinement { hidden, protected: vec![".git".to_owned()], ..sample(Tier::C) };
+    assert_eq!(decode(&encode(&carved)), Ok(carved));
     for tier in [Tier::B, Tier::C] {
         let text = encode(&sample(tier));
         assert_eq!(decode(&text), Ok(sample(tier)));
@@ -107,7 +113,7 @@ fn egress_is_written_with_its_lists() {
 
 #[test]
 fn the_bounds_hold_whoever_wrote_it() {
-    let alters: [fn(&mut Confinement); 33] = [
+    let alters: [fn(&mut Confinement); 35] = [
         |c| c.egress = Egress::Strict(lists(&[], &[])),
         |c| c.egress = Egress::Strict(lists(&["*:443"], &[])),
         |c| c.egress = Egress::Preflight(lists(&["a.com:443"], &["a;b"])),
@@ -143,6 +149,8 @@ fn the_bounds_hold_whoever_wrote_it() {
         |c| c.limits.file_size = u64::MAX,
         |c| c.limits.output = 1 << 30,
         |c| c.limits.workspace = 0,
+        |c| c.limits.inodes = 15,
+        |c| c.limits.inodes = (1 << 20) + 1,
         |c| c.environment = vec![("A".to_owned(), "x".to_owned()); 33],
     ];
     for (place, alter) in alters.iter().enumerate() {

@@ -5,7 +5,9 @@
 //! what they write, and ends all of them.
 
 mod inside;
+mod kept;
 mod place;
+mod places;
 mod proxy;
 mod supervisor;
 
@@ -31,6 +33,8 @@ use crate::sys::cgroup::{self, Bounds, Cgroup};
 use crate::sys::ids::{self, User};
 use crate::sys::{exec, jail, landlock, seccomp, trusted_file};
 use inside::Order;
+use kept::Kept;
+use places::{Laid, Place};
 use proxy::Proxy;
 use supervisor::{Pipes, Supervisor};
 
@@ -59,6 +63,7 @@ pub(super) struct Prepared {
     user: User,
     program: File,
     is_script: bool,
+    places: Vec<Place>,
     /// Who runs the proxy, and root's own list, where egress is strict.
     proxy: Option<(User, String)>,
 }
@@ -75,9 +80,7 @@ pub(super) fn prepare(grant: &Grant, root: Root) -> Result<Prepared, Refusal> {
     let confinement = confinement.ok_or(Refusal::ArgumentNotInTable(1))?;
     let user = tool_user(&confinement.user)?;
     enforceable(&confinement)?;
-    for path in &confinement.read_only {
-        trusted_file::check_place(Path::new(path)).map_err(Refusal::InputUntrusted)?;
-    }
+    let places = places::look(&confinement).map_err(Refusal::InputUntrusted)?;
     let mut program =
         trusted_file::open_file(Path::new(&confinement.program)).map_err(Refusal::ProgramUntrusted)?;
     let (digest, is_script) = digest(&mut program).map_err(cannot("read the program"))?;
@@ -88,7 +91,7 @@ pub(super) fn prepare(grant: &Grant, root: Root) -> Result<Prepared, Refusal> {
         module::vouched(module).map_err(|fix| Refusal::NotEnforced { layer: "module", fix })?;
     }
     let proxy = proxy::prepare(&confinement)?;
-    Ok(Prepared { confinement, user, program, is_script, proxy })
+    Ok(Prepared { confinement, user, program, is_script, places, proxy })
 }
 
 /// A user that is for tools and nothing else.
@@ -159,10 +162,11 @@ fn digest(program: &mut File) -> io::Result<(String, bool)> {
 /// # Errors
 /// When it was not started.
 pub(super) fn run(tool: Prepared, grant: &Grant) -> Result<Infallible, Refusal> {
-    let Prepared { confinement, user, program, is_script, proxy } = tool;
+    let Prepared { confinement, user, program, is_script, places, proxy } = tool;
     let limit = Duration::from_secs(grant.run_limit_secs.into());
     exec::end_after(limit + SLACK);
     place::ready(&confinement.workspace, &user).map_err(cannot("have the workspace"))?;
+    let kept = Kept::of(&confinement, supervisor::now()).map_err(cannot("count what is in the workspace"))?;
     let proxy = proxy.map(|(user, list)| Proxy::start(&confinement, &user, &list)).transpose();
     let (mut proxy, way_out) = proxy.map_err(cannot("start the proxy"))?.unzip();
     let cgroup = match confinement.limits.memory_by {
@@ -189,17 +193,18 @@ pub(super) fn run(tool: Prepared, grant: &Grant) -> Result<Infallible, Refusal> 
     let input = grant.argv.get(1).cloned().unwrap_or_default();
     let args = grant.argv.iter().skip(2).cloned().collect();
     let order = Order { confinement, args, is_script, outside };
-    let started = start(&order, &user, (program, cgroup.as_ref()), (&input, way_out));
+    let started = start(&order, (&user, &places), (program, cgroup.as_ref()), (&input, way_out));
     let (child, pipes) = started
         .inspect_err(|_error| cgroup.iter().for_each(Cgroup::remove))
         .map_err(cannot("start the tool"))?;
-    let supervisor = Supervisor::new(child, pipes, cgroup, &order).map_err(cannot("watch the tool"))?;
+    let supervisor =
+        Supervisor::new((child, pipes), cgroup, kept, &order).map_err(cannot("watch the tool"))?;
     supervisor.watch(limit, &mut proxy)
 }
 
 fn start(
     order: &Order,
-    user: &User,
+    who: (&User, &[Place]),
     (program, cgroup): (File, Option<&Cgroup>),
     (input, way_out): (&str, Option<OwnedFd>),
 ) -> io::Result<(nix::unistd::Pid, Pipes)> {
@@ -215,7 +220,7 @@ fn start(
         jail::Side::Parent(child) => Ok((child, Pipes { report, out, err })),
         jail::Side::Child => {
             let own = Own { stdin, stdout, stderr, report: tell, program: program.into(), way_out };
-            let Err(error) = own.go(order, user, cgroup);
+            let Err(error) = own.go(order, who, cgroup);
             // What was standard error is the supervisor's to read, which shows it when nothing was started.
             let _ = writeln!(io::stderr(), "{error}");
             jail::end(REFUSED.into())
@@ -234,7 +239,12 @@ struct Own {
 }
 
 impl Own {
-    fn go(self, order: &Order, user: &User, cgroup: Option<&Cgroup>) -> io::Result<Infallible> {
+    fn go(
+        self,
+        order: &Order,
+        (user, places): (&User, &[Place]),
+        cgroup: Option<&Cgroup>,
+    ) -> io::Result<Infallible> {
         let Own { stdin, stdout, stderr, report, program, way_out } = self;
         let standard = [(stdin.as_fd(), 0), (stdout.as_fd(), 1), (stderr.as_fd(), 2)];
         jail::hand_on(&standard)?;
@@ -245,32 +255,47 @@ impl Own {
         match confinement.tier {
             Tier::A | Tier::B | Tier::W => {
                 jail::new_mounts().map_err(|error| doing("mounts", &error))?;
-                let bytes = confinement.limits.workspace;
-                jail::private_directory("/tmp", user, bytes).map_err(|error| doing("/tmp", &error))?;
-                if confinement.workspace == Workspace::Fresh {
-                    let path = confinement.workspace.path();
-                    jail::private_directory(&path, user, bytes)
-                        .map_err(|error| doing("workspace", &error))?;
-                }
+                let size = (confinement.limits.workspace, confinement.limits.inodes);
+                jail::private_directory("/tmp", user, size).map_err(|error| doing("/tmp", &error))?;
+                fresh(confinement, user)?;
                 jail::become_nobody_else(user).map_err(|error| doing("user", &error))?;
                 jail::end_with_parent()?;
                 drop((stdin, stdout, stderr));
                 inside::run(order, report, program, way_out)
             }
             Tier::C => {
-                let argv = std::iter::once(BUBBLEWRAP.to_owned()).chain(arguments(confinement, INNER));
-                let argv = argv.map(CString::new).collect::<Result<Vec<_>, _>>()?;
+                // bubblewrap's own knows no number of files.
+                if confinement.workspace == Workspace::Fresh {
+                    jail::new_mounts().map_err(|error| doing("mounts", &error))?;
+                    fresh(confinement, user)?;
+                }
                 let bytes = jail::file_in_memory(&order.to_bytes())?;
                 jail::become_nobody_else(user).map_err(|error| doing("user", &error))?;
                 jail::end_with_parent()?;
+                let laid = Laid::new(confinement, places, Descriptors::FIRST_BOUND)?;
+                let argv = arguments(confinement, INNER, &laid.bound);
+                let argv = std::iter::once(BUBBLEWRAP.to_owned()).chain(argv);
+                let argv = argv.map(CString::new).collect::<Result<Vec<_>, _>>()?;
                 let Descriptors { order: at, report: report_at, program: program_at, proxy: proxy_at } =
                     Descriptors::FIXED;
                 let mut handed =
                     vec![(bytes.as_fd(), at), (report.as_fd(), report_at), (program.as_fd(), program_at)];
                 handed.extend(way_out.iter().map(|way| (way.as_fd(), proxy_at)));
+                handed.extend(laid.handed());
                 jail::hand_on(&handed)?;
                 jail::execute(BUBBLEWRAP, &argv)
             }
+        }
+    }
+}
+
+/// A workspace in memory, where it does not stay.
+fn fresh(confinement: &Confinement, user: &User) -> io::Result<()> {
+    match &confinement.workspace {
+        Workspace::Principal(_) | Workspace::Named(_) => Ok(()),
+        fresh @ Workspace::Fresh => {
+            let size = (confinement.limits.workspace, confinement.limits.inodes);
+            jail::private_directory(&fresh.path(), user, size).map_err(|error| doing("workspace", &error))
         }
     }
 }

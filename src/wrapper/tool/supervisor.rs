@@ -14,6 +14,7 @@ use nix::sys::wait::{WaitPidFlag, waitpid};
 use nix::unistd::Pid;
 
 use super::inside::Order;
+use super::kept::Kept;
 use super::proxy::Proxy;
 use crate::grant::Refusal;
 use crate::sandbox::Limits;
@@ -46,6 +47,7 @@ pub(super) struct Supervisor {
     out: Option<File>,
     err: Option<File>,
     cgroup: Option<Cgroup>,
+    kept: Option<Kept>,
     limits: Limits,
     is_module: bool,
     outside: Vec<String>,
@@ -67,7 +69,12 @@ enum Over {
 }
 
 impl Supervisor {
-    pub(super) fn new(child: Pid, pipes: Pipes, cgroup: Option<Cgroup>, order: &Order) -> io::Result<Self> {
+    pub(super) fn new(
+        (child, pipes): (Pid, Pipes),
+        cgroup: Option<Cgroup>,
+        kept: Option<Kept>,
+        order: &Order,
+    ) -> io::Result<Self> {
         Ok(Self {
             child,
             exit: jail::exit_of(child)?,
@@ -75,6 +82,7 @@ impl Supervisor {
             out: Some(File::from(pipes.out)),
             err: Some(File::from(pipes.err)),
             cgroup,
+            kept,
             limits: order.confinement.limits.clone(),
             is_module: order.confinement.module.is_some(),
             outside: order.outside.clone(),
@@ -98,6 +106,8 @@ impl Supervisor {
         let over = self.until_over(limit);
         self.end_all();
         let over = over.and_then(|over| self.drain().map(|()| over));
+        // Nobody writes any more: what was filled in a last moment is found, too.
+        self.limit = self.limit.or_else(|| self.kept.as_ref().and_then(Kept::counted));
         let ended = self.end();
         self.cgroup.iter().for_each(Cgroup::remove);
         let traffic = proxy.as_mut().map(Proxy::end);
@@ -218,14 +228,17 @@ impl Supervisor {
         kept.chunks(CHUNK).try_for_each(|chunk| say(&output(stream, chunk)))
     }
 
-    fn limit_reached(&self, until: Instant) -> Option<Limit> {
+    fn limit_reached(&mut self, until: Instant) -> Option<Limit> {
         if now() >= until {
             return Some(Limit::WallClock);
         }
         if self.cgroup.as_ref().is_some_and(Cgroup::ran_out_of_memory) {
             return Some(Limit::Memory);
         }
-        self.used_its_time().then_some(Limit::Cpu)
+        if self.used_its_time() {
+            return Some(Limit::Cpu);
+        }
+        self.kept.as_mut().and_then(|kept| kept.limit_reached(now))
     }
 
     fn used_its_time(&self) -> bool {
@@ -349,6 +362,6 @@ fn say(line: &str) -> io::Result<()> {
     clippy::disallowed_methods,
     reason = "a deadline of the kernel's, not a time that anything is decided by"
 )]
-fn now() -> Instant {
+pub(super) fn now() -> Instant {
     Instant::now()
 }

@@ -7,6 +7,7 @@ use super::fixture::{python, sha256};
 use crate::edited::{Edited, reload};
 use crate::host::*;
 
+const NAMES: [&str; 6] = ["rg", "jq", "python", "python-file", "tar", "curl"];
 const PINNED_LATER: &str = "0000000000000000000000000000000000000000000000000000000000000000";
 
 /// The examples in force, with what has to be put in them for this host.
@@ -16,7 +17,7 @@ impl Examples {
     fn new(replace: &[(&str, &str)]) -> Examples {
         up();
         let examples = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/examples/tools");
-        for name in ["rg", "jq", "python", "tar", "curl"] {
+        for name in NAMES {
             let mut text = std::fs::read_to_string(format!("{examples}/{name}.toml")).unwrap();
             for (from, to) in replace {
                 text = text.replace(from, to);
@@ -28,7 +29,7 @@ impl Examples {
             std::fs::write(format!("/etc/reeve/tools/{name}.toml"), text).unwrap();
         }
         let contract = Edited::new("/etc/reeve/contracts/librarian.toml");
-        let tools = "[[allow]]\noperations = [\"tool.run\"]\ntools = [\"rg\", \"jq\", \"python\", \"tar\", \"curl\"]\n";
+        let tools = "[[allow]]\noperations = [\"tool.run\"]\ntools = [\"rg\", \"jq\", \"python\", \"python-file\", \"tar\", \"curl\"]\n";
         contract.write(&format!("{}\n{tools}", contract.before()));
         let loaded = reload().unwrap();
         assert_eq!(loaded.code, 200, "{loaded:?}");
@@ -38,7 +39,7 @@ impl Examples {
 
 impl Drop for Examples {
     fn drop(&mut self) {
-        for name in ["rg", "jq", "python", "tar", "curl"] {
+        for name in NAMES {
             drop(std::fs::remove_file(format!("/etc/reeve/tools/{name}.toml")));
         }
         drop(std::fs::remove_dir_all("/var/lib/reeve-tools/principal/librarian"));
@@ -66,6 +67,10 @@ fn the_examples_do_what_they_are_for() {
     let _examples = Examples::new(&[("api.example.com:443", &listed)]);
     let script = "import sys, tarfile\nopen('note.txt', 'w').write('a needle\\nhay\\n')\nwith tarfile.open('a.tar', 'w') as t: t.add('note.txt', 'inside/note.txt')\nprint(sys.argv[1:])";
     assert_eq!(printed("python", json!({"arguments": {"arguments": ["x y"]}, "input": script})), "['x y']\n");
+    let script = "open('own.py', 'w').write('import sys; print(sys.argv[1:])')";
+    assert_eq!(printed("python", json!({"input": script})), "");
+    let own = json!({"arguments": {"script": "own.py", "arguments": ["a", "b"]}});
+    assert_eq!(printed("python-file", own), "['a', 'b']\n");
     let found = printed("rg", json!({"arguments": {"pattern": "needle", "paths": ["note.txt"]}}));
     assert!(found.contains("a needle"), "{found}");
     let unpacked = run("tar", json!({"arguments": {"archive": "a.tar"}}));

@@ -2,8 +2,9 @@
 
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
+use std::process::Command;
 
-use reeve::sandbox::report::How;
+use reeve::sandbox::report::{How, Limit};
 use reeve::sandbox::{Tier, Workspace};
 
 use super::fixture::*;
@@ -257,13 +258,50 @@ fn row_056_a_fresh_workspace_has_its_size_and_its_number_of_files() {
     let many = "print(tried(lambda: [open(str(n), 'w') and None for n in range(100000)]))";
     for tier in TIERS {
         let small = |code: &str| {
-            let tool = Tool::probe(tier, code).with(|tool| tool.confinement.limits.workspace = 1 << 20);
+            let tool = Tool::probe(tier, code).with(|tool| {
+                tool.confinement.limits.workspace = 1 << 20;
+                tool.confinement.limits.inodes = 1000;
+            });
             tool.run().text().to_owned()
         };
         assert_eq!(small(fill), "ENOSPC", "{tier:?}");
-        if tier == Tier::B {
-            assert_eq!(small(many), "ENOSPC", "{tier:?}");
+        assert_eq!(small(many), "ENOSPC", "{tier:?}");
+    }
+}
+
+#[test]
+fn row_056_a_workspace_that_stays_has_its_size_and_its_number_of_files_and_the_outcome_names_which() {
+    let bytes = "n = 0\nwhile True:\n  with open(str(n % 16), 'wb') as f: f.write(bytes(1 << 20))\n  n += 1";
+    let files = "n = 0\nwhile True:\n  open(str(n % 4000), 'w').close(); n += 1";
+    let deep = "while True:\n  os.mkdir('d'); os.chdir('d')";
+    let last = "for n in range(8):\n  with open(str(n), 'wb') as f: f.write(bytes(1 << 20))";
+    let workspaces = [Workspace::Named("e2e-size".to_owned()), Workspace::Principal("e2e-size".to_owned())];
+    for (tier, workspace) in TIERS.into_iter().flat_map(|tier| workspaces.clone().map(|one| (tier, one))) {
+        let small = |code: &str| {
+            Tool::probe(tier, code).with(|tool| {
+                tool.confinement.workspace = workspace.clone();
+                tool.confinement.limits.workspace = 4 << 20;
+                tool.confinement.limits.inodes = 1000;
+            })
+        };
+        for (code, limit) in [
+            (bytes, Limit::Workspace),
+            (files, Limit::Inodes),
+            (deep, Limit::Inodes),
+            (last, Limit::Workspace),
+        ] {
+            assert_eq!(small(code).run().how(), How::Limit(limit), "{tier:?} {workspace:?} {code}");
+            if code != last {
+                // Deeper than std goes.
+                assert!(Command::new("/bin/rm").args(["-rf", &workspace.path()]).status().unwrap().success());
+            }
         }
+        // What is too large may become smaller, and then stay; and no larger.
+        let more = small("wrote('y'); time.sleep(1)").run();
+        assert_eq!(more.how(), How::Limit(Limit::Workspace), "{tier:?}");
+        assert_eq!(small("for n in os.listdir('.'): os.unlink(n)").run().text(), "");
+        assert_eq!(small("wrote('y')").run().text(), "");
+        std::fs::remove_dir_all(workspace.path()).unwrap();
     }
 }
 

@@ -56,6 +56,7 @@ pub fn limits() -> Limits {
         file_size: 64 << 20,
         output: 1 << 20,
         workspace: 16 << 20,
+        inodes: 16 << 10,
     }
 }
 
@@ -81,6 +82,8 @@ impl Tool {
             single_program: false,
             debug: false,
             read_only: vec![],
+            hidden: vec![],
+            protected: vec![],
             environment: vec![],
             egress: Egress::None,
             limits: limits(),

@@ -2,6 +2,7 @@
 //! outside as its control, so that nothing passes because it could not have worked anyway.
 
 mod builtin;
+mod carving;
 mod chain;
 mod denied;
 mod egress;
@@ -9,6 +10,7 @@ mod ending;
 mod examples;
 mod files;
 mod fixture;
+mod killing;
 mod layers;
 mod leave;
 mod network;

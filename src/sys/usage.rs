@@ -1,0 +1,144 @@
+//! How much a directory holds that somebody else fills: what it takes on the disk, and how many files it has. Nothing in it is
+//! opened but directories, no link is followed, and no other file system is entered, whatever is done to the names meanwhile.
+
+use std::collections::HashSet;
+use std::ffi::CString;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::path::Path;
+
+use nix::dir::Dir;
+use nix::errno::Errno;
+use nix::fcntl::{AtFlags, OFlag, open, openat};
+use nix::sys::stat::{Mode, SFlag, fstat, fstatat};
+
+/// Deeper than this nothing is counted: it is too much, whatever it is. Each step down holds a descriptor.
+const MOST_DEPTH: usize = 256;
+/// A file takes so many bytes for each of its blocks, whatever the file system's own are.
+const BLOCK: u64 = 512;
+const DIRECTORY: OFlag =
+    OFlag::O_RDONLY.union(OFlag::O_DIRECTORY).union(OFlag::O_NOFOLLOW).union(OFlag::O_CLOEXEC);
+
+/// What a directory holds, or may hold.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Usage {
+    /// Bytes on the disk.
+    pub bytes: u64,
+    /// Files, directories, links and whatever else has a name.
+    pub inodes: u64,
+}
+
+impl Usage {
+    fn is_beyond(self, most: Usage) -> bool {
+        self.bytes > most.bytes || self.inodes > most.inodes
+    }
+}
+
+/// What lies below a directory. When it is more than `most`, it may be more still.
+///
+/// # Errors
+/// When it cannot be read.
+pub fn of(directory: &Path, most: Usage) -> io::Result<Usage> {
+    let top = open(directory, DIRECTORY, Mode::empty())?;
+    let device = fstat(&top)?.st_dev;
+    let mut count = Count { found: Usage::default(), most, device, seen: HashSet::new() };
+    count.add(top, 0)?;
+    Ok(count.found)
+}
+
+struct Count {
+    found: Usage,
+    most: Usage,
+    device: libc::dev_t,
+    /// Files that have several names, and count once.
+    seen: HashSet<libc::ino_t>,
+}
+
+impl Count {
+    fn add(&mut self, directory: OwnedFd, depth: usize) -> io::Result<()> {
+        if depth == MOST_DEPTH {
+            self.found.inodes = u64::MAX;
+            return Ok(());
+        }
+        let mut listed = Dir::from_fd(directory)?;
+        let names = names(&mut listed, self.most.inodes.saturating_sub(self.found.inodes))?;
+        for name in names {
+            let found = match fstatat(&listed, name.as_c_str(), AtFlags::AT_SYMLINK_NOFOLLOW) {
+                // Somebody took it away meanwhile.
+                Err(Errno::ENOENT) => continue,
+                other => other?,
+            };
+            let is_directory = found.st_mode & SFlag::S_IFMT.bits() == SFlag::S_IFDIR.bits();
+            // Of an overlay, only directories say which file system they are of.
+            if is_directory && found.st_dev != self.device {
+                continue;
+            }
+            if !is_directory && found.st_nlink > 1 && !self.seen.insert(found.st_ino) {
+                continue;
+            }
+            self.found.inodes = self.found.inodes.saturating_add(1);
+            let blocks = u64::try_from(found.st_blocks).unwrap_or(u64::MAX);
+            self.found.bytes = self.found.bytes.saturating_add(blocks.saturating_mul(BLOCK));
+            if self.found.is_beyond(self.most) {
+                return Ok(());
+            }
+            if is_directory {
+                match openat(&listed, name.as_c_str(), DIRECTORY, Mode::empty()) {
+                    Ok(below) => self.add(below, depth + 1)?,
+                    // Gone meanwhile, or another thing by now.
+                    Err(Errno::ENOENT | Errno::ELOOP | Errno::ENOTDIR) => {}
+                    Err(errno) => return Err(errno.into()),
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The names in a directory; one more than may be is enough to know that there are too many.
+fn names(listed: &mut Dir, most: u64) -> io::Result<Vec<CString>> {
+    let most = usize::try_from(most).unwrap_or(usize::MAX).saturating_add(1);
+    let is_below = |name: &CString| !matches!(name.as_bytes(), b"." | b"..");
+    let names = listed.iter().map(|entry| entry.map(|entry| entry.file_name().to_owned()));
+    Ok(names.filter(|name| name.as_ref().map_or(true, is_below)).take(most).collect::<Result<_, _>>()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::scratch::Scratch;
+    use super::*;
+
+    const ALL: Usage = Usage { bytes: u64::MAX, inodes: u64::MAX };
+
+    #[test]
+    fn bytes_and_names_are_counted_through_no_link_and_a_file_of_two_names_once() {
+        let scratch = Scratch::new();
+        let at = |name: &str| scratch.path(name);
+        let outside = scratch.path("outside");
+        std::fs::create_dir(&outside).unwrap();
+        std::fs::write(outside.join("x"), vec![1; 1 << 20]).unwrap();
+        std::fs::create_dir_all(at("top/a/b")).unwrap();
+        assert_eq!(of(&at("top"), ALL).unwrap().inodes, 2);
+        let before = of(&at("top"), ALL).unwrap().bytes;
+        std::fs::write(at("top/a/b/f"), vec![1; 64 << 10]).unwrap();
+        std::fs::hard_link(at("top/a/b/f"), at("top/g")).unwrap();
+        std::os::unix::fs::symlink(&outside, at("top/l")).unwrap();
+        let found = of(&at("top"), ALL).unwrap();
+        assert_eq!(found.inodes, 4);
+        assert!((64 << 10..128 << 10).contains(&(found.bytes - before)), "{found:?}");
+        assert!(of(&at("top/l"), ALL).is_err(), "nor is it one itself");
+    }
+
+    #[test]
+    fn counting_ends_where_it_is_too_much_and_deeper_than_one_counts_is_too_much() {
+        let scratch = Scratch::new();
+        for number in 0..50 {
+            std::fs::write(scratch.path(&number.to_string()), "").unwrap();
+        }
+        let most = Usage { inodes: 10, ..ALL };
+        assert_eq!(of(scratch.root(), most).unwrap().inodes, 11);
+        let deep = scratch.path("top").join(["d"; 300].join("/"));
+        std::fs::create_dir_all(&deep).unwrap();
+        assert_eq!(of(scratch.root(), ALL).unwrap().inodes, u64::MAX);
+    }
+}
