@@ -22,6 +22,8 @@ mod launcher;
 mod local;
 #[path = "../../tests/gate/phones.rs"]
 mod phones;
+#[path = "../../tests/gate/secrets.rs"]
+mod secrets;
 #[path = "../../tests/gate/stage.rs"]
 mod stage;
 #[path = "../../tests/gate/zfs.rs"]

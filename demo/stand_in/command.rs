@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::trouble::Change;
 use super::world::{World, identity};
 
 /// What a test, a demo or a person at the terminal wants done.
@@ -33,6 +34,8 @@ pub(crate) enum Command {
         #[serde(default)]
         manual: bool,
     },
+    /// The server, the phones or the daemon behave otherwise from now on.
+    Change { to: Change },
     /// Every connection is dropped.
     Drop,
     /// How many receive.
@@ -94,6 +97,7 @@ impl World {
                 state.faults = super::world::Faults { empty_results, error_code, stall, manual };
                 json!({})
             }
+            Command::Change { to } => self.change(to),
             Command::Drop => {
                 self.drop_clients();
                 json!({})

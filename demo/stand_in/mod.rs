@@ -3,6 +3,7 @@
 
 pub(crate) mod command;
 pub(crate) mod daemon;
+mod trouble;
 pub(crate) mod world;
 
 pub(crate) use command::{Command, Say};

@@ -8,8 +8,7 @@ use std::time::{Duration, SystemTime};
 use reeve::sys::clock::{Clock, SystemClock};
 use serde_json::{Value, json};
 
-/// The version that the stand-in says it is.
-const VERSION: &str = "0.14.6";
+use super::trouble::Trouble;
 
 /// Somebody with a phone.
 #[derive(Debug, Clone)]
@@ -47,6 +46,7 @@ pub(super) struct State {
     pub(super) identities: Vec<Value>,
     pub(super) sent: Vec<Sent>,
     pub(super) faults: Faults,
+    pub(super) trouble: Trouble,
     /// Who receives, by a number of their own.
     pub(super) clients: Vec<(u64, Sender<Option<String>>)>,
     /// What the server keeps while nobody receives.
@@ -71,6 +71,7 @@ impl World {
             identities,
             sent: Vec::new(),
             faults: Faults::default(),
+            trouble: Trouble::default(),
             clients: Vec::new(),
             kept: VecDeque::new(),
             last_timestamp: 0,
@@ -99,7 +100,7 @@ impl World {
     /// Answers one call; `None` when the answer is to be withheld.
     pub(super) fn call(&self, method: &str, params: &Value) -> Option<Result<Value, Value>> {
         let mut state = self.state();
-        if state.faults.stall {
+        if state.faults.stall || state.trouble.withheld.as_deref() == Some(method) {
             return None;
         }
         let account = params.get("account").and_then(Value::as_str);
@@ -109,11 +110,13 @@ impl World {
             ));
         }
         let answer = match method {
-            "version" => Ok(json!({"version": VERSION})),
+            "version" => Ok(json!({"version": state.trouble.version})),
             "listAccounts" => Ok(json!([{"number": state.account}])),
             "subscribeReceive" if state.faults.manual => Ok(json!(0)),
             "listIdentities" => Ok(state.identities_of(params.get("number").and_then(Value::as_str))),
             "trust" => state.trust(params),
+            "submitRateLimitChallenge" => state.solve(params),
+            "send" if params.get("noteToSelf") == Some(&Value::Bool(true)) => state.note(params),
             "send" | "sendReaction" => state.send(params),
             _ => Err(json!({"code": -32601, "message": "Method not implemented", "data": null})),
         };
@@ -187,6 +190,9 @@ impl State {
         if let Some(code) = self.faults.error_code {
             return Err(json!({"code": code, "message": "as told", "data": null}));
         }
+        if let Some(not_taken) = self.not_taken(&address) {
+            return Err(not_taken);
+        }
         if self.faults.empty_results {
             return Ok(json!({"timestamp": timestamp, "results": []}));
         }
@@ -202,6 +208,7 @@ impl State {
         } else if let Some(text) = text {
             let quote = params.get("quoteTimestamp").and_then(Value::as_u64);
             self.sent.push(Sent { to: person.name, timestamp, text: text.to_owned(), quote, edited: None });
+            self.receipt(&person.uuid, &[timestamp], false);
         }
         Ok(json!({"timestamp": timestamp, "results": [{"recipientAddress": address, "type": "SUCCESS"}]}))
     }

@@ -42,6 +42,27 @@ pub enum What {
         /// How many are missing.
         missing: u32,
     },
+    /// What waits for people is on nobody's phone.
+    NotDelivered {
+        /// Its id.
+        operation: String,
+    },
+    /// Signal wants to see a human before it takes another message.
+    CaptchaWanted,
+    /// The daemon is so old that Signal refuses it soon, or does already.
+    OldDaemon {
+        /// Which version it is.
+        version: String,
+        /// How old it is at least.
+        days: u64,
+    },
+    /// Signal takes nothing from this host's account.
+    CanaryLost {
+        /// Why, as far as it is known.
+        why: String,
+    },
+    /// It does again.
+    CanaryBack,
     /// Somebody tries whether alarms arrive.
     Test,
 }
@@ -57,6 +78,11 @@ impl What {
             Self::EnoughReachable { .. } => "enough_reachable",
             Self::NotAsked { .. } => "not_asked",
             Self::WaitsInVain { .. } => "waits_in_vain",
+            Self::NotDelivered { .. } => "not_delivered",
+            Self::CaptchaWanted => "captcha_wanted",
+            Self::OldDaemon { .. } => "old_daemon",
+            Self::CanaryLost { .. } => "canary_lost",
+            Self::CanaryBack => "canary_back",
             Self::Test => "test",
         }
     }
@@ -66,11 +92,17 @@ impl What {
     pub fn key(&self) -> String {
         match self {
             Self::NotAsked { principal, .. } => format!("{} {principal}", self.name()),
-            Self::WaitsInVain { operation, .. } => format!("{} {operation}", self.name()),
+            Self::WaitsInVain { operation, .. } | Self::NotDelivered { operation } => {
+                format!("{} {operation}", self.name())
+            }
             Self::ChannelDown { .. }
             | Self::ChannelUp
             | Self::TooFewReachable { .. }
             | Self::EnoughReachable { .. }
+            | Self::CaptchaWanted
+            | Self::OldDaemon { .. }
+            | Self::CanaryLost { .. }
+            | Self::CanaryBack
             | Self::Test => self.name().to_owned(),
         }
     }
@@ -99,6 +131,23 @@ impl What {
                 "{operation} waits for people, and {missing} of those it needs cannot be reached on Signal. \
                  `reeve approval list` on the host shows it."
             ),
+            Self::NotDelivered { operation } => format!(
+                "{operation} waits for people, and the question is on nobody's phone yet. \
+                 `reeve show {operation}` on the host shows who was sent it."
+            ),
+            Self::CaptchaWanted => format!(
+                "Signal takes no message before a captcha is solved. From {host}'s own address, open \
+                 https://signalcaptchas.org/challenge/generate.html, solve it, copy what `Open Signal` links to, and on \
+                 {host} run: reeve signal captcha 'signalcaptcha://…'"
+            ),
+            Self::OldDaemon { version, days } => format!(
+                "signal-cli {version} is {days} days old or older, and Signal refuses it after about 90. Update it."
+            ),
+            Self::CanaryLost { why } => format!(
+                "Signal takes nothing from this host's account: {why}. What needs people will not reach them. \
+                 Look at signal-cli."
+            ),
+            Self::CanaryBack => "Signal takes messages from this host's account again.".to_owned(),
             Self::Test => "this is a test. Nothing is wrong.".to_owned(),
         };
         format!("reeve · {host}: {said}")
@@ -141,18 +190,18 @@ mod tests {
                 why: "no channel: 0 of the approvers who may decide can be reached, 1 are needed".into(),
             },
             What::WaitsInVain { operation: "op_1".into(), missing: 1 },
+            What::NotDelivered { operation: "op_1".into() },
+            What::CaptchaWanted,
+            What::OldDaemon { version: "0.13.16".into(), days: 77 },
+            What::CanaryLost { why: "the Signal server cannot be reached".into() },
+            What::CanaryBack,
             What::Test,
         ];
         let told = all.map(|what| format!("{}: {}\n", what.key(), what.text("host01"))).concat();
-        let wanted = "\
-channel_down: reeve · host01: nobody can be asked on Signal: the daemon does not answer. What needs people is refused until that is mended.
-channel_up: reeve · host01: people can be asked on Signal again.
-too_few_reachable: reeve · host01: 1 of the approvers can be reached on Signal, and 2 should be. Look at `reeve approver list` and at signal-cli.
-enough_reachable: reeve · host01: 2 of the approvers can be reached on Signal again.
-not_asked librarian: reeve · host01: librarian asked for zfs.destroy, which needs people, and was refused: no channel: 0 of the approvers who may decide can be reached, 1 are needed. Nothing ran.
-waits_in_vain op_1: reeve · host01: op_1 waits for people, and 1 of those it needs cannot be reached on Signal. `reeve approval list` on the host shows it.
-test: reeve · host01: this is a test. Nothing is wrong.
-";
-        assert_eq!(told, wanted);
+        let golden = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/alarms.txt");
+        if std::env::var_os("UPDATE_GOLDEN").is_some() {
+            std::fs::write(golden, &told).unwrap();
+        }
+        assert_eq!(told, std::fs::read_to_string(golden).unwrap());
     }
 }

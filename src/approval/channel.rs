@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use super::identity::{IdentityHeld, IdentityTrouble, Seen};
 use super::people::{Approver, People};
-use super::signal::{Link, Quote, SendError, SentMessage, Status};
+use super::signal::{CaptchaError, Link, QUESTION_PATIENCE, Quote, SendError, SentMessage, Status, Traffic};
 use crate::policy::Quorum;
 
 /// How people are reached.
@@ -39,6 +39,43 @@ impl Channel {
         match self {
             Self::Signal(link) => link.send(to, text, quote).await,
             Self::None => Err(SendError::Down),
+        }
+    }
+
+    /// The same for what may wait. See [`Link::tell`].
+    pub async fn tell(
+        &self,
+        to: &Approver,
+        text: &str,
+        quote: Option<Quote>,
+    ) -> Result<SentMessage, SendError> {
+        match self {
+            Self::Signal(link) => link.tell(to, text, quote).await,
+            Self::None => Err(SendError::Down),
+        }
+    }
+
+    /// Whether there is an answer at this moment. See [`Link::is_awake`].
+    pub async fn is_awake(&self) -> bool {
+        match self {
+            Self::Signal(link) => link.is_awake().await,
+            Self::None => false,
+        }
+    }
+
+    /// How sending goes. See [`Link::traffic`].
+    pub fn traffic(&self) -> Traffic {
+        match self {
+            Self::Signal(link) => link.traffic(),
+            Self::None => Traffic::default(),
+        }
+    }
+
+    /// Hands over a captcha's solution. See [`Link::solve_captcha`].
+    pub async fn solve_captcha(&self, solution: &str) -> Result<(), CaptchaError> {
+        match self {
+            Self::Signal(link) => link.solve_captcha(solution).await,
+            Self::None => Err(CaptchaError::NotWanted),
         }
     }
 
@@ -109,13 +146,18 @@ impl Channel {
         }
     }
 
+    fn is_held(&self) -> bool {
+        self.traffic().held_for.is_some_and(|left| left > QUESTION_PATIENCE)
+    }
+
     /// Those of `voters` who can be asked now, if they are enough. If not, looks again for whoever asks a second time.
     pub fn enough_of<'a>(
         &self,
         voters: impl Iterator<Item = &'a Approver>,
         quorum: &Quorum,
     ) -> Result<Vec<&'a Approver>, NoChannel> {
-        let names = self.reachable();
+        // What the server wants nothing of for longer than a question waits reaches nobody.
+        let names = if self.is_held() { Vec::new() } else { self.reachable() };
         let voters: Vec<_> = voters.filter(|voter| names.contains(&voter.name)).collect();
         let needed = quorum.needed();
         match quorum.missing(voters.iter().map(|voter| voter.groups.as_slice())) {

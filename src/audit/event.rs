@@ -62,6 +62,8 @@ kinds! {
     Enrolment = "enrolment",
     /// Somebody who lost their phone is to be enrolled anew after a delay, is so now, or is not.
     Recovery = "recovery",
+    /// People were asked in a drill, one of them has answered, or it is over.
+    Drill = "drill",
     /// Root's examination of the host ended in a lockdown, or ended one.
     Lockdown = "lockdown",
     /// After a crash: what the host shows of an operation that was under way.

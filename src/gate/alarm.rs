@@ -199,7 +199,14 @@ impl Gate {
                 other if watch.is_quiet(other, now_ms, by.config.quiet_for) => continue,
                 What::ChannelDown { .. } => watch.told_down = true,
                 What::TooFewReachable { .. } => watch.told_few = true,
-                What::NotAsked { .. } | What::WaitsInVain { .. } | What::Test => {}
+                What::NotAsked { .. }
+                | What::WaitsInVain { .. }
+                | What::NotDelivered { .. }
+                | What::CaptchaWanted
+                | What::OldDaemon { .. }
+                | What::CanaryLost { .. }
+                | What::CanaryBack
+                | What::Test => {}
             }
             watch.note(&what, now_ms);
             self.raise(by, &what).await;

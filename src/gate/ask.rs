@@ -54,6 +54,12 @@ impl Gate {
             self.alarm_of_refusal(job, &none.to_string());
             return Err(Problem::new(ProblemKind::NoChannel, format!("{none}; nobody was asked")));
         }
+        if !self.channel.is_awake().await {
+            let why = "the Signal daemon does not answer";
+            self.metrics.approval_ended("no_channel", Duration::ZERO);
+            self.alarm_of_refusal(job, why);
+            return Err(Problem::new(ProblemKind::NoChannel, format!("{why}; nobody was asked")));
+        }
         if let Some((left, id)) = self.cooling.left(job, self.now_ms()) {
             return Err(Problem {
                 retry_after: Some(left),
@@ -158,6 +164,12 @@ impl Gate {
         let mut job = cell.job.lock().await;
         let Some(own) = job.approval.as_mut().filter(|own| own.id == approval) else { return };
         own.prompts.push(prompt);
+        let people = self.people.load_full();
+        if let Some(prompt) = own.prompts.last_mut()
+            && let Some(person) = people.named(&prompt.approver)
+        {
+            self.has_arrived(person, prompt);
+        }
         if let Err(error) = self.keep(&job).await {
             tracing::error!(
                 error = &error as &dyn std::error::Error,
@@ -183,7 +195,7 @@ impl Gate {
         Err(Problem { operation: Some(job.id.clone()), ..Problem::new(kind, format!("{why}; nothing ran")) })
     }
 
-    fn approval(&self, job: &Job, token: &Token) -> Result<Approval, Problem> {
+    pub(super) fn approval(&self, job: &Job, token: &Token) -> Result<Approval, Problem> {
         let plan = job.plan.as_ref().ok_or_else(|| Problem::from(Unrecorded::Thread))?;
         let decision = job.decision.as_ref().ok_or_else(|| Problem::from(Unrecorded::Thread))?;
         let (terms, now) = (terms_of(job), self.now_ms());

@@ -21,7 +21,7 @@ use crate::principal::PrincipalName;
 
 /// What the policy is asked about: a destructive call of this name.
 const TOOL: &str = "reeve.reload";
-const COMMAND: &str = "change who may approve what";
+pub(super) const COMMAND: &str = "change who may approve what";
 /// What is said where the policy in force leaves it to nobody: people decide about this all the same.
 const RULE: &str = "who may approve what is changed by those who may approve";
 
@@ -84,7 +84,7 @@ impl Gate {
     }
 
     /// What the policy in force says of it: who has to say yes, or that nobody can.
-    async fn decided_for_change(&self, by: &PrincipalName, files: &Digest) -> PolicyDecision {
+    pub(super) async fn decided_for_change(&self, by: &PrincipalName, files: &Digest) -> PolicyDecision {
         let known = |pairs: &[(&str, &str)]| -> Map<String, _> {
             pairs.iter().map(|(name, value)| ((*name).to_owned(), json!(value))).collect()
         };

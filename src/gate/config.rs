@@ -8,6 +8,7 @@ mod places;
 mod launcher;
 mod preflight;
 mod shields;
+mod signal;
 mod webhook;
 
 use std::path::{Path, PathBuf};
@@ -39,6 +40,8 @@ pub use launcher::LauncherConfig;
 use preflight::PreflightAsWritten;
 pub use preflight::PreflightSettings;
 use shields::ShieldsAsWritten;
+use signal::SignalAsWritten;
+pub use signal::SignalSettings;
 use webhook::WebhookAsWritten;
 pub use webhook::WebhookSettings;
 
@@ -120,19 +123,6 @@ pub struct ApprovalSettings {
     pub overall: usize,
     /// How much more than was shown may be freed by the time that it runs.
     pub growth: Growth,
-}
-
-/// The Signal daemon.
-#[derive(Debug, Clone)]
-pub struct SignalSettings {
-    /// Its JSON-RPC socket.
-    pub socket: PathBuf,
-    /// The account that asks, as the daemon names it.
-    pub account: String,
-    /// The account's UUID, by which quotes of our prompts are known.
-    pub uuid: String,
-    /// The Unix user that the daemon runs as.
-    pub user: String,
 }
 
 /// What is wrong with `gate.toml`.
@@ -227,15 +217,6 @@ struct ApprovalsAsWritten {
     growth: f64,
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct SignalAsWritten {
-    socket: PathBuf,
-    account: String,
-    uuid: String,
-    user: String,
-}
-
 impl Default for ApprovalsAsWritten {
     fn default() -> Self {
         let [execute_within, cool_down, recovery_delay] = ["5m", "10m", "24h"].map(str::to_owned);
@@ -311,17 +292,6 @@ impl AsWritten {
             shields: self.shields.meant()?,
             secrets: places::secrets(self.secrets)?,
             log: filter(self.log)?,
-        })
-    }
-}
-
-impl SignalAsWritten {
-    fn meant(self) -> Result<SignalSettings, GateConfigError> {
-        Ok(SignalSettings {
-            socket: absolute("signal.socket", self.socket)?,
-            account: self.account,
-            uuid: self.uuid,
-            user: self.user,
         })
     }
 }

@@ -247,7 +247,7 @@ impl Gate {
 }
 
 /// A host that cannot be read is nobody's mistake but may pass; every other refusal is the host's state.
-fn plan_problem(refusal: &PlanRefusal, alternatives: Vec<serde_json::Value>) -> Problem {
+pub(super) fn plan_problem(refusal: &PlanRefusal, alternatives: Vec<serde_json::Value>) -> Problem {
     let kind = match refusal.rule {
         adapter::Rule::HostUnreadable => ProblemKind::Unavailable,
         adapter::Rule::ZfsNotFound

@@ -78,6 +78,7 @@ impl Gate {
                 None => Ok(waits()),
             },
             Enrol::Recovered { name } => self.finish_recovery(&name).await,
+            Enrol::Remove { name } => self.may_remove(&name).await,
             Enrol::Stop { name } => self.stop_here(&name, "root").await,
         }
     }

@@ -13,6 +13,7 @@ mod alarm;
 mod alternatives;
 mod ask;
 mod budget;
+mod canary;
 mod change;
 mod channel;
 mod checkpoint;
@@ -20,6 +21,7 @@ pub mod client;
 pub mod config;
 mod cooling;
 mod decide;
+mod drill;
 mod due;
 mod end;
 mod enrol;
@@ -27,6 +29,7 @@ mod envelope;
 mod evaluate;
 mod files;
 mod freeze;
+mod health;
 mod history;
 mod hosts;
 mod keys;
@@ -44,9 +47,11 @@ mod queries;
 mod question;
 mod reach;
 mod read;
+mod receipts;
 mod record;
 mod reload;
 mod recovery;
+mod removal;
 mod resume;
 mod screening;
 mod secrets;
@@ -112,6 +117,9 @@ pub struct Gate {
     files: ArcSwap<files::Files>,
     questions: question::Questions,
     enrolling: enrol::Enrolling,
+    drills: drill::Drills,
+    health: health::Health,
+    early: receipts::Early,
     draining: AtomicBool,
     host: ArcSwap<SystemHost>,
     key: SigningKey,

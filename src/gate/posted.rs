@@ -15,6 +15,7 @@ use super::config::WebhookSettings;
 use super::protocol::{Answer as GateAnswer, Problem, ProblemKind, SignedMessage};
 use crate::approval::inbound::Inbound;
 use crate::approval::people::{Approver, People};
+use crate::approval::prompt::by_webhook;
 use crate::audit::{Event, EventKind};
 use crate::operation::Digest;
 use crate::principal::PrincipalName;
@@ -263,8 +264,8 @@ impl Gate {
     fn tell_of_posted(&self, signer: Approver, answer: String) {
         let channel = self.channel.clone();
         tokio::spawn(async move {
-            let text = format!("By webhook, signed with your key: {answer}");
-            if let Err(error) = channel.send(&signer, &text, None).await {
+            let text = by_webhook(&answer);
+            if let Err(error) = channel.tell(&signer, &text, None).await {
                 tracing::warn!(
                     approver = signer.name,
                     error = &error as &dyn std::error::Error,

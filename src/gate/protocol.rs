@@ -4,14 +4,20 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 mod approvals;
+mod drill;
 mod enrol;
 mod network;
+mod parts;
 mod posted;
+mod signal;
 
 pub use approvals::{ApprovalView, WaitingApproval};
+pub use drill::Drill;
 pub use enrol::Enrol;
 pub use network::NetworkEvent;
+pub use parts::{AuditRef, Decision, Undo};
 pub use posted::SignedMessage;
+pub use signal::SignalStep;
 
 pub use crate::job::State;
 use crate::operation::{Invalid, Submission};
@@ -130,6 +136,10 @@ pub enum Call {
     },
     /// On the host's local socket only, for root: a step of enrolling an approver.
     Enrol(Enrol),
+    /// On the host's local socket only, for root: a step of a drill.
+    Drill(Drill),
+    /// On the host's local socket only, for root: look after the channel to people.
+    Signal(SignalStep),
     /// What `reeve doctor` found, for admins.
     Preflight,
     /// Of that, the risky lines of sudo's configuration.
@@ -268,41 +278,6 @@ pub struct Envelope {
     /// In how many seconds to ask again, while it is not final.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub retry_after: Option<u64>,
-}
-
-/// What was decided.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Decision {
-    /// `allow`, `review` or `deny`.
-    pub verdict: String,
-    /// The rule that decided.
-    pub rule: String,
-    /// The rule's words.
-    pub reason: String,
-    /// Digest of the policy and contracts in force.
-    pub policy: String,
-    /// Digest of the caller's own contract.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub contract: Option<String>,
-}
-
-/// An operation that takes this one back.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Undo {
-    /// As it would be submitted.
-    pub op: Value,
-    /// RFC 3339; absent when it does not end.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub until: Option<String>,
-}
-
-/// A place in the audit log.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct AuditRef {
-    /// The record's number.
-    pub seq: u64,
-    /// `sha256:` and 64 hex digits.
-    pub hash: String,
 }
 
 /// The gate's health. Read from memory.

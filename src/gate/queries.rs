@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::Gate;
 use super::envelope::waiting_approval;
 use super::live::Cell;
 use super::protocol::{Answer, Envelope, NetworkEvent, Problem, ProblemKind, Status};
 use super::record::Unrecorded;
+use super::{Gate, receipts};
 use crate::adapter::Effects;
 use crate::audit::{Event, EventKind};
 use crate::job::{Filter, Job, State, Store, StoreError, is_id};
@@ -220,20 +220,28 @@ impl Gate {
     pub(super) async fn show(&self, id: &str) -> Result<Answer, Problem> {
         for cell in self.live.all() {
             let job = cell.job.lock().await;
-            let Some(approval) = job.approval.as_ref().filter(|approval| approval.id == id || job.id == id)
-            else {
-                continue;
-            };
-            let digest = job.effects().map(Effects::effects_digest);
-            return Ok(Answer::Document(json!({
-                "command": job.submission.operation.command_line(), "effects_digest": digest, "binds": approval.binds, "on_behalf_of": job.submission.on_behalf_of,
-                "reason": job.submission.reason, "operation": self.envelope(&job),
-            })));
+            let is_it = job.approval.as_ref().is_some_and(|approval| approval.id == id || job.id == id);
+            if let Some(whole) = self.whole(&job).filter(|_| is_it) {
+                return Ok(Answer::Document(whole));
+            }
+        }
+        if let Some(drill) = self.drill_shown(id) {
+            return Ok(Answer::Document(drill));
         }
         if let Some(question) = self.questions.get(id).await {
             return Ok(Answer::Document(question.whole(&self.people.load())));
         }
         Err(Problem::new(ProblemKind::NotFound, "nothing that people were asked about lately has this id"))
+    }
+
+    /// All that people were asked about in one operation.
+    pub(super) fn whole(&self, job: &Job) -> Option<Value> {
+        let approval = job.approval.as_ref()?;
+        let digest = job.effects().map(Effects::effects_digest);
+        Some(json!({
+            "command": job.submission.operation.command_line(), "effects_digest": digest, "binds": approval.binds, "on_behalf_of": job.submission.on_behalf_of,
+            "reason": job.submission.reason, "operation": self.envelope(job), "prompts": receipts::shown(approval),
+        }))
     }
 
     /// Every operation, with whether the caller's contract has it.
@@ -317,6 +325,7 @@ impl Gate {
             pending += i64::from(cell.job.lock().await.state == State::Pending);
         }
         self.metrics.approvals_pending.set(pending);
+        self.refresh_signal_metrics();
     }
 
     /// Puts what the network side saw into the audit log.

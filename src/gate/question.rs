@@ -236,7 +236,7 @@ impl Gate {
         let (outcome, word) = match &how {
             Settled::Expired => (Outcome::Expired, "expired"),
             Settled::Refused { by } => (Outcome::Refused { by: by.clone() }, "refused"),
-            Settled::Approved | Settled::Cancelled | Settled::Superseded | Settled::Void => {
+            Settled::Approved | Settled::Cancelled | Settled::Superseded | Settled::Void | Settled::Drill => {
                 (Outcome::Void { why: why.to_owned() }, "void")
             }
         };

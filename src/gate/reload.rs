@@ -64,9 +64,12 @@ impl Gate {
     pub async fn reload(self: &Arc<Self>, by: ReloadBy<'_>) -> Result<Answer, Problem> {
         let _one_at_a_time = self.reloading.lock().await;
         let outcome = self.load_anew().await;
-        let weaker = match &outcome {
-            Ok(anew) => anew.standing().weaker_than(&self.standing()),
-            Err(_) => Vec::new(),
+        let (weaker, narrower) = match &outcome {
+            Ok(anew) => {
+                let (now, new) = (self.standing(), anew.standing());
+                (new.weaker_than(&now), new.narrower_than(&now))
+            }
+            Err(_) => (Vec::new(), Vec::new()),
         };
         let root = PrincipalName::try_from("root".to_owned())
             .map_err(|_never| Problem::new(ProblemKind::Unavailable, "root has no name"))?;
@@ -95,6 +98,7 @@ impl Gate {
             .with("why", why.as_str())
             .with("by", who.as_str())
             .with("weaker", json!(weaker))
+            .with("narrower", json!(narrower))
             .with("rules", revision.as_str())
             .with("shadow", outcome.as_ref().map_or(json!(null), |anew| anew.trial.told()));
         self.record(event).await?;
@@ -107,7 +111,10 @@ impl Gate {
                 }
                 if !weaker.is_empty() {
                     tracing::warn!(?weaker, "root changed who may approve what");
-                    self.announce(Notice::RulesChanged { lines: weaker }, Some(before));
+                    self.announce(Notice::RulesChanged { lines: weaker }, Some(Arc::clone(&before)));
+                }
+                if !narrower.is_empty() {
+                    self.announce(Notice::RulesNarrowed { lines: narrower }, Some(before));
                 }
                 Ok(Answer::Document(json!({"reloaded": true, "detail": said, "changed": changed})))
             }

@@ -172,7 +172,9 @@ async fn for_front(gate: &Arc<Gate>, caller: Option<PrincipalName>, call: Call) 
             | Call::Show { .. }
             | Call::Checkpoint
             | Call::ReloadHere { .. }
-            | Call::Enrol(_),
+            | Call::Enrol(_)
+            | Call::Drill(_)
+            | Call::Signal(_),
             _,
         ) => Err(forbidden("votes come from people, not from the network")),
         (_, None) => Err(forbidden("this call needs a caller")),
@@ -222,7 +224,9 @@ async fn for_caller(gate: &Arc<Gate>, caller: PrincipalName, call: Call) -> Resu
         | Call::Show { .. }
         | Call::Checkpoint
         | Call::ReloadHere { .. }
-        | Call::Enrol(_) => Err(forbidden("this call is not for callers")),
+        | Call::Enrol(_)
+        | Call::Drill(_)
+        | Call::Signal(_) => Err(forbidden("this call is not for callers")),
     }
 }
 
@@ -251,6 +255,10 @@ async fn for_person(gate: &Arc<Gate>, user: &str, call: Call) -> Result<Answer, 
             None => Err(forbidden("no approver is this Unix user")),
         },
         Call::Enrol(_) => Err(forbidden("root enrols approvers")),
+        Call::Drill(step) if user == "root" => gate.drill(step).await,
+        Call::Drill(_) => Err(forbidden("root drills approvers")),
+        Call::Signal(step) if user == "root" => gate.look_after_signal(step).await,
+        Call::Signal(_) => Err(forbidden("root looks after the channel")),
         Call::Status => Ok(gate.status()),
         Call::Submit { .. }
         | Call::Plan { .. }

@@ -71,7 +71,7 @@ impl Gate {
                 if let Some(news) = &news {
                     let text = command_line.chars().take(QUOTED).collect();
                     let quote = Quote { timestamp: prompt.timestamp, author: None, text };
-                    sent.push(gate.channel.send(person, news, Some(quote)).await);
+                    sent.push(gate.channel.tell(person, news, Some(quote)).await);
                 }
                 for sent in sent {
                     match sent {

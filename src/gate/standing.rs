@@ -116,6 +116,26 @@ impl Standing {
     }
 }
 
+impl Standing {
+    /// Who may approve less under `self` than before, each in a line. It weakens nothing, and everybody knows of it.
+    pub(super) fn narrower_than(&self, before: &Self) -> Vec<String> {
+        let mut lines = Vec::new();
+        for old in &before.people {
+            let Some(now) = self.people.iter().find(|person| person.name == old.name) else {
+                lines.push(format!("- {} may approve no more", old.name));
+                continue;
+            };
+            let left: Vec<String> =
+                old.groups.iter().filter(|group| !now.groups.contains(group)).cloned().collect();
+            lines
+                .extend((!left.is_empty()).then(|| format!("- {} is no more{}", old.name, of_groups(&left))));
+        }
+        let keys = before.webhook.keys().filter(|name| !self.webhook.contains_key(*name));
+        lines.extend(keys.map(|name| format!("- {name} votes by webhook no more")));
+        lines
+    }
+}
+
 impl Person {
     fn of(approver: &Approver) -> Self {
         Self {
@@ -162,12 +182,13 @@ impl Gate {
             .with_keys(self.posted.told())
     }
 
-    /// Keeps what is in force, and says what it makes weaker than what was kept before.
-    pub(super) fn keep_standing(&self) -> Result<Vec<String>, StoreError> {
+    /// Keeps what is in force, and says what it makes weaker than what was kept before, and what narrower.
+    pub(super) fn keep_standing(&self) -> Result<(Vec<String>, Vec<String>), StoreError> {
         let now = self.standing();
         let before: Option<Standing> = self.store.note(NOTE)?;
         self.store.put_note(NOTE, &now)?;
-        Ok(before.map(|before| now.weaker_than(&before)).unwrap_or_default())
+        let lines = |before: Standing| (now.weaker_than(&before), now.narrower_than(&before));
+        Ok(before.map(lines).unwrap_or_default())
     }
 
     /// Tells everybody who may approve, as soon as there is a way to them.
@@ -197,7 +218,7 @@ impl Gate {
             told.extend(gone);
             told.retain(|person| !know_it.contains(&person.name));
             for person in told {
-                if let Err(error) = gate.channel.send(&person, &text, None).await {
+                if let Err(error) = gate.channel.tell(&person, &text, None).await {
                     tracing::warn!(
                         approver = person.name,
                         error = &error as &dyn std::error::Error,
@@ -267,6 +288,21 @@ mod tests {
         assert!(changed(|new| drop(new.people.pop())).is_empty());
         assert!(changed(|new| new.people[0].groups.clear()).is_empty());
         assert!(changed(|new| new.people[0].unix_user = None).is_empty());
+    }
+
+    #[test]
+    fn whoever_may_approve_less_is_named_all_the_same() {
+        let narrowed = |change: fn(&mut Standing)| {
+            let mut new = standing();
+            change(&mut new);
+            new.narrower_than(&standing())
+        };
+        assert_eq!(narrowed(|new| drop(new.people.remove(0))), ["- alice may approve no more"]);
+        assert_eq!(narrowed(|new| new.people[1].groups.clear()), ["- bob is no more in storage"]);
+        assert!(narrowed(|new| new.people[0].groups.push("owners".to_owned())).is_empty());
+        let mut with_key = standing();
+        with_key.webhook.insert("bob".to_owned(), Digest::of_bytes(b"key"));
+        assert_eq!(standing().narrower_than(&with_key), ["- bob votes by webhook no more"]);
     }
 
     #[test]

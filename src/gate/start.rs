@@ -13,6 +13,7 @@ use uuid::Uuid;
 use super::budget::Budgets;
 use super::config::{ApprovalSettings, GateConfig, SignalSettings};
 use super::cooling::Cooling;
+use super::drill::Drills;
 use super::enrol::Enrolling;
 use super::files::Files;
 use super::freeze::Frozen;
@@ -22,7 +23,9 @@ use super::preflight::Preflight;
 use super::question::Questions;
 use super::shadow::{Shadow, Trial};
 use super::start_error::StartError;
-use super::{Gate, Identity, Launcher, alarm, channel, checkpoint, keys, own_keys, posted};
+use super::{
+    Gate, Identity, Launcher, alarm, canary, channel, checkpoint, health, keys, own_keys, posted, receipts,
+};
 use crate::adapter::SystemHost;
 use crate::alarm::What;
 use crate::approval::Channel;
@@ -111,6 +114,9 @@ pub async fn start(path: &Path, config: GateConfig, clock: Arc<dyn Clock>) -> Re
         files: ArcSwap::from_pointee(files),
         questions: Questions::default(),
         enrolling: Enrolling::default(),
+        drills: Drills::default(),
+        health: health::Health::default(),
+        early: receipts::Early::default(),
         draining: AtomicBool::new(false),
         host: ArcSwap::from_pointee(SystemHost::new(config.adapters)),
         people: ArcSwap::from_pointee(config.people),
@@ -122,6 +128,9 @@ pub async fn start(path: &Path, config: GateConfig, clock: Arc<dyn Clock>) -> Re
         sources,
     });
     gate.begin_work(messages, raised).await?;
+    if let Some(signal) = &config.signal {
+        gate.look_after_channel(signal);
+    }
     if let Some(minute) = config.audit.daily_at {
         tokio::spawn(checkpoint::tell_days(Arc::clone(&gate), minute));
     }
@@ -227,15 +236,17 @@ impl Gate {
         messages: Option<mpsc::Receiver<Inbound>>,
         raised: mpsc::Receiver<What>,
     ) -> Result<(), StartError> {
-        let weaker = self.keep_standing()?;
+        let (weaker, narrower) = self.keep_standing()?;
         let event = Event::new(EventKind::GateStarted)
             .with("weaker", json!(weaker))
+            .with("narrower", json!(narrower))
             .with("version", env!("CARGO_PKG_VERSION"))
             .with("rules", self.rules.load().revision.as_str())
             .with("boot", self.identity.boot_id.as_str())
             .with(CHECKPOINT_KEY, self.signer.public().to_string());
         self.audit.append(event).await?;
         self.keep_signer()?;
+        self.resume_drill()?;
         self.begin_preflight().await;
         self.look_at_lists().await.map_err(|_unrecorded| StartError::Thread)?;
         let open = self.store.open_jobs()?;
@@ -255,7 +266,25 @@ impl Gate {
             // Whoever starts it is root, too.
             self.announce(Notice::RulesChanged { lines: weaker }, None);
         }
+        if !narrower.is_empty() {
+            self.announce(Notice::RulesNarrowed { lines: narrower }, None);
+        }
         Ok(())
+    }
+
+    /// Begins to look at how the way to people is.
+    fn look_after_channel(self: &Arc<Self>, settings: &SignalSettings) {
+        let Channel::Signal(link) = &self.channel else { return };
+        if let Some(receipts) = link.receipts() {
+            tokio::spawn(receipts::listen(Arc::clone(self), receipts));
+        }
+        if !settings.delivered_within.is_zero() {
+            tokio::spawn(receipts::watch(Arc::clone(self), settings.delivered_within));
+        }
+        if !settings.canary.is_zero() {
+            tokio::spawn(canary::keep(Arc::clone(self), settings.canary));
+        }
+        tokio::spawn(health::keep(Arc::clone(self)));
     }
 
     /// Records that the gate goes down in good order.

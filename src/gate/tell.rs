@@ -44,7 +44,7 @@ impl Gate {
             for prompt in prompts {
                 let Some(person) = people.named(&prompt.approver) else { continue };
                 let quote = Quote { timestamp: prompt.timestamp, author: None, text: about.clone() };
-                if let Err(error) = channel.send(person, &text, Some(quote)).await {
+                if let Err(error) = channel.tell(person, &text, Some(quote)).await {
                     tracing::warn!(
                         approver = person.name,
                         error = &error as &dyn std::error::Error,
@@ -69,7 +69,7 @@ impl Gate {
         let quote = Quote { timestamp: inbound.timestamp, author: Some(inbound.sender_uuid), text: said };
         let channel = self.channel.clone();
         tokio::spawn(async move {
-            if let Err(error) = channel.send(&to, &text, Some(quote)).await {
+            if let Err(error) = channel.tell(&to, &text, Some(quote)).await {
                 tracing::warn!(
                     approver = to.name,
                     error = &error as &dyn std::error::Error,

@@ -87,7 +87,7 @@ impl Gate {
     ) -> Result<GateAnswer, Problem> {
         let pending = match self.pending_named(approval).await {
             Some((_cell, pending)) => Some(pending),
-            None => self.question_pending(approval).await,
+            None => self.question_pending(approval).await.or_else(|| self.drill_pending(approval)),
         };
         let Some(pending) = pending else {
             return Err(Problem::new(ProblemKind::NotFound, "no approval of this id waits"));
@@ -124,6 +124,10 @@ impl Gate {
     ) -> Heard {
         if self.questions.get(approval).await.is_some() {
             return self.question_counted(approval, count).await;
+        }
+        if let Some(pending) = self.drill_pending(approval) {
+            let counted = count(&pending, self.clock.now())?;
+            return self.drill_answered(approval, counted.by(), true).await;
         }
         let (cell, _) = self.pending_named(approval).await.ok_or(Answer::UnknownToken)?;
         let mut job = cell.job.lock().await;
@@ -187,6 +191,9 @@ impl Gate {
         if let Some(heard) = self.question_refused(refusal).await {
             return heard;
         }
+        if let Some(heard) = self.drill_refused(refusal).await {
+            return heard;
+        }
         let (cell, _) = self.pending_named(&refusal.approval_id).await.ok_or(Answer::UnknownToken)?;
         let mut job = cell.job.lock().await;
         let pending = self.as_pending(&job).ok_or(Answer::UnknownToken)?;
@@ -235,6 +242,7 @@ impl Gate {
     /// Requests that wait or ended lately, as the judge sees them.
     async fn pendings(&self) -> Vec<Pending> {
         let mut pendings = self.questions.pendings(&self.people.load_full()).await;
+        pendings.extend(self.drill_pendings());
         for cell in self.live.all() {
             pendings.extend(self.as_pending(&*cell.job.lock().await));
         }
@@ -254,7 +262,7 @@ impl Gate {
         None
     }
 
-    fn as_pending(&self, job: &Job) -> Option<Pending> {
+    pub(super) fn as_pending(&self, job: &Job) -> Option<Pending> {
         let approval = job.approval.as_ref().filter(|_| job.state != State::Proposed)?;
         let people = self.people.load();
         Some(Pending {

@@ -6,6 +6,7 @@ use prometheus::{Histogram, HistogramVec, IntCounter, IntCounterVec, IntGauge, I
 
 use crate::domains::State;
 
+use super::signal::Signal;
 use super::{LONG, MetricsError, PATIENT, Registry, SHORT};
 
 /// The gate's metrics.
@@ -50,6 +51,9 @@ pub struct Gate {
     /// Alarms that were not delivered yet.
     pub alarms_waiting: IntGauge,
     secret_fetched: IntGaugeVec,
+    drill_answers: IntCounterVec,
+    /// Of the channel to people.
+    pub signal: Signal,
 }
 
 impl Gate {
@@ -180,6 +184,11 @@ impl Gate {
                 "When the value of a vault's secret that is in force was fetched",
                 &["secret"],
             )?,
+            drill_answers: r.counters(
+                "reeve_drill_answers_total",
+                "What people answered in drills: `right`, `wrong` where they confirmed a seeded wrong target, or `none`",
+                &["outcome"],
+            )?,
             list_entries: r.gauges(
                 "reeve_domain_list_entries",
                 "Entries of a list that are in force",
@@ -200,6 +209,7 @@ impl Gate {
                 "Whether the latest of a list is in force, and not the last good one",
                 &["list"],
             )?,
+            signal: Signal::new(&mut r)?,
             registry: r,
         })
     }
@@ -309,6 +319,11 @@ impl Gate {
     pub fn spans(&self) -> impl Fn(&'static str, u64) + Send + Sync + use<> {
         let spans = self.spans.clone();
         move |outcome, count| spans.with_label_values(&[outcome]).inc_by(count)
+    }
+
+    /// Somebody was asked in a drill: `right`, `wrong`, or `none` in time.
+    pub fn drill_answered(&self, outcome: &str) {
+        self.drill_answers.with_label_values(&[outcome]).inc();
     }
 
     /// How the lists of domains are: all that there are.

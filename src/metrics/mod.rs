@@ -1,10 +1,11 @@
-//! What operators count: the metrics of the network side ([`front`]) and of the gate ([`gate`]), in Prometheus' text form.
+//! What operators count: the metrics of the network side ([`front`]) and of the gate ([`gate`], [`signal`]), in Prometheus' text form.
 //!
 //! Labels come from bounded sets: never a dataset, a path, an id or a serial number. The two sides share no family, so
 //! that one exposition can hold both.
 
 pub mod front;
 pub mod gate;
+pub mod signal;
 
 use prometheus::core::Collector;
 use prometheus::{

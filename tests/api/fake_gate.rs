@@ -232,7 +232,9 @@ async fn answer(shared: &Shared, ask: Ask) -> Result<Answer, Problem> {
         | Call::Freeze { .. }
         | Call::Thaw { .. }
         | Call::ReloadHere { .. }
-        | Call::Enrol(_) => Err(Problem::new(ProblemKind::Forbidden, "not from here")),
+        | Call::Enrol(_)
+        | Call::Drill(_)
+        | Call::Signal(_) => Err(Problem::new(ProblemKind::Forbidden, "not from here")),
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use reeve::approval::people::People;
 use reeve::approval::prompt::Answer;
-use reeve::approval::signal::{Down, Dropped, SendError, Status};
+use reeve::approval::signal::{CaptchaError, Down, Dropped, Receipt, SendError, Status};
 use serde_json::{Value, json};
 
 use crate::stage::{ACCOUNT, PATIENCE, Stage, fault, key, say, socket, uuid};
@@ -80,7 +80,6 @@ async fn empty_results_are_not_success_and_errors_have_names() {
     let alice = stage.approver("alice");
     for (broken, error) in [
         (json!({"empty_results": true}), SendError::NoOneReached),
-        (json!({"error_code": -5}), SendError::RateLimited { retry_after: None }),
         (json!({"error_code": -3}), SendError::Network),
         (json!({"error_code": -1}), SendError::Refused { code: -1 }),
     ] {
@@ -149,4 +148,71 @@ async fn who_was_missed_is_looked_for_at_once_and_who_turns_out_to_be_another_is
     stage
         .until(|status| matches!(status, Status::Up { version: _, reachable } if reachable.contains(&"bob".to_owned())))
         .await;
+}
+
+fn change(stage: &Stage, to: Value) {
+    let command = json!({"do": "change", "to": to});
+    assert_eq!(stage.world.command(serde_json::from_value(command).unwrap()), json!({}));
+}
+
+#[tokio::test]
+async fn what_the_server_does_not_want_yet_is_sent_once_and_in_its_order_when_it_does() {
+    let stage = Stage::set().await;
+    change(&stage, json!({"limit": {"times": 2, "retry_after": 1}}));
+    let alice = stage.approver("alice");
+    let (first, second) = tokio::join!(stage.link.tell(alice, "first", None), async {
+        while stage.link.traffic().held_for.is_none() {
+            tokio::task::yield_now().await;
+        }
+        stage.link.send(alice, "second", None).await
+    });
+    assert!(first.is_ok() && second.is_ok(), "{first:?} {second:?}");
+    let sent = stage.world.wait_for_messages("alice", 2, PATIENCE);
+    assert_eq!(sent.iter().map(|sent| sent.text.as_str()).collect::<Vec<_>>(), ["first", "second"]);
+    let traffic = stage.link.traffic();
+    assert_eq!((traffic.results["rate_limited"], traffic.results["success"], traffic.waiting), (2, 2, 0));
+}
+
+#[tokio::test]
+async fn while_a_captcha_is_wanted_no_question_waits_and_news_go_out_when_it_is_solved() {
+    let stage = Stage::set().await;
+    change(&stage, json!({"captcha": "ch-1"}));
+    let (alice, bob) = (stage.approver("alice").clone(), stage.approver("bob").clone());
+    let wanted = SendError::NeedsCaptcha { challenge: "ch-1".into() };
+    assert_eq!(stage.link.send(&alice, "a question", None).await, Err(wanted));
+    let begun = std::time::Instant::now();
+    assert!(matches!(stage.link.send(&bob, "another", None).await, Err(SendError::RateLimited { .. })));
+    assert!(begun.elapsed() < Duration::from_secs(1));
+    assert_eq!(stage.link.traffic().captcha.as_deref(), Some("ch-1"));
+    let link = stage.link.clone();
+    let news = tokio::spawn(async move { link.tell(&alice, "news", None).await });
+    assert_eq!(stage.link.solve_captcha("signalcaptcha://other").await, Err(CaptchaError::Rejected));
+    assert!(!news.is_finished());
+    stage.link.solve_captcha("signalcaptcha://solved").await.unwrap();
+    assert!(news.await.unwrap().is_ok());
+    assert_eq!(stage.link.solve_captcha("signalcaptcha://solved").await, Err(CaptchaError::NotWanted));
+}
+
+#[tokio::test]
+async fn a_phone_says_what_it_got_and_what_was_read_of_it() {
+    let stage = Stage::set().await;
+    let mut receipts = stage.link.receipts().unwrap();
+    assert!(stage.link.receipts().is_none(), "for one only");
+    let sent = stage.link.send(stage.approver("alice"), "hello", None).await.unwrap();
+    change(&stage, json!({"read": "alice"}));
+    let from = stage.approver("alice").uuid;
+    for is_read in [false, true] {
+        let receipt = tokio::time::timeout(PATIENCE, receipts.recv()).await.unwrap().unwrap();
+        assert_eq!(receipt, Receipt { from, of: vec![sent.timestamp], is_read });
+    }
+}
+
+#[tokio::test]
+async fn a_daemon_is_awake_when_it_answers_at_once() {
+    let stage = Stage::set().await;
+    assert!(stage.link.is_awake().await);
+    fault(&stage.world, json!({"stall": true}));
+    let begun = std::time::Instant::now();
+    assert!(!stage.link.is_awake().await);
+    assert!(begun.elapsed() < Duration::from_secs(1), "{:?}", begun.elapsed());
 }

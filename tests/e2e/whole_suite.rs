@@ -75,6 +75,14 @@ fn no_refusal_says_how_to_get_past_it() {
         let stand_in = BYPASSES.into_iter().filter(|bypass| text.contains(bypass));
         found.extend(stand_in.map(|bypass| format!("{bypass:?} stands in {text}")));
     }
+    // Of what was asked and came to nothing, too.
+    for body in every_answer().iter().filter(|body| body["state"].is_string() && !body["error"].is_null()) {
+        seen += 1;
+        let text = body["error"].to_string();
+        let own = body["operation"].to_string();
+        let stand_in = BYPASSES.into_iter().filter(|bypass| text.contains(bypass) && !own.contains(bypass));
+        found.extend(stand_in.map(|bypass| format!("{bypass:?} stands in {text}")));
+    }
     assert!(seen > 0);
     assert!(found.is_empty(), "{}", found.join("\n"));
 }

@@ -10,10 +10,10 @@ use crate::servers::{Heard, KEY, Mail, Web, eventually};
 use crate::stage::{Stage, kind, zfs};
 
 /// What delivers, until it is dropped.
-struct Delivering(Child);
+pub(crate) struct Delivering(Child);
 
 impl Delivering {
-    fn start(stage: &Stage) -> Self {
+    pub(crate) fn start(stage: &Stage) -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_reeve"));
         command.args(["alarms", "deliver", "--config"]).arg(stage.path("alarms.toml"));
         Self(command.spawn().unwrap())
@@ -28,7 +28,7 @@ impl Drop for Delivering {
 }
 
 /// A host whose alarms go to these servers.
-async fn stage(hook: &Web, letters: &Mail, more: &str) -> Stage {
+pub(crate) async fn stage(hook: &Web, letters: &Mail, more: &str) -> Stage {
     let mut stage = Stage::set().await;
     for folder in ["alarms", "alarms/waiting", "alarms/told"] {
         std::fs::create_dir(stage.path(folder)).unwrap();
@@ -53,7 +53,7 @@ async fn is_down(stage: &Stage) {
     }
 }
 
-async fn metrics(stage: &Stage) -> String {
+pub(crate) async fn metrics(stage: &Stage) -> String {
     let Answer::Text(text) = stage.call("operator", Call::Metrics).await.unwrap() else { panic!() };
     text
 }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use reeve::gate::protocol::{Call, State};
+use serde_json::json;
 
 use crate::launcher::Way;
 use crate::phones::token;
@@ -63,7 +64,7 @@ async fn one_of_two_who_confirmed_is_remembered_after_a_crash() {
 #[tokio::test]
 async fn people_who_were_not_told_before_a_crash_are_not_waited_for() {
     let mut stage = Stage::set().await;
-    stage.phones.fault(true);
+    stage.phones.change(&json!({"withhold": "send"}));
     let client = stage.client();
     let call = Call::Submit {
         submission: crate::stage::submission(zfs("destroy", "tank/media@old")),
@@ -75,7 +76,7 @@ async fn people_who_were_not_told_before_a_crash_are_not_waited_for() {
     stage.until_there("librarian", State::Pending).await;
     stage.kill();
     assert!(hung_up.await.unwrap().is_err());
-    stage.phones.fault(false);
+    stage.phones.change(&json!({"withhold": ""}));
     stage.start().await;
     let op = crate::stage::envelope(stage.call("librarian", call).await.unwrap());
     assert_eq!(op.state, State::Failed);

@@ -25,10 +25,12 @@ mod collector;
 mod contracts;
 mod crash;
 mod domains;
+mod drilling;
 mod enrolling;
 mod examination;
 mod expiry;
 mod freezing;
+mod health;
 mod keys;
 mod launcher;
 mod lives;
@@ -39,8 +41,10 @@ mod posted;
 mod quorum;
 mod record;
 mod recovering;
+mod removing;
 mod rules;
 mod screening;
+mod secrets;
 #[path = "../alarm/servers.rs"]
 #[allow(dead_code, reason = "other suites need more of them")]
 mod servers;

@@ -18,6 +18,7 @@ pub(crate) const CAROL: (&str, char) = ("carol", 'c');
 pub(crate) struct Phones {
     process: Child,
     control: PathBuf,
+    is_up: bool,
 }
 
 /// One message that somebody got.
@@ -50,7 +51,7 @@ impl Phones {
         let mut line = String::new();
         BufReader::new(process.stdout.take().unwrap()).read_line(&mut line).unwrap();
         assert_eq!(line, "ready\n");
-        Self { process, control }
+        Self { process, control, is_up: true }
     }
 
     /// All that somebody was sent, once there are so many.
@@ -75,6 +76,11 @@ impl Phones {
         assert_eq!(self.tell(&json!({"do": "fault", "stall": stalls})), json!({}));
     }
 
+    /// The server, the phones or the daemon behave otherwise from now on.
+    pub(crate) fn change(&self, to: &Value) {
+        assert_eq!(self.tell(&json!({"do": "change", "to": to})), json!({}));
+    }
+
     /// Somebody's account gets another identity key, as with a new phone.
     pub(crate) fn has_new_key(&self, who: &str, digit: char) {
         let command =
@@ -93,8 +99,14 @@ impl Phones {
         self.messages(of, 0)
     }
 
+    /// The same, of phones that may have lost it with the daemon.
+    pub(crate) fn sent_until_its_end(&self, of: &str) -> Vec<Message> {
+        if self.is_up { self.so_far(of) } else { Vec::new() }
+    }
+
     /// The daemon ends, as it does when it crashes.
     pub(crate) fn crash(&mut self) {
+        self.is_up = false;
         self.process.kill().unwrap();
         self.process.wait().unwrap();
     }

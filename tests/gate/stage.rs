@@ -5,6 +5,7 @@ use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
+use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use reeve::gate::client::Client;
@@ -118,6 +119,8 @@ pub(crate) struct Stage {
     pub(crate) launcher: Launcher,
     pub(crate) phones: Phones,
     gate: Option<Child>,
+    /// Every answer that the gate gave.
+    pub(crate) answered: Mutex<String>,
     dir: tempfile::TempDir,
 }
 
@@ -139,7 +142,7 @@ impl Stage {
         let key = SigningKey::generate(&dir.path().join("state/grant.key")).unwrap();
         let launcher = Launcher::listen(&dir.path().join("launcher.sock"), key.public(), zfs.clone());
         let phones = Phones::start(dir.path());
-        let mut stage = Self { zfs, launcher, phones, gate: None, dir };
+        let mut stage = Self { zfs, launcher, phones, gate: None, answered: Mutex::default(), dir };
         stage.write("gate.toml", &stage.config());
         stage.write("policy.star", policy);
         stage.write("contracts/librarian.toml", LIBRARIAN);
@@ -239,7 +242,13 @@ impl Stage {
     }
 
     pub(crate) async fn call(&self, caller: &str, call: Call) -> Result<Answer, Problem> {
-        self.client().call(Some(principal(caller)), call).await
+        let answer = self.client().call(Some(principal(caller)), call).await;
+        self.heard(&answer);
+        answer
+    }
+
+    fn heard(&self, answer: &Result<Answer, Problem>) {
+        self.answered.lock().unwrap().push_str(&serde_json::to_string(answer).unwrap());
     }
 
     pub(crate) async fn submit(&self, caller: &str, operation: Value) -> Result<Envelope, Problem> {
@@ -278,7 +287,9 @@ impl Stage {
 
     /// Asks as another Unix user, on a connection of its own; none when the connection was closed on it.
     pub(crate) fn ask_as(&self, uid: u32, call: &Call) -> Option<Result<Answer, Problem>> {
-        crate::local::ask_as(&self.path("gate.sock"), self.dir.path(), uid, call)
+        let answer = crate::local::ask_as(&self.path("gate.sock"), self.dir.path(), uid, call);
+        answer.iter().for_each(|answer| self.heard(answer));
+        answer
     }
 
     /// The audit records of one kind.
@@ -320,6 +331,9 @@ impl Stage {
 
 impl Drop for Stage {
     fn drop(&mut self) {
+        if !std::thread::panicking() {
+            self.holds_no_token();
+        }
         if let Some(gate) = &mut self.gate {
             gate.kill().unwrap();
             gate.wait().unwrap();

@@ -2,6 +2,7 @@
 
 use std::time::SystemTime;
 
+use super::drill::Drill;
 use super::outcome::audit;
 use super::shape::clock_time;
 use crate::approval::reply::Malformed;
@@ -68,6 +69,8 @@ pub enum Answer {
     EnrolmentAnswered,
     /// It has sent something else.
     NotEnrolled,
+    /// An answer to a drill.
+    Drill(Drill),
     /// A refusal: it ends the request.
     Refused,
     /// The same person again.
@@ -135,6 +138,13 @@ pub enum Settled {
     Superseded,
     /// What was asked about is not so any more.
     Void,
+    /// It was a drill.
+    Drill,
+}
+
+/// What somebody hears in the chat whose key has signed a vote, so that a key in other hands is noticed.
+pub fn by_webhook(answer: &str) -> String {
+    format!("By webhook, signed with your key: {answer}")
 }
 
 impl Answer {
@@ -173,6 +183,7 @@ impl Answer {
             }
             Self::EnrolmentAnswered => "✅ Recorded. Root writes it down now; when you may approve, everybody hears.".to_owned(),
             Self::NotEnrolled => "Not counted: that is not what was sent to you. Send back its last line.".to_owned(),
+            Self::Drill(drill) => drill.text(),
             Self::Refused => "⛔ Recorded: refused. Nothing will run.".to_owned(),
             Self::AlreadyCounted { given, needed } => {
                 format!("You have already confirmed this. {given} of {needed}; a person counts once.")
@@ -229,6 +240,7 @@ impl Settled {
             Self::Expired => "has expired; nothing ran".to_owned(),
             Self::Cancelled => "was cancelled by whoever asked".to_owned(),
             Self::Void => "is void: what it was about has changed since".to_owned(),
+            Self::Drill => "was a drill, of which nothing could come".to_owned(),
             Self::Superseded => "was replaced by a newer one, because the host has changed".to_owned(),
         }
     }

@@ -4,6 +4,7 @@
 //! an agent stands in quotation marks, capped, on one line.
 
 mod answer;
+mod drill;
 mod enrolment;
 mod notice;
 mod outcome;
@@ -13,7 +14,8 @@ mod tests;
 
 use std::time::{Duration, SystemTime};
 
-pub use answer::{Answer, Settled};
+pub use answer::{Answer, Settled, by_webhook};
+pub use drill::Drill;
 pub use enrolment::{EnrolmentFacts, enrolment};
 pub use notice::Notice;
 pub use outcome::{Outcome, OutcomeFacts};

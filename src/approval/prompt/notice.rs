@@ -19,6 +19,11 @@ pub enum Notice {
         /// What could be approved that could not be before: lines of the gate's own.
         lines: Vec<String>,
     },
+    /// Somebody may approve less, or nothing any more.
+    RulesNarrowed {
+        /// Who, and what: lines of the gate's own.
+        lines: Vec<String>,
+    },
     /// Those who were asked have changed who may approve what.
     RulesApproved {
         /// Who said yes.
@@ -97,6 +102,14 @@ impl Notice {
                 let mut lines = vec![
                     format!("reeve · {host} · ⚠️ root changed who may approve what"),
                     "Nobody was asked, since it was done at the host's console. If it was none of you, look at the host.".to_owned(),
+                ];
+                lines.extend(listed(changes));
+                lines
+            }
+            Self::RulesNarrowed { lines: changes } => {
+                let mut lines = vec![
+                    format!("reeve · {host} · ⚠️ somebody may approve less"),
+                    "It was done at the host's console, or by an admin. If it was none of you, look at the host.".to_owned(),
                 ];
                 lines.extend(listed(changes));
                 lines

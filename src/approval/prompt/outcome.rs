@@ -54,6 +54,11 @@ pub enum Outcome {
     },
     /// The caller was frozen before it began.
     Frozen,
+    /// It was a drill, of which nothing could come.
+    Drill {
+        /// What it claimed to be about, where it was about something else.
+        claims: Option<String>,
+    },
     /// Enough people confirmed. It has not begun, and a no still stops it.
     Approved {
         /// Who confirmed.
@@ -108,6 +113,7 @@ impl Outcome {
             Self::InForce => "✅ in force".to_owned(),
             Self::Void { why: _ } => "🔁 void, nothing was changed".to_owned(),
             Self::Frozen => "🧊 frozen before it began, nothing ran".to_owned(),
+            Self::Drill { claims: _ } => "🎓 it was a drill, nothing ran".to_owned(),
             Self::Approved { by: _, at, now } => format!("⏳ approved, runs at {}", clock_time(*at, *now)),
         }
     }
@@ -129,12 +135,29 @@ impl Outcome {
             Self::Unknown => one("It is not run again by itself. Look at the host."),
             Self::PlanChanged { difference } => asked_anew(difference),
             Self::NothingLeft => one("The host is already as asked; nothing ran."),
+            Self::Drill { claims: None } => one(
+                "Root tried whether you are reached and answer. You did not in time; in earnest that is not a refusal.",
+            ),
+            Self::Drill { claims: Some(claims) } => {
+                let mut lines =
+                    one("Root tried whether you answer, and see what is wrong. You did not answer in time.");
+                lines.push(wrong_target(claims, COMMAND_LIMIT));
+                lines
+            }
             Self::Expired => one("Nobody decided in time. That is not a refusal."),
             Self::TooLate => {
                 one("It was approved, but could not begin in time. A yes is not kept for later.")
             }
         }
     }
+}
+
+/// What was wrong with a request that was to be seen through.
+pub(super) fn wrong_target(claims: &str, limit: usize) -> String {
+    format!(
+        "What was wrong: its reason spoke of {}, and the command was about something else.",
+        capped(claims, limit)
+    )
 }
 
 /// The end of a message: where the audit log stands.

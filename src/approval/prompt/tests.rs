@@ -1,5 +1,6 @@
 //! Every message that a person can get, held by a golden file. `UPDATE_GOLDEN=1` rewrites them.
 
+mod drills;
 mod known;
 mod notices;
 
@@ -7,6 +8,7 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::LazyLock;
 
+use drills::drills;
 use known::{known, much};
 use notices::notices;
 
@@ -242,6 +244,7 @@ fn answers() -> Vec<(&'static str, String)> {
         ("answer-decided-cancelled", decided(Settled::Cancelled)),
         ("answer-decided-superseded", decided(Settled::Superseded)),
         ("answer-decided-void", decided(Settled::Void)),
+        ("answer-by-webhook", by_webhook(&Answer::Refused.text())),
         ("answer-expired", Answer::Expired { at: at(1800), now: at(1900) }.text()),
         ("answer-older-than-question", Answer::OlderThanQuestion.text()),
         ("answer-not-an-approver", Answer::NotAnApprover.text()),
@@ -312,7 +315,7 @@ fn folder() -> PathBuf {
 fn every_message_is_as_its_golden_file() {
     let told =
         prompts().into_iter().chain(known()).chain(answers()).chain(outcomes()).chain([asked_to_enrol()]);
-    let messages: Vec<_> = told.chain(notices()).collect();
+    let messages: Vec<_> = told.chain(notices()).chain(drills()).collect();
     let update = std::env::var_os("UPDATE_GOLDEN").is_some();
     for (name, text) in &messages {
         assert!(text.len() < MESSAGE_LIMIT, "{name} has {} bytes", text.len());

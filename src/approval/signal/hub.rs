@@ -13,7 +13,7 @@ use uuid::Uuid;
 use super::SignalConfig;
 use super::dedupe::Seen;
 use super::identities;
-use super::receive::{self, Dropped, Ourselves};
+use super::receive::{self, Dropped, Heard, Ourselves, Receipt};
 use super::rpc::{CallError, RECEIVE, Rpc};
 use super::status::{Down, Status};
 use super::wire::IdentityEntry;
@@ -33,6 +33,7 @@ pub(super) struct Hub {
     rpc: ArcSwapOption<Rpc>,
     status: watch::Sender<Status>,
     inbox: mpsc::Sender<Inbound>,
+    receipts: mpsc::Sender<Receipt>,
     received: Mutex<Received>,
     last_heard_ms: AtomicU64,
     look_again: Notify,
@@ -44,6 +45,8 @@ pub(super) struct Hub {
 struct Received {
     seen: Seen,
     dropped: BTreeMap<Dropped, u64>,
+    /// The last note to ourselves that came back.
+    note: Option<String>,
 }
 
 impl Hub {
@@ -51,7 +54,7 @@ impl Hub {
         config: SignalConfig,
         people: Arc<People>,
         clock: Arc<dyn Clock>,
-        inbox: mpsc::Sender<Inbound>,
+        (inbox, receipts): (mpsc::Sender<Inbound>, mpsc::Sender<Receipt>),
     ) -> Self {
         Self {
             ourselves: Ourselves { account: config.account.clone(), uuid: config.own_uuid },
@@ -61,6 +64,7 @@ impl Hub {
             rpc: ArcSwapOption::empty(),
             status: watch::Sender::new(Status::Down(Down::Starting)),
             inbox,
+            receipts,
             received: Mutex::default(),
             last_heard_ms: AtomicU64::new(0),
             look_again: Notify::new(),
@@ -106,13 +110,30 @@ impl Hub {
             return;
         }
         let read = params.ok_or(Dropped::Malformed).and_then(|params| receive::read(params, &self.ourselves));
-        let queued = read.and_then(|inbound| {
-            if self.received().seen.is_new(&inbound) { Ok(inbound) } else { Err(Dropped::Duplicate) }
-        });
-        let queued = queued.and_then(|inbound| self.inbox.try_send(inbound).map_err(|_| Dropped::QueueFull));
+        let queued = read.and_then(|heard| self.queue(heard));
         if let Err(reason) = queued {
             *self.received().dropped.entry(reason).or_insert(0) += 1;
         }
+    }
+
+    fn queue(&self, heard: Heard) -> Result<(), Dropped> {
+        match heard {
+            Heard::Message(inbound) if self.received().seen.is_new(&inbound) => {
+                self.inbox.try_send(*inbound).map_err(|_| Dropped::QueueFull)
+            }
+            Heard::Message(_) => Err(Dropped::Duplicate),
+            Heard::Receipt(receipt) => self.receipts.try_send(receipt).map_err(|_| Dropped::QueueFull),
+            Heard::Own(why, text) => {
+                if text.is_some() {
+                    self.received().note = text;
+                }
+                Err(why)
+            }
+        }
+    }
+
+    pub(super) fn came_back(&self) -> Option<String> {
+        self.received().note.clone()
     }
 
     pub(super) fn dropped(&self) -> BTreeMap<Dropped, u64> {

@@ -6,24 +6,28 @@
 mod dedupe;
 mod hub;
 mod identities;
+mod outbox;
 mod receive;
 mod rpc;
 mod sending;
 mod session;
 mod status;
+pub mod version;
 mod wire;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use serde_json::{Value, json};
-use tokio::sync::{Mutex, mpsc, watch};
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 use uuid::Uuid;
 
-pub use receive::Dropped;
+pub use outbox::{QUESTION_PATIENCE, Traffic, Worth};
+pub use receive::{Dropped, Receipt};
 pub use sending::{Quote, SendError, SentMessage};
 pub use status::{Down, Status};
 
@@ -32,10 +36,13 @@ use super::inbound::Inbound;
 use super::people::{Approver, People};
 use crate::sys::clock::Clock;
 use hub::Hub;
-use rpc::Rpc;
+use outbox::Outbox;
+use rpc::{CallError, Rpc};
 
 /// How many messages may wait for the gate.
 const INBOX: usize = 1024;
+/// How long a daemon that is there takes to say so.
+const AWAKE: Duration = Duration::from_millis(500);
 
 /// Where the daemon is, who we are to it, and how patient we are.
 #[derive(Debug, Clone)]
@@ -74,12 +81,29 @@ impl SignalConfig {
     }
 }
 
+/// Why a captcha is not solved.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum CaptchaError {
+    /// The server wants none.
+    #[error("the Signal server wants no captcha solved")]
+    NotWanted,
+    /// It does not take this one.
+    #[error(
+        "the Signal server does not take this solution: solve a new one, from this host's address, and be quick"
+    )]
+    Rejected,
+    /// The daemon does not answer.
+    #[error("the Signal daemon does not answer")]
+    Down,
+}
+
 /// The link. Clones share one connection, which ends with the last of them.
 #[derive(Clone)]
 pub struct Link {
     hub: Arc<Hub>,
-    /// Held while a message is under way: the daemon loses messages that are sent side by side.
-    sending: Arc<Mutex<()>>,
+    /// One message at a time: the daemon loses messages that are sent side by side.
+    outbox: Arc<Outbox>,
+    receipts: Arc<Mutex<Option<mpsc::Receiver<Receipt>>>>,
     _task: Arc<Supervisor>,
 }
 
@@ -99,9 +123,11 @@ impl Link {
         clock: Arc<dyn Clock>,
     ) -> (Self, mpsc::Receiver<Inbound>) {
         let (inbox, messages) = mpsc::channel(INBOX);
-        let hub = Arc::new(Hub::new(config, people, clock, inbox));
+        let (delivered, receipts) = mpsc::channel(INBOX);
+        let hub = Arc::new(Hub::new(config, people, clock, (inbox, delivered)));
         let task = Arc::new(Supervisor(tokio::spawn(session::supervise(Arc::clone(&hub)))));
-        (Self { hub, sending: Arc::default(), _task: task }, messages)
+        let receipts = Arc::new(Mutex::new(Some(receipts)));
+        (Self { hub, outbox: Arc::default(), receipts, _task: task }, messages)
     }
 
     /// Sends a text to one person and waits until Signal has taken it for that person's account.
@@ -115,7 +141,17 @@ impl Link {
         text: &str,
         quote: Option<Quote>,
     ) -> Result<SentMessage, SendError> {
-        self.send_with(to, self.send_params(to, text, quote)).await
+        self.send_with(to, Worth::Question, self.send_params(to, text, quote)).await
+    }
+
+    /// The same for what may wait, and is given up first when too much does.
+    pub async fn tell(
+        &self,
+        to: &Approver,
+        text: &str,
+        quote: Option<Quote>,
+    ) -> Result<SentMessage, SendError> {
+        self.send_with(to, Worth::News, self.send_params(to, text, quote)).await
     }
 
     /// Puts another text in the place of one that was sent. The edit is a message with an identity of its own.
@@ -123,11 +159,47 @@ impl Link {
         let account = &self.hub.config.account;
         let params =
             json!({"account": account, "recipient": [to.uuid], "message": text, "editTimestamp": timestamp});
-        self.send_with(to, params).await
+        self.send_with(to, Worth::News, params).await
     }
 
-    async fn send_with(&self, to: &Approver, params: Value) -> Result<SentMessage, SendError> {
-        let _one_at_a_time = self.sending.lock().await;
+    /// A note of our own account to itself: whether the server takes anything from us.
+    pub async fn note_to_self(&self, text: &str) -> Result<SentMessage, SendError> {
+        let params = json!({"account": self.hub.config.account, "noteToSelf": true, "message": text});
+        if let Some(left) = self.traffic().held_for {
+            return Err(SendError::RateLimited { retry_after: Some(left.as_secs()) });
+        }
+        let _turn = self.outbox.turn(Worth::News).await?;
+        let rpc = self.hub.rpc().ok_or(SendError::Down)?;
+        let answer = rpc.call("send", params, self.hub.config.send_timeout).await;
+        let sent = sending::judge_for(answer, self.hub.config.own_uuid);
+        self.outbox.came_out(&sent);
+        sent
+    }
+
+    /// The last note to ourselves that came back.
+    pub fn came_back(&self) -> Option<String> {
+        self.hub.came_back()
+    }
+
+    async fn send_with(&self, to: &Approver, worth: Worth, params: Value) -> Result<SentMessage, SendError> {
+        let _turn = self.outbox.turn(worth).await?;
+        let begun = Instant::now();
+        loop {
+            self.outbox.until_free().await;
+            let sent = self.send_once(to, params.clone()).await;
+            // What the server does not want yet stays the next that it gets.
+            if !self.outbox.came_out(&sent) || !self.may_wait(worth, begun) {
+                return sent;
+            }
+        }
+    }
+
+    fn may_wait(&self, worth: Worth, begun: Instant) -> bool {
+        let left = self.outbox.traffic().held_for.unwrap_or_default();
+        worth == Worth::News || begun.elapsed() + left <= QUESTION_PATIENCE
+    }
+
+    async fn send_once(&self, to: &Approver, params: Value) -> Result<SentMessage, SendError> {
         let rpc = self.hub.rpc().ok_or(SendError::Down)?;
         self.hub.check_identity(&rpc, to).await.map_err(|trouble| match trouble {
             IdentityTrouble::Unchecked => SendError::Down,
@@ -160,6 +232,44 @@ impl Link {
             Err(rpc::CallError::Timeout | rpc::CallError::Lost) => Err(SendError::Timeout),
             Err(rpc::CallError::Down) => Err(SendError::Down),
         }
+    }
+
+    /// Hands the server the solution of its captcha; what waits goes on then.
+    pub async fn solve_captcha(&self, solution: &str) -> Result<(), CaptchaError> {
+        let challenge = self.outbox.captcha().ok_or(CaptchaError::NotWanted)?;
+        let rpc = self.hub.rpc().ok_or(CaptchaError::Down)?;
+        let params = json!({"account": self.hub.config.account, "challenge": challenge, "captcha": solution});
+        match rpc.call("submitRateLimitChallenge", params, self.hub.config.send_timeout).await {
+            Ok(_) => {
+                self.outbox.release();
+                Ok(())
+            }
+            Err(CallError::Refused(_)) => Err(CaptchaError::Rejected),
+            Err(CallError::Down | CallError::Lost | CallError::Timeout) => Err(CaptchaError::Down),
+        }
+    }
+
+    /// How sending goes.
+    pub fn traffic(&self) -> Traffic {
+        self.outbox.traffic()
+    }
+
+    /// Whether the daemon answers at this moment; if not, the next probe need not wait for its time.
+    pub async fn is_awake(&self) -> bool {
+        let Some(rpc) = self.hub.rpc() else { return false };
+        let is_awake = match rpc.call("version", json!({}), AWAKE).await {
+            Ok(_) | Err(CallError::Refused(_)) => true,
+            Err(CallError::Down | CallError::Lost | CallError::Timeout) => false,
+        };
+        if !is_awake {
+            self.hub.look_again();
+        }
+        is_awake
+    }
+
+    /// What phones say of messages that they got; for the one who asks first.
+    pub fn receipts(&self) -> Option<mpsc::Receiver<Receipt>> {
+        self.receipts.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
     /// Other people may approve from now on. Who of them can be reached is known after the next probe.

@@ -3,7 +3,7 @@
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::wire::{DataMessage, Envelope, ReceiveParams};
+use super::wire::{DataMessage, Envelope, ReceiptPart, ReceiveParams};
 use crate::approval::inbound::{Author, Inbound, MessageRef, Reaction};
 
 /// Why a notification was dropped. A bounded set: it labels a metric.
@@ -21,7 +21,7 @@ pub enum Dropped {
     FromUs,
     /// From another device of our own account.
     Sync,
-    /// Delivered or read.
+    /// A receipt that is of nothing.
     Receipt,
     /// Somebody types.
     Typing,
@@ -52,6 +52,31 @@ impl Dropped {
     }
 }
 
+/// What a notification brings.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Heard {
+    /// Somebody's message.
+    Message(Box<Inbound>),
+    /// That somebody's phone has messages of ours.
+    Receipt(Receipt),
+    /// What our own account has sent.
+    Own(Dropped, Option<String>),
+}
+
+/// What a phone says of messages that it got.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Receipt {
+    /// Whose phone.
+    pub from: Uuid,
+    /// Which messages, by their timestamps.
+    pub of: Vec<u64>,
+    /// Whether they were read, too. Whether phones tell is up to their owners.
+    pub is_read: bool,
+}
+
+/// How many messages one receipt is believed to be of.
+const MOST_IN_A_RECEIPT: usize = 64;
+
 /// Who we are on Signal.
 #[derive(Debug, Clone)]
 pub(super) struct Ourselves {
@@ -75,7 +100,7 @@ impl Ourselves {
 }
 
 /// Reads the parameters of one `receive`.
-pub(super) fn read(params: Value, ourselves: &Ourselves) -> Result<Inbound, Dropped> {
+pub(super) fn read(params: Value, ourselves: &Ourselves) -> Result<Heard, Dropped> {
     let params: ReceiveParams = serde_json::from_value(params).map_err(|_| Dropped::Malformed)?;
     let params = match params.result {
         Some(subscribed) => *subscribed,
@@ -90,17 +115,18 @@ pub(super) fn read(params: Value, ourselves: &Ourselves) -> Result<Inbound, Drop
     from_envelope(params.envelope.ok_or(Dropped::Malformed)?, ourselves)
 }
 
-fn from_envelope(envelope: Envelope, ourselves: &Ourselves) -> Result<Inbound, Dropped> {
+fn from_envelope(envelope: Envelope, ourselves: &Ourselves) -> Result<Heard, Dropped> {
     let sender = envelope.source_uuid.as_deref().and_then(|uuid| Uuid::try_parse(uuid).ok());
     let sender_uuid = sender.filter(|uuid| !uuid.is_nil()).ok_or(Dropped::NoSender)?;
-    if envelope.sync_message.is_some() {
-        return Err(Dropped::Sync);
+    if let Some(sync) = envelope.sync_message {
+        let text = sync.pointer("/sentMessage/message").and_then(Value::as_str).map(str::to_owned);
+        return Ok(Heard::Own(Dropped::Sync, text.filter(|_| sender_uuid == ourselves.uuid)));
     }
     if sender_uuid == ourselves.uuid {
-        return Err(Dropped::FromUs);
+        return Ok(Heard::Own(Dropped::FromUs, envelope.data_message.and_then(|data| data.message)));
     }
-    if envelope.receipt_message.is_some() {
-        return Err(Dropped::Receipt);
+    if let Some(receipt) = envelope.receipt_message {
+        return read_receipt(sender_uuid, receipt);
     }
     if envelope.typing_message.is_some() {
         return Err(Dropped::Typing);
@@ -121,7 +147,18 @@ fn from_envelope(envelope: Envelope, ourselves: &Ourselves) -> Result<Inbound, D
         edited,
         group: None,
     };
-    with_content(base, data.ok_or(Dropped::NoContent)?, ourselves)
+    let message = with_content(base, data.ok_or(Dropped::NoContent)?, ourselves)?;
+    Ok(Heard::Message(Box::new(message)))
+}
+
+fn read_receipt(from: Uuid, receipt: Value) -> Result<Heard, Dropped> {
+    let part: ReceiptPart = serde_json::from_value(receipt).map_err(|_| Dropped::Malformed)?;
+    let is_read = part.is_read || part.is_viewed;
+    if part.timestamps.is_empty() || !(is_read || part.is_delivery) {
+        return Err(Dropped::Receipt);
+    }
+    let of = part.timestamps.into_iter().take(MOST_IN_A_RECEIPT).collect();
+    Ok(Heard::Receipt(Receipt { from, of, is_read }))
 }
 
 fn with_content(base: Inbound, data: DataMessage, ourselves: &Ourselves) -> Result<Inbound, Dropped> {
@@ -159,6 +196,14 @@ mod tests {
     const ALICE: &str = "aaaaaaaa-1111-4111-8111-111111111111";
 
     fn read(params: Value) -> Result<Inbound, Dropped> {
+        match heard(params)? {
+            Heard::Message(inbound) => Ok(*inbound),
+            Heard::Receipt(_) => Err(Dropped::Receipt),
+            Heard::Own(why, _) => Err(why),
+        }
+    }
+
+    fn heard(params: Value) -> Result<Heard, Dropped> {
         let ourselves = Ourselves { account: "+15550001".into(), uuid: Uuid::try_parse(US).unwrap() };
         super::read(params, &ourselves)
     }
@@ -258,5 +303,37 @@ mod tests {
         drop(json!({"timestamp": -1, "dataMessage": text}), Dropped::Malformed);
         assert_eq!(read(json!({"account": "+19"})), Err(Dropped::OtherAccount));
         assert_eq!(read(json!([])), Err(Dropped::Malformed));
+    }
+
+    #[test]
+    fn a_receipt_tells_which_messages_a_phone_has_and_whether_they_were_read() {
+        let from = Uuid::try_parse(ALICE).unwrap();
+        let receipt = |more: Value| {
+            let mut receipt = json!({"when": 5, "isDelivery": false, "isRead": false, "isViewed": false});
+            receipt.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+            heard(envelope(json!({"receiptMessage": receipt})))
+        };
+        let told = |of: &[u64], is_read| Ok(Heard::Receipt(Receipt { from, of: of.to_vec(), is_read }));
+        assert_eq!(receipt(json!({"isDelivery": true, "timestamps": [1, 2]})), told(&[1, 2], false));
+        assert_eq!(receipt(json!({"isRead": true, "timestamps": [1]})), told(&[1], true));
+        assert_eq!(receipt(json!({"isViewed": true, "timestamps": [1]})), told(&[1], true));
+        assert_eq!(receipt(json!({"isDelivery": true, "timestamps": []})), Err(Dropped::Receipt));
+        assert_eq!(receipt(json!({"timestamps": [1]})), Err(Dropped::Receipt));
+        assert_eq!(receipt(json!({"isRead": "yes", "timestamps": [1]})), Err(Dropped::Malformed));
+        let many: Vec<u64> = (0..1000).collect();
+        let Ok(Heard::Receipt(bounded)) = receipt(json!({"isRead": true, "timestamps": many})) else {
+            panic!()
+        };
+        assert_eq!(bounded.of.len(), MOST_IN_A_RECEIPT);
+    }
+
+    #[test]
+    fn a_note_to_ourselves_is_known_when_it_comes_back_and_is_nobodys_message() {
+        let synced = json!({"sourceUuid": US, "syncMessage": {"sentMessage": {"message": "canary 1"}}});
+        assert_eq!(heard(envelope(synced)), Ok(Heard::Own(Dropped::Sync, Some("canary 1".into()))));
+        let sent = json!({"sourceUuid": US, "dataMessage": {"message": "canary 2"}});
+        assert_eq!(heard(envelope(sent)), Ok(Heard::Own(Dropped::FromUs, Some("canary 2".into()))));
+        let others = json!({"syncMessage": {"sentMessage": {"message": "canary 3"}}});
+        assert_eq!(heard(envelope(others)), Ok(Heard::Own(Dropped::Sync, None)));
     }
 }

@@ -59,6 +59,9 @@ pub enum SendError {
     /// The daemon says yes, and names nobody whom the message reached.
     #[error("the message reached nobody")]
     NoOneReached,
+    /// Too many messages wait to be sent, and this one was given up.
+    #[error("too many messages wait to be sent")]
+    Dropped,
     /// Anything else.
     #[error("the Signal daemon refused to send (code {code})")]
     Refused {
@@ -67,35 +70,62 @@ pub enum SendError {
     },
 }
 
+impl SendError {
+    /// The metric's label.
+    #[must_use]
+    pub fn label(&self) -> &'static str {
+        match self {
+            Self::Down => "down",
+            Self::Timeout => "timeout",
+            Self::Identity(_) => "identity",
+            Self::RateLimited { .. } => "rate_limited",
+            Self::NeedsCaptcha { .. } => "captcha",
+            Self::Unregistered => "unregistered",
+            Self::Network => "network",
+            Self::NoOneReached => "nobody",
+            Self::Dropped => "dropped",
+            Self::Refused { .. } => "refused",
+        }
+    }
+}
+
 /// What the answer to `send` means for the one recipient.
 pub(super) fn judge(
     answer: Result<serde_json::Value, CallError>,
     approver: &Approver,
 ) -> Result<SentMessage, SendError> {
+    judge_for(answer, approver.uuid)
+}
+
+/// The same, for an account.
+pub(super) fn judge_for(
+    answer: Result<serde_json::Value, CallError>,
+    account: Uuid,
+) -> Result<SentMessage, SendError> {
     match answer {
         Ok(result) => {
             let result: SendResult =
                 serde_json::from_value(result).map_err(|_| SendError::Refused { code: 0 })?;
-            reached(&result.results, approver)?;
+            reached(&result.results, account)?;
             result.timestamp.map(|timestamp| SentMessage { timestamp }).ok_or(SendError::Refused { code: 0 })
         }
-        Err(CallError::Refused(error)) => Err(refused(&error, approver)),
+        Err(CallError::Refused(error)) => Err(refused(&error, account)),
         Err(CallError::Timeout | CallError::Lost) => Err(SendError::Timeout),
         Err(CallError::Down) => Err(SendError::Down),
     }
 }
 
-fn reached(results: &[RecipientResult], approver: &Approver) -> Result<(), SendError> {
-    let mut own = results.iter().filter(|result| is_for(result, approver)).peekable();
+fn reached(results: &[RecipientResult], account: Uuid) -> Result<(), SendError> {
+    let mut own = results.iter().filter(|result| is_for(result, account)).peekable();
     if own.peek().is_none() {
         return Err(SendError::NoOneReached);
     }
     own.try_for_each(one_result)
 }
 
-fn is_for(result: &RecipientResult, approver: &Approver) -> bool {
+fn is_for(result: &RecipientResult, account: Uuid) -> bool {
     let uuid = result.recipient_address.as_ref().and_then(|address| address.uuid.as_deref());
-    uuid.and_then(|uuid| Uuid::try_parse(uuid).ok()) == Some(approver.uuid)
+    uuid.and_then(|uuid| Uuid::try_parse(uuid).ok()) == Some(account)
 }
 
 fn one_result(result: &RecipientResult) -> Result<(), SendError> {
@@ -113,9 +143,9 @@ fn one_result(result: &RecipientResult) -> Result<(), SendError> {
     }
 }
 
-fn refused(error: &RpcError, approver: &Approver) -> SendError {
+fn refused(error: &RpcError, account: Uuid) -> SendError {
     let response = error.data.as_ref().and_then(|data| SendResult::deserialize(data.get("response")?).ok());
-    let detail = response.and_then(|response| reached(&response.results, approver).err());
+    let detail = response.and_then(|response| reached(&response.results, account).err());
     match (detail, error.code) {
         (Some(SendError::NoOneReached) | None, -4) => SendError::Identity(IdentityTrouble::Changed),
         (Some(SendError::NoOneReached) | None, -5) => SendError::RateLimited { retry_after: None },

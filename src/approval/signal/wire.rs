@@ -124,6 +124,15 @@ pub(super) struct ReactionPart {
     pub(super) is_remove: bool,
 }
 
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(super) struct ReceiptPart {
+    pub(super) is_delivery: bool,
+    pub(super) is_read: bool,
+    pub(super) is_viewed: bool,
+    pub(super) timestamps: Vec<u64>,
+}
+
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct QuotePart {

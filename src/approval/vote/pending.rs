@@ -49,12 +49,34 @@ pub struct SentPrompt {
     /// Those of its edits: phones quote a message by its newest.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub edits: Vec<u64>,
+    /// When that person's phone said that it has it, in milliseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub delivered_at: Option<u64>,
+    /// When it said that it was read; not every phone does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub read_at: Option<u64>,
 }
 
 impl SentPrompt {
     /// One that has just been sent.
     pub fn new(approver: &str, timestamp: u64) -> Self {
-        Self { approver: approver.to_owned(), timestamp, edits: Vec::new() }
+        Self {
+            approver: approver.to_owned(),
+            timestamp,
+            edits: Vec::new(),
+            delivered_at: None,
+            read_at: None,
+        }
+    }
+
+    /// That person's phone has it, or it was read. Says whether that was not known.
+    pub fn arrived(&mut self, is_read: bool, now: u64) -> bool {
+        let news = self.delivered_at.is_none() || (is_read && self.read_at.is_none());
+        self.delivered_at.get_or_insert(now);
+        if is_read {
+            self.read_at.get_or_insert(now);
+        }
+        news
     }
 }
 

@@ -1,8 +1,10 @@
 //! `reeve approver`: who may approve, as `gate.toml` says.
 
 mod add;
+mod drill;
 mod entry;
 mod recover;
+mod remove;
 
 use std::path::{Path, PathBuf};
 
@@ -15,7 +17,7 @@ use crate::cli::screen::{Screen, harmless};
 use crate::gate::config::GateConfig;
 use crate::sys::host;
 
-/// Show and enrol those who may approve
+/// Show, enrol, try and take out those who may approve
 #[derive(Debug, Args)]
 pub(in crate::cli) struct ApproverArgs {
     /// The gate's configuration
@@ -31,6 +33,8 @@ enum ApproverCommand {
     List,
     Add(add::AddArgs),
     Recover(recover::RecoverArgs),
+    Remove(remove::RemoveArgs),
+    Drill(drill::DrillArgs),
 }
 
 /// Runs `reeve approver …`.
@@ -39,6 +43,8 @@ pub(in crate::cli) fn run(args: &ApproverArgs, screen: Screen) -> Result<Exit, F
         ApproverCommand::List => list(&config(&args.config)?, screen),
         ApproverCommand::Add(add) => add::run(add, &args.config, &config(&args.config)?, screen),
         ApproverCommand::Recover(recover) => recover::run(recover, &args.config, screen),
+        ApproverCommand::Remove(remove) => remove::run(remove, &args.config, &config(&args.config)?, screen),
+        ApproverCommand::Drill(drill) => drill::run(drill, screen),
     }
 }
 

@@ -18,6 +18,7 @@ mod reload;
 mod secret;
 mod shields;
 mod show;
+mod signal;
 mod sudo;
 mod sudoers;
 mod tool;
@@ -39,6 +40,7 @@ pub(super) use reload::ReloadArgs;
 pub(super) use secret::SecretArgs;
 pub(super) use shields::ShieldsArgs;
 pub(super) use show::ShowArgs;
+pub(super) use signal::SignalArgs;
 pub(super) use sudoers::SudoersArgs;
 pub(super) use tool::ToolArgs;
 #[cfg(feature = "otlp")]
@@ -59,6 +61,7 @@ pub(super) use reload::run as reload;
 pub(super) use secret::run as secret;
 pub(super) use shields::run as shields;
 pub(super) use show::run as show;
+pub(super) use signal::run as signal;
 pub(super) use sudoers::run as sudoers;
 pub(super) use tool::run as tool;
 #[cfg(feature = "otlp")]

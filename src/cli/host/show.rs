@@ -57,5 +57,23 @@ pub(in crate::cli) fn run(args: &ShowArgs, screen: Screen) -> Result<Exit, Failu
         let word = |key| part(key).unwrap_or_default();
         screen.line(&format!("  {} {} {}{change}", word("action"), word("kind"), word("name")))?;
     }
+    for prompt in document.get("prompts").and_then(Value::as_array).into_iter().flatten() {
+        screen.line(&format!("  {}", arrived(prompt)))?;
+    }
     Ok(Exit::Done)
+}
+
+/// Who was asked when, and when their phone had it.
+fn arrived(prompt: &Value) -> String {
+    let part = |key: &str| prompt.get(key).and_then(Value::as_str).map(harmless);
+    let mut text =
+        format!("asked {} at {}", part("approver").unwrap_or_default(), part("sent_at").unwrap_or_default());
+    match part("delivered_at") {
+        Some(at) => text.push_str(&format!(", on the phone at {at}")),
+        None => text.push_str(", on no phone yet"),
+    }
+    if let Some(at) = part("read_at") {
+        text.push_str(&format!(", read at {at}"));
+    }
+    text
 }

@@ -341,6 +341,18 @@ const PEOPLE: &[Key] = &[
         changes: "who must be at that socket's other end; nobody else's word is a vote",
     },
     Key {
+        name: "signal.canary",
+        kind: Time(0, DAY),
+        default: Is("\"1h\""),
+        changes: "how often the account writes a note to itself: what the server does not take is told before somebody has to be asked. `\"0s\"` is never",
+    },
+    Key {
+        name: "signal.delivered_within",
+        kind: Time(0, HOUR),
+        default: Is("\"2m\""),
+        changes: "how long a question may be on its way before it is told that it is on nobody's phone. `\"0s\"` tells nobody",
+    },
+    Key {
         name: "approver.name",
         kind: Text("1 to 32 of `a-z 0-9 . _ -`, not beginning with a sign"),
         default: Needed,

@@ -64,6 +64,8 @@ fn every_key_changes_its_value() {
         account = "+15550001"
         uuid = "00000000-0000-4000-8000-000000000001"
         user = "signal"
+        canary = "10m"
+        delivered_within = "0s"
         [webhook]
         keys = "/h"
         skew = "2m"
@@ -135,6 +137,7 @@ fn every_key_changes_its_value() {
     assert_eq!(signal.socket, Path::new("/g/s.sock"));
     assert_eq!((signal.account.as_str(), signal.user.as_str()), ("+15550001", "signal"));
     assert_eq!(signal.uuid, "00000000-0000-4000-8000-000000000001");
+    assert_eq!((signal.canary.as_secs(), signal.delivered_within.as_secs()), (600, 0));
     let alice = config.people.named("alice").unwrap();
     assert_eq!(alice.unix_user.as_deref(), Some("al"));
     assert_eq!(alice.groups, ["storage"]);

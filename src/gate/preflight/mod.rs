@@ -215,7 +215,7 @@ impl Gate {
     }
 
     /// What the gate itself knows at this moment.
-    fn seen_here(&self) -> [Check; 2] {
+    fn seen_here(&self) -> Vec<Check> {
         let healthy = self.audit.healthy();
         let channel = match &self.channel {
             crate::approval::Channel::Signal(link) if link.is_up() => (Status::Pass, "messages reach people"),
@@ -236,7 +236,11 @@ impl Gate {
         } else {
             (Status::Fail, "records cannot be written")
         };
-        [
+        let (age, said) = self.daemon_judged();
+        let is_known = self.daemon_age().is_some();
+        let daemon = is_known
+            .then(|| check("signal-daemon-age", (age, &said), "reeve signal status", "update signal-cli"));
+        let all = [
             check(
                 "audit-log-takes-records",
                 audit,
@@ -249,7 +253,8 @@ impl Gate {
                 "journalctl -u reeve-gate",
                 "configure [signal], or mend its daemon",
             ),
-        ]
+        ];
+        all.into_iter().chain(daemon).collect()
     }
 }
 

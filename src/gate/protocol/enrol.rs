@@ -31,6 +31,11 @@ pub enum Enrol {
         /// Who.
         name: String,
     },
+    /// Whether enough people are left without somebody.
+    Remove {
+        /// Who.
+        name: String,
+    },
     /// Nobody of that name is enrolled anew; for approvers on the host, too.
     Stop {
         /// Who.

@@ -23,6 +23,13 @@ pub(super) fn notices() -> Vec<(&'static str, String)> {
     let why = "12 operations in an hour, and 10 are allowed";
     vec![
         ("notice-rules-changed", Notice::RulesChanged { lines }.text("host01")),
+        (
+            "notice-rules-narrowed",
+            Notice::RulesNarrowed {
+                lines: vec!["- carol may approve no more".into(), "- bob is no more in owners".into()],
+            }
+            .text("host01"),
+        ),
         ("notice-frozen", frozen(Some("librarian"), Some(why)).text("host01")),
         (
             "notice-recovery",

@@ -149,7 +149,7 @@ pub(super) fn write(file: &Path, entry: &Entry, config: &GateConfig) -> Result<(
     put(file, &after).map_err(|error| failed(format!("{label}: {error}")))
 }
 
-fn put(file: &Path, text: &str) -> std::io::Result<()> {
+pub(super) fn put(file: &Path, text: &str) -> std::io::Result<()> {
     let meta = std::fs::metadata(file)?;
     let beside = file.with_extension("toml.new");
     let mut draft = std::fs::File::create_new(&beside)?;

@@ -36,6 +36,37 @@ pub(super) fn written(before: &str, entry: &Entry, people: &People) -> Result<St
     })
 }
 
+/// The text without somebody's entry. What stands between it and the next section belongs to that.
+pub(super) fn without(before: &str, name: &str) -> Result<String, String> {
+    let lines: Vec<&str> = before.lines().collect();
+    let is_head = |line: &str| line.trim_start().starts_with('[');
+    let is_blank = |line: &str| line.trim().is_empty() || line.trim_start().starts_with('#');
+    let mut found: Vec<(usize, usize)> = Vec::new();
+    for (start, line) in lines.iter().enumerate() {
+        if line.split('#').next().unwrap_or_default().trim() != "[[approver]]" {
+            continue;
+        }
+        let body = lines.get(start + 1..).unwrap_or_default();
+        let body = body.split(|line| is_head(line)).next().unwrap_or_default();
+        let last = body.iter().rposition(|line| !is_blank(line)).map_or(0, |last| last + 1);
+        let entry = body.get(..last).unwrap_or_default().join("\n");
+        let is_theirs = entry
+            .parse::<toml::Table>()
+            .is_ok_and(|entry| entry.get("name").and_then(toml::Value::as_str) == Some(name));
+        if is_theirs {
+            found.push((start, start + last));
+        }
+    }
+    let [(start, end)] = found.as_slice() else {
+        return Err(format!(
+            "the entry of {name} stands {} times as an [[approver]] of its own in the file; change it by hand",
+            found.len()
+        ));
+    };
+    let kept = lines.iter().enumerate().filter(|(at, _)| !(start..=end).contains(&at));
+    Ok(kept.map(|(_, line)| *line).collect::<Vec<_>>().join("\n") + "\n")
+}
+
 fn appended(before: &str, entry: &Entry) -> String {
     let quoted = |text: &str| toml::Value::String(text.to_owned()).to_string();
     let mut lines = vec![
@@ -121,5 +152,21 @@ mod tests {
         assert!(people(&text).iter().any(|person| new.is(person)));
         let also = Entry { groups: vec!["storage".to_owned()], ..new };
         assert!(written(&both, &also, &people(&both)).unwrap_err().contains("already"));
+    }
+
+    #[test]
+    fn who_is_taken_out_takes_their_own_entry_along_and_nothing_else() {
+        let mut text = written(BEFORE, &entry("alice", 'a'), &People::default()).unwrap();
+        text += "\n# the second\n[[approver]] # bob\nname = \"bob\"\nuuid = \"bbbbbbbb-1111-4111-8111-111111111111\"\n";
+        text += &format!("fingerprint = \"05{}\"\ngroups = [\n  \"storage\",\n]\n", "b".repeat(64));
+        text += "\n# of votes by webhook\n[webhook]\nskew = \"2m\"\n";
+        let all = people(&text);
+        assert_eq!(all.iter().count(), 2);
+        let left = without(&text, "bob").unwrap();
+        assert!(left.contains("# the second\n\n# of votes by webhook\n[webhook]\nskew = \"2m\"\n"), "{left}");
+        assert!(people(&left).iter().eq(all.iter().filter(|one| one.name == "alice")));
+        let left = without(&text, "alice").unwrap();
+        assert!(people(&left).iter().eq(all.iter().filter(|one| one.name == "bob")), "{left}");
+        assert!(without(&text, "carol").unwrap_err().contains("stands 0 times"));
     }
 }

@@ -6,6 +6,7 @@ mod azure;
 mod canaries;
 mod files;
 mod found;
+mod signal;
 mod sudo;
 mod sudoers;
 
@@ -193,6 +194,7 @@ fn examine(config: &GateConfig, read: Found, reeved: &Path, now: SystemTime) -> 
             "docs/approvals.md says how people are enrolled",
             around::people(config),
         ),
+        advisory("signal-daemon", "reeve signal status", "update signal-cli", signal::daemon(config)),
         advisory(
             "alarms",
             "systemctl status reeve-alarms; runuser -u reeve-alarms -- reeve alarms test",
