@@ -2,25 +2,32 @@
 //!
 //! ```text
 //! reeve-signal-stand-in --socket PATH --account +15550001 --own-uuid UUID --person NAME,UUID,FINGERPRINT…
-//!                       [--control PATH] [--interactive | --auto confirm|deny|ignore]
+//!                       [--http ADDRESS | --rest-api ADDRESS] [--control PATH] [--interactive | --auto confirm|deny|ignore]
 //! ```
 
 mod stand_in;
 
 use std::io::{self, BufRead, Write};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::thread;
 
 use clap::{Parser, ValueEnum};
 
 use stand_in::world::Sent;
-use stand_in::{Command, Daemon, Person, Say, World};
+use stand_in::{Command, Daemon, Dialect, Person, Say, Web, World};
 
 #[derive(Parser)]
 struct Options {
     /// Where the daemon listens.
     #[arg(long)]
     socket: PathBuf,
+    /// Where it listens as signal-cli does with --http, too
+    #[arg(long, value_name = "ADDRESS", conflicts_with = "rest_api")]
+    http: Option<SocketAddr>,
+    /// Where it listens as signal-cli-rest-api, too
+    #[arg(long, value_name = "ADDRESS")]
+    rest_api: Option<SocketAddr>,
     /// Where commands for the people are taken.
     #[arg(long)]
     control: Option<PathBuf>,
@@ -60,6 +67,11 @@ fn main() -> io::Result<()> {
     let world = World::new(&options.account, &options.own_uuid, options.people);
     let _daemon = Daemon::listen(&options.socket, &world)?;
     let _control = options.control.map(|path| Daemon::listen_for_commands(&path, &world)).transpose()?;
+    let web = [(options.http, Dialect::Daemon), (options.rest_api, Dialect::Rest)];
+    let listened = |(address, dialect): (Option<SocketAddr>, Dialect)| {
+        address.map(|address| Web::listen(address, dialect, &world))
+    };
+    let _web = web.into_iter().filter_map(listened).collect::<io::Result<Vec<_>>>()?;
     println!("ready");
     if options.interactive {
         let reader = world.clone();

@@ -62,6 +62,7 @@ done <<'TABLE'
 /var/log/reeve reeve-gate:reeve-gate 750
 /var/lib/reeve-lists reeve-lists:reeve-lists 755
 /etc/reeve/alarms root:reeve-alarms 750
+/etc/reeve/bridge root:reeve-bridge 750
 /var/lib/reeve-alarms root:root 755
 /var/lib/reeve-alarms/waiting reeve-gate:reeve-alarms 750
 /var/lib/reeve-alarms/told reeve-alarms:reeve-gate 750
@@ -103,7 +104,7 @@ done <<'TABLE'
 TABLE
 
 it "the grant key's public half is what the gate's user printed" same "$(printf '%064d' 7)" "$(cat /etc/reeve/grant.pub)"
-for user in reeve reeve-gate reeve-run reeve-lists reeve-secrets reeve-shields reeve-azure reeve-alarms reeve-traces reeve-tool reeve-egress reeve-signal; do
+for user in reeve reeve-gate reeve-run reeve-lists reeve-secrets reeve-shields reeve-azure reeve-alarms reeve-traces reeve-tool reeve-egress reeve-signal reeve-bridge; do
   it "$user cannot log in" same /usr/sbin/nologin "$(getent passwd "$user" | cut -d: -f7)"
   it "$user cannot write the configuration" fails writable_by "$user" /etc/reeve
   it "$user cannot write the ledger's directory" fails writable_by "$user" /var/lib/reeve-root
@@ -119,6 +120,8 @@ it "the gate cannot read the token that traces are sent with" fails readable_by 
 it "who sends traces cannot read the gate's state" fails readable_by reeve-traces /var/lib/reeve
 it "the gate alone is in the group of the Signal daemon's socket" same "reeve-gate" "$(getent group reeve-signal | cut -d: -f4)"
 it "the gate alone is in the group of what asks Prompt Shields" same "reeve-gate" "$(getent group reeve-shields | cut -d: -f4)"
+it "and of the bridge's" same "reeve-gate" "$(getent group reeve-bridge | cut -d: -f4)"
+it "the bridge cannot read the gate's state" fails readable_by reeve-bridge /var/lib/reeve
 it "the gate and the launcher can make their sockets" eval 'writable_by reeve-gate /run/reeve && writable_by reeve-run /run/reeve'
 it "reeved cannot make a socket beside them" fails writable_by reeve /run/reeve
 touch /run/reeve/gate.sock && chown reeve-gate /run/reeve/gate.sock
@@ -194,5 +197,5 @@ it "configuration, state and log stay" test -e /etc/reeve/gate.toml -a -d /var/l
 it "--purge without --uninstall is refused" fails install --purge
 it "it purges" install --uninstall --purge
 it "nothing of it is left" same "$(paths "$bare")" "$(paths "$(host)")"
-it "the users are gone" fails eval 'getent passwd reeve reeve-gate reeve-run reeve-lists reeve-secrets reeve-shields reeve-azure reeve-alarms reeve-traces reeve-tool reeve-egress reeve-signal || getent group reeve-approvers reeve-tools'
+it "the users are gone" fails eval 'getent passwd reeve reeve-gate reeve-run reeve-lists reeve-secrets reeve-shields reeve-azure reeve-alarms reeve-traces reeve-tool reeve-egress reeve-signal reeve-bridge || getent group reeve-approvers reeve-tools'
 verdict

@@ -6,6 +6,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::trouble::Change;
+use super::faults::Faults;
 use super::world::{World, identity};
 
 /// What a test, a demo or a person at the terminal wants done.
@@ -23,19 +24,28 @@ pub(crate) enum Command {
     /// A person writes, or reacts.
     Say(Box<Say>),
     /// A person's account gets a new identity key, as after a new phone or a stolen number.
-    NewIdentity { of: String, fingerprint: String, trust: String },
-    /// From now on this goes wrong; what is left out goes right again.
-    Fault {
+    NewIdentity {
+        of: String,
+        fingerprint: String,
+        trust: String,
+        /// Whether what they send with it is kept from readers until somebody trusts it, as the daemon does that never
+        /// trusts a new key by itself.
         #[serde(default)]
-        empty_results: bool,
-        error_code: Option<i64>,
-        #[serde(default)]
-        stall: bool,
-        #[serde(default)]
-        manual: bool,
+        unread: bool,
     },
     /// The server, the phones or the daemon behave otherwise from now on.
     Change { to: Change },
+    /// From now on this goes wrong; what is left out goes right again.
+    Fault(Faults),
+    /// What is sent from now on is under way until it is released.
+    Hold,
+    /// What was held arrives, the last first if so wished.
+    Release {
+        #[serde(default)]
+        reversed: bool,
+    },
+    /// Everything that was delivered comes again, as after a crash of the daemon.
+    Redeliver,
     /// Every connection is dropped.
     Drop,
     /// How many receive.
@@ -71,9 +81,18 @@ pub(crate) struct Say {
     pub(crate) group: Option<String>,
     /// How often it is delivered beyond the first time.
     pub(crate) again: u32,
+    /// How many days ago it was sent and the server took it.
+    pub(crate) late_days: u64,
+    /// Whether it never arrives.
+    pub(crate) lost: bool,
+    /// Whether it takes the reaction back.
+    pub(crate) removed: bool,
     /// The daemon's complaint about it.
     pub(crate) exception: Option<String>,
 }
+
+/// A day, in the clock of messages.
+const DAY_MS: u64 = 86_400_000;
 
 impl World {
     /// Does it, and tells what there is to tell.
@@ -85,16 +104,35 @@ impl World {
                 json!({"messages": sent.iter().map(shown).collect::<Vec<_>>()})
             }
             Command::Say(say) => self.say(&say),
-            Command::NewIdentity { of, fingerprint, trust } => {
+            Command::NewIdentity { of, fingerprint, trust, unread } => {
                 let mut state = self.state();
                 let Some(person) = state.person(&of) else { return json!({"error": "nobody has this name"}) };
                 let added = state.new_timestamp();
+                state.unread = unread;
                 state.identities.push(identity(&person.uuid, &fingerprint, &trust, added));
                 json!({})
             }
-            Command::Fault { empty_results, error_code, stall, manual } => {
+            Command::Fault(faults) => {
+                self.state().faults = faults;
+                json!({})
+            }
+            Command::Hold => {
+                self.state().held = Some(Vec::new());
+                json!({})
+            }
+            Command::Release { reversed } => {
                 let mut state = self.state();
-                state.faults = super::world::Faults { empty_results, error_code, stall, manual };
+                let mut held = state.held.take().unwrap_or_default();
+                if reversed {
+                    held.reverse();
+                }
+                held.into_iter().for_each(|params| state.deliver(params));
+                json!({})
+            }
+            Command::Redeliver => {
+                let mut state = self.state();
+                let delivered = std::mem::take(&mut state.delivered);
+                delivered.into_iter().for_each(|params| state.deliver(params));
                 json!({})
             }
             Command::Change { to } => self.change(to),
@@ -121,12 +159,22 @@ impl World {
     fn say(&self, say: &Say) -> Value {
         let mut state = self.state();
         let Some(person) = state.person(&say.who) else { return json!({"error": "nobody has this name"}) };
-        let timestamp = state.new_timestamp();
+        let timestamp = state.new_timestamp().saturating_sub(say.late_days.saturating_mul(DAY_MS));
         let mut params = json!({"account": state.account, "envelope": envelope(say, &person.uuid, timestamp, &state.own_uuid)});
-        if let (Some(kind), Some(params)) = (&say.exception, params.as_object_mut()) {
+        let mut exception = say.exception.clone();
+        if state.unread && say.sender.is_none() && !state.newest_key_is_trusted(&person.uuid) {
+            // It stays as it came, and is read when somebody trusts the key.
+            state.unreadable.push((person.uuid.clone(), params.clone()));
+            exception = Some("UntrustedIdentityException".to_owned());
+            if let Some(envelope) = params.pointer_mut("/envelope").and_then(Value::as_object_mut) {
+                envelope.retain(|name, _| name != "dataMessage" && name != "editMessage");
+            }
+        }
+        if let (Some(kind), Some(params)) = (&exception, params.as_object_mut()) {
             params.insert("exception".to_owned(), json!({"type": kind, "message": "as told"}));
         }
-        for _ in 0..=say.again {
+        let times = if say.lost { 0 } else { say.again.saturating_add(1) };
+        for _ in 0..times {
             state.deliver(params.clone());
         }
         json!({"timestamp": timestamp})
@@ -144,7 +192,7 @@ fn envelope(say: &Say, uuid: &str, timestamp: u64, own_uuid: &str) -> Value {
         (Some(emoji), target) => put(
             "reaction",
             json!({"emoji": emoji, "targetAuthor": author, "targetAuthorNumber": null, "targetAuthorUuid": author,
-                "targetSentTimestamp": target.unwrap_or(0), "isRemove": false}),
+                "targetSentTimestamp": target.unwrap_or(0), "isRemove": say.removed}),
         ),
         (None, Some(quote)) => put(
             "quote",

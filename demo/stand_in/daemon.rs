@@ -65,38 +65,48 @@ impl Drop for Daemon {
 
 fn daemon_side(stream: UnixStream, world: &World) -> io::Result<()> {
     let (lines, outgoing) = mpsc::channel::<Option<String>>();
-    let mut writer = stream.try_clone()?;
+    let (mut writer, behind) = (stream.try_clone()?, world.clone());
     thread::spawn(move || {
         for line in outgoing {
             let Some(line) = line else { break };
+            // Half open: what is written arrives nowhere.
+            if behind.state().faults.mute {
+                continue;
+            }
             if writeln!(writer, "{line}").is_err() {
                 break;
             }
         }
         drop(writer.shutdown(std::net::Shutdown::Both));
     });
-    let number = {
-        let mut state = world.state();
-        let number = state.new_timestamp();
-        state.clients.push((number, lines.clone()));
-        let kept: Vec<Value> = state.kept.drain(..).collect();
-        kept.into_iter().for_each(|params| state.deliver(params));
-        number
-    };
+    let number = world.receives(lines.clone());
     for line in BufReader::new(stream).lines() {
         let Ok(line) = line else { break };
+        if is_slow(&line, world) {
+            let (world, lines) = (world.clone(), lines.clone());
+            // Nobody waits for it any more, perhaps.
+            thread::spawn(move || {
+                answer(&line, &world).map(|answer| drop(lines.send(Some(answer.to_string()))))
+            });
+            continue;
+        }
         let answer = answer(&line, world);
         if answer.is_some_and(|answer| lines.send(Some(answer.to_string())).is_err()) {
             break;
         }
     }
-    // The client hung up: what comes now is kept for the next.
-    world.state().clients.retain(|(other, _)| *other != number);
+    world.hung_up(number);
     drop(lines.send(None));
     Ok(())
 }
 
-fn answer(line: &str, world: &World) -> Option<Value> {
+fn is_slow(line: &str, world: &World) -> bool {
+    let call = serde_json::from_str::<Value>(line).unwrap_or_default();
+    call.get("method").and_then(Value::as_str).is_some_and(|method| world.is_slow(method))
+}
+
+/// What a line with a call is answered; nothing when that is withheld.
+pub(super) fn answer(line: &str, world: &World) -> Option<Value> {
     let Ok(request) = serde_json::from_str::<Value>(line) else {
         return Some(
             json!({"jsonrpc": "2.0", "error": {"code": -32700, "message": "parse error"}, "id": null}),

@@ -8,7 +8,12 @@ use std::time::{Duration, SystemTime};
 use reeve::sys::clock::{Clock, SystemClock};
 use serde_json::{Value, json};
 
+use super::faults::Faults;
+
 use super::trouble::Trouble;
+
+/// How late a slow answer comes.
+const SLOW: Duration = Duration::from_millis(400);
 
 /// Somebody with a phone.
 #[derive(Debug, Clone)]
@@ -29,15 +34,6 @@ pub(crate) struct Sent {
     pub(crate) edited: Option<String>,
 }
 
-/// What goes wrong until it is set otherwise.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Faults {
-    pub(super) empty_results: bool,
-    pub(super) error_code: Option<i64>,
-    pub(super) stall: bool,
-    pub(super) manual: bool,
-}
-
 pub(super) struct State {
     pub(super) account: String,
     pub(super) own_uuid: String,
@@ -51,6 +47,16 @@ pub(super) struct State {
     pub(super) clients: Vec<(u64, Sender<Option<String>>)>,
     /// What the server keeps while nobody receives.
     pub(super) kept: VecDeque<Value>,
+    /// What was delivered, for a daemon that forgets that it was.
+    pub(super) delivered: Vec<Value>,
+    /// What is under way and does not arrive yet.
+    pub(super) held: Option<Vec<Value>>,
+    /// Whether it keeps what comes under a key that nobody trusts.
+    pub(super) unread: bool,
+    /// What the daemon cannot read until somebody trusts its sender's key, by the sender.
+    pub(super) unreadable: Vec<(String, Value)>,
+    /// Whether it does: signal-cli-rest-api takes messages from it when nobody receives, and they are gone.
+    pub(super) keeps: bool,
     last_timestamp: u64,
 }
 
@@ -74,9 +80,35 @@ impl World {
             trouble: Trouble::default(),
             clients: Vec::new(),
             kept: VecDeque::new(),
+            delivered: Vec::new(),
+            held: None,
+            unread: false,
+            unreadable: Vec::new(),
+            keeps: true,
             last_timestamp: 0,
         };
         Self(Arc::new((Mutex::new(state), Condvar::new())))
+    }
+
+    /// Somebody receives from now on, first of all what was kept. Gives the number by which they hang up.
+    pub(super) fn receives(&self, lines: Sender<Option<String>>) -> u64 {
+        let mut state = self.state();
+        let number = state.new_timestamp();
+        state.clients.push((number, lines));
+        let kept: Vec<Value> = state.kept.drain(..).collect();
+        kept.into_iter().for_each(|params| state.deliver(params));
+        number
+    }
+
+    /// A client is gone: what comes now is kept for the next.
+    pub(super) fn hung_up(&self, number: u64) {
+        self.state().clients.retain(|(other, _)| *other != number);
+    }
+
+    /// Whether this is the daemon's account, by its number or its ACI.
+    pub(super) fn has_account(&self, name: &str) -> bool {
+        let state = self.state();
+        state.account == name || state.own_uuid == name
     }
 
     pub(super) fn state(&self) -> MutexGuard<'_, State> {
@@ -99,6 +131,9 @@ impl World {
 
     /// Answers one call; `None` when the answer is to be withheld.
     pub(super) fn call(&self, method: &str, params: &Value) -> Option<Result<Value, Value>> {
+        if self.is_slow(method) {
+            std::thread::sleep(SLOW);
+        }
         let mut state = self.state();
         if state.faults.stall || state.trouble.withheld.as_deref() == Some(method) {
             return None;
@@ -120,9 +155,15 @@ impl World {
             "send" | "sendReaction" => state.send(params),
             _ => Err(json!({"code": -32601, "message": "Method not implemented", "data": null})),
         };
+        let is_lost = method == "send" && state.faults.lose_answer;
         drop(state);
         self.0.1.notify_all();
-        Some(answer)
+        (!is_lost).then_some(answer)
+    }
+
+    /// Whether answers to it come late, so that others overtake them.
+    pub(super) fn is_slow(&self, method: &str) -> bool {
+        self.state().faults.slow.as_deref() == Some(method)
     }
 }
 
@@ -140,22 +181,27 @@ impl State {
 
     /// Hands a notification to every client, or keeps it until one comes.
     pub(super) fn deliver(&mut self, params: Value) {
+        if let Some(held) = &mut self.held {
+            held.push(params);
+            return;
+        }
+        self.delivered.push(params.clone());
         let shown =
             if self.faults.manual { json!({"subscription": 0, "result": params}) } else { params.clone() };
         let line = json!({"jsonrpc": "2.0", "method": "receive", "params": shown}).to_string();
         self.clients.retain(|(_, client)| client.send(Some(line.clone())).is_ok());
-        if self.clients.is_empty() {
+        if self.clients.is_empty() && self.keeps {
             self.kept.push_back(params);
         }
     }
 
     fn identities_of(&self, uuid: Option<&str>) -> Value {
-        let own = self.identities.iter().filter(|entry| entry.get("uuid").and_then(Value::as_str) == uuid);
-        Value::Array(own.cloned().collect())
+        let is_wanted = |entry: &&Value| uuid.is_none() || entry.get("uuid").and_then(Value::as_str) == uuid;
+        Value::Array(self.identities.iter().filter(is_wanted).cloned().collect())
     }
 
     /// signal-cli encrypts for the newest key it knows of; older ones only stay in the list.
-    fn newest_key_is_trusted(&self, uuid: &str) -> bool {
+    pub(super) fn newest_key_is_trusted(&self, uuid: &str) -> bool {
         let own =
             self.identities.iter().filter(|entry| entry.get("uuid").and_then(Value::as_str) == Some(uuid));
         let newest = own.max_by_key(|entry| entry.get("addedTimestamp").and_then(Value::as_u64));
@@ -174,6 +220,13 @@ impl State {
                 entry.insert("trustLevel".to_owned(), json!("TRUSTED_VERIFIED"));
             }
         }
+        // What could not be read before can be now, however old it is.
+        let sender = uuid.and_then(Value::as_str).unwrap_or_default().to_owned();
+        let (read, still) =
+            std::mem::take(&mut self.unreadable).into_iter().partition(|(of, _)| *of == sender);
+        self.unreadable = still;
+        let read: Vec<(String, Value)> = read;
+        read.into_iter().for_each(|(_, params)| self.deliver(params));
         Ok(json!({}))
     }
 
@@ -181,14 +234,26 @@ impl State {
         let key = params.pointer("/recipient/0").and_then(Value::as_str).unwrap_or_default();
         let timestamp = self.new_timestamp();
         let address = json!({"uuid": key, "number": null, "username": null});
+        let (token, retry) = (self.faults.token.clone(), self.faults.retry_after);
+        let result = |kind: &str| {
+            let mut result = json!({"recipientAddress": address, "type": kind});
+            if kind != "SUCCESS"
+                && let Some(result) = result.as_object_mut()
+            {
+                result.extend(token.iter().map(|token| ("token".to_owned(), json!(token))));
+                result.extend(retry.iter().map(|retry| ("retryAfterSeconds".to_owned(), json!(retry))));
+            }
+            result
+        };
         let failed = |code: i64, kind: &str| {
-            let result = json!({"recipientAddress": address, "type": kind});
-            let response = json!({"timestamp": timestamp, "results": [result]});
+            let response = json!({"timestamp": timestamp, "results": [result(kind)]});
             Err(json!({"code": code, "message": "Failed to send message", "data": {"response": response}}))
         };
         let Some(person) = self.person(key) else { return failed(-1, "UNREGISTERED_FAILURE") };
-        if let Some(code) = self.faults.error_code {
-            return Err(json!({"code": code, "message": "as told", "data": null}));
+        match self.faults.error_code {
+            Some(-5) if token.is_some() || retry.is_some() => return failed(-5, "RATE_LIMIT_FAILURE"),
+            Some(code) => return Err(json!({"code": code, "message": "as told", "data": null})),
+            None => {}
         }
         if let Some(not_taken) = self.not_taken(&address) {
             return Err(not_taken);
@@ -196,9 +261,17 @@ impl State {
         if self.faults.empty_results {
             return Ok(json!({"timestamp": timestamp, "results": []}));
         }
+        if self.faults.others_only {
+            let other =
+                json!({"uuid": "00000000-0000-4000-8000-0000000000ff", "number": null, "username": null});
+            return Ok(
+                json!({"timestamp": timestamp, "results": [{"recipientAddress": other, "type": "SUCCESS"}]}),
+            );
+        }
         if !self.newest_key_is_trusted(&person.uuid) {
             return failed(-4, "IDENTITY_FAILURE");
         }
+        let partial: Vec<Value> = self.faults.results.iter().map(|kind| result(kind)).collect();
         let text = params.get("message").and_then(Value::as_str);
         let edits = params.get("editTimestamp").and_then(Value::as_u64);
         if let (Some(text), Some(edits)) = (text, edits) {
@@ -210,7 +283,8 @@ impl State {
             self.sent.push(Sent { to: person.name, timestamp, text: text.to_owned(), quote, edited: None });
             self.receipt(&person.uuid, &[timestamp], false);
         }
-        Ok(json!({"timestamp": timestamp, "results": [{"recipientAddress": address, "type": "SUCCESS"}]}))
+        let results = if partial.is_empty() { vec![result("SUCCESS")] } else { partial };
+        Ok(json!({"timestamp": timestamp, "results": results}))
     }
 }
 

@@ -76,6 +76,7 @@ enum Command {
     Shields(host::ShieldsArgs),
     #[command(hide = true)]
     Azure(host::AzureArgs),
+    Bridge(host::BridgeArgs),
     Check(host::CheckArgs),
     Doctor(host::DoctorArgs),
     Enrol(host::EnrolArgs),
@@ -150,6 +151,7 @@ fn run(command: &Command, screen: Screen) -> Result<Exit, Failure> {
         Command::Traces(args) => host::traces(args, clock.as_ref()),
         Command::Shields(args) => host::shields(args, screen),
         Command::Azure(args) => host::azure(args, screen),
+        Command::Bridge(args) => host::bridge(args),
         Command::Check(args) => host::check(args, screen, clock.as_ref()),
         Command::Doctor(args) => host::doctor(args, screen, clock.as_ref()),
         Command::Enrol(args) => host::enrol(args, screen),

@@ -31,6 +31,8 @@ pub mod rewrite;
 pub(crate) mod scratch;
 pub mod seccomp;
 pub mod supervise;
+#[cfg(feature = "full")]
+pub mod tcp_peer;
 pub mod ticket;
 pub mod trusted_file;
 pub mod usage;

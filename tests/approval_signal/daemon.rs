@@ -3,14 +3,15 @@
 use std::io::{BufRead, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use reeve::approval::signal::{Down, Link, SendError, Status};
 use reeve::approval::vote::{self, Judged};
 use reeve::sys::clock::{Clock, SystemClock};
 use serde_json::{Value, json};
 
-use crate::stage::{ACCOUNT, PATIENCE, Stage, US, config, everybody, key, people, socket, uuid};
-use crate::stand_in::World;
+use crate::stage::{ACCOUNT, PATIENCE, Stage, US, config, everybody, fault, key, people, say, socket, uuid};
+use crate::stand_in::{Command, World};
 
 /// The process that the demo starts; ended with the test.
 struct Process(std::process::Child);
@@ -43,11 +44,25 @@ async fn the_stand_in_as_a_process_answers_by_itself_knowing_only_the_text() {
     assert_eq!(line, "ready\n");
     let (link, inbox) = Link::start(config(dir.path()), people(), Arc::new(SystemClock));
     let world = World::new(ACCOUNT, US, Vec::new());
-    let mut stage = Stage { world, daemon: None, people: people(), link, inbox, dir }.up().await;
+    let mut stage =
+        Stage { world, daemon: None, bridge: None, people: people(), link, inbox, dir }.up().await;
     let pending = stage.ask().await;
     let inbound = stage.next().await;
     let judged = vote::judge(&inbound, std::slice::from_ref(&pending), &stage.people, SystemClock.now());
     assert!(matches!(judged, Judged::Refuse(_)), "{judged:?}");
+}
+
+#[tokio::test]
+async fn a_socket_that_is_half_open_is_down_and_the_link_comes_back() {
+    let stage =
+        Stage::with(|_| {}, |config| config.probe_timeout = Duration::from_millis(500)).await.up().await;
+    fault(&stage.world, json!({"mute": true}));
+    stage.until(|status| *status == Status::Down(Down::NoAnswer)).await;
+    assert!(!stage.link.is_up());
+    fault(&stage.world, json!({}));
+    let mut stage = stage.up().await;
+    stage.world.command(Command::Say(Box::new(say("alice", "after"))));
+    assert_eq!(stage.next().await.text.as_deref(), Some("after"));
 }
 
 /// What every daemon answers, whatever accounts it has.

@@ -8,9 +8,13 @@
 )]
 
 mod daemon;
+mod keeping;
 mod link;
+mod odd;
 mod stage;
 #[path = "../../demo/stand_in/mod.rs"]
 #[allow(dead_code, unused_imports, reason = "the demo's binary uses the rest")]
 mod stand_in;
 mod votes;
+
+const TRANSPORT: stage::Transport = stage::Transport::Socket;

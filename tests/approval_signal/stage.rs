@@ -16,7 +16,8 @@ use reeve::sys::clock::{Clock, SystemClock};
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
-use crate::stand_in::{Command, Daemon, Person, Say, World};
+use crate::TRANSPORT;
+use crate::stand_in::{Command, Daemon, Dialect, Person, Say, Web, World};
 
 pub(crate) const ACCOUNT: &str = "+15550001";
 pub(crate) const US: &str = "00000000-0000-4000-8000-000000000001";
@@ -43,10 +44,75 @@ pub(crate) fn people() -> Arc<People> {
     Arc::new(People::from_written(written.into()).unwrap())
 }
 
+/// How the link reaches the daemon.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(dead_code, reason = "each suite has one of them")]
+pub(crate) enum Transport {
+    Socket,
+    Http,
+    Rest,
+}
+
+/// The daemon, as it is reached.
+#[allow(dead_code, reason = "each suite has one of them, which is there until it is dropped")]
+pub(crate) enum Listening {
+    Socket(Daemon),
+    Web(Web),
+}
+
+impl Listening {
+    /// Where it was before, if it was somewhere.
+    fn at(dir: &Path, world: &World) -> Self {
+        let dialect = match TRANSPORT {
+            Transport::Socket => return Self::Socket(Daemon::listen(&socket(dir), world).unwrap()),
+            Transport::Http => Dialect::Daemon,
+            Transport::Rest => Dialect::Rest,
+        };
+        let address = std::fs::read_to_string(dir.join("address")).unwrap_or("127.0.0.1:0".to_owned());
+        let web = Web::listen(address, dialect, world).unwrap();
+        std::fs::write(dir.join("address"), web.address().to_string()).unwrap();
+        Self::Web(web)
+    }
+}
+
+/// `reeve bridge`, as it is installed; ended with the test.
+pub(crate) struct Bridge(std::process::Child);
+
+impl Bridge {
+    /// To this address; `more` stands in its file behind what every bridge needs.
+    pub(crate) fn start(dir: &Path, url: &str, more: &str) -> Self {
+        let transport = if TRANSPORT == Transport::Rest { "rest-api" } else { "http" };
+        let own = nix::unistd::User::from_uid(nix::unistd::geteuid()).unwrap().unwrap().name;
+        let written = format!(
+            "socket = {:?}\ngate_user = {own:?}\ntransport = {transport:?}\nurl = {url:?}\n{more}",
+            socket(dir)
+        );
+        std::fs::write(dir.join("bridge.toml"), written).unwrap();
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_reeve"));
+        command.arg("bridge").arg("--config").arg(dir.join("bridge.toml"));
+        Self(command.stderr(std::fs::File::create(dir.join("bridge.log")).unwrap()).spawn().unwrap())
+    }
+
+    /// Whom the daemon must run as, as a line of the file.
+    pub(crate) fn own_user() -> String {
+        let own = nix::unistd::User::from_uid(nix::unistd::geteuid()).unwrap().unwrap().name;
+        format!("user = {own:?}\n")
+    }
+}
+
+impl Drop for Bridge {
+    fn drop(&mut self) {
+        self.0.kill().unwrap();
+        self.0.wait().unwrap();
+    }
+}
+
 /// A host with a link, and the world behind its daemon.
 pub(crate) struct Stage {
     pub(crate) world: World,
-    pub(crate) daemon: Option<Daemon>,
+    pub(crate) daemon: Option<Listening>,
+    #[allow(dead_code, reason = "it is there until it is dropped")]
+    pub(crate) bridge: Option<Bridge>,
     pub(crate) people: Arc<People>,
     pub(crate) link: Link,
     pub(crate) inbox: mpsc::Receiver<Inbound>,
@@ -68,12 +134,30 @@ impl Stage {
         };
         let world = World::new(ACCOUNT, US, everybody().map(person).into());
         before(&world);
-        let daemon = Daemon::listen(&socket(dir.path()), &world).unwrap();
+        let daemon = Listening::at(dir.path(), &world);
+        let bridge = match &daemon {
+            Listening::Socket(_) => None,
+            Listening::Web(web) => {
+                Some(Bridge::start(dir.path(), &format!("http://{}", web.address()), &Bridge::own_user()))
+            }
+        };
         let mut config = config(dir.path());
         configure(&mut config);
         let people = people();
         let (link, inbox) = Link::start(config, Arc::clone(&people), Arc::new(SystemClock));
-        Self { world, daemon: Some(daemon), people, link, inbox, dir }
+        Self { world, daemon: Some(daemon), bridge, people, link, inbox, dir }
+    }
+
+    /// The daemon comes back where it was.
+    pub(crate) fn restart(&mut self) {
+        drop(self.daemon.take());
+        self.daemon = Some(Listening::at(self.dir.path(), &self.world));
+    }
+
+    /// What the bridge has said.
+    #[allow(dead_code, reason = "where there is one")]
+    pub(crate) fn bridge_log(&self) -> String {
+        std::fs::read_to_string(self.dir.path().join("bridge.log")).unwrap()
     }
 
     pub(crate) async fn up(self) -> Self {

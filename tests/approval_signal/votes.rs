@@ -78,7 +78,12 @@ async fn an_identity_that_changes_between_prompt_and_vote_does_not_count() {
     let (confirm, _) = line.split_once("   or   ").unwrap();
     let candidate = confirmed(stage.says(say("alice", confirm), &pending).await);
     for trust in ["TRUSTED_UNVERIFIED", "UNTRUSTED"] {
-        let changed = Command::NewIdentity { of: "alice".into(), fingerprint: key('9'), trust: trust.into() };
+        let changed = Command::NewIdentity {
+            of: "alice".into(),
+            fingerprint: key('9'),
+            trust: trust.into(),
+            unread: false,
+        };
         stage.world.command(changed);
         let held = stage.link.identity_holds(candidate.approver()).await;
         assert!(matches!(held, Err(IdentityTrouble::Changed)), "{trust}: {held:?}");

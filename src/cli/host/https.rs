@@ -15,16 +15,25 @@ use hyper_util::rt::TokioIo;
 use rustls::client::Resumption;
 use rustls::{ClientConfig, RootCertStore};
 use rustls_pki_types::pem::PemObject;
-use rustls_pki_types::{CertificateDer, ServerName};
+use rustls_pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 use url::{Position, Url};
 
 use crate::cli::exit::with_causes;
+use crate::sys::trusted_file;
+
+/// No key comes near this.
+const MOST_KEY: usize = 16 << 10;
 
 /// Whom servers' certificates may be from.
 pub(super) fn client(ca: &Path) -> Result<Arc<ClientConfig>, String> {
+    client_as(ca, None)
+}
+
+/// The same, and who we are to servers that ask: the file with our certificate, and the one with its key.
+pub(super) fn client_as(ca: &Path, own: Option<(&Path, &Path)>) -> Result<Arc<ClientConfig>, String> {
     let text = std::fs::read(ca).map_err(|error| format!("{}: {error}", ca.display()))?;
     let mut roots = RootCertStore::empty();
     let (added, _other) =
@@ -35,10 +44,30 @@ pub(super) fn client(ca: &Path) -> Result<Arc<ClientConfig>, String> {
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let builder = ClientConfig::builder_with_provider(provider)
         .with_protocol_versions(&[&rustls::version::TLS13])
-        .map_err(|error| format!("TLS cannot be set up: {error}"))?;
-    let mut config = builder.with_root_certificates(roots).with_no_client_auth();
+        .map_err(|error| format!("TLS cannot be set up: {error}"))?
+        .with_root_certificates(roots);
+    let mut config = match own {
+        None => builder.with_no_client_auth(),
+        Some((certificate, key)) => {
+            let (chain, secret) = (chain(certificate)?, secret(key)?);
+            builder.with_client_auth_cert(chain, secret).map_err(|_mismatch| {
+                format!("{} is not the key of {}", key.display(), certificate.display())
+            })?
+        }
+    };
     config.resumption = Resumption::disabled();
     Ok(Arc::new(config))
+}
+
+fn chain(path: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
+    let text = std::fs::read(path).map_err(|error| format!("{}: {error}", path.display()))?;
+    let chain: Vec<_> = CertificateDer::pem_slice_iter(&text).filter_map(Result::ok).collect();
+    if chain.is_empty() { Err(format!("{}: holds no certificate", path.display())) } else { Ok(chain) }
+}
+
+fn secret(path: &Path) -> Result<PrivateKeyDer<'static>, String> {
+    let text = trusted_file::read_credential(path, MOST_KEY).map_err(|error| with_causes(&error))?;
+    PrivateKeyDer::from_pem_slice(&text).map_err(|_other| format!("{}: holds no private key", path.display()))
 }
 
 /// A request for what the address names.

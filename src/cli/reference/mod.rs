@@ -3,6 +3,7 @@
 
 mod adapters;
 mod alarms;
+mod bridge;
 mod front;
 mod gate;
 mod holding;
@@ -85,6 +86,7 @@ const FILES: &[&File] = &[
     &gate::FILE,
     &tools::FILE,
     &lists::FILE,
+    &bridge::FILE,
     &alarms::FILE,
     #[cfg(feature = "otlp")]
     &traces::FILE,

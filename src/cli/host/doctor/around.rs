@@ -14,6 +14,7 @@ use crate::api::Settings;
 use crate::audit::verify::{self, Options, Report};
 use crate::cli::exit::with_causes;
 use crate::cli::host::alarms::secrets;
+use crate::cli::host::bridge::{self, BridgeConfig, Transport};
 use crate::gate::config::GateConfig;
 use crate::gate::preflight::Status;
 use crate::sys::process::{self, Command};
@@ -125,7 +126,16 @@ pub(super) fn people(config: &GateConfig) -> Found {
     if !socket.file_type().is_socket() || ![0, user.uid].contains(&socket.uid()) {
         return Found::new(Status::Fail, format!("{} is not {}'s", signal.socket.display(), signal.user));
     }
-    Found::new(Status::Pass, format!("{count} approvers, each with a pinned identity key"))
+    let found = Found::new(Status::Pass, format!("{count} approvers, each with a pinned identity key"));
+    match BridgeConfig::read(&host::prefixed(bridge::CONFIG)) {
+        Ok(Some(way)) if way.socket == signal.socket => {
+            let lossy = way.transport == Transport::RestApi;
+            let status = if lossy { Status::Warn } else { Status::Pass };
+            Found { status, ..found }.with(format!("by {}", way.transport.describe()))
+        }
+        Ok(Some(_) | None) => found,
+        Err(error) => Found::new(Status::Fail, with_causes(&error)),
+    }
 }
 
 /// People can be told when they cannot be asked: whoever delivers is there, and keeps up.

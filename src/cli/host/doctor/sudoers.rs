@@ -9,16 +9,8 @@ use crate::gate::preflight::{Status, SudoRisk};
 /// The rule that is shipped, for either sudo: what Reeve's users may have, or less.
 const FRAGMENTS: [&str; 2] =
     [include_str!("../../../../sudoers/reeve"), include_str!("../../../../sudoers/reeve-rs")];
-const OWN_USERS: [&str; 8] = [
-    "reeve",
-    "reeve-gate",
-    "reeve-run",
-    "reeve-lists",
-    "reeve-signal",
-    "reeve-egress",
-    "reeve-tool",
-    "%reeve-tools",
-];
+const OWN_USERS: &str = "reeve reeve-gate reeve-run reeve-lists reeve-alarms reeve-signal reeve-bridge \
+                         reeve-egress reeve-tool %reeve-tools";
 /// Files that include files that include files: no further.
 const DEEPEST: usize = 8;
 /// Programs that do anything at all when their arguments are the caller's.
@@ -172,7 +164,7 @@ impl Probe {
             return;
         }
         let users = whom.split(',').map(|user| user.trim_start_matches("Defaults:").trim_matches('"'));
-        if users.clone().any(|user| OWN_USERS.contains(&user)) {
+        if users.clone().any(|user| OWN_USERS.split(' ').any(|own| own == user)) {
             self.own.push(line.to_owned());
         }
         if let Some(why) = risk(line) {

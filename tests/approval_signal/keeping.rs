@@ -1,0 +1,59 @@
+//! What signal-cli's own daemon promises, by whichever way it is reached: it keeps what nobody has taken, and says what became of
+//! each message.
+
+use reeve::approval::identity::IdentityTrouble;
+use reeve::approval::signal::{SendError, Status};
+use serde_json::{Value, json};
+
+use crate::stage::{ACCOUNT, Stage, fault, say, uuid};
+use crate::stand_in::Command;
+
+#[tokio::test]
+async fn the_link_comes_back_after_the_daemon_restarts_and_nothing_sent_meanwhile_is_lost() {
+    let mut stage = Stage::set().await;
+    drop(stage.daemon.take());
+    stage.until(|status| matches!(status, Status::Down(_))).await;
+    let down = stage.link.send(stage.approver("alice"), "hello", None).await;
+    assert_eq!((down, stage.link.is_up(), stage.link.reachable()), (Err(SendError::Down), false, Vec::new()));
+    stage.world.command(Command::Say(Box::new(say("alice", "meanwhile"))));
+    stage.restart();
+    let mut stage = stage.up().await;
+    assert_eq!(stage.next().await.text.as_deref(), Some("meanwhile"));
+    assert!(stage.link.send(stage.approver("alice"), "hello", None).await.is_ok());
+}
+
+#[tokio::test]
+async fn empty_results_are_not_success_and_errors_have_names() {
+    let stage = Stage::set().await;
+    let alice = stage.approver("alice");
+    for (broken, error) in [
+        (json!({"empty_results": true}), SendError::NoOneReached),
+        (json!({"others_only": true}), SendError::NoOneReached),
+        (
+            json!({"error_code": -5, "retry_after": 86_400}),
+            SendError::RateLimited { retry_after: Some(86_400) },
+        ),
+        (json!({"error_code": -4}), SendError::Identity(IdentityTrouble::Changed)),
+        (json!({"error_code": -5}), SendError::RateLimited { retry_after: None }),
+        (json!({"error_code": -3}), SendError::Network),
+        (json!({"error_code": -1}), SendError::Refused { code: -1 }),
+    ] {
+        fault(&stage.world, broken);
+        assert_eq!(stage.link.send(alice, "hello", None).await, Err(error));
+    }
+    fault(&stage.world, json!({}));
+    assert!(stage.link.send(alice, "hello", None).await.is_ok());
+}
+
+#[tokio::test]
+async fn a_vote_redelivered_after_a_reconnection_is_still_a_duplicate() {
+    let mut stage = Stage::set().await;
+    let envelope = json!({"sourceUuid": uuid('a'), "sourceDevice": 1, "timestamp": 77, "dataMessage": {"message": "hi"}});
+    let raw = |envelope: &Value| Command::Raw { params: json!({"account": ACCOUNT, "envelope": envelope}) };
+    stage.world.command(raw(&envelope));
+    assert_eq!(stage.next().await.timestamp, 77);
+    stage.world.command(Command::Drop);
+    stage.world.command(raw(&envelope));
+    stage.world.command(Command::Say(Box::new(say("alice", "after"))));
+    assert_eq!(stage.next().await.text.as_deref(), Some("after"));
+}
