@@ -77,6 +77,7 @@ enum Command {
     #[command(hide = true)]
     Azure(host::AzureArgs),
     Bridge(host::BridgeArgs),
+    Hook(host::HookArgs),
     Check(host::CheckArgs),
     Doctor(host::DoctorArgs),
     Enrol(host::EnrolArgs),
@@ -152,6 +153,7 @@ fn run(command: &Command, screen: Screen) -> Result<Exit, Failure> {
         Command::Shields(args) => host::shields(args, screen),
         Command::Azure(args) => host::azure(args, screen),
         Command::Bridge(args) => host::bridge(args),
+        Command::Hook(args) => host::hook(args),
         Command::Check(args) => host::check(args, screen, clock.as_ref()),
         Command::Doctor(args) => host::doctor(args, screen, clock.as_ref()),
         Command::Enrol(args) => host::enrol(args, screen),

@@ -3,6 +3,7 @@
 mod audit;
 mod budget;
 mod defaults;
+mod hook;
 mod keys;
 mod places;
 mod launcher;
@@ -33,6 +34,8 @@ use audit::AuditAsWritten;
 pub use audit::AuditSettings;
 use budget::BudgetAsWritten;
 pub use budget::{Amount, Budget};
+use hook::HookAsWritten;
+pub use hook::HookSettings;
 pub use keys::KeySettings;
 use keys::KeysAsWritten;
 use launcher::LauncherAsWritten;
@@ -90,6 +93,8 @@ pub struct GateConfig {
     pub signal: Option<SignalSettings>,
     /// Votes that are posted, when they are taken.
     pub webhook: Option<WebhookSettings>,
+    /// Who is asked about each confirmation, when somebody is.
+    pub identity_hook: Option<HookSettings>,
     /// What the adapters go by.
     pub adapters: Settings,
     /// Who may approve.
@@ -184,6 +189,7 @@ struct AsWritten {
     approvals: ApprovalsAsWritten,
     signal: Option<SignalAsWritten>,
     webhook: Option<WebhookAsWritten>,
+    identity_hook: Option<HookAsWritten>,
     #[serde(default)]
     ansible: AnsibleAsWritten,
     #[serde(default)]
@@ -278,6 +284,7 @@ impl AsWritten {
             approvals,
             signal: self.signal.map(SignalAsWritten::meant).transpose()?,
             webhook: self.webhook.map(WebhookAsWritten::meant).transpose()?,
+            identity_hook: self.identity_hook.map(HookAsWritten::meant).transpose()?,
             adapters: Settings {
                 ansible: self.ansible.meant()?,
                 git: self.git.meant()?,

@@ -31,6 +31,7 @@ mod files;
 mod freeze;
 mod health;
 mod history;
+mod hook;
 mod hosts;
 mod keys;
 mod launch;
@@ -129,6 +130,7 @@ pub struct Gate {
     alarms: alarm::Alarms,
     posted: posted::Posted,
     traces: Tracer,
+    hook: hook::Hook,
     metrics: Arc<metrics::gate::Gate>,
     sources: start::Sources,
 }

@@ -13,6 +13,7 @@ use serde::Deserialize;
 use super::Gate;
 use super::config::WebhookSettings;
 use super::protocol::{Answer as GateAnswer, Problem, ProblemKind, SignedMessage};
+use super::vote::Via;
 use crate::approval::inbound::Inbound;
 use crate::approval::people::{Approver, People};
 use crate::approval::prompt::by_webhook;
@@ -239,7 +240,7 @@ impl Gate {
             edited: false,
             group: None,
         };
-        let Some((sender, heard)) = self.understood(&inbound).await else {
+        let Some((sender, heard)) = self.understood(&inbound, Via::Webhook).await else {
             return Err(Problem {
                 pointer: Some("/text".to_owned()),
                 ..Problem::new(

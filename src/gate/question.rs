@@ -13,6 +13,7 @@ use tokio::sync::Mutex;
 use super::change::Change;
 use super::protocol::{Problem, ProblemKind};
 use super::record::Unrecorded;
+use super::vote::Via;
 use super::{Gate, from_millis};
 use crate::approval::people::People;
 use crate::approval::prompt::{
@@ -270,13 +271,15 @@ impl Gate {
     pub(super) async fn question_counted(
         self: &Arc<Self>,
         id: &str,
+        via: Via,
         count: impl FnOnce(&Pending, SystemTime) -> Result<Counted, Answer>,
     ) -> Result<Answer, Answer> {
         let people = self.people.load_full();
         let mut all = self.questions.0.lock().await;
         let question = all.get_mut(id).ok_or(Answer::UnknownToken)?;
         let counted = count(&question.pending(&people), self.clock.now())?;
-        let event = self.question_event(question, counted.by(), "confirm").with("given", counted.given());
+        let event =
+            self.question_event(question, (counted.by(), via), "confirm").with("given", counted.given());
         self.record(event).await.map_err(|error| not_recorded(&error))?;
         question.confirmed_by.insert(counted.by().to_owned());
         if !counted.approves() {
@@ -305,13 +308,14 @@ impl Gate {
     pub(super) async fn question_refused(
         self: &Arc<Self>,
         refusal: &Refusal,
+        via: Via,
     ) -> Option<Result<Answer, Answer>> {
         let question = self.questions.get(&refusal.approval_id).await?;
         if let Some(how) = question.settled {
             return Some(Err(Answer::AlreadyDecided { how }));
         }
         // A no holds whether or not it can be recorded.
-        let event = self.question_event(&question, &refusal.by, "deny");
+        let event = self.question_event(&question, (&refusal.by, via), "deny");
         if let Err(error) = self.record(event).await {
             tracing::error!(error = &error as &dyn std::error::Error, "a refusal is not recorded");
         }
@@ -326,12 +330,13 @@ impl Gate {
         self.questions.get(id).await.map(|question| question.pending(&people))
     }
 
-    fn question_event(&self, question: &Question, by: &str, vote: &str) -> Event {
+    fn question_event(&self, question: &Question, (by, via): (&str, Via), vote: &str) -> Event {
         Event::new(EventKind::Vote)
             .principal(question.shown.principal.as_str())
             .with("approval", question.id.as_str())
             .with("binds", question.shown.digest.as_str())
             .with("by", by)
+            .with("via", via.as_str())
             .with("vote", vote)
             .with("counted", true)
     }

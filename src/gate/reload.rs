@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::json;
 
-use super::config::{Budget, GateConfig};
+use super::config::{Budget, GateConfig, HookSettings};
 use super::files::Files;
 use super::protocol::{Answer, Problem, ProblemKind};
 use super::shadow::Trial;
@@ -34,6 +34,7 @@ pub(super) struct Anew {
     /// The texts that all of it was read from.
     pub(super) files: Files,
     keys: posted::Keys,
+    hook: Option<HookSettings>,
     host: SystemHost,
     log: String,
     /// What has changed in the lists.
@@ -43,7 +44,9 @@ pub(super) struct Anew {
 impl Anew {
     /// Who may approve what, once it is in force.
     pub(super) fn standing(&self) -> Standing {
-        Standing::of(&self.people, &self.rules, &self.budgets).with_keys(self.keys.told())
+        Standing::of(&self.people, &self.rules, &self.budgets)
+            .with_keys(self.keys.told())
+            .with_hook(self.hook.is_some())
     }
 }
 
@@ -134,7 +137,7 @@ impl Gate {
 
     /// Brings it into force, and says who might approve before.
     pub(super) async fn bring_into_force(self: &Arc<Self>, anew: Anew) -> Arc<People> {
-        let Anew { rules, trial, people, budgets, alarms, traces, keys, files, host, log, changed } = anew;
+        let Anew { rules, trial, people, budgets, alarms, traces, keys, hook, files, host, log, changed } = anew;
         // It was parsed when it was read.
         drop(logging::change(&log));
         self.shadow.set(trial);
@@ -146,6 +149,7 @@ impl Gate {
         self.alarms.set(alarms);
         self.traces.set(traces);
         self.posted.set(keys);
+        self.hook.set(hook);
         let people = Arc::new(people);
         self.channel.set_people(Arc::clone(&people));
         let before = self.people.swap(people);
@@ -176,6 +180,7 @@ impl Gate {
         Ok(Anew {
             files: texts.with_keys(&keys.told()),
             keys,
+            hook: config.identity_hook,
             trial: Trial::load(config.shadow.as_deref()).await,
             rules: rules(contracts, engine, lists, stages(config.screening, config.shields)?),
             people: config.people,

@@ -40,6 +40,9 @@ pub(super) struct Standing {
     /// Whose votes may be posted, and by which keys.
     #[serde(default)]
     webhook: BTreeMap<String, Digest>,
+    /// Whether votes are held against the identity hook.
+    #[serde(default)]
+    hook: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -71,7 +74,13 @@ impl Standing {
             lists,
             screening,
             webhook: BTreeMap::new(),
+            hook: false,
         }
+    }
+
+    /// With or without somebody who is asked about each confirmation.
+    pub(super) fn with_hook(self, hook: bool) -> Self {
+        Self { hook, ..self }
     }
 
     /// With the keys by which votes may be posted.
@@ -104,6 +113,9 @@ impl Standing {
         }
         if self.screening != before.screening {
             lines.push("~ screening is another one".to_owned());
+        }
+        if before.hook && !self.hook {
+            lines.push("~ votes are no longer held against the identity hook".to_owned());
         }
         for (name, key) in &self.webhook {
             match before.webhook.get(name) {
@@ -180,6 +192,7 @@ impl Gate {
     pub(super) fn standing(&self) -> Standing {
         Standing::of(&self.people.load(), &self.rules.load(), &self.budgets.limits())
             .with_keys(self.posted.told())
+            .with_hook(self.hook.is_there())
     }
 
     /// Keeps what is in force, and says what it makes weaker than what was kept before, and what narrower.
@@ -250,6 +263,7 @@ mod tests {
             lists: String::new(),
             screening: String::new(),
             webhook: BTreeMap::new(),
+            hook: true,
         }
     }
 
@@ -288,6 +302,7 @@ mod tests {
         assert!(changed(|new| drop(new.people.pop())).is_empty());
         assert!(changed(|new| new.people[0].groups.clear()).is_empty());
         assert!(changed(|new| new.people[0].unix_user = None).is_empty());
+        assert!(standing().weaker_than(&Standing { hook: false, ..standing() }).is_empty());
     }
 
     #[test]
@@ -312,6 +327,8 @@ mod tests {
         assert_eq!(changed(|new| new.contracts = Digest::of_bytes(b"another")).len(), 1);
         assert_eq!(changed(|new| new.budgets = "more".to_owned()), ["~ budgets are other ones"]);
         assert_eq!(changed(|new| new.lists = "more".to_owned()), ["~ lists of domains are other ones"]);
+        let without = ["~ votes are no longer held against the identity hook"];
+        assert_eq!(changed(|new| new.hook = false), without);
         assert_eq!(changed(|new| new.screening = "less".to_owned()), ["~ screening is another one"]);
     }
 }

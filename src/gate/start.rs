@@ -18,6 +18,7 @@ use super::enrol::Enrolling;
 use super::files::Files;
 use super::freeze::Frozen;
 use super::history::History;
+use super::hook::Hook;
 use super::live::Live;
 use super::preflight::Preflight;
 use super::question::Questions;
@@ -124,6 +125,7 @@ pub async fn start(path: &Path, config: GateConfig, clock: Arc<dyn Clock>) -> Re
         alarms,
         posted,
         traces,
+        hook: Hook::of(config.identity_hook),
         metrics,
         sources,
     });

@@ -27,6 +27,27 @@ use crate::policy::Timing;
 /// What a voter is told: of a vote that counts, or of one that does not.
 pub(super) type Heard = Result<Answer, Answer>;
 
+/// The way that a vote came, as records have it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Via {
+    /// By the channel.
+    Signal,
+    /// Posted, under an approver's key.
+    Webhook,
+    /// From a person on this host.
+    Host,
+}
+
+impl Via {
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            Self::Signal => "signal",
+            Self::Webhook => "webhook",
+            Self::Host => "host",
+        }
+    }
+}
+
 impl Gate {
     /// Takes one message from the channel.
     pub(super) async fn hear(self: &Arc<Self>, inbound: Inbound) {
@@ -34,13 +55,17 @@ impl Gate {
         if inbound.text.as_deref().and_then(reply::enrolment).is_some() {
             return self.hear_enrolment(&inbound).await;
         }
-        let Some((sender, heard)) = self.understood(&inbound).await else { return };
+        let Some((sender, heard)) = self.understood(&inbound, Via::Signal).await else { return };
         let (Ok(answer) | Err(answer)) = heard;
         self.reply(sender, answer.text(), &inbound);
     }
 
     /// Does what a message means, and says what its sender is to be told; nothing where it means nothing.
-    pub(super) async fn understood(self: &Arc<Self>, inbound: &Inbound) -> Option<(Approver, Heard)> {
+    pub(super) async fn understood(
+        self: &Arc<Self>,
+        inbound: &Inbound,
+        via: Via,
+    ) -> Option<(Approver, Heard)> {
         let people = self.people.load_full();
         let sender = people.with_uuid(inbound.sender_uuid)?;
         if let Some(name) = inbound.text.as_deref().and_then(order::stop) {
@@ -53,29 +78,39 @@ impl Gate {
         let pendings = self.pendings().await;
         let heard = match judge(inbound, &pendings, &people, self.clock.now()) {
             Judged::Nothing(_) => return None,
-            Judged::Confirm(candidate) => self.confirmed(candidate).await,
-            Judged::Refuse(refusal) => self.refused(&refusal).await,
-            Judged::NotCounted(not_counted) => self.not_counted(&not_counted).await,
+            Judged::Confirm(candidate) => self.confirmed(candidate, via).await,
+            Judged::Refuse(refusal) => self.refused(&refusal, via).await,
+            Judged::NotCounted(not_counted) => self.not_counted(&not_counted, via).await,
         };
         Some((sender.clone(), heard))
     }
 
-    /// A confirmation counts when its sender's identity holds, now.
-    async fn confirmed(self: &Arc<Self>, candidate: Candidate) -> Heard {
-        match self.channel.identity_holds(candidate.approver()).await {
+    /// A confirmation counts when its sender's identity holds, now, and nobody who is asked about it objects.
+    async fn confirmed(self: &Arc<Self>, candidate: Candidate, via: Via) -> Heard {
+        let (id, approver) = (candidate.approval_id().to_owned(), candidate.approver().clone());
+        match self.channel.identity_holds(&approver).await {
             Ok(held) => {
-                let id = candidate.approval_id().to_owned();
-                self.counted(&id, |pending, now| candidate.count(held, pending, now)).await
+                self.admitted(&id, &approver, via).await?;
+                self.counted(&id, via, |pending, now| candidate.count(held, pending, now)).await
             }
             Err(trouble) => {
-                let not_counted = NotCounted {
-                    approval_id: Some(candidate.approval_id().to_owned()),
-                    by: candidate.approver().name.clone(),
-                    answer: trouble.answer(),
-                };
-                self.not_counted(&not_counted).await
+                let answer = trouble.answer();
+                let not_counted = NotCounted { approval_id: Some(id), by: approver.name, answer };
+                self.not_counted(&not_counted, via).await
             }
         }
+    }
+
+    /// Puts a confirmation to the identity hook. What it keeps from counting is recorded with its reason, which is not the voter's
+    /// to read.
+    async fn admitted(&self, approval: &str, approver: &Approver, via: Via) -> Result<(), Answer> {
+        let about = (self.identity.name.as_str(), approval);
+        let Err(kept) = self.hook.admits(about, approver, via).await else { return Ok(()) };
+        let event = uncounted(Some(approval), (&approver.name, via), &kept.why);
+        Err(match self.record(event).await {
+            Ok(_receipt) => kept.answer,
+            Err(error) => unrecorded(&error),
+        })
     }
 
     /// Takes one vote from a person on this host, whom the kernel named.
@@ -98,6 +133,10 @@ impl Gate {
                 return Err(Problem::new(ProblemKind::Forbidden, "no approver is this Unix user"));
             }
             LocalJudged::Confirm(counted) => {
+                if let Some(approver) = people.with_unix_user(unix_user) {
+                    let admitted = self.admitted(counted.approval_id(), approver, Via::Host).await;
+                    admitted.map_err(|answer| Problem::new(ProblemKind::TooLate, answer.text()))?;
+                }
                 // Judged again against the request as it is by then: others vote at the same time.
                 let again =
                     |pending: &Pending, now| match judge_local(unix_user, vote, pending, (&people, now)) {
@@ -105,10 +144,10 @@ impl Gate {
                         LocalJudged::NotCounted(not_counted) => Err(not_counted.answer),
                         LocalJudged::Refuse(_) | LocalJudged::Stranger => Err(Answer::NotAnApprover),
                     };
-                self.counted(counted.approval_id(), again).await
+                self.counted(counted.approval_id(), Via::Host, again).await
             }
-            LocalJudged::Refuse(refusal) => self.refused(&refusal).await,
-            LocalJudged::NotCounted(not_counted) => self.not_counted(&not_counted).await,
+            LocalJudged::Refuse(refusal) => self.refused(&refusal, Via::Host).await,
+            LocalJudged::NotCounted(not_counted) => self.not_counted(&not_counted, Via::Host).await,
         };
         match heard {
             Ok(counts) => Ok(GateAnswer::Done(counts.text())),
@@ -120,10 +159,11 @@ impl Gate {
     async fn counted(
         self: &Arc<Self>,
         approval: &str,
+        via: Via,
         count: impl FnOnce(&Pending, std::time::SystemTime) -> Result<Counted, Answer>,
     ) -> Heard {
         if self.questions.get(approval).await.is_some() {
-            return self.question_counted(approval, count).await;
+            return self.question_counted(approval, via, count).await;
         }
         if let Some(pending) = self.drill_pending(approval) {
             let counted = count(&pending, self.clock.now())?;
@@ -133,7 +173,7 @@ impl Gate {
         let mut job = cell.job.lock().await;
         let pending = self.as_pending(&job).ok_or(Answer::UnknownToken)?;
         let counted = count(&pending, self.clock.now())?;
-        self.take_confirmation(&cell, &mut job, &counted).await.map_err(|error| unrecorded(&error))?;
+        self.take_confirmation((&cell, &mut job), &counted, via).await.map_err(|error| unrecorded(&error))?;
         Ok(match self.waits(&job).filter(|_| counted.approves()) {
             Some(Outcome::Approved { by: _, at, now }) => {
                 Answer::RecordedHeld { needed: pending.quorum.needed(), at, now }
@@ -144,11 +184,11 @@ impl Gate {
 
     async fn take_confirmation(
         self: &Arc<Self>,
-        cell: &Arc<Cell>,
-        job: &mut MutexGuard<'_, Job>,
+        (cell, job): (&Arc<Cell>, &mut MutexGuard<'_, Job>),
         counted: &Counted,
+        via: Via,
     ) -> Result<(), Unrecorded> {
-        let event = self.vote_event(job, counted.by(), "confirm").with("given", counted.given());
+        let event = self.vote_event(job, (counted.by(), via), "confirm").with("given", counted.given());
         let people = self.people.load_full();
         let mut confirmed = Job::clone(job);
         if let Some(approval) = confirmed.approval.as_mut() {
@@ -187,8 +227,8 @@ impl Gate {
         waits.then(|| Outcome::Approved { by, at: from_millis(at), now: from_millis(now) })
     }
 
-    async fn refused(self: &Arc<Self>, refusal: &Refusal) -> Heard {
-        if let Some(heard) = self.question_refused(refusal).await {
+    async fn refused(self: &Arc<Self>, refusal: &Refusal, via: Via) -> Heard {
+        if let Some(heard) = self.question_refused(refusal, via).await {
             return heard;
         }
         if let Some(heard) = self.drill_refused(refusal).await {
@@ -200,7 +240,7 @@ impl Gate {
         if let Some(how) = pending.settled {
             return Err(Answer::AlreadyDecided { how });
         }
-        let event = self.vote_event(&job, &refusal.by, "deny");
+        let event = self.vote_event(&job, (&refusal.by, via), "deny");
         let mut refused = Job::clone(&job);
         if let Some(approval) = refused.approval.as_mut() {
             approval.denied_by = Some(refusal.by.clone());
@@ -217,24 +257,22 @@ impl Gate {
     }
 
     /// Records a vote that does not count.
-    async fn not_counted(&self, not_counted: &NotCounted) -> Heard {
-        let event = Event::new(EventKind::Vote)
-            .with("approval", json!(not_counted.approval_id))
-            .with("by", not_counted.by.as_str())
-            .with("counted", false)
-            .with("why", not_counted.answer.text());
+    async fn not_counted(&self, not_counted: &NotCounted, via: Via) -> Heard {
+        let NotCounted { approval_id, by, answer } = not_counted;
+        let event = uncounted(approval_id.as_deref(), (by, via), &answer.text());
         Err(match self.record(event).await {
             Ok(_receipt) => not_counted.answer.clone(),
             Err(error) => unrecorded(&error),
         })
     }
 
-    fn vote_event(&self, job: &Job, by: &str, vote: &str) -> Event {
+    fn vote_event(&self, job: &Job, (by, via): (&str, Via), vote: &str) -> Event {
         let approval = job.approval.as_ref();
         self.event(EventKind::Vote, job)
             .with("approval", json!(approval.map(|approval| &approval.id)))
             .with("binds", json!(approval.map(|approval| &approval.binds)))
             .with("by", by)
+            .with("via", via.as_str())
             .with("vote", vote)
             .with("counted", true)
     }
@@ -279,6 +317,15 @@ impl Gate {
             settled: settled(job),
         })
     }
+}
+
+fn uncounted(approval: Option<&str>, (by, via): (&str, Via), why: &str) -> Event {
+    Event::new(EventKind::Vote)
+        .with("approval", json!(approval))
+        .with("by", by)
+        .with("via", via.as_str())
+        .with("counted", false)
+        .with("why", why)
 }
 
 fn settled(job: &Job) -> Option<Settled> {

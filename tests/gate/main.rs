@@ -31,6 +31,7 @@ mod examination;
 mod expiry;
 mod freezing;
 mod health;
+mod hook;
 mod keys;
 mod launcher;
 mod lives;

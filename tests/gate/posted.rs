@@ -77,6 +77,7 @@ async fn a_posted_vote_counts_for_whose_key_signed_it_as_if_it_had_come_on_signa
     stage.until(&op.id, State::Succeeded).await;
     let by: Vec<Value> = stage.records("vote").iter().map(|vote| vote["detail"]["by"].clone()).collect();
     assert_eq!(by, ["alice", "alice", "bob"]);
+    assert!(stage.records("vote").iter().all(|vote| vote["detail"]["via"] == "webhook"));
     // Who signs hears of it on the phone.
     let told =
         || stage.phones.so_far("bob").iter().any(|message| message.text.contains("signed with your key"));

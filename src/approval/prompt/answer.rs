@@ -116,6 +116,10 @@ pub enum Answer {
     IdentityChanged,
     /// The audit log or the store did not take the vote. What cannot be recorded does not happen.
     NotRecorded,
+    /// This host's own check of who votes has refused it.
+    HookRefused,
+    /// It did not answer.
+    HookSilent,
     /// Whether the identity key is still the one that was enrolled could not be found out.
     IdentityUnknown,
 }
@@ -224,6 +228,15 @@ impl Answer {
             }
             Self::NotRecorded => {
                 "Not counted: the host could not record your vote. An administrator must look at its audit log.".to_owned()
+            }
+            Self::HookRefused => {
+                "Not counted: this host's own check of who votes says no. An administrator can see why in the audit log."
+                    .to_owned()
+            }
+            Self::HookSilent => {
+                "Not counted: this host's own check of who votes did not answer. Send your vote again, or tell an \
+                 administrator."
+                    .to_owned()
             }
             Self::IdentityUnknown => {
                 "Not counted: your safety number could not be checked just now. Send your vote again.".to_owned()

@@ -259,6 +259,8 @@ fn answers() -> Vec<(&'static str, String)> {
         ("answer-in-group", Answer::InGroup.text()),
         ("answer-identity-changed", Answer::IdentityChanged.text()),
         ("answer-not-recorded", Answer::NotRecorded.text()),
+        ("answer-hook-refused", Answer::HookRefused.text()),
+        ("answer-hook-silent", Answer::HookSilent.text()),
         ("answer-identity-unknown", Answer::IdentityUnknown.text()),
     ]
 }

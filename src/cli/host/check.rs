@@ -6,7 +6,7 @@ use clap::Args;
 use serde::Serialize;
 use serde_json::json;
 
-use super::{GATE_CONFIG, alarms, block_on, bridge, egress, lists};
+use super::{GATE_CONFIG, alarms, block_on, bridge, egress, hook, lists};
 use crate::api::Settings;
 use crate::cli::exit::{Exit, Failure, with_causes};
 use crate::cli::screen::{Screen, Tone, harmless, paint};
@@ -61,6 +61,10 @@ pub(in crate::cli) fn run(args: &CheckArgs, screen: Screen, clock: &dyn Clock) -
     let over_http = host::prefixed(bridge::CONFIG);
     if let Some(found) = bridge::finding(&over_http) {
         findings.push(Finding::of("bridge", &over_http, found));
+    }
+    let asked = host::prefixed(hook::CONFIG);
+    if let Some(found) = hook::finding(&asked) {
+        findings.push(Finding::of("hook", &asked, found));
     }
     let public_key = host::prefixed("/etc/reeve/grant.pub");
     findings.push(Finding::of("grant key", &public_key, grant_key(&public_key)));

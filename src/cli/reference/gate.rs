@@ -133,6 +133,24 @@ const PLACES: &[Key] = &[
         changes: "how far from this host's clock the time of a signature may be",
     },
     Key {
+        name: "identity_hook.socket",
+        kind: Path(""),
+        default: Is("\"/run/reeve-hook/socket\""),
+        changes: "where it is asked about each confirmation whether [it may count](approvals.md#a-check-of-your-own). Without `[identity_hook]` nobody is",
+    },
+    Key {
+        name: "identity_hook.user",
+        kind: Text("a Unix user"),
+        default: Is("\"reeve-hook\""),
+        changes: "who must listen there",
+    },
+    Key {
+        name: "identity_hook.timeout",
+        kind: Time(SECOND, MINUTE),
+        default: Is("\"10s\""),
+        changes: "how long the answer may take. After that the vote does not count",
+    },
+    Key {
         name: "log",
         kind: Text(
             "`error`, `warn`, `info`, `debug`, `trace`, or a filter such as `warn,reeve::approval=debug`",

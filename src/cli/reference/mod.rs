@@ -7,6 +7,7 @@ mod bridge;
 mod front;
 mod gate;
 mod holding;
+mod hook;
 mod lists;
 mod shields;
 mod tools;
@@ -87,6 +88,7 @@ const FILES: &[&File] = &[
     &tools::FILE,
     &lists::FILE,
     &bridge::FILE,
+    &hook::FILE,
     &alarms::FILE,
     #[cfg(feature = "otlp")]
     &traces::FILE,

@@ -69,6 +69,10 @@ fn every_key_changes_its_value() {
         [webhook]
         keys = "/h"
         skew = "2m"
+        [identity_hook]
+        socket = "/k/hook.sock"
+        user = "asker"
+        timeout = "3s"
         [screening]
         reasons = "enforce"
         arguments = "report"
@@ -97,6 +101,12 @@ fn every_key_changes_its_value() {
         paths.map(|path| path.to_str().unwrap()),
         ["/a/gate.sock", "/b", "/c", "/d/p.star", "/e/l.sock"]
     );
+    let hook = HookSettings {
+        socket: "/k/hook.sock".into(),
+        user: "asker".to_owned(),
+        timeout: Duration::from_secs(3),
+    };
+    assert_eq!(config.identity_hook, Some(hook));
     assert_eq!(config.lists, Path::new("/d/lists.toml"));
     assert_eq!(config.alarms_file, Path::new("/d/alarms.toml"));
     assert_eq!(config.traces_file, Path::new("/d/traces.toml"));
