@@ -63,6 +63,7 @@ done <<'TABLE'
 /var/lib/reeve-lists reeve-lists:reeve-lists 755
 /etc/reeve/alarms root:reeve-alarms 750
 /etc/reeve/bridge root:reeve-bridge 750
+/etc/reeve/witness root:reeve-witness 750
 /var/lib/reeve-alarms root:root 755
 /var/lib/reeve-alarms/waiting reeve-gate:reeve-alarms 750
 /var/lib/reeve-alarms/told reeve-alarms:reeve-gate 750
@@ -104,7 +105,7 @@ done <<'TABLE'
 TABLE
 
 it "the grant key's public half is what the gate's user printed" same "$(printf '%064d' 7)" "$(cat /etc/reeve/grant.pub)"
-for user in reeve reeve-gate reeve-run reeve-lists reeve-secrets reeve-shields reeve-azure reeve-alarms reeve-traces reeve-tool reeve-egress reeve-signal reeve-bridge reeve-hook; do
+for user in reeve reeve-gate reeve-run reeve-lists reeve-secrets reeve-shields reeve-azure reeve-alarms reeve-traces reeve-tool reeve-egress reeve-signal reeve-bridge reeve-hook reeve-witness; do
   it "$user cannot log in" same /usr/sbin/nologin "$(getent passwd "$user" | cut -d: -f7)"
   it "$user cannot write the configuration" fails writable_by "$user" /etc/reeve
   it "$user cannot write the ledger's directory" fails writable_by "$user" /var/lib/reeve-root
@@ -123,6 +124,7 @@ it "the gate alone is in the group of what asks Prompt Shields" same "reeve-gate
 it "and of the bridge's" same "reeve-gate" "$(getent group reeve-bridge | cut -d: -f4)"
 it "and of the hook's" same "reeve-gate" "$(getent group reeve-hook | cut -d: -f4)"
 it "the hook cannot read the gate's state" fails readable_by reeve-hook /var/lib/reeve
+it "who takes checkpoints to others cannot read the log" fails readable_by reeve-witness /var/log/reeve
 it "the bridge cannot read the gate's state" fails readable_by reeve-bridge /var/lib/reeve
 it "the gate and the launcher can make their sockets" eval 'writable_by reeve-gate /run/reeve && writable_by reeve-run /run/reeve'
 it "reeved cannot make a socket beside them" fails writable_by reeve /run/reeve
@@ -199,5 +201,5 @@ it "configuration, state and log stay" test -e /etc/reeve/gate.toml -a -d /var/l
 it "--purge without --uninstall is refused" fails install --purge
 it "it purges" install --uninstall --purge
 it "nothing of it is left" same "$(paths "$bare")" "$(paths "$(host)")"
-it "the users are gone" fails eval 'getent passwd reeve reeve-gate reeve-run reeve-lists reeve-secrets reeve-shields reeve-azure reeve-alarms reeve-traces reeve-tool reeve-egress reeve-signal reeve-bridge reeve-hook || getent group reeve-approvers reeve-tools'
+it "the users are gone" fails eval 'getent passwd reeve reeve-gate reeve-run reeve-lists reeve-secrets reeve-shields reeve-azure reeve-alarms reeve-traces reeve-tool reeve-egress reeve-signal reeve-bridge reeve-hook reeve-witness || getent group reeve-approvers reeve-tools'
 verdict

@@ -27,7 +27,7 @@ has() { grep -qxF "$2" "$units/$1"; }
 
 # Not Reeve's and not there: something that can be run, in its place.
 [ -e /usr/local/bin/signal-cli ] || install -m 0755 /bin/true /usr/local/bin/signal-cli
-for unit in reeved.service reeve-gate.service reeve-launcher.service reeve-launcher.socket reeve-doctor.service reeve-doctor.timer reeve-lists.service reeve-lists.timer reeve-alarms.service reeve-traces.service reeve-secrets.service reeve-secrets.timer reeve-shields.service reeve-signal.service reeve-bridge.service reeve-hook.service; do
+for unit in reeved.service reeve-gate.service reeve-launcher.service reeve-launcher.socket reeve-doctor.service reeve-doctor.timer reeve-lists.service reeve-lists.timer reeve-alarms.service reeve-traces.service reeve-secrets.service reeve-secrets.timer reeve-shields.service reeve-signal.service reeve-bridge.service reeve-hook.service reeve-witness.service; do
   it "$unit is valid, without a warning" valid "$unit"
 done
 # Tenths: 15 is an exposure of 1.5.
@@ -38,6 +38,7 @@ it "the exposure of what delivers alarms is at most 1.5" confined reeve-alarms.s
 it "the exposure of what sends traces is at most 1.5" confined reeve-traces.service 15
 it "the exposure of what reaches signal-cli over HTTP is at most 1.5" confined reeve-bridge.service 15
 it "the exposure of what asks about votes is at most 1.8" confined reeve-hook.service 18
+it "the exposure of what takes checkpoints to others is at most 1.5" confined reeve-witness.service 15
 it "the exposure of the Signal daemon is at most 2.0" confined reeve-signal.service 20
 it "the exposure of what fetches secrets is at most 1.5" confined reeve-secrets.service 15
 it "the exposure of what asks Prompt Shields is at most 1.5" confined reeve-shields.service 15
@@ -57,6 +58,7 @@ it "the launcher runs as its own user" has reeve-launcher.service User=reeve-run
 it "the Signal daemon runs as its own user" has reeve-signal.service User=reeve-signal
 it "what reaches it over HTTP runs as its own user" has reeve-bridge.service User=reeve-bridge
 it "what asks about votes runs as its own user" has reeve-hook.service User=reeve-hook
+it "what takes checkpoints to others runs as its own user" has reeve-witness.service User=reeve-witness
 it "and takes messages only while the gate listens" grep -q '^ExecStart=.* --receive-mode=on-connection ' "$units/reeve-signal.service"
 it "it cannot read what is Reeve's" grep -qxF 'InaccessiblePaths=-/etc/reeve -/etc/credstore -/run/reeve -/var/lib/reeve -/var/lib/reeve-root -/var/log/reeve' "$units/reeve-signal.service"
 it "the gate's keys can be credentials" eval 'has reeve-gate.service LoadCredential=reeve.grant.key && has reeve-gate.service LoadCredential=reeve.checkpoint.key'

@@ -1,5 +1,8 @@
 //! As signal-cli-rest-api answers, with what it leaves out, and a web socket that keeps nothing.
-#![allow(clippy::indexing_slicing, reason = "of JSON, by names: what is not there is null, and nothing panics")]
+#![allow(
+    clippy::indexing_slicing,
+    reason = "of JSON, by names: what is not there is null, and nothing panics"
+)]
 
 use std::io::{self, Write};
 use std::net::TcpStream;

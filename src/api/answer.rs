@@ -77,6 +77,9 @@ const PROBLEM: HeaderValue = HeaderValue::from_static("application/problem+json"
 const EVENTS: HeaderValue = HeaderValue::from_static("text/event-stream");
 const TEXT: HeaderValue = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
 
+const PLAIN: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
+const TREE_SIZE: HeaderValue = HeaderValue::from_static("text/x.tlog.size");
+
 /// JSON that is already bytes.
 pub(super) fn json_bytes(status: StatusCode, bytes: impl Into<Bytes>) -> Answer {
     with_type(status, JSON, Content::whole(bytes))
@@ -93,6 +96,16 @@ pub(super) fn json(status: StatusCode, value: &impl Serialize) -> Answer {
 /// A problem as JSON.
 pub(super) fn problem(status: StatusCode, value: &serde_json::Value) -> Answer {
     with_type(status, PROBLEM, Content::whole(value.to_string()))
+}
+
+/// A line for another host.
+pub(super) fn plain(status: StatusCode, text: impl Into<Bytes>) -> Answer {
+    with_type(status, PLAIN, Content::whole(text))
+}
+
+/// How many records were seen of a log, as C2SP tlog-witness has it.
+pub(super) fn tree_size(status: StatusCode, size: u64) -> Answer {
+    with_type(status, TREE_SIZE, Content::whole(format!("{size}\n")))
 }
 
 /// Metrics.

@@ -19,7 +19,18 @@ const THROWING_AWAY: Duration = Duration::from_secs(2);
 
 /// Reads it whole.
 pub(super) async fn read(request: Request<&mut Incoming>, patience: Duration) -> Result<Bytes, Fault> {
-    check_head(request.headers())?;
+    check_length(request.headers())?;
+    check_type(request.headers())?;
+    whole(request, patience).await
+}
+
+/// Reads it whole, whatever type it says it is: a text for which no type was agreed.
+pub(super) async fn read_text(request: Request<&mut Incoming>, patience: Duration) -> Result<Bytes, Fault> {
+    check_length(request.headers())?;
+    whole(request, patience).await
+}
+
+async fn whole(request: Request<&mut Incoming>, patience: Duration) -> Result<Bytes, Fault> {
     let body = Limited::new(request.into_body(), MAX_BODY).collect();
     match tokio::time::timeout(patience, body).await {
         Err(_) => Err(Fault::SlowBody),
@@ -50,7 +61,7 @@ pub(super) async fn finish(body: &mut Incoming) {
     tokio::time::timeout(THROWING_AWAY, throwing).await.unwrap_or_default();
 }
 
-fn check_head(headers: &HeaderMap) -> Result<(), Fault> {
+fn check_length(headers: &HeaderMap) -> Result<(), Fault> {
     let length = headers
         .get(CONTENT_LENGTH)
         .map(|length| length.to_str().ok().and_then(|text| text.parse::<usize>().ok()));
@@ -60,6 +71,10 @@ fn check_head(headers: &HeaderMap) -> Result<(), Fault> {
         Some(None) => return Err(Fault::TooLarge),
         Some(Some(_)) | None => {}
     }
+    Ok(())
+}
+
+fn check_type(headers: &HeaderMap) -> Result<(), Fault> {
     let json = headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).is_some_and(is_json);
     if json { Ok(()) } else { Err(Fault::MediaType) }
 }

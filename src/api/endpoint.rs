@@ -16,7 +16,7 @@ use super::route::{self, Route, Routing};
 use super::server::Shared;
 use super::standing::Standing;
 use super::status::{self, Fault};
-use super::{body, events, freezing, operations, posted, reload, traced};
+use super::{body, events, freezing, operations, posted, reload, traced, witness};
 use crate::gate::protocol::{Answer, Call, Problem};
 use crate::metrics::front::Endpoint;
 use crate::operation::{self, Invalid, Submission};
@@ -136,6 +136,10 @@ impl Asked<'_> {
             Route::Post => {
                 let headers = request.headers().clone();
                 posted::hand_on(self, &headers, self.body(request).await?).await
+            }
+            Route::AddCheckpoint => {
+                let patience = self.shared.live.load().settings.limits.body_timeout;
+                witness::hand_on(self, body::read_text(request, patience).await?).await
             }
         }
     }

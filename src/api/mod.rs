@@ -36,6 +36,7 @@ mod standing;
 mod status;
 mod traced;
 mod verifier;
+mod witness;
 
 pub use config::Settings;
 pub use live::LiveError;

@@ -197,6 +197,7 @@ fn described(endpoint: Endpoint) -> Option<Path> {
             is_json(200, "The lines", "SudoersProbe"),
         ),
         Endpoint::Post => posted(),
+        Endpoint::AddCheckpoint => add_checkpoint(),
         Endpoint::None => return None,
     })
 }
@@ -349,6 +350,24 @@ fn posted() -> Path {
             "Posted",
             is_json(200, "What the approver is told", "Heard"),
         )
+    }
+}
+
+fn add_checkpoint() -> Path {
+    let text = |status, about, kind| Good { status, about, content: Some((kind, json!({"type": "string"}))) };
+    let plain = "text/plain";
+    Path {
+        method: "post",
+        path: "/witness/add-checkpoint",
+        about: "Cosigns the checkpoint of a host whose log is watched here, if it has only grown (C2SP tlog-witness); the body is that protocol's text",
+        parameters: Vec::new(),
+        body: None,
+        good: vec![
+            text(200, "The cosignature, a line of a signed note", plain),
+            text(404, "No log of this name is watched", plain),
+            text(409, "How many records were seen last, from where to go on", "text/x.tlog.size"),
+        ],
+        problems: &[400, 408, 413, 422, 503],
     }
 }
 

@@ -26,6 +26,7 @@ pub(super) enum Route {
     Preflight,
     WarnPermissions,
     Post,
+    AddCheckpoint,
 }
 
 /// An operation's id as it may stand in a path: letters, digits and `_`.
@@ -73,6 +74,7 @@ impl Route {
             Self::Preflight => Endpoint::Preflight,
             Self::WarnPermissions => Endpoint::WarnPermissions,
             Self::Post => Endpoint::Post,
+            Self::AddCheckpoint => Endpoint::AddCheckpoint,
         }
     }
 }
@@ -100,6 +102,9 @@ pub(super) fn route(method: &Method, path: &str) -> Routing {
         [Some("metrics"), None, ..] => only(method, &Method::GET, Route::Metrics),
         [Some("openapi.json"), None, ..] => only(method, &Method::GET, Route::OpenApi),
         [Some("webhook"), Some("signal"), None, ..] => only(method, &Method::POST, Route::Post),
+        [Some("witness"), Some("add-checkpoint"), None, ..] => {
+            only(method, &Method::POST, Route::AddCheckpoint)
+        }
         [Some("admin"), Some("reload"), None, ..] => only(method, &Method::POST, Route::Reload),
         [Some("admin"), Some("freeze"), None, ..] => only(method, &Method::POST, Route::Freeze),
         [Some("admin"), Some("preflight"), None, ..] => only(method, &Method::GET, Route::Preflight),
@@ -167,6 +172,7 @@ mod tests {
             (Method::GET, "/admin/preflight", Route::Preflight),
             (Method::GET, "/admin/warn-permissions", Route::WarnPermissions),
             (Method::POST, "/webhook/signal", Route::Post),
+            (Method::POST, "/witness/add-checkpoint", Route::AddCheckpoint),
         ] {
             assert_eq!(route(&method, path), Routing::Found(wanted), "{method} {path}");
         }

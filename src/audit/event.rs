@@ -42,6 +42,8 @@ kinds! {
     Plan = "plan",
     /// People were asked.
     ApprovalAsked = "approval_asked",
+    /// A witness contradicts this log, or a log that this host watches does not only grow.
+    WitnessAlarm = "witness_alarm",
     /// A person answered.
     Vote = "vote",
     /// An approval came to its end, whichever.

@@ -18,6 +18,7 @@ mod lines;
 mod log;
 mod note;
 mod open;
+pub mod peers;
 pub mod prove;
 pub mod read;
 mod record;

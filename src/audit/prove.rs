@@ -68,6 +68,22 @@ pub fn consistency(log: &Path, old: &SignedCheckpoint, new: &SignedCheckpoint) -
     Ok(format!("old {}\n{}\n{new}\n", old.size(), lines(&seen.proof)))
 }
 
+/// Asks a witness to cosign the checkpoint, when it has seen that many records before, none for the first time. Whether those are
+/// the ones that it saw is for it to say: it has their root.
+///
+/// # Errors
+/// When the log does not hold the checkpoint's history from its first record on.
+pub fn growth(log: &Path, old: u64, new: &SignedCheckpoint) -> Result<String, ProveError> {
+    if old == 0 {
+        return Ok(format!("old 0\n\n{new}\n"));
+    }
+    let size = new.size();
+    let outside = || ProveError::Outside { what: format!("a checkpoint of {old} records"), size };
+    let collector = Collector::consistency(old, size).ok_or_else(outside)?;
+    let seen = read(log, collector, new, 0)?;
+    Ok(format!("old {old}\n{}\n{new}\n", lines(&seen.proof)))
+}
+
 struct Seen {
     proof: Vec<NodeHash>,
     /// The leaf that was asked for.

@@ -69,7 +69,7 @@ impl Gate {
             now: from_millis(now),
             records: told.seq.saturating_sub(last.seq),
             operations: operations.into_iter().map(|(state, count)| (state.to_owned(), count)).collect(),
-            checkpoint: self.checkpoint(),
+            checkpoint: self.checkpoint_seen().await,
         };
         // Kept first: a day that is not told is seen, and one that is told every few seconds is not read.
         self.keep_day(told).await?;

@@ -1,6 +1,7 @@
 //! `gate.toml`: as it is written, and as it is meant.
 
 mod audit;
+mod bounds;
 mod budget;
 mod defaults;
 mod hook;
@@ -23,6 +24,7 @@ use crate::adapter::{
 };
 use crate::alarm::config::AlarmsConfig;
 use crate::approval::people::{ApproverAsWritten, People, PeopleError};
+use crate::audit::peers::WitnessConfig;
 use crate::config::{self, ConfigError};
 use crate::domains::config::ListsConfig;
 use crate::screening::settings::ScreeningSettings;
@@ -83,6 +85,10 @@ pub struct GateConfig {
     pub traces_file: PathBuf,
     /// What it says, when there is one.
     pub traces: Option<TracesConfig>,
+    /// The file that says which hosts watch each other's logs.
+    pub witness_file: PathBuf,
+    /// What it says, when there is one.
+    pub witness: Option<WitnessConfig>,
     /// The launcher.
     pub launcher: LauncherConfig,
     /// The audit log.
@@ -177,6 +183,8 @@ struct AsWritten {
     alarms: PathBuf,
     #[serde(default = "defaults::traces")]
     traces: PathBuf,
+    #[serde(default = "defaults::witness")]
+    witness: PathBuf,
     #[serde(default = "defaults::log")]
     log: String,
     #[serde(default)]
@@ -238,6 +246,7 @@ impl GateConfig {
         config.domain_lists = ListsConfig::read(&config.lists)?;
         config.alarms = AlarmsConfig::read(&config.alarms_file)?;
         config.traces = TracesConfig::read(&config.traces_file)?;
+        config.witness = WitnessConfig::read(&config.witness_file)?;
         Ok(config)
     }
 
@@ -260,7 +269,7 @@ impl AsWritten {
             )?,
             per_principal: within("approvals.per_principal", self.approvals.per_principal, 1, 1_000)?,
             overall: within("approvals.overall", self.approvals.overall, 1, 10_000)?,
-            growth: growth(self.approvals.growth)?,
+            growth: bounds::growth(self.approvals.growth)?,
         };
         Ok(GateConfig {
             host: self.host.unwrap_or_else(|| host_name.to_owned()),
@@ -279,6 +288,8 @@ impl AsWritten {
             alarms: None,
             traces_file: absolute("traces", self.traces)?,
             traces: None,
+            witness_file: absolute("witness", self.witness)?,
+            witness: None,
             launcher: self.launcher.meant()?,
             audit: self.audit.meant()?,
             approvals,
@@ -298,7 +309,7 @@ impl AsWritten {
             screening: self.screening,
             shields: self.shields.meant()?,
             secrets: places::secrets(self.secrets)?,
-            log: filter(self.log)?,
+            log: bounds::filter(self.log)?,
         })
     }
 }
@@ -308,24 +319,6 @@ fn absolute(key: &'static str, path: PathBuf) -> Result<PathBuf, GateConfigError
         return Ok(path);
     }
     Err(GateConfigError::Value { key, problem: format!("{} is not an absolute path", path.display()) })
-}
-
-fn filter(log: String) -> Result<String, GateConfigError> {
-    match config::logging::check(&log) {
-        Ok(()) => Ok(log),
-        Err(error) => {
-            let problem = format!("{log:?} is not a log filter such as info: {error}");
-            Err(GateConfigError::Value { key: "log", problem })
-        }
-    }
-}
-
-fn growth(factor: f64) -> Result<Growth, GateConfigError> {
-    let (least, most) = Growth::FACTORS;
-    Growth::by_factor(factor).ok_or_else(|| {
-        let problem = format!("{factor} is not from {least} to {most} with at most two decimals");
-        GateConfigError::Value { key: "approvals.growth", problem }
-    })
 }
 
 fn within<T: PartialOrd + std::fmt::Display>(

@@ -150,7 +150,7 @@ impl Gate {
                 Err(unknown) => unknown,
             },
             // No secret, and it changes nothing: whoever gets it learns how many records there are.
-            Order::Checkpoint => Answer::Checkpoint { checkpoint: self.checkpoint() },
+            Order::Checkpoint => Answer::Checkpoint { checkpoint: self.checkpoint_seen().await },
             Order::Thaw(whom) => {
                 let whom = self.meant(whom);
                 let at = self.frozen.all().get(key(&whom)).map(|since| since.at);
@@ -185,7 +185,7 @@ impl Gate {
         why: Option<String>,
     ) -> Result<GateAnswer, Problem> {
         let said = match order {
-            Order::Checkpoint => return Ok(GateAnswer::Text(self.checkpoint())),
+            Order::Checkpoint => return Ok(GateAnswer::Text(self.checkpoint_seen().await)),
             Order::Freeze(whom) => {
                 let whom = self
                     .known_as(whom)

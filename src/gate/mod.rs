@@ -68,6 +68,7 @@ mod tell;
 mod traced;
 mod undoable;
 mod vote;
+mod witness;
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -131,6 +132,7 @@ pub struct Gate {
     posted: posted::Posted,
     traces: Tracer,
     hook: hook::Hook,
+    witnesses: Arc<witness::Witnesses>,
     metrics: Arc<metrics::gate::Gate>,
     sources: start::Sources,
 }

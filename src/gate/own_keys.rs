@@ -57,6 +57,17 @@ pub(super) fn load(settings: &KeySettings, host: &str) -> Result<(SigningKey, Si
     Ok((SigningKey::from_text(&text)?, signer))
 }
 
+/// The key that says that it has seen a checkpoint of another host's log.
+pub(super) fn witness(settings: &KeySettings, host: &str) -> Result<Signer, StartError> {
+    Ok(match &settings.witness {
+        KeyPlace::Credential(_) => {
+            let text = settings.witness.read(Signer::MOST_BYTES).map_err(crate::audit::KeyError::from)?;
+            Signer::from_text_witness(&text, host)?
+        }
+        KeyPlace::File(path) => Signer::load_or_make_witness(path, host)?,
+    })
+}
+
 /// Makes the grant key where there is none, and that of the checkpoints where the gate could not make it itself. Gives the
 /// grant key back for its public half.
 ///
@@ -64,10 +75,14 @@ pub(super) fn load(settings: &KeySettings, host: &str) -> Result<(SigningKey, Si
 /// When this user is not the one to make them, or they cannot be written.
 pub fn init(config: &GateConfig) -> Result<SigningKey, InitError> {
     let is_root = nix::unistd::geteuid().is_root();
-    let KeySettings { grant, checkpoint } = &config.keys;
+    let KeySettings { grant, checkpoint, witness } = &config.keys;
     if let KeyPlace::Credential(_) = checkpoint {
         let path = made_by_root(checkpoint, "checkpoints'", is_root)?;
         Signer::load_or_make(&path, &config.host)?;
+    }
+    if let KeyPlace::Credential(_) = witness {
+        let path = made_by_root(witness, "witness's", is_root)?;
+        Signer::load_or_make_witness(&path, &config.host)?;
     }
     let path = match grant {
         KeyPlace::Credential(_) => made_by_root(grant, "grant", is_root)?,

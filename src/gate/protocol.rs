@@ -10,6 +10,7 @@ mod network;
 mod parts;
 mod posted;
 mod signal;
+mod witness;
 
 pub use approvals::{ApprovalView, WaitingApproval};
 pub use drill::Drill;
@@ -18,6 +19,7 @@ pub use network::NetworkEvent;
 pub use parts::{AuditRef, Decision, Undo};
 pub use posted::SignedMessage;
 pub use signal::SignalStep;
+pub use witness::{Cosigned, WitnessStep};
 
 pub use crate::job::State;
 use crate::operation::{Invalid, Submission};
@@ -148,6 +150,10 @@ pub enum Call {
     Note(NetworkEvent),
     /// Hear what an approver signed, whom the key says and nothing else.
     Post(SignedMessage),
+    /// Cosign the caller's checkpoint, if its log is watched here and has only grown: C2SP tlog-witness, as it came.
+    AddCheckpoint(String),
+    /// For the one user who takes this host's checkpoints to others.
+    Witness(WitnessStep),
     /// On the host's local socket only: vote on an approval as the Unix user that asks.
     Vote {
         /// The approval's id, or the operation's.
@@ -221,8 +227,10 @@ pub enum Answer {
     Document(Value),
     /// To Status.
     Status(Status),
-    /// To Metrics and Checkpoint.
+    /// To Metrics, Checkpoint and Witness.
     Text(String),
+    /// To AddCheckpoint.
+    Cosigned(Cosigned),
     /// To Note, Post and Vote: what was done, in a sentence.
     Done(String),
 }

@@ -16,6 +16,7 @@ use crate::adapter::SystemHost;
 use crate::alarm::config::AlarmsConfig;
 use crate::approval::people::People;
 use crate::approval::prompt::Notice;
+use crate::audit::peers::WitnessConfig;
 use crate::audit::{Event, EventKind};
 use crate::config::logging;
 use crate::domains::Changed;
@@ -35,6 +36,7 @@ pub(super) struct Anew {
     pub(super) files: Files,
     keys: posted::Keys,
     hook: Option<HookSettings>,
+    witness: Option<WitnessConfig>,
     host: SystemHost,
     log: String,
     /// What has changed in the lists.
@@ -137,7 +139,8 @@ impl Gate {
 
     /// Brings it into force, and says who might approve before.
     pub(super) async fn bring_into_force(self: &Arc<Self>, anew: Anew) -> Arc<People> {
-        let Anew { rules, trial, people, budgets, alarms, traces, keys, hook, files, host, log, changed } = anew;
+        let Anew { rules, trial, people, budgets, alarms, traces, keys, hook, witness, files, host, log, changed } =
+            anew;
         // It was parsed when it was read.
         drop(logging::change(&log));
         self.shadow.set(trial);
@@ -150,6 +153,7 @@ impl Gate {
         self.traces.set(traces);
         self.posted.set(keys);
         self.hook.set(hook);
+        self.witnesses.set(witness);
         let people = Arc::new(people);
         self.channel.set_people(Arc::clone(&people));
         let before = self.people.swap(people);
@@ -181,6 +185,7 @@ impl Gate {
             files: texts.with_keys(&keys.told()),
             keys,
             hook: config.identity_hook,
+            witness: config.witness,
             trial: Trial::load(config.shadow.as_deref()).await,
             rules: rules(contracts, engine, lists, stages(config.screening, config.shields)?),
             people: config.people,

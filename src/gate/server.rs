@@ -38,6 +38,8 @@ enum Peer {
     Front,
     /// A person on this host, by the name of their Unix user.
     Person(String),
+    /// The one who takes checkpoints to the hosts that watch this one's log.
+    Taker,
 }
 
 /// The users that may connect.
@@ -77,7 +79,8 @@ async fn receive(gate: Arc<Gate>, stream: UnixStream, admitted: Admitted, people
     }
     let Ok(place) = people.try_acquire_owned() else { return };
     // Looking a user up may ask a server elsewhere, so it has a thread of its own.
-    let who = tokio::task::spawn_blocking(move || person(credentials.uid, admitted.approvers)).await;
+    let taker = gate.taker();
+    let who = tokio::task::spawn_blocking(move || someone(credentials.uid, admitted.approvers, taker)).await;
     match who {
         Ok(Some(peer)) => converse(gate, stream, peer, AT_ONCE_FOR_A_PERSON).await,
         Ok(None) => {
@@ -90,8 +93,11 @@ async fn receive(gate: Arc<Gate>, stream: UnixStream, admitted: Admitted, people
     drop(place);
 }
 
-fn person(uid: u32, approvers: u32) -> Option<Peer> {
+fn someone(uid: u32, approvers: u32, taker: Option<String>) -> Option<Peer> {
     let user = ids::user_of(uid).ok()??;
+    if taker.is_some_and(|taker| taker == user.name) {
+        return Some(Peer::Taker);
+    }
     (user.groups.contains(&approvers) || uid == 0).then_some(Peer::Person(user.name))
 }
 
@@ -130,7 +136,9 @@ async fn read_asks(
 async fn next_ask(reader: &mut BufReader<OwnedReadHalf>, peer: &Peer) -> Option<Ask> {
     match peer {
         Peer::Front => read_frame(reader, MAX_ASK).await,
-        Peer::Person(_) => tokio::time::timeout(IDLE, read_frame(reader, MAX_ASK)).await.ok()?,
+        Peer::Person(_) | Peer::Taker => {
+            tokio::time::timeout(IDLE, read_frame(reader, MAX_ASK)).await.ok()?
+        }
     }
 }
 
@@ -159,6 +167,34 @@ async fn answer(
     match peer {
         Peer::Front => for_front(gate, caller, call).await,
         Peer::Person(user) => for_person(gate, user, call).await,
+        Peer::Taker => match call {
+            Call::Witness(step) => gate.witness_step(step).await,
+            Call::Submit { .. }
+            | Call::Plan { .. }
+            | Call::Evaluate { .. }
+            | Call::Get { .. }
+            | Call::Follow { .. }
+            | Call::Cancel { .. }
+            | Call::List { .. }
+            | Call::Pending
+            | Call::Catalogue
+            | Call::Directory { .. }
+            | Call::Status
+            | Call::Metrics
+            | Call::Reload
+            | Call::ReloadHere { .. }
+            | Call::Enrol(_)
+            | Call::Preflight
+            | Call::WarnPermissions
+            | Call::Note(_)
+            | Call::Post(_)
+            | Call::AddCheckpoint(_)
+            | Call::Vote { .. }
+            | Call::Freeze { .. }
+            | Call::Thaw { .. }
+            | Call::Checkpoint
+            | Call::Show { .. } => Err(forbidden("who takes checkpoints to others does nothing else")),
+        },
     }
 }
 
@@ -172,6 +208,7 @@ async fn for_front(gate: &Arc<Gate>, caller: Option<PrincipalName>, call: Call) 
             | Call::Show { .. }
             | Call::Checkpoint
             | Call::ReloadHere { .. }
+            | Call::Witness(_)
             | Call::Enrol(_)
             | Call::Drill(_)
             | Call::Signal(_),
@@ -217,6 +254,7 @@ async fn for_caller(gate: &Arc<Gate>, caller: PrincipalName, call: Call) -> Resu
             gate.ordered_by_admin(&caller, Order::Thaw(Whom::named(&who.unwrap_or_default())), None).await
         }
         Call::Post(message) => gate.posted(&caller, message).await,
+        Call::AddCheckpoint(request) => gate.add_checkpoint(&caller, &request).await,
         Call::Status
         | Call::Note(_)
         | Call::Metrics
@@ -224,6 +262,7 @@ async fn for_caller(gate: &Arc<Gate>, caller: PrincipalName, call: Call) -> Resu
         | Call::Show { .. }
         | Call::Checkpoint
         | Call::ReloadHere { .. }
+        | Call::Witness(_)
         | Call::Enrol(_)
         | Call::Drill(_)
         | Call::Signal(_) => Err(forbidden("this call is not for callers")),
@@ -274,6 +313,8 @@ async fn for_person(gate: &Arc<Gate>, user: &str, call: Call) -> Result<Answer, 
         | Call::Preflight
         | Call::WarnPermissions
         | Call::Post(_)
+        | Call::AddCheckpoint(_)
+        | Call::Witness(_)
         | Call::Note(_) => Err(forbidden(
             "people on the host see approvals and checkpoints, vote, freeze and thaw; everything else is asked over mTLS",
         )),

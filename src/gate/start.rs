@@ -24,6 +24,7 @@ use super::preflight::Preflight;
 use super::question::Questions;
 use super::shadow::{Shadow, Trial};
 use super::start_error::StartError;
+use super::witness::Witnesses;
 use super::{
     Gate, Identity, Launcher, alarm, canary, channel, checkpoint, health, keys, own_keys, posted, receipts,
 };
@@ -34,7 +35,7 @@ use crate::approval::inbound::Inbound;
 use crate::approval::people::People;
 use crate::approval::prompt::Notice;
 use crate::approval::signal::{Link, SignalConfig};
-use crate::audit::verify::CHECKPOINT_KEY;
+use crate::audit::verify::{CHECKPOINT_KEY, WITNESS_KEY};
 use crate::audit::{AuditConfig, AuditError, AuditLog, Event, EventKind};
 use crate::domains::DomainLists;
 use crate::job::{Store, StoreError};
@@ -88,6 +89,9 @@ pub async fn start(path: &Path, config: GateConfig, clock: Arc<dyn Clock>) -> Re
     let posted = posted::Posted::new(keys, super::millis(clock.now()));
     let traces = Tracer::new("reeve-gate", Arc::clone(&clock), Arc::new(metrics.spans()));
     traces.set(config.traces);
+    let own = own_keys::witness(&config.keys, &config.host)?;
+    let log = config.audit.path.parent().map(Path::to_path_buf).unwrap_or_default();
+    let witnesses = Witnesses::load(config.witness, own, log, (&store, Arc::clone(&clock)))?;
     let gate = Arc::new(Gate {
         identity: identity(&config.host)?,
         launcher: Launcher { uid: uid_of(&config.launcher.user)?, settings: config.launcher },
@@ -126,6 +130,7 @@ pub async fn start(path: &Path, config: GateConfig, clock: Arc<dyn Clock>) -> Re
         posted,
         traces,
         hook: Hook::of(config.identity_hook),
+        witnesses: Arc::new(witnesses),
         metrics,
         sources,
     });
@@ -245,7 +250,8 @@ impl Gate {
             .with("version", env!("CARGO_PKG_VERSION"))
             .with("rules", self.rules.load().revision.as_str())
             .with("boot", self.identity.boot_id.as_str())
-            .with(CHECKPOINT_KEY, self.signer.public().to_string());
+            .with(CHECKPOINT_KEY, self.signer.public().to_string())
+            .with(WITNESS_KEY, self.witnesses.key().to_string());
         self.audit.append(event).await?;
         self.keep_signer()?;
         self.resume_drill()?;

@@ -1,5 +1,6 @@
 //! Outcomes go back to everybody who was asked, as replies to their prompts, with a place in the audit log that they keep.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::Gate;
@@ -37,10 +38,11 @@ impl Gate {
     ) {
         let people = self.people.load_full();
         let about: String = about.chars().take(QUOTED).collect();
-        let channel = self.channel.clone();
+        let (channel, witnesses) = (self.channel.clone(), Arc::clone(&self.witnesses));
         // In the background: a chat that hangs must not hold the operation's lock.
         tokio::spawn(async move {
             until_up(&channel).await;
+            let text = witnesses.beneath(text).await;
             for prompt in prompts {
                 let Some(person) = people.named(&prompt.approver) else { continue };
                 let quote = Quote { timestamp: prompt.timestamp, author: None, text: about.clone() };

@@ -47,13 +47,15 @@ pub enum Endpoint {
     WarnPermissions,
     /// `POST /webhook/signal`.
     Post,
+    /// `POST /witness/add-checkpoint`.
+    AddCheckpoint,
     /// What no endpoint is.
     None,
 }
 
 impl Endpoint {
     /// All of them.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 20] = [
         Self::Submit,
         Self::Operation,
         Self::Events,
@@ -72,6 +74,7 @@ impl Endpoint {
         Self::Preflight,
         Self::WarnPermissions,
         Self::Post,
+        Self::AddCheckpoint,
         Self::None,
     ];
 
@@ -97,6 +100,7 @@ impl Endpoint {
             Self::Preflight => "preflight",
             Self::WarnPermissions => "warn_permissions",
             Self::Post => "webhook_signal",
+            Self::AddCheckpoint => "witness_add_checkpoint",
             Self::None => "none",
         }
     }

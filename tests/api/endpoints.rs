@@ -50,6 +50,30 @@ async fn the_gate_hears_the_operation_its_key_and_the_name_of_the_certificate() 
 }
 
 #[tokio::test]
+async fn a_witness_answers_as_its_protocol_has_it() {
+    let host = Host::start().await;
+    let mut connection = host.librarian().http2().await;
+    for (request_text, status, kind, body) in [
+        ("good", 200, "text/plain; charset=utf-8", "\u{2014} host02/witness AAAA\n"),
+        ("old", 409, "text/x.tlog.size", "48\n"),
+        ("strange", 404, "text/plain; charset=utf-8", "no log of this name is watched\n"),
+        ("unsigned", 403, "text/plain; charset=utf-8", "not signed by the log's key\n"),
+        ("forked", 422, "text/plain; charset=utf-8", "the proof does not show that the log only grew\n"),
+        ("nonsense", 400, "text/plain; charset=utf-8", "nonsense\n"),
+    ] {
+        let sent =
+            request(Method::POST, "/witness/add-checkpoint", &[("content-type", "text/plain")], request_text);
+        let answer = connection.send(sent).await.unwrap();
+        assert_eq!(answer.status.as_u16(), status, "{request_text}");
+        assert_eq!(answer.headers["content-type"], kind, "{request_text}");
+        assert_eq!(answer.body, body.as_bytes());
+    }
+    let long = "x".repeat((64 << 10) + 1);
+    let sent = request(Method::POST, "/witness/add-checkpoint", &[], &long);
+    assert_eq!(connection.send(sent).await.unwrap().status.as_u16(), 413);
+}
+
+#[tokio::test]
 async fn a_signed_message_is_handed_on_byte_for_byte_and_judged_by_the_gate_alone() {
     let host = Host::start().await;
     let body = " {\"text\": \"CONFIRM K7QF\", \"approver\":\"bob\"} ";

@@ -6,7 +6,8 @@ use std::sync::{Arc, Mutex};
 
 use reeve::gate::client::{frame, read_frame};
 use reeve::gate::protocol::{
-    Answer, Ask, Call, Decision, Envelope, MAX_ASK, NetworkEvent, Problem, ProblemKind, Reply, State, Status,
+    Answer, Ask, Call, Cosigned, Decision, Envelope, MAX_ASK, NetworkEvent, Problem, ProblemKind, Reply,
+    State, Status,
 };
 use reeve::principal::PrincipalName;
 use serde_json::{Value, json};
@@ -226,7 +227,16 @@ async fn answer(shared: &Shared, ask: Ask) -> Result<Answer, Problem> {
         Call::WarnPermissions => Ok(Answer::Document(json!({"status": "could_not_check", "warnings": null}))),
         Call::Note(_) => Ok(Answer::Done("noted".to_owned())),
         Call::Post(_) => Ok(Answer::Done("recorded".to_owned())),
-        Call::Vote { .. }
+        Call::AddCheckpoint(request) => Ok(Answer::Cosigned(match request.as_str() {
+            "good" => Cosigned::Line("\u{2014} host02/witness AAAA".to_owned()),
+            "old" => Cosigned::Conflict(48),
+            "strange" => Cosigned::Unknown,
+            "unsigned" => Cosigned::Unsigned,
+            "forked" => Cosigned::Inconsistent,
+            other => Cosigned::Malformed(other.to_owned()),
+        })),
+        Call::Witness(_)
+        | Call::Vote { .. }
         | Call::Show { .. }
         | Call::Checkpoint
         | Call::Freeze { .. }

@@ -46,6 +46,9 @@ mod removing;
 mod rules;
 mod screening;
 mod secrets;
+#[path = "../api/pki.rs"]
+#[allow(dead_code, reason = "the suite of the network side uses the rest")]
+mod pki;
 #[path = "../alarm/servers.rs"]
 #[allow(dead_code, reason = "other suites need more of them")]
 mod servers;
@@ -54,4 +57,5 @@ mod shields;
 mod socket;
 mod stage;
 mod traces;
+mod witnessing;
 mod zfs;

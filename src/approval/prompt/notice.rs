@@ -70,6 +70,20 @@ pub enum Notice {
         /// Whose.
         name: String,
     },
+    /// A host that watches this one's log has seen another history of it.
+    Contradicted {
+        /// Which.
+        peer: String,
+        /// What it says, in the gate's words.
+        why: String,
+    },
+    /// The log of another host, which this one watches, does not only grow.
+    OthersLog {
+        /// Whose.
+        peer: String,
+        /// What is wrong, in the gate's words.
+        why: String,
+    },
     /// What a day has brought, also when it was nothing.
     Day {
         /// Since when.
@@ -151,6 +165,16 @@ impl Notice {
                 format!("reeve · {host} · ⚠️ {name}'s safety number has changed"),
                 format!("{name} has a new phone, or somebody else has the account. Ask {name}, but not on Signal."),
                 format!("Until root has compared it and enrolled {name} anew, {name} is asked nothing, and no vote of {name} counts."),
+            ],
+            Self::Contradicted { peer, why } => vec![
+                format!("reeve · {host} · ⚠️ {peer} has seen another history of this host's audit log"),
+                format!("  {}", shown(why)),
+                "The log here was cut or written anew, or that host is wrong. Keep the checkpoints in this chat, and look at both.".to_owned(),
+            ],
+            Self::OthersLog { peer, why } => vec![
+                format!("reeve · {host} · ⚠️ the audit log of {peer} does not only grow"),
+                format!("  {}", shown(why)),
+                format!("Its own key says so. Look at {peer}, and at what its messages to you end with."),
             ],
             Self::Day { since, now, records, operations, checkpoint } => {
                 let mut lines = vec![format!("reeve · {host} · news since {}", clock_time(*since, *now))];

@@ -196,6 +196,14 @@ impl Signer {
         Signer::from_base64(text, name_of(host, SUFFIX)?)
     }
 
+    /// The same, of the key by which a host says that it has seen a checkpoint.
+    ///
+    /// # Errors
+    /// When it is none, or the host's name cannot name a key.
+    pub fn from_text_witness(text: &[u8], host: &str) -> Result<Signer, KeyError> {
+        Signer::from_base64(text, name_of(host, WITNESS_SUFFIX)?)
+    }
+
     fn from_base64(text: &[u8], name: String) -> Result<Signer, KeyError> {
         let seed = Zeroizing::new(STANDARD.decode(text.trim_ascii()).map_err(|_| KeyError::Malformed)?);
         Signer::from_seed(name, &seed)

@@ -80,6 +80,12 @@ impl SignedCheckpoint {
         self.root
     }
 
+    /// What is signed, and cosigned.
+    #[must_use]
+    pub fn body(&self) -> String {
+        body(&self.origin, self.size, self.root)
+    }
+
     /// When this witness has cosigned it, in seconds since 1970, if it carries its word.
     #[must_use]
     pub fn cosigned_at(&self, witness: &WitnessKey) -> Option<u64> {

@@ -15,6 +15,9 @@ use super::super::tree::{NodeHash, Tree};
 /// The field of a `gate_started` record that has the key of the checkpoints from then on.
 pub const CHECKPOINT_KEY: &str = "checkpoint_key";
 
+/// The field of the same record that has the key by which this host says that it has seen checkpoints of others.
+pub const WITNESS_KEY: &str = "witness_key";
+
 /// What became of the history that a signed checkpoint stands for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct CheckpointReport {

@@ -21,7 +21,7 @@ use super::scan::{TREE, tree_before};
 use super::tree::{NodeHash, Tree};
 use super::walk::Walk;
 use history::Comparison;
-pub use history::{CHECKPOINT_KEY, CheckpointReport, History, Witnessed, key_of};
+pub use history::{CHECKPOINT_KEY, CheckpointReport, History, WITNESS_KEY, Witnessed, key_of};
 use ledger::Unmet;
 pub use report::{Against, Broken, LedgerReport, Report, UnrecordedGrant};
 

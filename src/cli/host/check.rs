@@ -6,7 +6,7 @@ use clap::Args;
 use serde::Serialize;
 use serde_json::json;
 
-use super::{GATE_CONFIG, alarms, block_on, bridge, egress, hook, lists};
+use super::{GATE_CONFIG, alarms, block_on, bridge, egress, hook, lists, witness};
 use crate::api::Settings;
 use crate::cli::exit::{Exit, Failure, with_causes};
 use crate::cli::screen::{Screen, Tone, harmless, paint};
@@ -65,6 +65,10 @@ pub(in crate::cli) fn run(args: &CheckArgs, screen: Screen, clock: &dyn Clock) -
     let asked = host::prefixed(hook::CONFIG);
     if let Some(found) = hook::finding(&asked) {
         findings.push(Finding::of("hook", &asked, found));
+    }
+    let peers = host::prefixed(witness::CONFIG);
+    if let Some(found) = witness::finding(&peers) {
+        findings.push(Finding::of("witness", &peers, found));
     }
     let public_key = host::prefixed("/etc/reeve/grant.pub");
     findings.push(Finding::of("grant key", &public_key, grant_key(&public_key)));

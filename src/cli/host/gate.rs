@@ -47,6 +47,11 @@ impl GateArgs {
 }
 
 impl LocalGate<'_> {
+    /// What speaks to it.
+    pub(super) fn client(&self) -> Client {
+        self.client.clone()
+    }
+
     /// Asks one thing as the Unix user that this is.
     pub(super) async fn ask(&self, call: Call) -> Result<Answer, Failure> {
         self.client.call(None, call).await.map_err(|problem| {

@@ -26,6 +26,7 @@ mod sudoers;
 mod tool;
 #[cfg(feature = "otlp")]
 mod traces;
+mod witness;
 
 pub(super) use alarms::AlarmsArgs;
 pub(super) use approval::ApprovalArgs;
@@ -53,6 +54,7 @@ pub(super) use sudoers::SudoersArgs;
 pub(super) use tool::ToolArgs;
 #[cfg(feature = "otlp")]
 pub(super) use traces::TracesArgs;
+pub(super) use witness::WitnessArgs;
 
 pub(super) use alarms::run as alarms;
 pub(super) use approval::run as approval;
@@ -76,6 +78,7 @@ pub(super) use sudoers::run as sudoers;
 pub(super) use tool::run as tool;
 #[cfg(feature = "otlp")]
 pub(super) use traces::run as traces;
+pub(super) use witness::run as witness;
 
 use std::future::Future;
 

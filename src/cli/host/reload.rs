@@ -46,7 +46,8 @@ pub(in crate::cli) fn run(args: &ReloadArgs, screen: Screen) -> Result<Exit, Fai
         | Answer::Approvals(_)
         | Answer::Status(_)
         | Answer::Done(_)
-        | Answer::Text(_) => Err(mismatch()),
+        | Answer::Text(_)
+        | Answer::Cosigned(_) => Err(mismatch()),
     }
 }
 

@@ -79,6 +79,12 @@ const PLACES: &[Key] = &[
         changes: "the key that signs checkpoints of the audit log: without this, `checkpoint.key` in `state`",
     },
     Key {
+        name: "keys.witness",
+        kind: Text("the same"),
+        default: Is("\"/var/lib/reeve/witness.key\""),
+        changes: "the key that signs that this host has [seen another's checkpoint](audit.md#over-the-network): without this, `witness.key` in `state`",
+    },
+    Key {
         name: "contracts",
         kind: Path("a folder"),
         default: Is("\"/etc/reeve/contracts\""),
@@ -119,6 +125,12 @@ const PLACES: &[Key] = &[
         kind: Path(""),
         default: Is("\"/etc/reeve/traces.toml\""),
         changes: "the file that says [where traces go](traces.md); without it there are none",
+    },
+    Key {
+        name: "witness",
+        kind: Path(""),
+        default: Is("\"/etc/reeve/witness.toml\""),
+        changes: "the file that says which hosts [watch each other's logs](audit.md#over-the-network); without it none do",
     },
     Key {
         name: "webhook.keys",

@@ -13,6 +13,7 @@ mod shields;
 mod tools;
 #[cfg(feature = "otlp")]
 mod traces;
+mod witness;
 
 use std::time::Duration;
 
@@ -89,6 +90,7 @@ const FILES: &[&File] = &[
     &lists::FILE,
     &bridge::FILE,
     &hook::FILE,
+    &witness::FILE,
     &alarms::FILE,
     #[cfg(feature = "otlp")]
     &traces::FILE,

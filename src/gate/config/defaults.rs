@@ -42,6 +42,10 @@ pub(super) fn traces() -> PathBuf {
     PathBuf::from("/etc/reeve/traces.toml")
 }
 
+pub(super) fn witness() -> PathBuf {
+    PathBuf::from("/etc/reeve/witness.toml")
+}
+
 pub(super) fn log() -> String {
     "info".to_owned()
 }

@@ -13,6 +13,8 @@ pub struct KeySettings {
     pub grant: KeyPlace,
     /// What signs checkpoints of the audit log.
     pub checkpoint: KeyPlace,
+    /// What signs that it has seen a checkpoint of another host's log.
+    pub witness: KeyPlace,
 }
 
 #[derive(Default, Deserialize)]
@@ -20,6 +22,7 @@ pub struct KeySettings {
 pub(super) struct KeysAsWritten {
     grant: Option<KeyPlace>,
     checkpoint: Option<KeyPlace>,
+    witness: Option<KeyPlace>,
 }
 
 impl KeysAsWritten {
@@ -28,6 +31,7 @@ impl KeysAsWritten {
         KeySettings {
             grant: self.grant.unwrap_or_else(|| in_state("grant.key")),
             checkpoint: self.checkpoint.unwrap_or_else(|| in_state("checkpoint.key")),
+            witness: self.witness.unwrap_or_else(|| in_state("witness.key")),
         }
     }
 }

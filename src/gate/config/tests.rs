@@ -40,10 +40,12 @@ fn every_key_changes_its_value() {
         lists = "/d/lists.toml"
         alarms = "/d/alarms.toml"
         traces = "/d/traces.toml"
+        witness = "/d/witness.toml"
         log = "debug"
         [keys]
         grant = "credential:reeve.grant.key"
         checkpoint = "/h/checkpoint.key"
+        witness = "credential:reeve.witness.key"
         [launcher]
         socket = "/e/l.sock"
         user = "runner"
@@ -107,6 +109,8 @@ fn every_key_changes_its_value() {
         timeout: Duration::from_secs(3),
     };
     assert_eq!(config.identity_hook, Some(hook));
+    assert_eq!(config.witness_file, Path::new("/d/witness.toml"));
+    assert_eq!(config.keys.witness, KeyPlace::Credential("reeve.witness.key".to_owned()));
     assert_eq!(config.lists, Path::new("/d/lists.toml"));
     assert_eq!(config.alarms_file, Path::new("/d/alarms.toml"));
     assert_eq!(config.traces_file, Path::new("/d/traces.toml"));

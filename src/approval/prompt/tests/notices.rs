@@ -40,6 +40,22 @@ pub(super) fn notices() -> Vec<(&'static str, String)> {
             Notice::RecoveryStopped { name: "carol".into(), by: "bob".into() }.text("host01"),
         ),
         ("notice-key-changed", Notice::KeyChanged { name: "carol".into() }.text("host01")),
+        (
+            "notice-contradicted",
+            Notice::Contradicted {
+                peer: "host02".into(),
+                why: "it has seen 48213 records, more than there are".into(),
+            }
+            .text("host01"),
+        ),
+        (
+            "notice-others-log",
+            Notice::OthersLog {
+                peer: "host02".into(),
+                why: "the log was cut or forked: 12 records with another root, after 48213 were seen".into(),
+            }
+            .text("host01"),
+        ),
         ("notice-frozen-host", frozen(None, None).text("host01")),
         (
             "notice-rules-approved",

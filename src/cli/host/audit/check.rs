@@ -2,10 +2,12 @@
 
 use clap::{ArgGroup, Args};
 use serde_json::json;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
 
 use super::checkpoint::{given, text_of};
 use crate::audit::check::{Claim, Proof};
-use crate::audit::{MAX_LINE, NoteKey};
+use crate::audit::{MAX_LINE, NoteKey, WitnessKey};
 use crate::cli::exit::{Exit, Failure, with_causes};
 use crate::cli::screen::{Screen, harmless};
 
@@ -33,6 +35,9 @@ pub(super) struct CheckArgs {
     /// A key that may have signed; more than once where it was changed between two checkpoints
     #[arg(long, value_name = "KEY", required = true)]
     key: Vec<NoteKey>,
+    /// A witness that must have cosigned the checkpoint, by its key; may stand there more than once
+    #[arg(long, value_name = "KEY")]
+    witness: Vec<WitnessKey>,
     /// The record that it is of: its line as `reeve audit export` prints it, @FILE or -
     #[arg(long, value_name = "LINE")]
     record: Option<String>,
@@ -68,15 +73,27 @@ pub(super) fn check(args: &CheckArgs, screen: Screen) -> Result<Exit, Failure> {
         }
         (None, None) => return Err(Failure::new(Exit::Usage, "want --record or --since".to_owned())),
     };
+    let mut seen = Vec::new();
+    for witness in &args.witness {
+        let at = proof.checkpoint().cosigned_at(witness);
+        let at = at.and_then(|at| OffsetDateTime::from_unix_timestamp(at.try_into().ok()?).ok());
+        let at = at.and_then(|at| at.format(&Rfc3339).ok()).ok_or_else(|| {
+            Failure::new(Exit::Failed, format!("it is not proved: {witness} has not cosigned the checkpoint"))
+        })?;
+        seen.push((witness.to_string(), at));
+    }
     if screen.is_json() {
         let claim = match proof.claim() {
             Claim::Record(seq) => json!({ "record": seq }),
             Claim::GoesOn(records) => json!({ "since": records }),
         };
-        screen.document(&json!({"proved": claim, "size": size, "signed_by": signed_by}))?;
+        screen.document(&json!({"proved": claim, "size": size, "signed_by": signed_by, "seen_by": seen}))?;
     } else {
         screen.line(&harmless(&format!("proved: {what}")))?;
         screen.line(&harmless(&format!("  signed   by {signed_by}")))?;
+        for (witness, at) in &seen {
+            screen.line(&harmless(&format!("  seen     by {witness}, {at}")))?;
+        }
     }
     Ok(Exit::Done)
 }

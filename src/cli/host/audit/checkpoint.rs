@@ -9,8 +9,8 @@ use serde_json::json;
 use super::unreadable;
 use crate::audit::prove::{self, ProveError};
 use crate::audit::read::{self, Filter};
-use crate::audit::verify::key_of;
-use crate::audit::{EventKind, SignedCheckpoint};
+use crate::audit::verify::{WITNESS_KEY, key_of};
+use crate::audit::{EventKind, SignedCheckpoint, WitnessKey};
 use crate::cli::exit::{Exit, Failure, with_causes};
 use crate::cli::host::block_on;
 use crate::cli::host::gate::{GateArgs, mismatch};
@@ -41,7 +41,11 @@ It has the form of a signed-note verifier key, which other tools read, too.
 
 Example:
   reeve audit key")]
-pub(super) struct KeyArgs {}
+pub(super) struct KeyArgs {
+    /// The key by which this host says that it has seen checkpoints of others, instead
+    #[arg(long)]
+    witness: bool,
+}
 
 /// Prove to whoever has no log that it holds a record, or goes on from an older checkpoint
 #[derive(Debug, Args)]
@@ -109,12 +113,20 @@ pub(super) fn now(args: &CheckpointArgs, screen: Screen) -> Result<Exit, Failure
     Ok(Exit::Done)
 }
 
-pub(super) fn keys(log: &Path, _args: &KeyArgs, screen: Screen) -> Result<Exit, Failure> {
+pub(super) fn keys(log: &Path, args: &KeyArgs, screen: Screen) -> Result<Exit, Failure> {
     read::is_there(log).map_err(|error| unreadable(&error))?;
     let mut found: Vec<(String, u64, String)> = Vec::new();
     for entry in read::export(log, Filter { kind: Some(EventKind::GateStarted), ..Filter::default() }) {
         let record = entry.map_err(|error| unreadable(&error))?.record;
-        let Some(key) = key_of(&record).map(|key| key.to_string()) else { continue };
+        let key = match args.witness {
+            true => record
+                .detail
+                .get(WITNESS_KEY)
+                .and_then(|key| key.as_str()?.parse::<WitnessKey>().ok())
+                .map(|key| key.to_string()),
+            false => key_of(&record).map(|key| key.to_string()),
+        };
+        let Some(key) = key else { continue };
         if found.last().is_none_or(|(last, _, _)| *last != key) {
             found.push((key, record.seq, record.time));
         }

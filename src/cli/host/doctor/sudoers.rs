@@ -9,7 +9,7 @@ use crate::gate::preflight::{Status, SudoRisk};
 /// The rule that is shipped, for either sudo: what Reeve's users may have, or less.
 const FRAGMENTS: [&str; 2] =
     [include_str!("../../../../sudoers/reeve"), include_str!("../../../../sudoers/reeve-rs")];
-const OWN_USERS: &str = "reeve reeve-gate reeve-run reeve-lists reeve-alarms reeve-signal reeve-bridge reeve-hook \
+const OWN_USERS: &str = "reeve reeve-gate reeve-run reeve-lists reeve-alarms reeve-signal reeve-bridge reeve-hook reeve-witness \
                          reeve-egress reeve-tool %reeve-tools";
 /// Files that include files that include files: no further.
 const DEEPEST: usize = 8;
