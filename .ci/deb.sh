@@ -45,6 +45,8 @@ reeve: file-in-usr-local *
 reeve: file-in-unusual-dir *
 # Units are enabled by whoever configured the host, and never by the package: there is nothing for debhelper to keep.
 reeve: maintainer-script-calls-systemctl *
+# Secrets are fetched before whoever needs them starts, wherever that one is enabled.
+reeve: systemd-service-file-refers-to-unusual-wantedby-target *
 # Static Rust programs link nothing that would have these.
 reeve: no-manual-page *
 # A tool that is pinned by its package is held to the digests that dpkg keeps. dpkg-query shows none of them.

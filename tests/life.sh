@@ -297,7 +297,7 @@ second_boot() {
   soon asked_about tank/media@upgraded
   mkdir -p /opt/newer/bin /opt/newer/root
   for name in reeve reeved reeve-gate reeve-builtin; do cp "$REEVE_BIN/$name" /opt/newer/bin/; done
-  for name in reeve-launcher reeve-zfs reeve-systemd reeve-pct reeve-git reeve-ansible reeve-tool reeve-egress; do cp "$REEVE_ROOT_BIN/$name" /opt/newer/root/; done
+  for name in reeve-launcher reeve-zfs reeve-systemd reeve-pct reeve-git reeve-ansible reeve-tool reeve-azure reeve-egress; do cp "$REEVE_ROOT_BIN/$name" /opt/newer/root/; done
   # Not the same programs any more, and yet the same.
   for name in /opt/newer/*/*; do printf 'newer' >>"$name"; done
   it "newer programs are installed over those that run" install_from /opt/newer/bin /opt/newer/root

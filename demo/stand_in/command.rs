@@ -5,8 +5,8 @@ use std::time::Duration;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::trouble::Change;
 use super::faults::Faults;
+use super::trouble::Change;
 use super::world::{World, identity};
 
 /// What a test, a demo or a person at the terminal wants done.

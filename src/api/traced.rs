@@ -31,6 +31,7 @@ pub(super) fn begin<'a>(
         | Endpoint::Preflight
         | Endpoint::WarnPermissions
         | Endpoint::Post
+        | Endpoint::AddCheckpoint
         | Endpoint::None => return None,
     };
     let mut work = shared.traces.root(caller(headers), &format!("{method} {route}"), Kind::Server);

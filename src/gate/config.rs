@@ -29,8 +29,8 @@ use crate::config::{self, ConfigError};
 use crate::domains::config::ListsConfig;
 use crate::screening::settings::ScreeningSettings;
 use crate::secret::{Places, PlacesAsWritten};
-use crate::trace::config::TracesConfig;
 use crate::shield::ShieldSettings;
+use crate::trace::config::TracesConfig;
 
 use audit::AuditAsWritten;
 pub use audit::AuditSettings;

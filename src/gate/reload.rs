@@ -139,8 +139,21 @@ impl Gate {
 
     /// Brings it into force, and says who might approve before.
     pub(super) async fn bring_into_force(self: &Arc<Self>, anew: Anew) -> Arc<People> {
-        let Anew { rules, trial, people, budgets, alarms, traces, keys, hook, witness, files, host, log, changed } =
-            anew;
+        let Anew {
+            rules,
+            trial,
+            people,
+            budgets,
+            alarms,
+            traces,
+            keys,
+            hook,
+            witness,
+            files,
+            host,
+            log,
+            changed,
+        } = anew;
         // It was parsed when it was read.
         drop(logging::change(&log));
         self.shadow.set(trial);

@@ -184,6 +184,8 @@ async fn answer(
             | Call::Reload
             | Call::ReloadHere { .. }
             | Call::Enrol(_)
+            | Call::Drill(_)
+            | Call::Signal(_)
             | Call::Preflight
             | Call::WarnPermissions
             | Call::Note(_)

@@ -111,6 +111,10 @@ pub(super) fn name(call: &Call) -> &'static str {
         | Call::WarnPermissions
         | Call::Note(_)
         | Call::Post(_)
+        | Call::Drill(_)
+        | Call::Signal(_)
+        | Call::AddCheckpoint(_)
+        | Call::Witness(_)
         | Call::Vote { .. }
         | Call::Freeze { .. }
         | Call::Thaw { .. }

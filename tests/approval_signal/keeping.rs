@@ -1,10 +1,13 @@
 //! What signal-cli's own daemon promises, by whichever way it is reached: it keeps what nobody has taken, and says what became of
 //! each message.
 
+use std::time::Duration;
+
 use reeve::approval::identity::IdentityTrouble;
-use reeve::approval::signal::{SendError, Status};
+use reeve::approval::signal::{CaptchaError, SendError, Status};
 use serde_json::{Value, json};
 
+use crate::link::change;
 use crate::stage::{ACCOUNT, Stage, fault, say, uuid};
 use crate::stand_in::Command;
 
@@ -29,12 +32,7 @@ async fn empty_results_are_not_success_and_errors_have_names() {
     for (broken, error) in [
         (json!({"empty_results": true}), SendError::NoOneReached),
         (json!({"others_only": true}), SendError::NoOneReached),
-        (
-            json!({"error_code": -5, "retry_after": 86_400}),
-            SendError::RateLimited { retry_after: Some(86_400) },
-        ),
         (json!({"error_code": -4}), SendError::Identity(IdentityTrouble::Changed)),
-        (json!({"error_code": -5}), SendError::RateLimited { retry_after: None }),
         (json!({"error_code": -3}), SendError::Network),
         (json!({"error_code": -1}), SendError::Refused { code: -1 }),
     ] {
@@ -56,4 +54,24 @@ async fn a_vote_redelivered_after_a_reconnection_is_still_a_duplicate() {
     stage.world.command(raw(&envelope));
     stage.world.command(Command::Say(Box::new(say("alice", "after"))));
     assert_eq!(stage.next().await.text.as_deref(), Some("after"));
+}
+
+#[tokio::test]
+async fn while_a_captcha_is_wanted_no_question_waits_and_news_go_out_when_it_is_solved() {
+    let stage = Stage::set().await;
+    change(&stage, json!({"captcha": "ch-1"}));
+    let (alice, bob) = (stage.approver("alice").clone(), stage.approver("bob").clone());
+    let wanted = SendError::NeedsCaptcha { challenge: "ch-1".into() };
+    assert_eq!(stage.link.send(&alice, "a question", None).await, Err(wanted));
+    let begun = std::time::Instant::now();
+    assert!(matches!(stage.link.send(&bob, "another", None).await, Err(SendError::RateLimited { .. })));
+    assert!(begun.elapsed() < Duration::from_secs(1));
+    assert_eq!(stage.link.traffic().captcha.as_deref(), Some("ch-1"));
+    let link = stage.link.clone();
+    let news = tokio::spawn(async move { link.tell(&alice, "news", None).await });
+    assert_eq!(stage.link.solve_captcha("signalcaptcha://other").await, Err(CaptchaError::Rejected));
+    assert!(!news.is_finished());
+    stage.link.solve_captcha("signalcaptcha://solved").await.unwrap();
+    assert!(news.await.unwrap().is_ok());
+    assert_eq!(stage.link.solve_captcha("signalcaptcha://solved").await, Err(CaptchaError::NotWanted));
 }

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use reeve::approval::people::People;
 use reeve::approval::prompt::Answer;
-use reeve::approval::signal::{CaptchaError, Down, Dropped, Receipt, SendError, Status};
-use serde_json::json;
+use reeve::approval::signal::{Down, Dropped, Receipt, SendError, Status};
+use serde_json::{Value, json};
 
 use crate::stage::{PATIENCE, Stage, fault, key, say};
 use crate::stand_in::{Command, Say};
@@ -112,7 +112,7 @@ async fn who_was_missed_is_looked_for_at_once_and_who_turns_out_to_be_another_is
         .await;
 }
 
-fn change(stage: &Stage, to: Value) {
+pub(crate) fn change(stage: &Stage, to: Value) {
     let command = json!({"do": "change", "to": to});
     assert_eq!(stage.world.command(serde_json::from_value(command).unwrap()), json!({}));
 }
@@ -133,26 +133,6 @@ async fn what_the_server_does_not_want_yet_is_sent_once_and_in_its_order_when_it
     assert_eq!(sent.iter().map(|sent| sent.text.as_str()).collect::<Vec<_>>(), ["first", "second"]);
     let traffic = stage.link.traffic();
     assert_eq!((traffic.results["rate_limited"], traffic.results["success"], traffic.waiting), (2, 2, 0));
-}
-
-#[tokio::test]
-async fn while_a_captcha_is_wanted_no_question_waits_and_news_go_out_when_it_is_solved() {
-    let stage = Stage::set().await;
-    change(&stage, json!({"captcha": "ch-1"}));
-    let (alice, bob) = (stage.approver("alice").clone(), stage.approver("bob").clone());
-    let wanted = SendError::NeedsCaptcha { challenge: "ch-1".into() };
-    assert_eq!(stage.link.send(&alice, "a question", None).await, Err(wanted));
-    let begun = std::time::Instant::now();
-    assert!(matches!(stage.link.send(&bob, "another", None).await, Err(SendError::RateLimited { .. })));
-    assert!(begun.elapsed() < Duration::from_secs(1));
-    assert_eq!(stage.link.traffic().captcha.as_deref(), Some("ch-1"));
-    let link = stage.link.clone();
-    let news = tokio::spawn(async move { link.tell(&alice, "news", None).await });
-    assert_eq!(stage.link.solve_captcha("signalcaptcha://other").await, Err(CaptchaError::Rejected));
-    assert!(!news.is_finished());
-    stage.link.solve_captcha("signalcaptcha://solved").await.unwrap();
-    assert!(news.await.unwrap().is_ok());
-    assert_eq!(stage.link.solve_captcha("signalcaptcha://solved").await, Err(CaptchaError::NotWanted));
 }
 
 #[tokio::test]

@@ -42,6 +42,9 @@ async fn messages_that_change_their_order_on_the_way_each_arrive_once() {
     for text in ["third", "second", "first"] {
         assert_eq!(stage.next().await.text.as_deref(), Some(text));
     }
+    // What came behind the last of them has been seen when this one is.
+    stage.world.command(Command::Say(Box::new(say("alice", "after"))));
+    assert_eq!(stage.next().await.text.as_deref(), Some("after"));
     assert_eq!(stage.link.dropped()[&Dropped::Duplicate], 3);
 }
 

@@ -145,7 +145,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
         valid_for = AUDIENCES.get(token) if TOKENS.get(token, 0) > time.time() else None
         if host == "management.azure.com" and "/providers/Microsoft.Authorization/" in self.url.path:
             is_good = valid_for == arm.RESOURCE
-            if control().get("arm") == "busy" and secrets.randbelow(2):
+            with LOCK:
+                THROTTLED["/arm"] = THROTTLED.get("/arm", 0) + 1
+            if control().get("arm") == "busy" and THROTTLED["/arm"] % 2:
                 return self.answer(429, {"error": {"code": "TooManyRequests"}}, [("Retry-After", "1")])
             return ROLES.answer(self, PRINCIPAL if is_good else None)
         if host.endswith(".cognitiveservices.azure.com"):

@@ -81,7 +81,7 @@ fn sudo_has_one_line_for_the_launcher_and_none_for_anybody_else() {
     let launcher = listing("reeve-run");
     let commands: Vec<&str> =
         launcher.lines().filter(|line| line.trim_start().starts_with('(')).map(str::trim).collect();
-    let wrappers = ["zfs", "systemd", "pct", "git", "ansible", "tool"];
+    let wrappers = ["zfs", "systemd", "pct", "git", "ansible", "tool", "azure"];
     assert_eq!(
         commands,
         wrappers.map(|name| format!("(root : root) NOPASSWD: /usr/local/libexec/reeve/reeve-{name} \"\""))

@@ -47,8 +47,10 @@ async fn who_is_no_longer_an_approver_no_longer_counts() {
     let bob = config.rfind("[[approver]]").unwrap();
     stage.write("gate.toml", &(config[..alice].to_owned() + &config[bob..]));
     stage.reload();
-    stage.phones.votes("bob", 1, "CONFIRM");
+    // Beside the question he is told that alice is none any more.
     stage.phones.messages("bob", 2);
+    stage.phones.votes("bob", 1, "CONFIRM");
+    stage.phones.messages("bob", 3);
     let waiting = stage.look("librarian", &op.id).await.unwrap();
     assert_eq!((waiting.state, waiting.approval.unwrap().given), (State::Pending, 1));
     assert_eq!(stage.launcher.commands(), [""; 0]);

@@ -84,7 +84,7 @@ impl Launcher {
 
     fn serve(&self, mut stream: UnixStream) {
         let heard = SystemClock.boot();
-        let Some(((wrapper, bytes, is_timed))) = read_ask(&mut stream) else { return };
+        let Some((wrapper, bytes, is_timed)) = read_ask(&mut stream) else { return };
         let grant = self.verified(wrapper, &bytes);
         let mut state = self.shared.state.lock().unwrap();
         state.granted.push(grant.clone());
@@ -114,14 +114,14 @@ impl Launcher {
 }
 
 /// Magic, wrapper, deadline, output bound, length of the grant, grant; and whether times are asked for.
-fn read_ask(stream: &mut UnixStream) -> Option<((WrapperName, Vec<u8>, bool))> {
+fn read_ask(stream: &mut UnixStream) -> Option<(WrapperName, Vec<u8>, bool)> {
     let mut head = [0; 17];
     stream.read_exact(&mut head).ok()?;
     assert!([b"RVL1", b"RVL2"].contains(&head.first_chunk().unwrap()), "{head:?}");
     let length = u32::from_be_bytes(head[13..17].try_into().unwrap());
     let mut grant = vec![0; usize::try_from(length).unwrap()];
     stream.read_exact(&mut grant).ok()?;
-    Some(((WrapperName::from_code(head[4]).unwrap(), grant, head.starts_with(b"RVL2"))))
+    Some((WrapperName::from_code(head[4]).unwrap(), grant, head.starts_with(b"RVL2")))
 }
 
 /// When it was heard, started and ended.

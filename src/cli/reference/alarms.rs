@@ -49,6 +49,18 @@ const KEYS: &[Key] = &[
         changes: "where `waiting` and `told` are",
     },
     Key {
+        name: "secrets.directory",
+        kind: Path(""),
+        default: Is("\"/run/reeve-secrets\""),
+        changes: "where [what was fetched from vaults](azure.md#secretstoml) is",
+    },
+    Key {
+        name: "secrets.user",
+        kind: Text("a Unix user"),
+        default: Is("\"reeve-secrets\""),
+        changes: "who fetches: what belongs to anybody else but root is not read",
+    },
+    Key {
         name: "down_for",
         kind: Time(0, HOUR),
         default: Is("\"30s\""),
@@ -92,7 +104,7 @@ const KEYS: &[Key] = &[
     },
     Key {
         name: "webhook.key",
-        kind: Path("a file"),
+        kind: Text("a [secret](#secrets): an absolute path, `credential:NAME` or `@kv:NAME`"),
         default: Needed,
         changes: "the key that signs: `whsec_` and 24 to 64 bytes in base64",
     },
@@ -105,7 +117,12 @@ const KEYS: &[Key] = &[
         default: Needed,
         changes: "the topic",
     },
-    Key { name: "ntfy.token", kind: Path("a file"), default: Absent("none"), changes: "the access token" },
+    Key {
+        name: "ntfy.token",
+        kind: Text("a [secret](#secrets)"),
+        default: Absent("none"),
+        changes: "the access token",
+    },
     Key { name: "ntfy.ca", ..CA },
     Key { name: "mail.name", kind: Text("as `webhook.name`"), default: Needed, changes: "the same" },
     Key {
@@ -124,7 +141,7 @@ const KEYS: &[Key] = &[
     },
     Key {
         name: "mail.password",
-        kind: Path("a file"),
+        kind: Text("a [secret](#secrets)"),
         default: Absent("one of two; neither"),
         changes: "with `user`: how to log in",
     },

@@ -9,6 +9,7 @@ mod gate;
 mod holding;
 mod hook;
 mod lists;
+mod people;
 mod shields;
 mod tools;
 #[cfg(feature = "otlp")]

@@ -182,7 +182,8 @@ fn what_is_built_in_takes_nothing_besides_whoever_wrote_it() {
 #[test]
 fn what_runs_a_module_has_one_in_bounds_and_nothing_besides_whoever_wrote_it() {
     let of = |c: &mut Confinement, alter: fn(&mut Module)| c.module.iter_mut().for_each(alter);
-    let alters: Vec<Box<dyn Fn(&mut Confinement)>> = vec![
+    type Alter = Box<dyn Fn(&mut Confinement)>;
+    let alters: Vec<Alter> = vec![
         Box::new(|c| c.single_program = true),
         Box::new(|c| c.debug = true),
         Box::new(|c| c.program = "/usr/bin/python3".to_owned()),
