@@ -30,17 +30,18 @@ test-real: ## on real components: signal-cli, and the end-to-end suite on OpenZF
 	tests/real/signal-unit.sh
 	tests/real.sh
 
-test-azure: ## secrets from Key Vault, on a fake that Microsoft's own SDKs find right (root)
+test-azure: build ## secrets from Key Vault, on a fake that Microsoft's own SDKs find right (root)
 	tests/install-packages.sh real
-	$(CARGO) clippy --locked --features azure --lib --bins -- -D warnings
 	tests/azure.sh
 
-test-wasm: ## tier W, which is not built unless it is asked for: a whole build with it (root)
-	$(CARGO) clippy --locked --features wasm --lib --bins --test e2e -- -D warnings
-	$(CARGO) test --locked --features wasm --lib -- wasm:: sandbox:: adapter::tool cli::reference
-	$(CARGO) build --locked --features wasm
+# Without what is optional otherwise, so that a host agent without it is tried as well.
+WASM := --locked --no-default-features --features full,wasm
+test-wasm: ## tier W, which is not built unless it is asked for, and no other optional feature (root)
+	$(CARGO) clippy $(WASM) --lib --bins --test e2e -- -D warnings
+	$(CARGO) test $(WASM) --lib -- wasm:: sandbox:: adapter::tool cli::reference secret:: vault::
+	$(CARGO) build $(WASM)
 	$(CARGO) build $(ROOT) $(ROOT_DIR) --bins
-	REEVE_FEATURES='--features wasm' tests/e2e.sh --zfs fake tools::wasm::
+	REEVE_FEATURES='--no-default-features --features full,wasm' tests/e2e.sh --zfs fake tools::wasm:: main_line::
 
 bench: ## measure against baselines; writes target/figures.json
 	benches/run.sh
@@ -52,7 +53,7 @@ build: ## debug build: all programs, and root's side on its own
 # FEATURES='--features wasm' for tier W, too
 FEATURES ?=
 release: ## release build, as install.sh expects it in target/
-	CARGO_TARGET_DIR=target $(CARGO) build --locked --release --features azure $(FEATURES) --bin reeve --bin reeved --bin reeve-gate --bin reeve-builtin $(if $(findstring wasm,$(FEATURES)),--bin reeve-wasm)
+	CARGO_TARGET_DIR=target $(CARGO) build --locked --release $(FEATURES) --bin reeve --bin reeved --bin reeve-gate --bin reeve-builtin $(if $(findstring wasm,$(FEATURES)),--bin reeve-wasm)
 	CARGO_TARGET_DIR=target $(CARGO) build $(ROOT) --bins --release --target-dir target/root
 
 deb: release ## the Debian package, in target/

@@ -10,13 +10,8 @@ top=$(dirname "$here")
 . "$here/assertions.sh"
 
 cache=${REEVE_CACHE:-$HOME/.cache/reeve}/azure-sdk
-bin=${REEVE_AZURE_BIN:-}
+bin=${REEVE_BIN:-$top/target/debug}
 if [ "${REEVE_AZURE_INSIDE:-}" != 1 ]; then
-  if [ -z "$bin" ]; then
-    target=${CARGO_TARGET_DIR:-$top/target}
-    (cd "$top" && cargo build --quiet --locked --features azure --bin reeve --bin reeved --target-dir "$target")
-    bin=$target/debug
-  fi
   packages='azure-identity==1.27.0 azure-keyvault-secrets==4.12.0 azure-mgmt-authorization==4.0.0'
   if [ "$(cat "$cache/ready" 2>/dev/null)" != "$packages" ]; then
     rm -rf "$cache"
@@ -24,7 +19,7 @@ if [ "${REEVE_AZURE_INSIDE:-}" != 1 ]; then
     pip3 --quiet install --target "$cache" $packages
     echo "$packages" >"$cache/ready"
   fi
-  REEVE_AZURE_INSIDE=1 REEVE_AZURE_BIN=$bin exec unshare --net --mount --propagation private -- "${BASH_SOURCE[0]}"
+  REEVE_AZURE_INSIDE=1 exec unshare --net --mount --propagation private -- "${BASH_SOURCE[0]}"
 fi
 
 readonly tenant=11111111-2222-3333-4444-555555555555
