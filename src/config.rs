@@ -4,6 +4,7 @@ pub mod difference;
 pub mod excerpt;
 pub mod key_place;
 pub mod logging;
+pub mod value;
 pub mod written;
 
 use std::fmt;
@@ -25,6 +26,21 @@ const MAX_BYTES: usize = 1 << 20;
 pub fn read<T: DeserializeOwned>(path: &Path) -> Result<T, ConfigError> {
     let text = read_text(path)?;
     parse(&path.display().to_string(), &text)
+}
+
+/// What a file stands for that may be left out: nothing then.
+///
+/// # Errors
+/// As [`read_text`], but for a file that is not there, and as `parse`.
+pub fn read_if_there<T>(
+    path: &Path,
+    parse: impl FnOnce(&str, &str) -> Result<T, ConfigError>,
+) -> Result<Option<T>, ConfigError> {
+    match read_text(path) {
+        Ok(text) => parse(&path.display().to_string(), &text).map(Some),
+        Err(ConfigError::Untrusted(error)) if error.is_not_found() => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
 /// The text of a configuration file that only root or this process's user can have written.

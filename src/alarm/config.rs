@@ -6,8 +6,11 @@ use std::time::Duration;
 
 use lettre::Address;
 use serde::Deserialize;
-use url::{Host, Url};
+use url::Url;
 
+use crate::config::value::{
+    absolute, address_without_login, duration, is_here, system_authorities, web_address,
+};
 use crate::config::{self, ConfigError};
 use crate::secret::{Consumer, Places, PlacesAsWritten, Reference};
 
@@ -105,11 +108,7 @@ impl AlarmsConfig {
     /// # Errors
     /// When it is not to be trusted, or something in it is wrong.
     pub fn read(path: &Path) -> Result<Option<Self>, ConfigError> {
-        match config::read_text(path) {
-            Ok(text) => Self::parse(&path.display().to_string(), &text).map(Some),
-            Err(ConfigError::Untrusted(error)) if error.is_not_found() => Ok(None),
-            Err(error) => Err(error),
-        }
+        config::read_if_there(path, Self::parse)
     }
 
     /// What a text stands for.
@@ -144,7 +143,7 @@ struct WebhookAsWritten {
     name: String,
     url: String,
     key: Reference,
-    #[serde(default = "default_ca")]
+    #[serde(default = "system_authorities")]
     ca: PathBuf,
 }
 
@@ -155,7 +154,7 @@ struct NtfyAsWritten {
     url: String,
     topic: String,
     token: Option<Reference>,
-    #[serde(default = "default_ca")]
+    #[serde(default = "system_authorities")]
     ca: PathBuf,
 }
 
@@ -168,12 +167,8 @@ struct MailAsWritten {
     to: Vec<String>,
     user: Option<String>,
     password: Option<Reference>,
-    #[serde(default = "default_ca")]
+    #[serde(default = "system_authorities")]
     ca: PathBuf,
-}
-
-fn default_ca() -> PathBuf {
-    PathBuf::from("/etc/ssl/certs/ca-certificates.crt")
 }
 
 impl Default for AsWritten {
@@ -235,7 +230,7 @@ fn in_way(kind: &str, name: &str, way: Result<Way, String>) -> Result<Way, Strin
 
 impl WebhookAsWritten {
     fn meant(self) -> Result<Way, String> {
-        let by = By::Webhook { url: web(&self.url)?, key: self.key };
+        let by = By::Webhook { url: web_address("url", &self.url)?, key: self.key };
         way(self.name, by, self.ca)
     }
 }
@@ -247,7 +242,7 @@ impl NtfyAsWritten {
         if !is_topic {
             return Err("topic: is 1 to 64 letters, digits, `_` and `-`".to_owned());
         }
-        let by = By::Ntfy { url: web(&self.url)?, topic: self.topic, token: self.token };
+        let by = By::Ntfy { url: web_address("url", &self.url)?, topic: self.topic, token: self.token };
         way(self.name, by, self.ca)
     }
 }
@@ -282,18 +277,8 @@ fn way(name: String, by: By, ca: PathBuf) -> Result<Way, String> {
     Ok(Way { name, by, ca: absolute("ca", ca)? })
 }
 
-/// An address of the web: over TLS, or on this very host.
-fn web(text: &str) -> Result<Url, String> {
-    let url = plain(text).map_err(|problem| format!("url: {problem}"))?;
-    match url.scheme() {
-        "https" => Ok(url),
-        "http" if is_here(&url) => Ok(url),
-        _ => Err("url: begins with https://, or with http:// for 127.0.0.1 and ::1".to_owned()),
-    }
-}
-
 fn mail_server(text: &str) -> Result<Url, String> {
-    let url = plain(text).map_err(|problem| format!("server: {problem}"))?;
+    let url = address_without_login("server", text)?;
     match url.scheme() {
         "smtps" if url.host().is_some() => Ok(url),
         "smtp" if is_here(&url) => Ok(url),
@@ -304,47 +289,11 @@ fn mail_server(text: &str) -> Result<Url, String> {
     }
 }
 
-fn plain(text: &str) -> Result<Url, String> {
-    let url = Url::parse(text).map_err(|error| error.to_string())?;
-    if !url.username().is_empty() || url.password().is_some() {
-        return Err("has a user or password in it; they belong into a file".to_owned());
-    }
-    Ok(url)
-}
-
-/// Whether it is this host by its number: a name may lead anywhere.
-fn is_here(url: &Url) -> bool {
-    match url.host() {
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address.is_loopback(),
-        // Of schemes that browsers do not know, numbers are not read.
-        Some(Host::Domain(name)) => name.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback()),
-        None => false,
-    }
-}
-
-fn absolute(key: &str, path: PathBuf) -> Result<PathBuf, String> {
-    if path.is_absolute() {
-        Ok(path)
-    } else {
-        Err(format!("{key}: {} is not an absolute path", path.display()))
-    }
-}
-
 fn within(key: &str, value: usize, least: usize, most: usize) -> Result<(), String> {
     if (least..=most).contains(&value) {
         return Ok(());
     }
     Err(format!("{key}: {value} is not from {least} to {most}"))
-}
-
-fn duration(key: &str, text: &str, least: u64, most: u64) -> Result<Duration, String> {
-    let duration = humantime::parse_duration(text)
-        .map_err(|error| format!("{key}: {text:?} is no duration such as 30s, 10m, 2h: {error}"))?;
-    if (least..=most).contains(&duration.as_secs()) {
-        return Ok(duration);
-    }
-    Err(format!("{key}: {text:?} is not from {least} s to {most} s"))
 }
 
 #[cfg(test)]

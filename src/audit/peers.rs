@@ -8,6 +8,7 @@ use serde::Deserialize;
 use url::Url;
 
 use super::note::{NoteKey, WitnessKey};
+use crate::config::value::{absolute, duration};
 use crate::config::{self, ConfigError};
 use crate::principal::PrincipalName;
 
@@ -97,11 +98,7 @@ impl WitnessConfig {
     /// # Errors
     /// When it is not to be trusted, or something in it is wrong.
     pub fn read(path: &Path) -> Result<Option<Self>, ConfigError> {
-        match config::read_text(path) {
-            Ok(text) => Self::parse(&path.display().to_string(), &text).map(Some),
-            Err(ConfigError::Untrusted(error)) if error.is_not_found() => Ok(None),
-            Err(error) => Err(error),
-        }
+        config::read_if_there(path, Self::parse)
     }
 
     /// What a text stands for.
@@ -183,21 +180,4 @@ impl WrittenPeer {
         }
         Ok(Peer { name: self.name, asked, log })
     }
-}
-
-fn absolute(key: &str, path: PathBuf) -> Result<PathBuf, String> {
-    if path.is_absolute() {
-        Ok(path)
-    } else {
-        Err(format!("{key}: {} is not an absolute path", path.display()))
-    }
-}
-
-fn duration(key: &str, text: &str, least: u64, most: u64) -> Result<Duration, String> {
-    let duration = humantime::parse_duration(text)
-        .map_err(|error| format!("{key}: {text:?} is no duration such as 5m: {error}"))?;
-    if (least..=most).contains(&duration.as_secs()) {
-        return Ok(duration);
-    }
-    Err(format!("{key}: {text:?} is not from {least} s to {most} s"))
 }

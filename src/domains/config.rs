@@ -77,11 +77,7 @@ impl ListsConfig {
     /// # Errors
     /// When it is not to be trusted, or something in it is wrong.
     pub fn read(path: &Path) -> Result<Self, ConfigError> {
-        match config::read_text(path) {
-            Ok(text) => Self::parse(&path.display().to_string(), &text),
-            Err(ConfigError::Untrusted(error)) if error.is_not_found() => Ok(Self::default()),
-            Err(error) => Err(error),
-        }
+        Ok(config::read_if_there(path, Self::parse)?.unwrap_or_default())
     }
 
     /// The lists that a text stands for.

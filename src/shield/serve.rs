@@ -1,17 +1,15 @@
 //! The process that asks: it listens for the gate, and for root who tries it, and for nobody else.
 
-use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::net::{UnixListener, UnixStream};
+use tokio::net::UnixStream;
 use tokio::sync::Semaphore;
 
 use super::config::ShieldsConfig;
 use super::look::{Judge, Looker};
 use super::wire;
-use crate::sys::{ids, peer};
+use crate::sys::{ids, listen, peer};
 
 /// How many texts are in hand at once. The gate's own patience bounds how long others wait.
 const AT_ONCE: usize = 16;
@@ -30,7 +28,9 @@ pub async fn serve<J: Judge>(config: &ShieldsConfig, judge: J) -> Result<(), Str
         Ok(None) => return Err(format!("gate_user: there is no Unix user {}", config.gate_user)),
         Err(error) => return Err(format!("gate_user: {error}")),
     };
-    let listener = listen(&config.socket).map_err(|error| format!("{}: {error}", config.socket.display()))?;
+    // The folder is its user's, and whom its group lets in is the gate.
+    let listener =
+        listen::at(&config.socket, 0o660).map_err(|error| format!("{}: {error}", config.socket.display()))?;
     let looker = Arc::new(Looker::new(judge, config.at_once, (config.cache_entries, config.cache_for)));
     let places = Arc::new(Semaphore::new(AT_ONCE));
     loop {
@@ -66,21 +66,9 @@ async fn converse<J: Judge>(mut stream: UnixStream, gate: u32, looker: &Looker<J
     drop(tokio::time::timeout(TO_COME, wire::answer(&mut stream, &answer)).await);
 }
 
-/// The folder is its user's, and whom its group lets in is the gate.
-fn listen(path: &Path) -> std::io::Result<UnixListener> {
-    if std::os::unix::net::UnixStream::connect(path).is_ok() {
-        return Err(std::io::Error::other("another process listens there"));
-    }
-    if path.exists() {
-        std::fs::remove_file(path)?;
-    }
-    let listener = UnixListener::bind(path)?;
-    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o660))?;
-    Ok(listener)
-}
-
 #[cfg(test)]
 mod tests {
+    use tokio::net::UnixListener;
     use tokio::time::Instant;
 
     use super::*;

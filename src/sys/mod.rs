@@ -18,6 +18,8 @@ pub mod ids;
 pub mod jail;
 pub mod landlock;
 #[cfg(feature = "full")]
+pub mod listen;
+#[cfg(feature = "full")]
 pub mod local_time;
 pub mod peer;
 mod pidfd;

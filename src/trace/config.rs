@@ -4,8 +4,9 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde::Deserialize;
-use url::{Host, Url};
+use url::Url;
 
+use crate::config::value::{absolute, duration, system_authorities, web_address};
 use crate::config::{self, ConfigError};
 
 /// Where traces go.
@@ -37,11 +38,7 @@ impl TracesConfig {
     /// # Errors
     /// When it is not to be trusted, or something in it is wrong, or this program was built without traces.
     pub fn read(path: &Path) -> Result<Option<Self>, ConfigError> {
-        match config::read_text(path) {
-            Ok(text) => Self::parse(&path.display().to_string(), &text).map(Some),
-            Err(ConfigError::Untrusted(error)) if error.is_not_found() => Ok(None),
-            Err(error) => Err(error),
-        }
+        config::read_if_there(path, Self::parse)
     }
 
     /// What a text stands for.
@@ -64,7 +61,7 @@ impl TracesConfig {
 #[serde(deny_unknown_fields)]
 struct AsWritten {
     endpoint: String,
-    #[serde(default = "default_ca")]
+    #[serde(default = "system_authorities")]
     ca: PathBuf,
     token: Option<PathBuf>,
     #[serde(default = "default_user")]
@@ -79,10 +76,6 @@ struct AsWritten {
     sample: f64,
     #[serde(default = "default_expires_after")]
     expires_after: String,
-}
-
-fn default_ca() -> PathBuf {
-    PathBuf::from("/etc/ssl/certs/ca-certificates.crt")
 }
 
 fn default_user() -> String {
@@ -120,14 +113,8 @@ impl AsWritten {
         if self.senders.is_empty() || self.senders.len() > 8 {
             return Err("senders: is 1 to 8 Unix users".to_owned());
         }
-        let expires_after = humantime::parse_duration(&self.expires_after).map_err(|error| {
-            format!("expires_after: {:?} is no duration such as 30s, 5m: {error}", self.expires_after)
-        })?;
-        if !(1..=3_600).contains(&expires_after.as_secs()) {
-            return Err(format!("expires_after: {:?} is not from 1s to 1h", self.expires_after));
-        }
         Ok(TracesConfig {
-            endpoint: endpoint(&self.endpoint).map_err(|problem| format!("endpoint: {problem}"))?,
+            endpoint: web_address("endpoint", &self.endpoint)?,
             ca: absolute("ca", self.ca)?,
             token: self.token.map(|token| absolute("token", token)).transpose()?,
             user: self.user,
@@ -135,34 +122,8 @@ impl AsWritten {
             senders: self.senders,
             queue: self.queue,
             sample: self.sample,
-            expires_after,
+            expires_after: duration("expires_after", &self.expires_after, 1, 3_600)?,
         })
-    }
-}
-
-/// Over TLS, or on this very host by its number: a name may lead anywhere.
-fn endpoint(text: &str) -> Result<Url, String> {
-    let url = Url::parse(text).map_err(|error| error.to_string())?;
-    if !url.username().is_empty() || url.password().is_some() {
-        return Err("has a user or password in it; a token belongs into a file".to_owned());
-    }
-    let is_here = match url.host() {
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address.is_loopback(),
-        Some(Host::Domain(_)) | None => false,
-    };
-    match url.scheme() {
-        "https" => Ok(url),
-        "http" if is_here => Ok(url),
-        _ => Err("begins with https://, or with http:// for 127.0.0.1 and ::1".to_owned()),
-    }
-}
-
-fn absolute(key: &str, path: PathBuf) -> Result<PathBuf, String> {
-    if path.is_absolute() {
-        Ok(path)
-    } else {
-        Err(format!("{key}: {} is not an absolute path", path.display()))
     }
 }
 
@@ -183,7 +144,7 @@ mod tests {
             meant,
             TracesConfig {
                 endpoint: Url::parse("https://otel.example.net:4318/v1/traces").unwrap(),
-                ca: default_ca(),
+                ca: system_authorities(),
                 token: None,
                 user: "reeve-traces".to_owned(),
                 socket: default_socket(),

@@ -10,6 +10,7 @@ mod check;
 mod doctor;
 mod egress;
 mod enrol;
+mod for_gate;
 mod freeze;
 mod gate;
 mod hook;

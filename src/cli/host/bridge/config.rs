@@ -4,8 +4,9 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde::Deserialize;
-use url::{Host, Url};
+use url::Url;
 
+use crate::config::value::{absolute, duration, system_authorities, web_address};
 use crate::config::{self, ConfigError};
 
 /// How signal-cli is reached.
@@ -84,18 +85,10 @@ fn gate_user() -> String {
     "reeve-gate".to_owned()
 }
 
-fn default_ca() -> PathBuf {
-    "/etc/ssl/certs/ca-certificates.crt".into()
-}
-
 impl BridgeConfig {
     /// Reads the file; without it there is no bridge.
     pub(in crate::cli) fn read(path: &Path) -> Result<Option<Self>, ConfigError> {
-        match config::read_text(path) {
-            Ok(text) => Self::parse(&path.display().to_string(), &text).map(Some),
-            Err(ConfigError::Untrusted(error)) if error.is_not_found() => Ok(None),
-            Err(error) => Err(error),
-        }
+        config::read_if_there(path, Self::parse)
     }
 
     /// What a text stands for.
@@ -107,8 +100,14 @@ impl BridgeConfig {
 
 impl Written {
     fn meant(self) -> Result<BridgeConfig, String> {
-        let url = address(&self.url).map_err(|problem| format!("url: {problem}"))?;
-        let silence = self.silence.as_deref().map_or(Ok(self.transport.silence()), silence)?;
+        let url = web_address("url", &self.url)?;
+        if url.query().is_some() || url.fragment().is_some() {
+            return Err("url: ends with a path: what follows `?` or `#` is not sent".to_owned());
+        }
+        let silence = match &self.silence {
+            Some(silence) => duration("silence", silence, 1, 600)?,
+            None => self.transport.silence(),
+        };
         let tls_only = [("ca", &self.ca), ("certificate", &self.certificate), ("key", &self.key)];
         let trust = match (url.scheme(), self.user) {
             ("http", Some(user)) => {
@@ -133,7 +132,7 @@ impl Written {
                         return Err("certificate and key: both or neither".to_owned());
                     }
                 };
-                Trust::Certificate { ca: absolute("ca", self.ca.unwrap_or_else(default_ca))?, own }
+                Trust::Certificate { ca: absolute("ca", self.ca.unwrap_or_else(system_authorities))?, own }
             }
         };
         Ok(BridgeConfig {
@@ -145,44 +144,6 @@ impl Written {
             silence,
         })
     }
-}
-
-/// Over TLS, or on this very host by its number: a name may lead anywhere.
-fn address(text: &str) -> Result<Url, String> {
-    let url = Url::parse(text).map_err(|error| error.to_string())?;
-    if !url.username().is_empty() || url.password().is_some() {
-        return Err("has a user or password in it; let the server ask for a certificate".to_owned());
-    }
-    if url.query().is_some() || url.fragment().is_some() {
-        return Err("ends with a path: what follows `?` or `#` is not sent".to_owned());
-    }
-    let is_here = match url.host() {
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address.is_loopback(),
-        Some(Host::Domain(_)) | None => false,
-    };
-    match url.scheme() {
-        "https" => Ok(url),
-        "http" if is_here => Ok(url),
-        _ => Err("begins with https://, or with http:// for 127.0.0.1 and [::1]".to_owned()),
-    }
-}
-
-fn absolute(key: &str, path: PathBuf) -> Result<PathBuf, String> {
-    if path.is_absolute() {
-        Ok(path)
-    } else {
-        Err(format!("{key}: {} is not an absolute path", path.display()))
-    }
-}
-
-fn silence(text: &str) -> Result<Duration, String> {
-    let duration = humantime::parse_duration(text)
-        .map_err(|error| format!("silence: {text:?} is no duration such as 45s: {error}"))?;
-    if (1..=600).contains(&duration.as_secs()) {
-        return Ok(duration);
-    }
-    Err(format!("silence: {text:?} is not from 1 s to 600 s"))
 }
 
 #[cfg(test)]
@@ -204,7 +165,7 @@ mod tests {
         assert_eq!(least.socket, Path::new("/run/reeve-bridge/socket"));
         let rest = parse(REST).unwrap();
         assert_eq!((rest.transport, rest.silence), (Transport::RestApi, Duration::from_secs(75)));
-        assert_eq!(rest.trust, Trust::Certificate { ca: default_ca(), own: None });
+        assert_eq!(rest.trust, Trust::Certificate { ca: system_authorities(), own: None });
         let all = "socket = \"/a\"\ngate_user = \"g\"\nca = \"/b\"\ncertificate = \"/c\"\nkey = \"/d\"\nsilence = \"9s\"\n";
         let whole = parse(&format!("{REST}{all}")).unwrap();
         let own = Some((PathBuf::from("/c"), PathBuf::from("/d")));

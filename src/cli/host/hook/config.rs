@@ -4,9 +4,10 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde::Deserialize;
-use url::{Host, Url};
+use url::Url;
 
 use crate::cli::exit::with_causes;
+use crate::config::value::{absolute, duration, system_authorities, web_address};
 use crate::config::{self, ConfigError};
 use crate::sys::trusted_file;
 
@@ -58,11 +59,7 @@ impl Default for Written {
 impl HookConfig {
     /// Reads the file; without it nobody is asked.
     pub(in crate::cli) fn read(path: &Path) -> Result<Option<Self>, ConfigError> {
-        match config::read_text(path) {
-            Ok(text) => Self::parse(&path.display().to_string(), &text).map(Some),
-            Err(ConfigError::Untrusted(error)) if error.is_not_found() => Ok(None),
-            Err(error) => Err(error),
-        }
+        config::read_if_there(path, Self::parse)
     }
 
     /// What a text stands for.
@@ -101,8 +98,8 @@ impl Written {
                 By::Command { program, arguments: arguments.to_vec() }
             }
             (None, Some(url)) => {
-                let url = address(&url).map_err(|problem| format!("url: {problem}"))?;
-                By::Server { url, ca: absolute("ca", self.ca.unwrap_or_else(default_ca))? }
+                let url = web_address("url", &url)?;
+                By::Server { url, ca: absolute("ca", self.ca.unwrap_or_else(system_authorities))? }
             }
             (None, None) | (Some(_), Some(_)) => {
                 return Err("has either a command or a url: who is asked".to_owned());
@@ -112,48 +109,9 @@ impl Written {
             socket: absolute("socket", self.socket)?,
             gate_user: self.gate_user,
             by,
-            timeout: timeout(&self.timeout)?,
+            timeout: duration("timeout", &self.timeout, 1, 60)?,
         })
     }
-}
-
-fn default_ca() -> PathBuf {
-    "/etc/ssl/certs/ca-certificates.crt".into()
-}
-
-/// Over TLS, or on this very host by its number.
-fn address(text: &str) -> Result<Url, String> {
-    let url = Url::parse(text).map_err(|error| error.to_string())?;
-    if !url.username().is_empty() || url.password().is_some() {
-        return Err("has a user or password in it".to_owned());
-    }
-    let is_here = match url.host() {
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address.is_loopback(),
-        Some(Host::Domain(_)) | None => false,
-    };
-    match url.scheme() {
-        "https" => Ok(url),
-        "http" if is_here => Ok(url),
-        _ => Err("begins with https://, or with http:// for 127.0.0.1 and [::1]".to_owned()),
-    }
-}
-
-fn absolute(key: &str, path: PathBuf) -> Result<PathBuf, String> {
-    if path.is_absolute() {
-        Ok(path)
-    } else {
-        Err(format!("{key}: {} is not an absolute path", path.display()))
-    }
-}
-
-fn timeout(text: &str) -> Result<Duration, String> {
-    let duration = humantime::parse_duration(text)
-        .map_err(|error| format!("timeout: {text:?} is no duration such as 5s: {error}"))?;
-    if (1..=60).contains(&duration.as_secs()) {
-        return Ok(duration);
-    }
-    Err(format!("timeout: {text:?} is not from 1 s to 60 s"))
 }
 
 #[cfg(test)]

@@ -4,7 +4,6 @@
 mod ask;
 mod config;
 
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,14 +11,12 @@ use std::time::Duration;
 use clap::Args;
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{UnixListener, UnixStream};
-use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::Semaphore;
+use tokio::net::UnixStream;
 
-use super::block_on;
+use super::{block_on, for_gate};
 use crate::cli::exit::{Exit, Failure, with_causes};
 use crate::cli::screen::harmless;
-use crate::sys::{harden, ids, peer};
+use crate::sys::{harden, ids};
 pub(in crate::cli) use config::HookConfig;
 
 /// Where it is said who is asked, unless it is said otherwise.
@@ -58,45 +55,17 @@ pub(in crate::cli) fn run(args: &HookArgs) -> Result<Exit, Failure> {
     let config = HookConfig::read(&args.config).map_err(|error| failed(with_causes(&error)))?;
     let config = config
         .ok_or_else(|| failed(format!("{}: is not there, so nobody is asked", args.config.display())))?;
-    let gate = ids::user(&config.gate_user).map_err(|error| failed(error.to_string()))?;
-    let gate =
-        gate.ok_or_else(|| failed(format!("gate_user: there is no Unix user {}", config.gate_user)))?;
+    let gate = for_gate::gate(&config.gate_user)?;
     config.check().map_err(failed)?;
-    block_on(serve(Arc::new(config), gate.uid))
+    let config = Arc::new(config);
+    // One more than there are places is not answered, so that its vote does not count.
+    block_on(for_gate::serve(&config.socket, gate, AT_ONCE, said, |stream| {
+        let config = Arc::clone(&config);
+        async move { answer(stream, &config).await }
+    }))
 }
 
-async fn serve(config: Arc<HookConfig>, gate: u32) -> Result<Exit, Failure> {
-    let failed =
-        |error: std::io::Error| Failure::new(Exit::Failed, format!("{}: {error}", config.socket.display()));
-    let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
-    let listener = listen(&config.socket).map_err(failed)?;
-    let places = Arc::new(Semaphore::new(AT_ONCE));
-    loop {
-        tokio::select! {
-            accepted = listener.accept() => {
-                let (stream, _address) = accepted.map_err(failed)?;
-                // One more than there are places is not answered, so that its vote does not count.
-                let Ok(place) = Arc::clone(&places).try_acquire_owned() else { continue };
-                let config = Arc::clone(&config);
-                tokio::spawn(async move {
-                    if let Err(problem) = answer(stream, &config, gate).await {
-                        said(&problem);
-                    }
-                    drop(place);
-                });
-            }
-            _ = terminate.recv() => return Ok(Exit::Done),
-            _ = interrupt.recv() => return Ok(Exit::Done),
-        }
-    }
-}
-
-async fn answer(mut stream: UnixStream, config: &HookConfig, gate: u32) -> Result<(), String> {
-    let who = peer::credentials(&stream).map_err(|error| error.to_string())?;
-    if who.uid != gate && who.uid != 0 {
-        return Err(format!("uid {} was sent away: gate_user alone may ask", who.uid));
-    }
+async fn answer(mut stream: UnixStream, config: &HookConfig) -> Result<(), String> {
     let mut question = Vec::new();
     let read = tokio::time::timeout(PATIENCE, (&mut stream).take(LONGEST).read_to_end(&mut question)).await;
     read.map_err(|_elapsed| "the gate does not ask".to_owned())?.map_err(|error| error.to_string())?;
@@ -104,21 +73,6 @@ async fn answer(mut stream: UnixStream, config: &HookConfig, gate: u32) -> Resul
     let verdict = ask::verdict(config, &question).await;
     let written = stream.write_all(verdict.to_string().as_bytes()).await;
     written.map_err(|error| error.to_string())
-}
-
-/// Its folder says who may connect; the mode, that its group may.
-fn listen(path: &Path) -> std::io::Result<UnixListener> {
-    if std::os::unix::net::UnixStream::connect(path).is_ok() {
-        return Err(std::io::Error::other("another hook listens here"));
-    }
-    match std::fs::remove_file(path) {
-        Ok(()) => {}
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-        Err(error) => return Err(error),
-    }
-    let listener = UnixListener::bind(path)?;
-    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o660))?;
-    Ok(listener)
 }
 
 /// Into the unit's log.

@@ -3,7 +3,6 @@
 
 use std::convert::Infallible;
 use std::io;
-use std::os::unix::fs::PermissionsExt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,7 +15,7 @@ use tokio::sync::{Mutex, Semaphore, mpsc};
 use super::post::{self, Answer};
 use crate::cli::exit::{Exit, Failure};
 use crate::sys::clock::Clock;
-use crate::sys::{host, ids, peer, random};
+use crate::sys::{host, ids, listen, peer, random};
 use crate::trace::config::TracesConfig;
 use crate::trace::{EXPORTED, REJECTED, Span};
 
@@ -44,7 +43,8 @@ pub(super) async fn run(config: &TracesConfig, clock: &dyn Clock) -> Result<Exit
     let mut interrupt = signal(SignalKind::interrupt()).map_err(failed("signals cannot be heard"))?;
     let host = host::hostname()?;
     let senders = senders(config)?;
-    let listener = listen(config).map_err(failed("cannot listen for spans"))?;
+    // Anybody may connect; the kernel says who it is, and most are sent away.
+    let listener = listen::at(&config.socket, 0o666).map_err(failed("cannot listen for spans"))?;
     let (queue, mut spans) = mpsc::channel(config.queue);
     tokio::select! {
         never = accept(&listener, &senders, &queue) => match never {},
@@ -71,17 +71,6 @@ fn senders(config: &TracesConfig) -> Result<Vec<u32>, Failure> {
         }
     }
     Ok(uids)
-}
-
-/// Anybody may connect; the kernel says who it is, and most are sent away.
-fn listen(config: &TracesConfig) -> io::Result<UnixListener> {
-    match std::fs::remove_file(&config.socket) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-        Ok(()) | Err(_) => {}
-    }
-    let listener = UnixListener::bind(&config.socket)?;
-    std::fs::set_permissions(&config.socket, std::fs::Permissions::from_mode(0o666))?;
-    Ok(listener)
 }
 
 async fn accept(
