@@ -170,8 +170,12 @@ end() { # end SIGNAL NAME
   local pid
   pid=$(cat "$HOST_DIR/$2.pid" 2>/dev/null) || return 0
   kill "-$1" "$pid" 2>/dev/null || return 0
-  # A zombie whose parent does not look is as dead as any.
-  while kill -0 "$pid" 2>/dev/null && ! grep -qs '^State:.*Z' "/proc/$pid/status"; do sleep 0.02; done
+  # A zombie whose parent does not look is as dead as any, once none of its threads holds what it had open.
+  while kill -0 "$pid" 2>/dev/null; do
+    local threads=("/proc/$pid/task"/*)
+    if [ ${#threads[@]} -le 1 ] && grep -qs '^State:.*Z' "/proc/$pid/status"; then break; fi
+    sleep 0.02
+  done
 }
 
 case ${1:-} in

@@ -134,7 +134,9 @@ impl Supervisor {
                 return Ok(Over::NobodyListens);
             }
             self.take(&is_readable)?;
-            if self.how.is_some() || self.report.is_none() || is_readable.exited {
+            // Who fails before it begins closes its report first, and says why after that.
+            let has_closed = self.report.is_none() && self.is_active;
+            if self.how.is_some() || has_closed || is_readable.exited {
                 return Ok(Over::Ended);
             }
             self.limit = self.limit.or_else(|| self.limit_reached(until));
