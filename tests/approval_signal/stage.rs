@@ -212,6 +212,7 @@ impl Stage {
         }
         Pending {
             approval_id: "ap_1".into(),
+            about: facts.command_line.into(),
             token: token.hash(),
             prompts,
             created_at: now,

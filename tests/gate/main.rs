@@ -56,6 +56,7 @@ mod shadow;
 mod shields;
 mod socket;
 mod stage;
+mod tired;
 mod traces;
 mod witnessing;
 mod zfs;

@@ -37,6 +37,18 @@ pub enum Judged {
     Nothing(Silence),
 }
 
+impl Judged {
+    /// Which request it is about, when it is about one.
+    pub fn approval_id(&self) -> Option<&str> {
+        match self {
+            Self::Confirm(candidate) => Some(candidate.approval_id()),
+            Self::Refuse(refusal) => Some(&refusal.approval_id),
+            Self::NotCounted(not_counted) => not_counted.approval_id.as_deref(),
+            Self::Nothing(_) => None,
+        }
+    }
+}
+
 /// Somebody said no.
 #[must_use]
 #[derive(Debug, PartialEq, Eq)]

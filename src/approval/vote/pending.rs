@@ -17,6 +17,8 @@ use crate::policy::Quorum;
 pub struct Pending {
     /// Its name in records.
     pub approval_id: String,
+    /// What it is about, as a person would type it: what an answer names.
+    pub about: String,
     /// Its token, hashed.
     pub token: TokenHash,
     /// The prompts that were sent, several for one person after a repetition.

@@ -29,6 +29,7 @@ fn request(id: &str, token: &str, timestamps: [u64; 2]) -> Pending {
     let sent = SentPrompt::new;
     Pending {
         approval_id: id.to_owned(),
+        about: "zfs destroy tank/media@old".to_owned(),
         token: Token::parse(token).unwrap_or_else(|_| panic!("a token")).hash(),
         prompts: vec![sent("alice", timestamps[0]), sent("bob", timestamps[1])],
         created_at: at(0),
@@ -274,7 +275,9 @@ fn an_expired_request_takes_no_vote_whatever_the_sender_says_the_time_is() {
 
 #[test]
 fn a_request_that_has_ended_takes_no_vote() {
-    for how in [Settled::Approved, Settled::Refused { by: "bob".to_owned() }, Settled::Expired] {
+    for how in
+        [Settled::Approved, Settled::Begun, Settled::Refused { by: "bob".to_owned() }, Settled::Expired]
+    {
         let ended = || Pending { settled: Some(how.clone()), ..pending() };
         assert_eq!(answer(&confirm("alice"), ended()), Answer::AlreadyDecided { how: how.clone() });
         assert_eq!(
