@@ -166,6 +166,16 @@ fn a_person_outside_the_rules_group_does_not_count() {
 }
 
 #[test]
+fn every_approver_may_say_no_also_who_may_not_say_yes() {
+    assert!(is_refusal(&text("carol", &format!("deny {TOKEN}")), &pending()), "whom the rule does not ask");
+    let own = Pending { excluded: vec!["alice".to_owned()], ..pending() };
+    assert!(is_refusal(&text("alice", &format!("deny {TOKEN}")), &own), "for whom it was asked");
+    let over = Pending { settled: Some(Settled::Begun), ..pending() };
+    let late = answer(&text("carol", &format!("deny {TOKEN}")), over);
+    assert_eq!(late, Answer::AlreadyDecided { how: Settled::Begun });
+}
+
+#[test]
 fn a_stranger_is_not_answered_even_with_the_token() {
     let stranger = Inbound { sender_uuid: uuid::Uuid::from_u128(7), ..confirm("alice") };
     assert_eq!(silence(&stranger), Silence::Stranger);
