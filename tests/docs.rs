@@ -127,6 +127,7 @@ fn the_messages_of_a_requests_life_that_are_shown_are_the_ones_that_people_get()
         "prompt-now-done",
         "prompt-now-lost-for-good-one-of-two",
         "notice-frozen",
+        "answer-recorded",
         "answer-drill-wrong-target-confirmed",
     ] {
         assert!(page.contains(read(&format!("tests/golden/prompts/{name}.txt")).trim_end()), "{name}");

@@ -14,6 +14,8 @@
     reason = "a benchmark measures time and says what is wrong by failing; it needs a part of the tests' stage"
 )]
 
+#[path = "../../tests/answers/mod.rs"]
+mod answers;
 #[path = "../host/figures.rs"]
 mod figures;
 #[path = "../../tests/gate/launcher.rs"]

@@ -18,6 +18,9 @@ pub(crate) enum Command {
         of: String,
         #[serde(default)]
         count: usize,
+        /// How many of the first ones are known already and left out.
+        #[serde(default)]
+        known: usize,
         #[serde(default)]
         patience_ms: u64,
     },
@@ -98,8 +101,9 @@ impl World {
     /// Does it, and tells what there is to tell.
     pub(crate) fn command(&self, command: Command) -> Value {
         match command {
-            Command::Messages { of, count, patience_ms } => {
-                let sent = self.wait_for_messages(&of, count, Duration::from_millis(patience_ms));
+            Command::Messages { of, count, known, patience_ms } => {
+                let patience = Duration::from_millis(patience_ms);
+                let sent = self.wait_for_messages_after(&of, (known, count), patience);
                 let shown = |m: &super::world::Sent| json!({"timestamp": m.timestamp, "text": m.text, "quote": m.quote, "edited": m.edited});
                 json!({"messages": sent.iter().map(shown).collect::<Vec<_>>()})
             }

@@ -117,10 +117,21 @@ impl World {
 
     /// The messages sent to `name` once there are `count`, or those that there are when patience ends.
     pub(crate) fn wait_for_messages(&self, name: &str, count: usize, patience: Duration) -> Vec<Sent> {
-        let own =
-            |state: &State| state.sent.iter().filter(|sent| sent.to == name).cloned().collect::<Vec<_>>();
-        let waited = self.0.1.wait_timeout_while(self.state(), patience, |state| own(state).len() < count);
-        own(&waited.unwrap_or_else(PoisonError::into_inner).0)
+        self.wait_for_messages_after(name, (0, count), patience)
+    }
+
+    /// The same, without the first `known` of them.
+    pub(crate) fn wait_for_messages_after(
+        &self,
+        name: &str,
+        (known, count): (usize, usize),
+        patience: Duration,
+    ) -> Vec<Sent> {
+        let is_own = |sent: &&Sent| sent.to == name;
+        let few = |state: &mut State| state.sent.iter().filter(is_own).count() < count;
+        let waited = self.0.1.wait_timeout_while(self.state(), patience, few);
+        let (state, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        state.sent.iter().filter(is_own).skip(known).cloned().collect()
     }
 
     /// Everything sent after the first `known` messages, waiting for one.

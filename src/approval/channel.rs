@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use super::identity::{IdentityHeld, IdentityTrouble, Seen};
 use super::people::{Approver, People};
-use super::signal::{CaptchaError, Link, QUESTION_PATIENCE, Quote, SendError, SentMessage, Status, Traffic};
+use super::signal::{CaptchaError, Link, Quote, SendError, SentMessage, Status, Traffic};
 use crate::policy::Quorum;
 
 /// How people are reached.
@@ -147,7 +147,10 @@ impl Channel {
     }
 
     fn is_held(&self) -> bool {
-        self.traffic().held_for.is_some_and(|left| left > QUESTION_PATIENCE)
+        match self {
+            Self::Signal(link) => link.is_held(),
+            Self::None => false,
+        }
     }
 
     /// Those of `voters` who can be asked now, if they are enough. If not, looks again for whoever asks a second time.

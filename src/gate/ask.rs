@@ -70,6 +70,14 @@ impl Gate {
                 )
             });
         }
+        // Whoever is told no asks about the next thing, and the next: people are not to be worn down that way either.
+        let (unwelcome, left) = self.cooling.of(&job.principal, self.now_ms());
+        if unwelcome >= self.approvals.patience {
+            let detail = format!(
+                "{unwelcome} requests of the caller were refused, left unanswered or taken back lately; people are asked nothing more for now"
+            );
+            return Err(Problem { retry_after: Some(left), ..Problem::new(ProblemKind::CoolDown, detail) });
+        }
         let (mut own, mut overall) = (0, 0);
         for cell in self.live.all() {
             let other = cell.job.lock().await;
@@ -233,6 +241,36 @@ pub(super) fn terms_of(job: &Job) -> ReviewTerms {
 /// Who may not vote: the caller, and whomever it says that it acts for.
 pub(super) fn excluded(job: &Job) -> Vec<String> {
     let mut names = vec![job.principal.to_string()];
-    names.extend(job.submission.on_behalf_of.clone());
+    names.extend(job.submission.on_behalf_of.iter().flat_map(|behalf| chain(behalf)));
     names
+}
+
+/// Everybody whom a caller names as the ones it acts for. It may name one or a chain of them, in whatever words it likes:
+/// whoever could be meant is, since one voter too few is safe.
+fn chain(behalf: &str) -> Vec<String> {
+    let is_of_a_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+    let words = behalf.split(|c| !is_of_a_name(c)).filter(|word| !word.is_empty());
+    let bare = words.clone().map(|word| word.trim_matches(['.', '_', '-']));
+    let all = [behalf].into_iter().chain(words).chain(bare).map(str::to_owned);
+    all.collect::<std::collections::BTreeSet<_>>().into_iter().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn everybody_of_a_chain_is_named_however_it_is_written() {
+        for text in
+            ["alice,bob", "alice > bob", "alice -> bob", "bob (for alice)", "alice@host/bob", "alice; bob."]
+        {
+            let names = chain(text);
+            for name in ["alice", "bob"] {
+                assert!(names.iter().any(|one| one == name), "{text}: {names:?}");
+            }
+        }
+        assert_eq!(chain("carol.w"), ["carol.w"]);
+        let account = "84a58df5-0d2c-4f6e-9a0b-2f6f5a1c7e11";
+        assert_eq!(chain(account), [account]);
+    }
 }

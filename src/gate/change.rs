@@ -118,7 +118,7 @@ impl Gate {
     pub(super) async fn change_rules(self: &Arc<Self>, id: &str) {
         let _one_at_a_time = self.reloading.lock().await;
         // From here on a no comes too late; one that came before has ended it.
-        let Some(question) = self.questions.end(id, Settled::Approved, self.now_ms()).await else { return };
+        let Some(question) = self.questions.end(id, Settled::Begun, self.now_ms()).await else { return };
         let loaded = self.load_anew().await;
         let change = &question.about;
         let why = match &loaded {

@@ -132,6 +132,8 @@ pub struct ApprovalSettings {
     pub per_principal: usize,
     /// How many may wait in all.
     pub overall: usize,
+    /// After how many of one caller that people did not want nothing more of it is put to them for a while.
+    pub patience: usize,
     /// How much more than was shown may be freed by the time that it runs.
     pub growth: Growth,
 }
@@ -228,13 +230,15 @@ struct ApprovalsAsWritten {
     recovery_delay: String,
     per_principal: usize,
     overall: usize,
+    patience: usize,
     growth: f64,
 }
 
 impl Default for ApprovalsAsWritten {
     fn default() -> Self {
         let [execute_within, cool_down, recovery_delay] = ["5m", "10m", "24h"].map(str::to_owned);
-        Self { execute_within, cool_down, recovery_delay, per_principal: 5, overall: 100, growth: 1.2 }
+        let (per_principal, overall, patience, growth) = (5, 100, 10, 1.2);
+        Self { execute_within, cool_down, recovery_delay, per_principal, overall, patience, growth }
     }
 }
 
@@ -269,6 +273,7 @@ impl AsWritten {
             )?,
             per_principal: within("approvals.per_principal", self.approvals.per_principal, 1, 1_000)?,
             overall: within("approvals.overall", self.approvals.overall, 1, 10_000)?,
+            patience: within("approvals.patience", self.approvals.patience, 1, 1_000)?,
             growth: bounds::growth(self.approvals.growth)?,
         };
         Ok(GateConfig {

@@ -55,6 +55,15 @@ impl Cooling {
         let left = until.saturating_sub(now_ms);
         (left > 0).then(|| (left.div_ceil(1000), id.clone()))
     }
+
+    /// How many questions of one caller have to cool down, and in how many seconds the first of them has.
+    pub(super) fn of(&self, principal: &PrincipalName, now_ms: u64) -> (usize, u64) {
+        let all = self.until.lock().unwrap_or_else(PoisonError::into_inner);
+        let own = all.iter().filter(|((who, _, _), _)| who == principal);
+        let left: Vec<u64> =
+            own.map(|(_, (until, _))| until.saturating_sub(now_ms)).filter(|left| *left > 0).collect();
+        (left.len(), left.iter().min().map_or(0, |left| left.div_ceil(1000)))
+    }
 }
 
 fn question(job: &Job) -> Question {
@@ -91,6 +100,18 @@ mod tests {
         assert_eq!(cooling.left(&job("librarian", false, &[]), 10_999), Some((1, "op_1".to_owned())));
         assert_eq!(cooling.left(&job("librarian", false, &[]), 11_000), None);
         assert_eq!(cooling.left(&job("archivist", false, &[]), 1_000), None);
+    }
+
+    #[test]
+    fn what_one_caller_was_refused_is_counted_until_it_has_cooled_down() {
+        let cooling = Cooling::new(Duration::from_secs(10));
+        let librarian = PrincipalName::try_from("librarian".to_owned()).unwrap();
+        assert_eq!(cooling.of(&librarian, 1_000), (0, 0));
+        cooling.note(&job("librarian", false, &[State::Pending, State::Refused]), 1_000);
+        cooling.note(&job("archivist", false, &[State::Pending, State::Expired]), 1_000);
+        assert_eq!(cooling.of(&librarian, 1_000), (1, 10));
+        assert_eq!(cooling.of(&librarian, 10_999), (1, 1));
+        assert_eq!(cooling.of(&librarian, 11_000), (0, 0));
     }
 
     #[test]

@@ -52,8 +52,8 @@ mod tests {
     #[test]
     fn people_read_what_was_what_becomes_and_every_line_that_was_noted() {
         assert_eq!(
-            lines(Action::Destroy, (Some("stopped"), Some("gone; 1 backups stay")), "web"),
-            ["stopped -> gone; 1 backups stay", "web"]
+            lines(Action::Destroy, (Some("stopped"), Some("gone; 1 backup stays")), "web"),
+            ["stopped -> gone; 1 backup stays", "web"]
         );
         assert_eq!(lines(Action::Move, (Some("one"), None), "a\nb"), ["one", "a", "b"]);
         assert_eq!(lines(Action::Rename, (None, Some("tank/b")), ""), ["-> tank/b"]);

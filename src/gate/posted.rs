@@ -240,7 +240,7 @@ impl Gate {
             edited: false,
             group: None,
         };
-        let Some((sender, heard)) = self.understood(&inbound, Via::Webhook).await else {
+        let Some(understood) = self.understood(&inbound, Via::Webhook).await else {
             return Err(Problem {
                 pointer: Some("/text".to_owned()),
                 ..Problem::new(
@@ -249,13 +249,9 @@ impl Gate {
                 )
             });
         };
-        self.tell_of_posted(
-            sender,
-            match &heard {
-                Ok(answer) | Err(answer) => answer.text(),
-            },
-        );
-        match heard {
+        let text = understood.text();
+        self.tell_of_posted(understood.sender, text);
+        match understood.heard {
             Ok(counts) => Ok(GateAnswer::Done(counts.text())),
             Err(does_not) => Err(Problem::new(ProblemKind::TooLate, does_not.text())),
         }

@@ -64,6 +64,7 @@ impl Question {
     fn pending(&self, people: &People) -> Pending {
         Pending {
             approval_id: self.id.clone(),
+            about: self.shown.command_line.clone(),
             token: self.token,
             prompts: self.prompts.clone(),
             created_at: from_millis(self.created_at),
@@ -237,9 +238,12 @@ impl Gate {
         let (outcome, word) = match &how {
             Settled::Expired => (Outcome::Expired, "expired"),
             Settled::Refused { by } => (Outcome::Refused { by: by.clone() }, "refused"),
-            Settled::Approved | Settled::Cancelled | Settled::Superseded | Settled::Void | Settled::Drill => {
-                (Outcome::Void { why: why.to_owned() }, "void")
-            }
+            Settled::Approved
+            | Settled::Begun
+            | Settled::Cancelled
+            | Settled::Superseded
+            | Settled::Void
+            | Settled::Drill => (Outcome::Void { why: why.to_owned() }, "void"),
         };
         let Some(question) = self.questions.end(id, how, self.now_ms()).await else { return };
         let event = Event::new(EventKind::ApprovalClosed)

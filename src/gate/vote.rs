@@ -27,6 +27,28 @@ use crate::policy::Timing;
 /// What a voter is told: of a vote that counts, or of one that does not.
 pub(super) type Heard = Result<Answer, Answer>;
 
+/// A message that meant something.
+pub(super) struct Understood {
+    /// Whose it was.
+    pub(super) sender: Approver,
+    /// What came of it.
+    pub(super) heard: Heard,
+    /// What the request is about that it was about.
+    about: Option<String>,
+}
+
+impl Understood {
+    fn of(sender: &Approver, heard: Heard) -> Self {
+        Self { sender: sender.clone(), heard, about: None }
+    }
+
+    /// What its sender reads in the chat.
+    pub(super) fn text(&self) -> String {
+        let (Ok(answer) | Err(answer)) = &self.heard;
+        self.about.as_ref().map_or_else(|| answer.text(), |about| answer.about(about))
+    }
+}
+
 /// The way that a vote came, as records have it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Via {
@@ -55,34 +77,33 @@ impl Gate {
         if inbound.text.as_deref().and_then(reply::enrolment).is_some() {
             return self.hear_enrolment(&inbound).await;
         }
-        let Some((sender, heard)) = self.understood(&inbound, Via::Signal).await else { return };
-        let (Ok(answer) | Err(answer)) = heard;
-        self.reply(sender, answer.text(), &inbound);
+        let Some(understood) = self.understood(&inbound, Via::Signal).await else { return };
+        let text = understood.text();
+        self.reply(understood.sender, text, &inbound);
     }
 
     /// Does what a message means, and says what its sender is to be told; nothing where it means nothing.
-    pub(super) async fn understood(
-        self: &Arc<Self>,
-        inbound: &Inbound,
-        via: Via,
-    ) -> Option<(Approver, Heard)> {
+    pub(super) async fn understood(self: &Arc<Self>, inbound: &Inbound, via: Via) -> Option<Understood> {
         let people = self.people.load_full();
         let sender = people.with_uuid(inbound.sender_uuid)?;
         if let Some(name) = inbound.text.as_deref().and_then(order::stop) {
             let answer = self.stop_recovery(&name, &sender.name).await;
-            return Some((sender.clone(), Ok(answer.unwrap_or_else(|error| unrecorded(&error)))));
+            return Some(Understood::of(sender, Ok(answer.unwrap_or_else(|error| unrecorded(&error)))));
         }
         if let Some(order) = inbound.text.as_deref().and_then(order::parse) {
-            return Some((sender.clone(), Ok(self.ordered(order, sender, inbound).await)));
+            return Some(Understood::of(sender, Ok(self.ordered(order, sender, inbound).await)));
         }
         let pendings = self.pendings().await;
-        let heard = match judge(inbound, &pendings, &people, self.clock.now()) {
+        let judged = judge(inbound, &pendings, &people, self.clock.now());
+        let is_meant = |pending: &&Pending| judged.approval_id() == Some(&pending.approval_id);
+        let about = pendings.iter().find(is_meant).map(|pending| pending.about.clone());
+        let heard = match judged {
             Judged::Nothing(_) => return None,
             Judged::Confirm(candidate) => self.confirmed(candidate, via).await,
             Judged::Refuse(refusal) => self.refused(&refusal, via).await,
             Judged::NotCounted(not_counted) => self.not_counted(&not_counted, via).await,
         };
-        Some((sender.clone(), heard))
+        Some(Understood { about, ..Understood::of(sender, heard) })
     }
 
     /// A confirmation counts when its sender's identity holds, now, and nobody who is asked about it objects.
@@ -150,8 +171,8 @@ impl Gate {
             LocalJudged::NotCounted(not_counted) => self.not_counted(&not_counted, Via::Host).await,
         };
         match heard {
-            Ok(counts) => Ok(GateAnswer::Done(counts.text())),
-            Err(does_not) => Err(Problem::new(ProblemKind::TooLate, does_not.text())),
+            Ok(counts) => Ok(GateAnswer::Done(counts.about(&pending.about))),
+            Err(does_not) => Err(Problem::new(ProblemKind::TooLate, does_not.about(&pending.about))),
         }
     }
 
@@ -305,6 +326,7 @@ impl Gate {
         let people = self.people.load();
         Some(Pending {
             approval_id: approval.id.clone(),
+            about: job.submission.operation.command_line(),
             token: approval.token,
             prompts: approval.prompts.clone(),
             created_at: from_millis(approval.created_at),
@@ -339,7 +361,7 @@ fn settled(job: &Job) -> Option<Settled> {
         State::Expired => Some(Settled::Expired),
         State::Cancelled => Some(Settled::Cancelled),
         State::Superseded | State::Denied => Some(Settled::Superseded),
-        State::Executing | State::Succeeded | State::Failed | State::Unknown => Some(Settled::Approved),
+        State::Executing | State::Succeeded | State::Failed | State::Unknown => Some(Settled::Begun),
     }
 }
 

@@ -11,6 +11,7 @@
     reason = "tests: a panic is the report"
 )]
 
+mod nothing_else;
 mod plans;
 mod plugin;
 mod refusals;

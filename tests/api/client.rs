@@ -16,6 +16,7 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
+use crate::answers;
 use crate::pki::Leaf;
 
 #[derive(Clone)]
@@ -160,8 +161,19 @@ impl Connection {
     pub(crate) async fn send(&mut self, request: Request<Full<Bytes>>) -> hyper::Result<Answer> {
         let (head, body) = self.begin(request).await?.into_parts();
         let body = body.collect().await?.to_bytes();
+        holds_what_it_may(&body);
         Ok(Answer { status: head.status, headers: head.headers, body })
     }
+}
+
+/// What must hold of every answer, whatever its test is about.
+pub(crate) fn holds_what_it_may(body: &[u8]) {
+    let text = String::from_utf8_lossy(body);
+    assert!(answers::tokens(&text).is_empty(), "a token stands in {text}");
+    let Ok(json) = serde_json::from_str::<Value>(&text) else { return };
+    let found: Vec<String> =
+        Some(json).filter(answers::is_refusal).iter().flat_map(answers::ways_around).collect();
+    assert!(found.is_empty(), "{}", found.join("\n"));
 }
 
 /// One request without TLS, by its first line.

@@ -6,7 +6,7 @@ use hyper::body::Incoming;
 use reeve::gate::protocol::{Envelope, State};
 use serde_json::{Value, json};
 
-use crate::client::request;
+use crate::client::{holds_what_it_may, request};
 use crate::fake_gate::envelope;
 use crate::host::Host;
 
@@ -27,6 +27,10 @@ async fn next_of_any_kind(stream: &mut Incoming) -> Option<(String, String, Valu
         }
     };
     let lines: Vec<&str> = text.lines().collect();
+    lines
+        .iter()
+        .filter_map(|line| line.strip_prefix("data: "))
+        .for_each(|data| holds_what_it_may(data.as_bytes()));
     let [id, name, data, ""] = lines.as_slice() else { panic!("{text:?}") };
     let data = serde_json::from_str(data.strip_prefix("data: ").unwrap()).unwrap();
     let behind = |line: &str, field: &str| line.strip_prefix(field).unwrap().to_owned();

@@ -9,7 +9,7 @@ use reeve::approval::signal::{Dropped, SendError, Status};
 use reeve::approval::vote::{Judged, Silence};
 use serde_json::json;
 
-use crate::stage::{PATIENCE, Stage, confirmed, fault, key, refused_count, say};
+use crate::stage::{PATIENCE, Stage, confirmed, fault, impatient, key, refused_count, say};
 use crate::stand_in::{Command, Say};
 
 fn words(line: &str) -> (&str, &str) {
@@ -118,7 +118,7 @@ async fn a_vote_under_a_key_that_is_trusted_only_later_surfaces_then_and_does_no
 
 #[tokio::test]
 async fn what_is_said_of_a_recipient_is_believed_in_the_worst_sense() {
-    let stage = Stage::set().await;
+    let stage = Stage::with(|_| {}, impatient).await.up().await;
     let alice = stage.approver("alice");
     for (kind, error) in [
         ("NETWORK_FAILURE", SendError::Network),

@@ -212,6 +212,7 @@ impl Stage {
         }
         Pending {
             approval_id: "ap_1".into(),
+            about: facts.command_line.into(),
             token: token.hash(),
             prompts,
             created_at: now,
@@ -250,8 +251,14 @@ pub(crate) fn config(dir: &Path) -> SignalConfig {
         probe_every: Duration::from_millis(50),
         probe_timeout: Duration::from_secs(5),
         backoff: (Duration::from_millis(5), Duration::from_millis(50)),
+        pause: Duration::from_millis(100),
         ..SignalConfig::new(socket(dir), ACCOUNT.into(), own_uuid, uid)
     }
+}
+
+/// Whoever is not asked at the first try is told so: a question waits for one pause at most, and not for a second.
+pub(crate) fn impatient(config: &mut SignalConfig) {
+    config.question_patience = config.pause;
 }
 
 pub(crate) fn say(who: &str, text: &str) -> Say {

@@ -4,7 +4,7 @@ use reeve::approval::identity::IdentityTrouble;
 use reeve::approval::signal::{Down, SendError, Status};
 use serde_json::json;
 
-use crate::stage::{Stage, fault, say};
+use crate::stage::{Stage, fault, impatient, say};
 use crate::stand_in::Command;
 
 #[tokio::test]
@@ -22,7 +22,7 @@ async fn what_is_said_while_nobody_listens_is_lost_and_the_link_comes_back() {
 
 #[tokio::test]
 async fn errors_have_names_as_far_as_it_tells_them_apart() {
-    let stage = Stage::set().await;
+    let stage = Stage::with(|_| {}, impatient).await.up().await;
     let alice = stage.approver("alice");
     for (broken, error) in [
         (json!({"error_code": -5}), SendError::RateLimited { retry_after: None }),

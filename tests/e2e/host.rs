@@ -131,7 +131,10 @@ pub fn everything_received() -> String {
 
 /// Every JSON document among it.
 pub fn every_answer() -> Vec<Value> {
-    everything_received().lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
+    let all = everything_received();
+    // An event of a stream stands behind its field's name.
+    let documents = all.lines().map(|line| line.strip_prefix("data:").unwrap_or(line));
+    documents.filter_map(|line| serde_json::from_str(line).ok()).collect()
 }
 
 static TOKENS: Mutex<Vec<String>> = Mutex::new(Vec::new());

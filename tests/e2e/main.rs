@@ -12,6 +12,9 @@
 )]
 
 mod alarms;
+#[path = "../answers/mod.rs"]
+#[allow(dead_code, reason = "other suites need the rest")]
+mod answers;
 mod ansible;
 mod certificates;
 #[path = "../trace/collector.rs"]

@@ -129,6 +129,25 @@ async fn on_whose_behalf_it_is_asked_is_neither_asked_nor_counted() {
 }
 
 #[tokio::test]
+async fn nobody_of_a_chain_on_whose_behalf_it_is_asked_decides() {
+    let stage = Stage::set().await;
+    let ask = |on_behalf_of: &str, name: &str| {
+        let on_behalf_of = Some(on_behalf_of.to_owned());
+        let submission = Submission { on_behalf_of, ..submission(zfs("destroy", name)) };
+        stage.submit_with("librarian", submission, None)
+    };
+    let refused = ask("Alice > bob", "tank/media@old").await.unwrap_err();
+    assert_eq!(refused.kind, ProblemKind::NoChannel, "{refused:?}");
+    let op = ask("the scheduler, for alice", "tank/media/films@old").await.unwrap();
+    let prompt = stage.phones.messages("bob", 1).remove(0);
+    assert!(prompt.text.contains("librarian for \"the scheduler, for alice\" asks"), "{}", prompt.text);
+    assert!(stage.phones.so_far("alice").is_empty());
+    let told = stage.phones.hears("alice", &format!("CONFIRM {}", token(&prompt.text)));
+    assert!(told.starts_with("Not counted: you asked for this yourself"), "{told}");
+    assert_eq!(stage.look("librarian", &op.id).await.unwrap().state, State::Pending);
+}
+
+#[tokio::test]
 async fn the_same_again_joins_what_waits_and_another_agents_does_not() {
     let stage = Stage::set().await;
     let destroy = || zfs("destroy", "tank/media/films@old");

@@ -158,13 +158,17 @@ async fn go_through(course: Course) {
     let mut stage = Stage::with(POLICY).await;
     let config = stage.read("gate.toml");
     stage.kill();
-    stage.write("gate.toml", &config.replace("[launcher]", "[approvals]\nper_principal = 100\n\n[launcher]"));
+    stage.write(
+        "gate.toml",
+        &config.replace("[launcher]", "[approvals]\nper_principal = 100\npatience = 1000\n\n[launcher]"),
+    );
     stage.start().await;
+    let mut seen = 0;
     for (batch, happens) in lives(course.may_happen, 3).chunks(AT_ONCE).enumerate() {
         let mut lives: Vec<Life> = Vec::new();
         for (number, happens) in happens.iter().enumerate() {
             let name = format!("{}@life-{batch}-{number}", course.dataset);
-            lives.push(begin(&stage, name, happens, course.needed).await);
+            lives.push(begin(&stage, name, (happens, course.needed), &mut seen).await);
         }
         for step in 0..3 {
             go_one_step(&mut stage, &mut lives, step).await;
@@ -175,11 +179,17 @@ async fn go_through(course: Course) {
     }
 }
 
-/// Submits a request, and reads its token off what alice was sent.
-async fn begin(stage: &Stage, name: String, happens: &[Happens], needed: usize) -> Life {
+/// Submits a request, and reads its token off what alice was sent behind what was seen before.
+async fn begin(
+    stage: &Stage,
+    name: String,
+    (happens, needed): (&[Happens], usize),
+    seen: &mut usize,
+) -> Life {
     stage.zfs.add(&name);
     let op = stage.submit("librarian", zfs("destroy", &name)).await.unwrap();
-    let asked = stage.phones.messages("alice", 1);
+    let asked = stage.phones.news("alice", *seen, *seen + 1);
+    *seen += asked.len();
     let prompt =
         asked.iter().find(|message| message.is_question() && message.text.contains(&format!("{name}\n")));
     let token = token(&prompt.unwrap_or_else(|| panic!("nobody is asked about {name}")).text);
@@ -253,13 +263,13 @@ async fn a_crash_at_any_moment_has_nothing_run_twice_or_without_enough_people_or
     for (round, pause) in [0, 3, 9, 20, 45, 90, 180].into_iter().enumerate() {
         let mut stage = Stage::with(POLICY).await;
         stage.kill();
-        let bounds = "[approvals]\nper_principal = 100\n\n[launcher]";
+        let bounds = "[approvals]\nper_principal = 100\npatience = 1000\n\n[launcher]";
         stage.write("gate.toml", &stage.read("gate.toml").replace("[launcher]", bounds));
         stage.start().await;
-        let mut lives = Vec::new();
+        let (mut lives, mut seen) = (Vec::new(), 0);
         for number in 0..15 {
             let name = format!("tank/vm@crash-{round}-{number}");
-            lives.push(begin(&stage, name, ANSWERS[number % ANSWERS.len()], 2).await);
+            lives.push(begin(&stage, name, (ANSWERS[number % ANSWERS.len()], 2), &mut seen).await);
         }
         for life in &lives {
             life.happens.iter().for_each(|happens| answer(&stage, life, *happens));

@@ -15,6 +15,9 @@
 )]
 
 mod alarms;
+#[path = "../answers/mod.rs"]
+#[allow(dead_code, reason = "other suites need the rest")]
+mod answers;
 mod approvals;
 mod azure;
 mod changes;
@@ -56,6 +59,7 @@ mod shadow;
 mod shields;
 mod socket;
 mod stage;
+mod tired;
 mod traces;
 mod witnessing;
 mod zfs;

@@ -24,6 +24,8 @@ pub(crate) struct Phones {
 /// One message that somebody got.
 #[derive(Debug, Clone)]
 pub(crate) struct Message {
+    /// Its identity: what replies and reactions refer to.
+    pub(crate) timestamp: u64,
     pub(crate) text: String,
     /// What stands in its place since it was edited.
     pub(crate) edited: Option<String>,
@@ -56,19 +58,27 @@ impl Phones {
 
     /// All that somebody was sent, once there are so many.
     pub(crate) fn messages(&self, of: &str, count: usize) -> Vec<Message> {
+        let messages = self.news(of, 0, count);
+        assert!(messages.len() >= count, "{of} got {messages:?}");
+        messages
+    }
+
+    /// What somebody was sent behind the first `known` messages, once there are so many in all.
+    pub(crate) fn news(&self, of: &str, known: usize, count: usize) -> Vec<Message> {
         let patience = u64::try_from(PATIENCE.as_millis()).unwrap();
-        let answer = self.tell(&json!({"do": "messages", "of": of, "count": count, "patience_ms": patience}));
-        let messages: Vec<Message> = answer["messages"]
+        let answer = self.tell(
+            &json!({"do": "messages", "of": of, "known": known, "count": count, "patience_ms": patience}),
+        );
+        answer["messages"]
             .as_array()
             .unwrap()
             .iter()
             .map(|message| Message {
+                timestamp: message["timestamp"].as_u64().unwrap(),
                 text: message["text"].as_str().unwrap().to_owned(),
                 edited: message["edited"].as_str().map(str::to_owned),
             })
-            .collect();
-        assert!(messages.len() >= count, "{of} got {messages:?}");
-        messages
+            .collect()
     }
 
     /// Whether the daemon leaves every call without an answer.
@@ -113,6 +123,27 @@ impl Phones {
 
     pub(crate) fn says(&self, who: &str, text: &str) {
         assert!(self.tell(&json!({"do": "say", "as": who, "text": text}))["timestamp"].is_u64());
+    }
+
+    /// Writes that, and reads the message that comes next.
+    pub(crate) fn hears(&self, who: &str, text: &str) -> String {
+        self.hears_back(who, json!({"do": "say", "as": who, "text": text}))
+    }
+
+    /// The same with a reply to one of the messages.
+    pub(crate) fn replies(&self, who: &str, to: u64, text: &str) -> String {
+        self.hears_back(who, json!({"do": "say", "as": who, "text": text, "quote": to}))
+    }
+
+    /// The same with a reaction.
+    pub(crate) fn reacts(&self, who: &str, to: u64, emoji: &str) -> String {
+        self.hears_back(who, json!({"do": "say", "as": who, "emoji": emoji, "quote": to}))
+    }
+
+    fn hears_back(&self, who: &str, said: Value) -> String {
+        let before = self.so_far(who).len();
+        assert!(self.tell(&said)["timestamp"].is_u64());
+        self.messages(who, before + 1).remove(before).text
     }
 
     /// Waits for so many messages and answers the last one that is a question.

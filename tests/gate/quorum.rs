@@ -79,6 +79,26 @@ async fn while_it_is_held_anybody_who_was_asked_may_still_say_no() {
 }
 
 #[tokio::test]
+async fn an_approver_whom_the_rule_does_not_ask_may_say_no_too() {
+    for held in [false, true] {
+        let stage = Stage::with(&policy("group = \"owners\", hold = \"1h\"")).await;
+        let op = stage.submit("librarian", zfs("destroy", "tank/media@old")).await.unwrap();
+        let asked = token(&stage.phones.messages("bob", 1)[0].text);
+        assert!(stage.phones.so_far("alice").is_empty(), "she is not asked");
+        if held {
+            stage.phones.says("bob", &format!("CONFIRM {asked}"));
+            stage.until(&op.id, State::Approved).await;
+        }
+        let yes = stage.phones.hears("alice", &format!("CONFIRM {asked}"));
+        assert!(yes.starts_with("Not counted: you are not among the people"), "{yes}");
+        let no = stage.phones.hears("alice", &format!("DENY {asked}"));
+        assert!(no.starts_with("⛔ Recorded: refused."), "{no}");
+        stage.until(&op.id, State::Refused).await;
+        assert_eq!(stage.launcher.commands(), [""; 0]);
+    }
+}
+
+#[tokio::test]
 async fn what_was_held_runs_when_its_time_has_come_even_if_the_gate_was_killed_meanwhile() {
     let mut stage = Stage::with(&policy("group = \"storage\", hold = \"4s\"")).await;
     let op = stage.submit("librarian", zfs("destroy", "tank/media@old")).await.unwrap();

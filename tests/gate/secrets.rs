@@ -1,10 +1,26 @@
 //! What must hold of every test, whatever it is about: what people were sent to answer with is in no answer of the gate and
-//! in no record.
+//! in no record, and no refusal says how to get past it.
 
 use std::collections::HashSet;
 
+use reeve::gate::protocol::{Answer, Call, Problem};
+
+use crate::answers::{is_refusal, is_token, ways_around};
 use crate::phones::CAROL;
 use crate::stage::{PEOPLE, Stage};
+
+/// An answer to a caller, once what it may not say is found not to be in it. Who votes is told how.
+pub(crate) fn says_no_way_around(call: &Call, answer: &Result<Answer, Problem>) {
+    let refusal = match answer {
+        Err(problem) if !matches!(call, Call::Post(_) | Call::Vote { .. }) => {
+            serde_json::to_value(problem).unwrap()
+        }
+        Ok(Answer::Operation(envelope)) => serde_json::to_value(envelope).unwrap(),
+        Ok(_) | Err(_) => return,
+    };
+    let found: Vec<String> = Some(refusal).filter(is_refusal).iter().flat_map(ways_around).collect();
+    assert!(found.is_empty(), "{}", found.join("\n"));
+}
 
 impl Stage {
     /// Looks through all that the gate has answered and recorded.
@@ -24,12 +40,4 @@ impl Stage {
             assert!(!words.any(|word| tokens.contains(word)), "a token was seen outside of a phone");
         }
     }
-}
-
-/// Four groups of four, in the letters of a token.
-fn is_token(word: &str) -> bool {
-    let is_group = |group: &str| {
-        group.len() == 4 && group.bytes().all(|byte| b"0123456789ABCDEFGHJKMNPQRSTVWXYZ".contains(&byte))
-    };
-    word.split('-').count() == 4 && word.split('-').all(is_group)
 }

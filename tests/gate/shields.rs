@@ -77,12 +77,17 @@ impl Shields {
 }
 
 async fn stage(policy: &str, section: &str) -> (Stage, Shields) {
+    with_patience("5s", policy, section).await
+}
+
+/// The same, where what never answers is waited for so long.
+async fn with_patience(patience: &str, policy: &str, section: &str) -> (Stage, Shields) {
     let mut stage = Stage::with(policy).await;
     let socket = stage.path("shields.sock");
     let config = stage.read("gate.toml");
     let (head, tail) = config.split_once("[launcher]").unwrap();
     let section = format!(
-        "[shields]\nsocket = \"{}\"\nuser = \"root\"\npatience = \"5s\"\n{section}",
+        "[shields]\nsocket = \"{}\"\nuser = \"root\"\npatience = \"{patience}\"\n{section}",
         socket.display()
     );
     stage.write("gate.toml", &format!("{head}{section}\n[launcher]{tail}"));
@@ -135,7 +140,7 @@ async fn evaluated(stage: &Stage, args: Value) -> String {
 async fn whatever_is_no_answer_is_review_or_deny_as_configured_and_never_allow() {
     for unsure in ["review", "deny"] {
         let (stage, _shields) =
-            stage(LENIENT, &format!("arguments = \"review\"\nunsure = \"{unsure}\"")).await;
+            with_patience("2s", LENIENT, &format!("arguments = \"review\"\nunsure = \"{unsure}\"")).await;
         for text in [
             "says nothing",
             "lacks the field",

@@ -30,7 +30,7 @@ fn a_destruction_names_the_snapshots_and_volumes_that_go_and_the_backups_that_st
     assert_eq!(
         effects.objects[0].becomes.as_deref(),
         Some(
-            "gone; 1 backups stay, the newest pbs:backup/vzdump-lxc-101-2026_01_01-00_00_00.tar.zst (4 bytes)"
+            "gone; 1 backup stays, the newest pbs:backup/vzdump-lxc-101-2026_01_01-00_00_00.tar.zst (4 bytes)"
         )
     );
     assert_eq!(effects.dependents, ["mp0 local-zfs:subvol-101-disk-1", "rootfs local-zfs:subvol-101-disk-0"]);

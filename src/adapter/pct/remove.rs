@@ -130,12 +130,11 @@ fn kept(backups: &[Backup], is_blind: bool) -> String {
         _ if is_blind => "gone; nobody looked for backups (pct.backups is empty)".to_owned(),
         None => "gone; no backup was found".to_owned(),
         Some(newest) => {
-            format!(
-                "gone; {} backups stay, the newest {} ({} bytes)",
-                backups.len(),
-                newest.volume,
-                newest.bytes
-            )
+            let stay = match backups.len() {
+                1 => "1 backup stays".to_owned(),
+                count => format!("{count} backups stay"),
+            };
+            format!("gone; {stay}, the newest {} ({} bytes)", newest.volume, newest.bytes)
         }
     }
 }

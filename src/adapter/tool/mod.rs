@@ -17,6 +17,7 @@ pub use settings::ToolSettings;
 pub use told::counted;
 
 use std::path::Path;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
@@ -56,7 +57,7 @@ impl Adapter for ToolOperation {
             egress::preflight(lists, (&declared.egress_parameters, arguments), &args).map_err(refuse)?;
         }
         let step = step(declared, &confinement, (input.as_deref().unwrap_or_default(), &args));
-        let effects = effects(&confinement, &args, input.as_deref());
+        let effects = effects(&confinement, (&args, input.as_deref()), declared.wall_clock);
         Ok(Plan { effects, steps: vec![step], undo: None, settled: false })
     }
 
@@ -245,8 +246,9 @@ fn step(declared: &Declaration, confinement: &Confinement, (input, args): (&str,
 }
 
 /// The tool with all that confines it, and the workspace where it leaves one.
-fn effects(confinement: &Confinement, args: &[String], input: Option<&str>) -> Effects {
-    let digest = Digest::of(&json!([sandbox::encode(confinement), args, input])).as_str().to_owned();
+fn effects(confinement: &Confinement, (args, input): (&[String], Option<&str>), time: Duration) -> Effects {
+    let whole = json!([sandbox::encode(confinement), args, input, time.as_millis().to_string()]);
+    let digest = Digest::of(&whole).as_str().to_owned();
     let runs = confinement.module.as_ref().map_or(&confinement.program, |module| &module.path);
     let mut line = runs.clone();
     args.iter().for_each(|arg| line.push_str(&format!(" {}", in_one_line(arg))));

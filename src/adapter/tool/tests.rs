@@ -2,7 +2,7 @@
 
 use super::declaration::tests::WHOLE;
 use super::*;
-use crate::adapter::{HostError, Settings, ToolOutput};
+use crate::adapter::{Growth, HostError, Settings, Still, ToolOutput, still};
 use crate::operation::Operation;
 
 struct Declared(Settings, Option<&'static str>);
@@ -74,6 +74,58 @@ fn an_approval_binds_to_arguments_input_and_every_part_of_the_confinement() {
     {
         assert_ne!(first, digest(&WHOLE.replacen(from, to, 1), params.clone()), "{to}");
     }
+}
+
+/// What root may write into the declaration while people decide.
+const CHANGES: [(&str, &str); 10] = [
+    ("wall_clock = \"5s\"", "wall_clock = \"1h\""),
+    ("memory = \"64M\"", "memory = \"1G\""),
+    ("tier = \"c\"", "tier = \"b\""),
+    ("0f0f0f", "1f0f0f"),
+    ("\"/srv/docs\"", "\"/srv\""),
+    ("\"--json\", ", ""),
+    ("LANG = \"C\"", "LANG = \"de\""),
+    ("workspace = \"principal\"", "workspace = \"fresh\""),
+    ("maxLength = 200", "maxLength = 100"),
+    ("about = \"Searches", "about = \"Looks through"),
+];
+
+proptest::proptest! {
+    #[test]
+    fn a_tool_runs_as_it_was_shown_or_people_are_asked_anew(
+        changed in proptest::collection::vec(proptest::bool::ANY, CHANGES.len()),
+    ) {
+        let params = json!({"arguments": {"pattern": "x", "count": 3}, "input": "in"});
+        let shown = plan(&host(WHOLE), params.clone()).unwrap();
+        let made = CHANGES.iter().zip(&changed).filter(|(_, is_made)| **is_made);
+        let text = made.fold(WHOLE.to_owned(), |text, ((from, to), _)| text.replacen(from, to, 1));
+        let op = Operation::from_value(json!({"kind": "tool", "op": "run", "resource": "rg", "params": params}));
+        let now = plan(&host(&text), params);
+        match still(&op.unwrap(), (Some(&shown.effects), Growth::default()), now) {
+            Still::Retain(plan) => proptest::prop_assert_eq!(plan.steps, shown.steps),
+            Still::Replace(plan) => proptest::prop_assert_ne!(plan.steps, shown.steps, "asked for nothing"),
+            Still::Clear | Still::Not(_) => proptest::prop_assert!(false, "a run is never done already"),
+        }
+    }
+}
+
+#[test]
+fn an_approval_about_a_tool_is_kept_or_replaced_and_void_without_the_tool() {
+    let params = json!({"arguments": {"pattern": "x"}});
+    let shown = plan(&host(WHOLE), params.clone()).unwrap();
+    let after = |host: &Declared| {
+        let asked = json!({"kind": "tool", "op": "run", "resource": "rg", "params": params});
+        let op = Operation::from_value(asked).unwrap();
+        still(&op, (Some(&shown.effects), Growth::default()), plan(host, params.clone()))
+    };
+    assert!(matches!(after(&host(WHOLE)), Still::Retain(_)));
+    assert!(matches!(after(&host(&WHOLE.replacen("Searches", "Looks through", 1))), Still::Retain(_)));
+    assert!(matches!(after(&host(&WHOLE.replacen("\"5s\"", "\"1h\"", 1))), Still::Replace(_)));
+    assert!(
+        matches!(after(&Declared(host(WHOLE).0, Some("archivist"))), Still::Replace(_)),
+        "another's workspace"
+    );
+    assert!(matches!(after(&Declared(Settings::default(), Some("librarian"))), Still::Not(_)));
 }
 
 #[test]

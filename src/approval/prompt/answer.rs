@@ -3,12 +3,15 @@
 use std::time::SystemTime;
 
 use super::drill::Drill;
-use super::outcome::audit;
+use super::outcome::{audit, capped};
 use super::shape::clock_time;
+use crate::approval::order::Whom;
 use crate::approval::reply::Malformed;
 
 /// How many names are listed where somebody meant another.
 const NAMES_SHOWN: usize = 20;
+/// How much of a request's command is repeated; the request has all of it.
+const COMMAND_LIMIT: usize = 120;
 
 /// The answer to one message of an approver.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -127,8 +130,10 @@ pub enum Answer {
 /// How a request ended, as people are told when they vote after it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Settled {
-    /// Enough people confirmed.
+    /// Enough people confirmed, and it has not begun.
     Approved,
+    /// Enough people confirmed, and it has begun or is over.
+    Begun,
     /// Somebody refused.
     Refused {
         /// Who.
@@ -152,10 +157,62 @@ pub fn by_webhook(answer: &str) -> String {
 }
 
 impl Answer {
+    /// The message, with what the request is about: who answered another than was meant sees it there.
+    pub fn about(&self, command_line: &str) -> String {
+        let text = self.text();
+        if self.names_its_request() {
+            format!("{text}\n  {}", capped(command_line, COMMAND_LIMIT))
+        } else {
+            text
+        }
+    }
+
+    /// Whether its reader is told which request it was. Only who was asked is, and never where an account may be in other
+    /// hands, or where the request itself has to be read again.
+    fn names_its_request(&self) -> bool {
+        match self {
+            Self::Recorded { .. }
+            | Self::RecordedLast { .. }
+            | Self::RecordedHeld { .. }
+            | Self::Refused
+            | Self::AlreadyCounted { .. }
+            | Self::AlreadyDecided { .. }
+            | Self::Expired { .. }
+            | Self::OlderThanQuestion
+            | Self::NotAVote
+            | Self::ReactionApprovesNothing
+            | Self::Edited
+            | Self::InGroup => true,
+            Self::NotRepeated
+            | Self::Frozen { .. }
+            | Self::Thawed { .. }
+            | Self::Checkpoint { .. }
+            | Self::NotFrozen
+            | Self::NobodyCalled { .. }
+            | Self::Stopped { .. }
+            | Self::NothingToStop
+            | Self::EnrolmentAnswered
+            | Self::NotEnrolled
+            | Self::Drill(_)
+            | Self::NotAnApprover
+            | Self::OwnRequest
+            | Self::UnknownToken
+            | Self::Contradiction
+            | Self::Malformed(_)
+            | Self::IdentityChanged
+            | Self::NotRecorded
+            | Self::HookRefused
+            | Self::HookSilent
+            | Self::IdentityUnknown => false,
+        }
+    }
+
     /// The message.
     pub fn text(&self) -> String {
         match self {
-            Self::Recorded { given, needed } => format!("✅ Recorded: {given} of {needed} have confirmed."),
+            Self::Recorded { given, needed } => {
+                format!("✅ Recorded: {given} of {needed} have confirmed. If it was a mistake, DENY stops it.")
+            }
             Self::RecordedLast { needed } => {
                 format!("✅ Recorded: {needed} of {needed} have confirmed. It runs now; the outcome follows.")
             }
@@ -163,9 +220,7 @@ impl Answer {
                 "✅ Recorded: {needed} of {needed} have confirmed. It runs at {}; until then a DENY from any of you stops it.",
                 clock_time(*at, *now)
             ),
-            Self::Frozen { who } => {
-                format!("🧊 {who} is frozen. Nothing that it asks for is done, and what waited has ended. THAW {who} lets it go on.")
-            }
+            Self::Frozen { who } => format!("🧊 {} THAW {who} lets it go on.", frozen(who)),
             Self::Thawed { who } => format!("{who} may go on."),
             Self::Checkpoint { checkpoint } => audit(checkpoint),
             Self::NotFrozen => "Nothing was changed: nobody of that name is frozen.".to_owned(),
@@ -178,7 +233,7 @@ impl Answer {
             }
             Self::NotRepeated => {
                 "Not counted: what would be lost cannot be brought back. Read on the request what it is, and send its whole \
-                 name behind the token, as the last line of the request shows."
+                 name with the word, as the request's last line shows."
                     .to_owned()
             }
             Self::Stopped { who } => format!("⛔ Recorded: {who} is not enrolled anew."),
@@ -190,7 +245,9 @@ impl Answer {
             Self::Drill(drill) => drill.text(),
             Self::Refused => "⛔ Recorded: refused. Nothing will run.".to_owned(),
             Self::AlreadyCounted { given, needed } => {
-                format!("You have already confirmed this. {given} of {needed}; a person counts once.")
+                format!(
+                    "Nothing was changed: you have confirmed this before, and a person counts once. {given} of {needed} have confirmed."
+                )
             }
             Self::AlreadyDecided { how } => format!("Not counted: this request {}.", how.clause()),
             Self::Expired { at, now } => {
@@ -201,13 +258,17 @@ impl Answer {
             }
             Self::NotAnApprover => "Not counted: you are not among the people who may decide this request.".to_owned(),
             Self::OwnRequest => "Not counted: you asked for this yourself. Somebody else must decide.".to_owned(),
-            Self::UnknownToken => "Not counted: no request has this token. Nothing was changed.".to_owned(),
+            Self::UnknownToken => {
+                "Not counted: no request of this host has this token. It may be over, or another host's.".to_owned()
+            },
             Self::Contradiction => {
-                "Not counted: the token belongs to one request and the quoted message to another.".to_owned()
+                "Not counted: the token belongs to one request and the quoted message to another. Send the token alone, or reply \
+                 with the word alone."
+                    .to_owned()
             }
             Self::Malformed(Malformed::NotAToken) => {
-                "Not counted: what follows the word is not a token. Send CONFIRM or DENY, a blank, and the 16 letters and \
-                 digits of the request; or reply to the request with the one word."
+                "Not counted: send CONFIRM or DENY with the token as one half of the request's last line shows it, and no \
+                 other words; or reply to the request with the word."
                     .to_owned()
             }
             Self::Malformed(Malformed::NoToken) => {
@@ -248,7 +309,8 @@ impl Answer {
 impl Settled {
     fn clause(&self) -> String {
         match self {
-            Self::Approved => "has already been approved".to_owned(),
+            Self::Approved => "has already been approved; until it begins, DENY stops it".to_owned(),
+            Self::Begun => "was approved, and it is too late to stop it".to_owned(),
             Self::Refused { by } => format!("was refused by {by}"),
             Self::Expired => "has expired; nothing ran".to_owned(),
             Self::Cancelled => "was cancelled by whoever asked".to_owned(),
@@ -257,4 +319,13 @@ impl Settled {
             Self::Superseded => "was replaced by a newer one, because the host has changed".to_owned(),
         }
     }
+}
+
+/// Who is frozen, and what that means.
+fn frozen(who: &str) -> String {
+    if who == Whom::Host.as_str() {
+        return "The whole host is frozen. Nothing that anybody asks for is done, and what waited has ended."
+            .to_owned();
+    }
+    format!("{who} is frozen. Nothing that it asks for is done, and what waited has ended.")
 }

@@ -142,7 +142,8 @@ impl Notice {
                     format!("by {by} at {}", clock_time(*at, *at)),
                 ];
                 lines.extend(why.as_ref().map(|why| format!("  why: {}", shown(why))));
-                lines.push("Nothing that it asks for is done, and what waited has ended.".to_owned());
+                let whose = if who.is_some() { "it" } else { "anybody" };
+                lines.push(format!("Nothing that {whose} asks for is done, and what waited has ended."));
                 lines.push(format!("THAW {}   lets it go on.", word(who)));
                 lines
             }

@@ -183,7 +183,7 @@ fn command(facts: &OutcomeFacts<'_>) -> String {
     capped(facts.command_line, COMMAND_LIMIT)
 }
 
-fn capped(text: &str, limit: usize) -> String {
+pub(super) fn capped(text: &str, limit: usize) -> String {
     let text = visible(text);
     let more = text.chars().count().saturating_sub(limit);
     let kept: String = text.chars().take(limit).collect();

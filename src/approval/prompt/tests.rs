@@ -133,7 +133,7 @@ fn prompts() -> Vec<(&'static str, String)> {
     vec![
         ("prompt", shown(facts(&token, &one))),
         ("prompt-several-objects", shown(destroy(&three))),
-        ("prompt-objects-of-two-kinds", shown(destroy(&mixed))),
+        ("prompt-objects-of-two-kinds", shown(PromptFacts { repeat: Some("tank/media"), ..destroy(&mixed) })),
         ("prompt-playbook", shown(PromptFacts { command_line: COMMAND, ..facts(&token, &playbook()) })),
         ("prompt-many-objects", shown(PromptFacts { terms: &two, ..destroy(&many) })),
         (
@@ -217,51 +217,55 @@ fn prompts() -> Vec<(&'static str, String)> {
     ]
 }
 
+/// As they are sent: what the request was about stands below where its reader is to see it.
 fn answers() -> Vec<(&'static str, String)> {
-    let decided = |how| Answer::AlreadyDecided { how }.text();
+    let told = |answer: Answer| answer.about("zfs destroy tank/media@old");
+    let decided = |how| told(Answer::AlreadyDecided { how });
     vec![
-        ("answer-recorded", Answer::Recorded { given: 1, needed: 2 }.text()),
-        ("answer-recorded-last", Answer::RecordedLast { needed: 2 }.text()),
-        ("answer-recorded-held", Answer::RecordedHeld { needed: 2, at: at(600), now: at(0) }.text()),
-        ("answer-not-repeated", Answer::NotRepeated.text()),
-        ("answer-frozen", Answer::Frozen { who: "librarian".into() }.text()),
-        ("answer-thawed", Answer::Thawed { who: "librarian".into() }.text()),
-        ("answer-checkpoint", Answer::Checkpoint { checkpoint: CHECKPOINT.to_owned() }.text()),
-        ("answer-not-frozen", Answer::NotFrozen.text()),
+        ("answer-recorded", told(Answer::Recorded { given: 1, needed: 2 })),
+        ("answer-recorded-last", told(Answer::RecordedLast { needed: 2 })),
+        ("answer-recorded-held", told(Answer::RecordedHeld { needed: 2, at: at(600), now: at(0) })),
+        ("answer-not-repeated", told(Answer::NotRepeated)),
+        ("answer-frozen", told(Answer::Frozen { who: "librarian".into() })),
+        ("answer-frozen-host", told(Answer::Frozen { who: "host".into() })),
+        ("answer-thawed", told(Answer::Thawed { who: "librarian".into() })),
+        ("answer-checkpoint", told(Answer::Checkpoint { checkpoint: CHECKPOINT.to_owned() })),
+        ("answer-not-frozen", told(Answer::NotFrozen)),
         (
             "answer-nobody-called",
-            Answer::NobodyCalled { names: vec!["archivist".into(), "librarian".into()] }.text(),
+            told(Answer::NobodyCalled { names: vec!["archivist".into(), "librarian".into()] }),
         ),
-        ("answer-refused", Answer::Refused.text()),
-        ("answer-stopped", Answer::Stopped { who: "carol".into() }.text()),
-        ("answer-nothing-to-stop", Answer::NothingToStop.text()),
-        ("answer-enrolment-answered", Answer::EnrolmentAnswered.text()),
-        ("answer-not-enrolled", Answer::NotEnrolled.text()),
-        ("answer-already-counted", Answer::AlreadyCounted { given: 1, needed: 2 }.text()),
+        ("answer-refused", told(Answer::Refused)),
+        ("answer-stopped", told(Answer::Stopped { who: "carol".into() })),
+        ("answer-nothing-to-stop", told(Answer::NothingToStop)),
+        ("answer-enrolment-answered", told(Answer::EnrolmentAnswered)),
+        ("answer-not-enrolled", told(Answer::NotEnrolled)),
+        ("answer-already-counted", told(Answer::AlreadyCounted { given: 1, needed: 2 })),
         ("answer-decided-approved", decided(Settled::Approved)),
+        ("answer-decided-begun", decided(Settled::Begun)),
         ("answer-decided-refused", decided(Settled::Refused { by: "bob".into() })),
         ("answer-decided-expired", decided(Settled::Expired)),
         ("answer-decided-cancelled", decided(Settled::Cancelled)),
         ("answer-decided-superseded", decided(Settled::Superseded)),
         ("answer-decided-void", decided(Settled::Void)),
         ("answer-by-webhook", by_webhook(&Answer::Refused.text())),
-        ("answer-expired", Answer::Expired { at: at(1800), now: at(1900) }.text()),
-        ("answer-older-than-question", Answer::OlderThanQuestion.text()),
-        ("answer-not-an-approver", Answer::NotAnApprover.text()),
-        ("answer-own-request", Answer::OwnRequest.text()),
-        ("answer-unknown-token", Answer::UnknownToken.text()),
-        ("answer-contradiction", Answer::Contradiction.text()),
-        ("answer-malformed-token", Answer::Malformed(Malformed::NotAToken).text()),
-        ("answer-malformed-no-token", Answer::Malformed(Malformed::NoToken).text()),
-        ("answer-not-a-vote", Answer::NotAVote.text()),
-        ("answer-reaction", Answer::ReactionApprovesNothing.text()),
-        ("answer-edited", Answer::Edited.text()),
-        ("answer-in-group", Answer::InGroup.text()),
-        ("answer-identity-changed", Answer::IdentityChanged.text()),
-        ("answer-not-recorded", Answer::NotRecorded.text()),
-        ("answer-hook-refused", Answer::HookRefused.text()),
-        ("answer-hook-silent", Answer::HookSilent.text()),
-        ("answer-identity-unknown", Answer::IdentityUnknown.text()),
+        ("answer-expired", told(Answer::Expired { at: at(1800), now: at(1900) })),
+        ("answer-older-than-question", told(Answer::OlderThanQuestion)),
+        ("answer-not-an-approver", told(Answer::NotAnApprover)),
+        ("answer-own-request", told(Answer::OwnRequest)),
+        ("answer-unknown-token", told(Answer::UnknownToken)),
+        ("answer-contradiction", told(Answer::Contradiction)),
+        ("answer-malformed-token", told(Answer::Malformed(Malformed::NotAToken))),
+        ("answer-malformed-no-token", told(Answer::Malformed(Malformed::NoToken))),
+        ("answer-not-a-vote", told(Answer::NotAVote)),
+        ("answer-reaction", told(Answer::ReactionApprovesNothing)),
+        ("answer-edited", told(Answer::Edited)),
+        ("answer-in-group", told(Answer::InGroup)),
+        ("answer-identity-changed", told(Answer::IdentityChanged)),
+        ("answer-not-recorded", told(Answer::NotRecorded)),
+        ("answer-hook-refused", told(Answer::HookRefused)),
+        ("answer-hook-silent", told(Answer::HookSilent)),
+        ("answer-identity-unknown", told(Answer::IdentityUnknown)),
     ]
 }
 
@@ -287,8 +291,9 @@ fn outcomes() -> Vec<(&'static str, String)> {
     let rules = OutcomeFacts { command_line: "change who may approve what", ..facts };
     let why = "the files have changed since you were asked".to_owned();
     let difference: Vec<_> = (1..=10).map(|n| format!("+ snapshot tank/media@new-{n:02}")).collect();
-    let changed =
-        Outcome::PlanChanged { difference: vec!["+ snapshot tank/media@new".into(), "- 1.2 GiB".into()] };
+    let changed = Outcome::PlanChanged {
+        difference: vec!["+ snapshot tank/media@new".into(), "~ frees 2.0 GiB, shown were 1.2 GiB".into()],
+    };
     vec![
         ("outcome-verified", Outcome::Verified.text(&facts)),
         ("outcome-not-verified", Outcome::NotVerified.text(&facts)),

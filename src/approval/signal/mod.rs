@@ -26,7 +26,7 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use uuid::Uuid;
 
-pub use outbox::{QUESTION_PATIENCE, Traffic, Worth};
+pub use outbox::{Traffic, Worth};
 pub use receive::{Dropped, Receipt};
 pub use sending::{Quote, SendError, SentMessage};
 pub use status::{Down, Status};
@@ -61,6 +61,10 @@ pub struct SignalConfig {
     pub probe_every: Duration,
     /// How long its answer may take.
     pub probe_timeout: Duration,
+    /// How long nothing is sent when the server limits messages and does not say for how long.
+    pub pause: Duration,
+    /// How long a question waits for the server: beyond it, somebody who is not asked in time is not asked at all.
+    pub question_patience: Duration,
     /// The first and the longest pause before connecting again; the actual one is drawn below them.
     pub backoff: (Duration, Duration),
 }
@@ -76,6 +80,8 @@ impl SignalConfig {
             send_timeout: Duration::from_secs(30),
             probe_every: Duration::from_secs(30),
             probe_timeout: Duration::from_secs(10),
+            pause: Duration::from_secs(30),
+            question_patience: Duration::from_secs(60),
             backoff: (Duration::from_millis(250), Duration::from_secs(30)),
         }
     }
@@ -124,10 +130,11 @@ impl Link {
     ) -> (Self, mpsc::Receiver<Inbound>) {
         let (inbox, messages) = mpsc::channel(INBOX);
         let (delivered, receipts) = mpsc::channel(INBOX);
+        let outbox = Arc::new(Outbox::new(config.pause, config.question_patience));
         let hub = Arc::new(Hub::new(config, people, clock, (inbox, delivered)));
         let task = Arc::new(Supervisor(tokio::spawn(session::supervise(Arc::clone(&hub)))));
         let receipts = Arc::new(Mutex::new(Some(receipts)));
-        (Self { hub, outbox: Arc::default(), receipts, _task: task }, messages)
+        (Self { hub, outbox, receipts, _task: task }, messages)
     }
 
     /// Sends a text to one person and waits until Signal has taken it for that person's account.
@@ -196,7 +203,7 @@ impl Link {
 
     fn may_wait(&self, worth: Worth, begun: Instant) -> bool {
         let left = self.outbox.traffic().held_for.unwrap_or_default();
-        worth == Worth::News || begun.elapsed() + left <= QUESTION_PATIENCE
+        worth == Worth::News || begun.elapsed() + left <= self.hub.config.question_patience
     }
 
     async fn send_once(&self, to: &Approver, params: Value) -> Result<SentMessage, SendError> {
@@ -247,6 +254,11 @@ impl Link {
             Err(CallError::Refused(_)) => Err(CaptchaError::Rejected),
             Err(CallError::Down | CallError::Lost | CallError::Timeout) => Err(CaptchaError::Down),
         }
+    }
+
+    /// Whether the server wants nothing for longer than a question waits.
+    pub fn is_held(&self) -> bool {
+        self.traffic().held_for.is_some_and(|left| left > self.hub.config.question_patience)
     }
 
     /// How sending goes.

@@ -12,11 +12,7 @@ use super::sending::SendError;
 
 /// How many messages wait at most.
 const MOST: usize = 256;
-/// How long a question waits for the server: beyond it, somebody who is not asked in time is not asked at all.
-pub const QUESTION_PATIENCE: Duration = Duration::from_secs(60);
-/// How long nothing is sent when the server does not say how long.
-const PAUSE: Duration = Duration::from_secs(30);
-/// The same while it wants a captcha solved.
+/// How long nothing is sent while the server wants a captcha solved.
 const CAPTCHA_PAUSE: Duration = Duration::from_secs(600);
 /// Nothing is held for longer than the server has ever asked for.
 const LONGEST: Duration = Duration::from_secs(48 * 3600);
@@ -57,10 +53,11 @@ pub struct Traffic {
 }
 
 /// Whose turn it is.
-#[derive(Default)]
 pub(super) struct Outbox {
     state: Mutex<State>,
     released: Notify,
+    pause: Duration,
+    patience: Duration,
 }
 
 #[derive(Default)]
@@ -90,12 +87,17 @@ impl Drop for Turn {
 }
 
 impl Outbox {
+    /// One that sends nothing for `pause` when the server does not say how long, and keeps no question for longer than
+    /// `patience`.
+    pub(super) fn new(pause: Duration, patience: Duration) -> Self {
+        Self { state: Mutex::default(), released: Notify::new(), pause, patience }
+    }
+
     /// Waits for the turn.
     pub(super) async fn turn(self: &Arc<Self>, worth: Worth) -> Result<Turn, SendError> {
         let turn = {
             let mut state = self.state();
-            if let Some(left) =
-                state.left().filter(|left| worth == Worth::Question && *left > QUESTION_PATIENCE)
+            if let Some(left) = state.left().filter(|left| worth == Worth::Question && *left > self.patience)
             {
                 return Err(SendError::RateLimited { retry_after: Some(left.as_secs()) });
             }
@@ -136,7 +138,7 @@ impl Outbox {
                 return false;
             }
             Err(SendError::RateLimited { retry_after }) => {
-                (retry_after.map_or(PAUSE, Duration::from_secs), None)
+                (retry_after.map_or(self.pause, Duration::from_secs), None)
             }
             Err(SendError::NeedsCaptcha { challenge }) => (CAPTCHA_PAUSE, Some(challenge.clone())),
             Err(_) => return false,
@@ -214,6 +216,12 @@ impl State {
 mod tests {
     use super::*;
 
+    const PATIENCE: Duration = Duration::from_secs(60);
+
+    fn outbox() -> Outbox {
+        Outbox::new(Duration::from_secs(30), PATIENCE)
+    }
+
     type Log = Arc<Mutex<Vec<usize>>>;
 
     fn limited(seconds: u64) -> Result<(), SendError> {
@@ -244,7 +252,7 @@ mod tests {
 
     #[tokio::test]
     async fn what_the_server_does_not_want_yet_is_held_and_sent_in_its_order() {
-        let (outbox, log) = (Arc::new(Outbox::default()), Log::default());
+        let (outbox, log) = (Arc::new(outbox()), Log::default());
         let first = outbox.turn(Worth::Question).await.unwrap();
         assert!(outbox.came_out(&limited(1)));
         let mut all = Vec::new();
@@ -268,7 +276,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_question_is_not_kept_for_longer_than_somebody_would_wait_for_it() {
-        let outbox = Arc::new(Outbox::default());
+        let outbox = Arc::new(outbox());
         let turn = outbox.turn(Worth::News).await.unwrap();
         outbox.came_out(&limited(86_400));
         let refused = outbox.turn(Worth::Question).await.err();
@@ -283,7 +291,7 @@ mod tests {
 
     #[tokio::test]
     async fn when_too_much_waits_the_oldest_news_go_before_any_question() {
-        let (outbox, log) = (Arc::new(Outbox::default()), Log::default());
+        let (outbox, log) = (Arc::new(outbox()), Log::default());
         let turn = outbox.turn(Worth::News).await.unwrap();
         let mut all = Vec::new();
         for name in 0..MOST {
@@ -304,7 +312,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_turn_that_nobody_takes_any_more_goes_to_the_next() {
-        let (outbox, log) = (Arc::new(Outbox::default()), Log::default());
+        let (outbox, log) = (Arc::new(outbox()), Log::default());
         let turn = outbox.turn(Worth::News).await.unwrap();
         let gone = waits(&outbox, Worth::News, 0, &log);
         all_wait(&outbox, 1).await;
@@ -320,10 +328,10 @@ mod tests {
 
     #[tokio::test]
     async fn a_captcha_is_known_until_it_is_solved() {
-        let outbox = Outbox::default();
+        let outbox = outbox();
         assert!(outbox.came_out::<()>(&Err(SendError::NeedsCaptcha { challenge: "ch-1".into() })));
         assert_eq!(outbox.captcha().as_deref(), Some("ch-1"));
-        assert!(outbox.traffic().held_for.is_some_and(|left| left > QUESTION_PATIENCE));
+        assert!(outbox.traffic().held_for.is_some_and(|left| left > PATIENCE));
         outbox.release();
         assert_eq!((outbox.captcha(), outbox.traffic().held_for), (None, None));
     }

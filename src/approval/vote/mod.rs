@@ -37,6 +37,18 @@ pub enum Judged {
     Nothing(Silence),
 }
 
+impl Judged {
+    /// Which request it is about, when it is about one.
+    pub fn approval_id(&self) -> Option<&str> {
+        match self {
+            Self::Confirm(candidate) => Some(candidate.approval_id()),
+            Self::Refuse(refusal) => Some(&refusal.approval_id),
+            Self::NotCounted(not_counted) => not_counted.approval_id.as_deref(),
+            Self::Nothing(_) => None,
+        }
+    }
+}
+
 /// Somebody said no.
 #[must_use]
 #[derive(Debug, PartialEq, Eq)]
@@ -123,7 +135,7 @@ pub fn judge_local(
             .admits_confirmation(approver, now)
             .and_then(|()| pending.admits_words(repeated))
             .map(|()| LocalJudged::Confirm(Counted::after(pending, approver))),
-        LocalVote::Deny => pending.admits(approver, now).map(|()| LocalJudged::Refuse(refusal(pending, &by))),
+        LocalVote::Deny => pending.admits_refusal(now).map(|()| LocalJudged::Refuse(refusal(pending, &by))),
     };
     judged.unwrap_or_else(|answer| {
         LocalJudged::NotCounted(NotCounted { approval_id: Some(pending.approval_id.clone()), by, answer })
@@ -203,7 +215,7 @@ impl<'a> Bench<'a> {
     }
 
     fn refuse(&self, pending: &Pending) -> Judged {
-        match pending.admits(self.approver, self.now) {
+        match pending.admits_refusal(self.now) {
             Ok(()) => Judged::Refuse(refusal(pending, &self.approver.name)),
             Err(answer) => self.not_counted(Some(pending), answer),
         }

@@ -17,6 +17,8 @@ use crate::policy::Quorum;
 pub struct Pending {
     /// Its name in records.
     pub approval_id: String,
+    /// What it is about, as a person would type it: what an answer names.
+    pub about: String,
     /// Its token, hashed.
     pub token: TokenHash,
     /// The prompts that were sent, several for one person after a repetition.
@@ -107,6 +109,12 @@ impl Pending {
         if !approver.is_asked_by(&self.quorum) {
             return Err(Answer::NotAnApprover);
         }
+        self.admits_refusal(now)
+    }
+
+    /// Whether anybody who is enrolled may refuse it, now. A no is always safe, so it needs neither the rule's group nor a
+    /// clean hand: who asked for it may say no as well.
+    pub(super) fn admits_refusal(&self, now: SystemTime) -> Result<(), Answer> {
         if let Some(how) = &self.settled {
             return Err(Answer::AlreadyDecided { how: how.clone() });
         }

@@ -29,6 +29,7 @@ fn request(id: &str, token: &str, timestamps: [u64; 2]) -> Pending {
     let sent = SentPrompt::new;
     Pending {
         approval_id: id.to_owned(),
+        about: "zfs destroy tank/media@old".to_owned(),
         token: Token::parse(token).unwrap_or_else(|_| panic!("a token")).hash(),
         prompts: vec![sent("alice", timestamps[0]), sent("bob", timestamps[1])],
         created_at: at(0),
@@ -165,6 +166,16 @@ fn a_person_outside_the_rules_group_does_not_count() {
 }
 
 #[test]
+fn every_approver_may_say_no_also_who_may_not_say_yes() {
+    assert!(is_refusal(&text("carol", &format!("deny {TOKEN}")), &pending()), "whom the rule does not ask");
+    let own = Pending { excluded: vec!["alice".to_owned()], ..pending() };
+    assert!(is_refusal(&text("alice", &format!("deny {TOKEN}")), &own), "for whom it was asked");
+    let over = Pending { settled: Some(Settled::Begun), ..pending() };
+    let late = answer(&text("carol", &format!("deny {TOKEN}")), over);
+    assert_eq!(late, Answer::AlreadyDecided { how: Settled::Begun });
+}
+
+#[test]
 fn a_stranger_is_not_answered_even_with_the_token() {
     let stranger = Inbound { sender_uuid: uuid::Uuid::from_u128(7), ..confirm("alice") };
     assert_eq!(silence(&stranger), Silence::Stranger);
@@ -274,7 +285,9 @@ fn an_expired_request_takes_no_vote_whatever_the_sender_says_the_time_is() {
 
 #[test]
 fn a_request_that_has_ended_takes_no_vote() {
-    for how in [Settled::Approved, Settled::Refused { by: "bob".to_owned() }, Settled::Expired] {
+    for how in
+        [Settled::Approved, Settled::Begun, Settled::Refused { by: "bob".to_owned() }, Settled::Expired]
+    {
         let ended = || Pending { settled: Some(how.clone()), ..pending() };
         assert_eq!(answer(&confirm("alice"), ended()), Answer::AlreadyDecided { how: how.clone() });
         assert_eq!(

@@ -241,6 +241,12 @@ const WORKING: &[Key] = &[
         changes: "how many operations of one caller may wait for people at once",
     },
     Key {
+        name: "approvals.patience",
+        kind: Number(1, 1_000, "operations"),
+        default: Is("10"),
+        changes: "after how many of one caller that were refused, left unanswered or taken back people are asked nothing more by it, until one of them has cooled down",
+    },
+    Key {
         name: "approvals.overall",
         kind: Number(1, 10_000, "operations"),
         default: Is("100"),

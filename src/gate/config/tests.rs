@@ -60,6 +60,7 @@ fn every_key_changes_its_value() {
         recovery_delay = "2days"
         per_principal = 3
         overall = 9
+        patience = 4
         growth = 1.75
         [signal]
         socket = "/g/s.sock"
@@ -131,6 +132,7 @@ fn every_key_changes_its_value() {
     assert_eq!(config.approvals.cool_down, Duration::from_secs(7200));
     assert_eq!(config.approvals.recovery_delay, Duration::from_secs(172_800));
     assert_eq!((config.approvals.per_principal, config.approvals.overall), (3, 9));
+    assert_eq!((config.approvals.patience, parse("").unwrap().approvals.patience), (4, 10));
     assert_eq!(config.approvals.growth.most(100), 175);
     assert_eq!(parse("").unwrap().approvals.growth.most(100), 120);
     let modes = [Stage::Reasons, Stage::Arguments, Stage::Output].map(|stage| config.screening.mode(stage));
@@ -203,6 +205,7 @@ fn values_out_of_range_are_refused_by_key() {
         ("[approvals]\nrecovery_delay = \"10m\"", "approvals.recovery_delay"),
         ("[approvals]\nper_principal = 0", "approvals.per_principal"),
         ("[approvals]\noverall = 100000", "approvals.overall"),
+        ("[approvals]\npatience = 0", "approvals.patience"),
         ("[approvals]\ngrowth = 0.9", "approvals.growth"),
         ("[approvals]\ngrowth = 11", "approvals.growth"),
         ("[approvals]\ngrowth = 1.234", "approvals.growth"),

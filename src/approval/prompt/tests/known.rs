@@ -13,7 +13,7 @@ fn object(kind: &str, name: &str, lines: &[&str]) -> ObjectLine {
 
 /// A container with a snapshot, of which a backup stays.
 fn container() -> (Vec<ObjectLine>, Vec<String>) {
-    let gone = "stopped -> gone; 1 backups stay, the newest pbs:backup/vzdump-lxc-101-2026_01_01-00_00_00.tar.zst (4 bytes)";
+    let gone = "stopped -> gone; 1 backup stays, the newest pbs:backup/vzdump-lxc-101-2026_01_01-00_00_00.tar.zst (4 bytes)";
     let objects =
         vec![object("container", "101", &[gone, "web"]), object("snapshot", "101@first", &["by hand"])];
     let volumes = ["mp0 local-zfs:subvol-101-disk-1", "rootfs local-zfs:subvol-101-disk-0"];
@@ -52,15 +52,17 @@ pub(super) fn known() -> Vec<(&'static str, String)> {
         ),
         object("file", "/srv/app src/main.rs", &["+0 -12 lines"]),
     ];
-    let shown = |command_line, objects, dependents| {
-        let facts = PromptFacts {
-            command_line,
-            dependents,
-            bytes_freed: None,
-            frees_at_most: None,
-            ..facts(&token, objects)
-        };
-        prompt(&facts).unwrap()
+    let asked = |command_line, objects, dependents| PromptFacts {
+        command_line,
+        dependents,
+        bytes_freed: None,
+        frees_at_most: None,
+        ..facts(&token, objects)
+    };
+    let shown =
+        |command_line, objects, dependents| prompt(&asked(command_line, objects, dependents)).unwrap();
+    let lost = |command_line, objects, dependents| {
+        prompt(&PromptFacts { repeat: Some("101"), ..asked(command_line, objects, dependents) }).unwrap()
     };
     let script =
         r#"tool run python arguments={"arguments":["--all"]} input="import os\nprint(os.listdir())""#;
@@ -74,7 +76,7 @@ pub(super) fn known() -> Vec<(&'static str, String)> {
     ];
     let memory = [object("container", "101", &["cores=(not set) memory=512 -> cores=2 memory=1024", "web"])];
     vec![
-        ("prompt-pct-destroy", shown("pct destroy 101 (related)", &container, &with_it)),
+        ("prompt-pct-destroy", lost("pct destroy 101 (related)", &container, &with_it)),
         ("prompt-pct-set", shown("pct set 101 cores=2 memory=1024", &memory, &[])),
         (
             "prompt-systemd-stop",
