@@ -71,7 +71,7 @@ Description: host agent for AI agents and automation
  decide what may run at once, people confirm what cannot be undone, and every
  step is in a hash-chained audit log before it is taken.
 E
-echo /etc/sudoers.d/reeve >"$tree/DEBIAN/conffiles"
+printf '%s\n' /etc/logrotate.d/reeve /etc/sudoers.d/reeve >"$tree/DEBIAN/conffiles"
 
 # The gate makes its key as its own user, and root one that is a credential; only the public half decides what root believes.
 cat >"$tree/DEBIAN/postinst" <<'E'
@@ -97,7 +97,7 @@ cat >"$tree/DEBIAN/prerm" <<'E'
 #!/bin/sh
 set -e
 if [ "$1" = remove ] && [ -d /run/systemd/system ]; then
-  systemctl disable --now reeve-witness.service reeve-hook.service reeve-bridge.service reeve-signal.service reeve-alarms.service reeve-traces.service reeve-secrets.service reeve-secrets.timer reeve-shields.service reeve-lists.timer reeve-doctor.timer reeved.service reeve-gate.service reeve-launcher.service reeve-launcher.socket
+  systemctl disable --now reeve-witness.service reeve-hook.service reeve-bridge.service reeve-signal.service reeve-alarms.service reeve-traces.service reeve-secrets.service reeve-secrets.timer reeve-shields.service reeve-lists.timer reeve-doctor.timer reeved.socket reeved.service reeve-gate.socket reeve-gate.service reeve-launcher.service reeve-launcher.socket
 fi
 E
 cat >"$tree/DEBIAN/postrm" <<'E'

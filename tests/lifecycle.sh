@@ -18,22 +18,12 @@ trap '"$host" down' EXIT
 zpool create tank /dev/null
 zfs create tank/media
 
-fails() { if "$@"; then echo "it succeeded"; return 1; fi; }
 agent() {
   env REEVE_URL=https://localhost:18443 REEVE_CA="$HOST_DIR/pki/ca.crt" REEVE_CERT="$HOST_DIR/pki/agent/librarian.crt" \
     REEVE_KEY="$HOST_DIR/pki/agent/librarian.key" "$REEVE_BIN/reeve" "$@"
 }
 snapshot() { agent op zfs snapshot tank/media --param "name=$1" --wait; }
 verify() { reeve audit verify "$@"; }
-soon() {
-  local tries
-  for ((tries = 0; tries < 40; tries++)); do
-    if "$@" >/run/soon.out 2>&1; then return 0; fi
-    sleep 0.25
-  done
-  cat /run/soon.out
-  return 1
-}
 
 # Its level, by reload: the line that says so is the first that the new level lets through, or does not.
 says() { grep -c 'are in force' "$HOST_DIR/gate.log" || true; }
@@ -68,6 +58,39 @@ it "a place in it is a place in the log" verify --against "$(reeve audit verify 
 it "the forwarder cannot read the grant key" fails by_forwarder cat /var/lib/reeve/grant.key
 it "nor write the log" fails by_forwarder sh -c ': >>/var/log/reeve/audit.jsonl'
 kill "$forwarder"
+
+# logrotate by the rule that is installed. There is no systemd here, and what stands in for it does what it would.
+mkdir /run/stand-in
+cat >/run/stand-in/systemctl <<S
+#!/bin/sh
+echo "\$*" >>/run/stand-in/asked
+kill -USR1 "\$(cat "$HOST_DIR/gate.pid")"
+S
+chmod 0755 /run/stand-in/systemctl
+turned_by() { env PATH="/run/stand-in:$PATH" logrotate --force --state /run/logrotate.state "$1"; }
+full_files() { same "$1" "$(find /var/log/reeve -name 'audit-*.jsonl' | wc -l)"; }
+it "logrotate goes by its rule" turned_by /etc/logrotate.d/reeve
+it "it asks the gate, and none of its workers" same "kill --signal=USR1 --kill-whom=main reeve-gate.service" "$(cat /run/stand-in/asked)"
+it "the gate begins a new file" soon full_files 1
+it "which names the one before" same log_rotated "$(head -n 1 /var/log/reeve/audit.jsonl | jq -r .kind)"
+it "logrotate leaves nothing of its own" same "" "$(find /var/log/reeve -name '*.jsonl?*')"
+it "the chain goes on from file to file" verify
+it "with nothing in the new file, there is none after it" turned_by /etc/logrotate.d/reeve
+sleep 0.5
+it "and no empty one" full_files 1
+cat >/run/careless <<'R'
+/var/log/reeve/audit.jsonl {
+    su reeve-gate reeve-gate
+    rotate 4
+    create
+}
+R
+it "a rule of somebody's own puts another file in the log's place" turned_by /run/careless
+it "then nothing is done, because nothing can be recorded" fails snapshot unrecorded
+it "and nothing was" fails zfs list tank/media@unrecorded
+mv -f /var/log/reeve/audit.jsonl.1 /var/log/reeve/audit.jsonl
+it "with the right one in its place work goes on" soon snapshot recorded
+it "and the chain holds all the same" verify
 
 # A copy of everything, and a host that lost it.
 it "something is done before the copy" snapshot before

@@ -5,27 +5,12 @@
 # Environment: REEVE_BIN and REEVE_ROOT_BIN as for testbed.sh.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-top=$(dirname "$here")
-export REEVE_BIN=${REEVE_BIN:-$top/target/debug} REEVE_ROOT_BIN=${REEVE_ROOT_BIN:-$top/target/root/debug}
 # shellcheck source=assertions.sh
 . "$here/assertions.sh"
-
-if [ ! -d /run/systemd/system ] || [ "$(hostname)" != reeve-guest ]; then
-  exec "$here/nspawn.sh" --bind "$top" --bind "$REEVE_BIN" --bind "$REEVE_ROOT_BIN" "$here/services.sh"
-fi
+in_guest "$here/services.sh"
 
 install_it() { "$top/install.sh" --bin-dir "$REEVE_BIN" --root-bin-dir "$REEVE_ROOT_BIN"; }
-fails() { if "$@"; then echo "it succeeded"; return 1; fi; }
 as() { setpriv --reuid "$1" --regid "$1" --init-groups -- "${@:2}"; }
-is() { same "$2" "$(stat -c '%U:%G %a' "$1")"; }
-soon() {
-  local tries
-  for ((tries = 0; tries < 80; tries++)); do
-    if "$@"; then return 0; fi
-    sleep 0.25
-  done
-  return 1
-}
 
 install_it >/run/install.log
 cp "$top/demo/etc/policy.star" /etc/reeve/
@@ -60,6 +45,15 @@ served() { health | jq -e '.audit' >/dev/null; }
 it "it starts with its keys in files" systemctl start reeve-launcher.socket reeve-gate reeved
 it "and serves" soon served
 
+# native UNIT MESSAGE FIELD VALUE: the journal has it as a record of its own form, and not as a line that it read.
+native() {
+  journalctl --no-pager -o json -u "$1" | jq -se --arg unit "$1" --arg says "$2" --arg field "$3" --arg value "$4" '
+    map(select(._TRANSPORT == "journal" and (.MESSAGE | startswith($says)))) | last |
+    .PRIORITY == "6" and .SYSLOG_IDENTIFIER == $unit and .[$field] == $value' >/dev/null
+}
+it "the gate writes to the journal in its own form" soon native reeve-gate "the gate is open" REEVE_SOCKET /run/reeve/gate.sock
+it "and so does reeved" soon native reeved ready REEVE_LISTEN 127.0.0.1:18443
+
 it "root is told to leave a key that is the gate's file to the gate" fails reeve-gate init
 
 # The gate's keys become root's.
@@ -88,6 +82,58 @@ it "and sees a key that others can read" same fail "$(reeve doctor --dry-run --j
 chmod 0600 /etc/credstore/reeve.grant.key && chmod 0700 /etc/credstore
 it "a reload leaves it as it is" systemctl reload reeve-gate
 it "and it goes on" soon served
+
+# What logrotate does.
+begun_anew() { compgen -G '/var/log/reeve/audit-*.jsonl'; }
+main=$(systemctl show -P MainPID reeve-gate)
+it "the unit can be told to begin a new file of the log" eval "$(sed -n 's/^ *\(systemctl .*\)/\1/p' /etc/logrotate.d/reeve)"
+it "which it does" soon begun_anew
+it "it goes on with it" same "$main" "$(systemctl show -P MainPID reeve-gate)"
+it "and serves" soon served
+it "and the chain goes on from file to file" reeve audit verify
+
+# Sockets that systemd holds, for whoever wants them.
+for socket in reeve-gate.socket reeved.socket; do
+  it "$socket is installed and not enabled" same disabled "$(systemctl is-enabled "$socket" || true)"
+done
+held_at() {
+  mkdir -p /etc/systemd/system/reeved.socket.d
+  printf '[Socket]\nListenStream=\nListenStream=127.0.0.1:%s\n' "$1" >/etc/systemd/system/reeved.socket.d/address.conf
+  systemctl daemon-reload
+  systemctl start reeve-gate.socket reeved.socket
+}
+systemctl stop reeved reeve-gate
+it "systemd holds the sockets of both" held_at 18443
+it "a caller is enough to start them" soon served
+for unit in reeve-gate reeved; do it "$unit runs" systemctl is-active "$unit"; done
+it "everybody may connect to the gate, which looks who it is" is /run/reeve/gate.sock "reeve-gate:reeve-gate 666"
+open_door() { # Whatever becomes of a call in the middle of a restart: status 7 is a door that is shut.
+  local status=0
+  health >/dev/null 2>&1 || status=$?
+  [ "$status" != 7 ]
+}
+over_restarts() {
+  (for _ in $(seq 60); do open_door || exit 1; done) &
+  local calling=$! unit
+  for unit in reeved reeve-gate reeved; do systemctl restart "$unit"; done
+  wait "$calling"
+}
+it "over restarts of both nobody finds the door shut" over_restarts
+it "the gate ends when told" systemctl stop reeve-gate
+catalogue() {
+  curl -sS --fail --cacert "$pki/ca.crt" --cert "$pki/agent/operator.crt" --key "$pki/agent/operator.key" https://localhost:18443/host/ops
+}
+it "a call that is for the gate starts it, and is answered" soon catalogue
+systemctl stop reeved.socket reeve-gate.socket reeved reeve-gate
+held_at 18444
+it "a socket elsewhere than the configuration says is refused" fails systemctl start reeved
+it "and why is said" grep -q 'systemd passed a socket at 127.0.0.1:18444' <(journalctl -u reeved --no-pager)
+systemctl stop reeved.socket reeve-gate.socket reeved reeve-gate
+rm -r /etc/systemd/system/reeved.socket.d
+systemctl daemon-reload
+systemctl reset-failed reeved
+it "without them it is as before" systemctl start reeve-gate reeved
+it "and serves as before" soon served
 
 # Another grant key.
 systemctl stop reeve-gate

@@ -94,9 +94,10 @@ async fn serve(path: PathBuf, config: GateConfig, passed: Option<Passed>) -> Res
     Ok(())
 }
 
-/// Reloads at SIGHUP, returns at SIGTERM and SIGINT.
+/// Reloads at SIGHUP, has the audit log begin a new file at SIGUSR1, returns at SIGTERM and SIGINT.
 async fn until_told(gate: &Arc<gate::Gate>) -> Result<(), Failure> {
     let mut hang_up = signal(SignalKind::hangup())?;
+    let mut new_file = signal(SignalKind::user_defined1())?;
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     // The one thread that decides says so: when it is stuck, systemd hears nothing, and starts another.
@@ -111,6 +112,7 @@ async fn until_told(gate: &Arc<gate::Gate>) -> Result<(), Failure> {
                 drop(gate.reload(gate::ReloadBy::Root).await);
                 sd_notify::notify(&[sd_notify::NotifyState::Ready])?;
             }
+            _ = new_file.recv() => gate.begin_new_audit_file().await,
             _ = terminate.recv() => return Ok(()),
             _ = interrupt.recv() => return Ok(()),
         }
@@ -128,7 +130,7 @@ fn admitted(config: &GateConfig) -> Result<server::Admitted, Failure> {
 /// Binds the socket, or takes the one that systemd holds. Anybody may connect; the kernel says who it is, and most are sent away.
 fn listen(path: &Path, passed: Option<Passed>) -> Result<tokio::net::UnixListener, Failure> {
     if let Some(passed) = passed {
-        let listener = passed.into_listener()?;
+        let listener = passed.into_own_listener()?;
         listener.set_nonblocking(true)?;
         return Ok(tokio::net::UnixListener::from_std(listener)?);
     }
