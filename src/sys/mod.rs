@@ -3,6 +3,7 @@
 #![allow(unsafe_code, reason = "system calls that neither std nor nix wraps are made here and nowhere else")]
 
 pub mod activation;
+mod attribute;
 pub mod beneath;
 pub mod cgroup;
 pub mod clock;
@@ -19,6 +20,7 @@ pub mod jail;
 pub mod landlock;
 #[cfg(feature = "full")]
 pub mod local_time;
+pub mod mounts;
 pub mod peer;
 mod pidfd;
 pub mod process;
