@@ -17,6 +17,8 @@ mod cloud;
 
 #[path = "azure/argv.rs"]
 mod argv;
+#[path = "azure/deleting.rs"]
+mod deleting;
 #[path = "azure/nothing_else.rs"]
 mod nothing_else;
 #[path = "azure/planning.rs"]

@@ -3,7 +3,9 @@
 use std::process::ExitCode;
 
 use reeve::grant::WrapperName;
-use reeve::wrapper::form::{azure_app, azure_group, azure_name, azure_replicas, azure_revision};
+use reeve::wrapper::form::{
+    azure_app, azure_group, azure_mark, azure_name, azure_replicas, azure_resource, azure_revision,
+};
 use reeve::wrapper::{
     Arguments, Directory, Lifetime, Operands, Operands::*, Program, RunsAs, Subcommand, Table,
 };
@@ -26,6 +28,9 @@ pub(crate) static TABLE: Table = Table { wrapper: WrapperName::Azure, programs: 
         command("app", Exactly(&[azure_name, azure_group, azure_app])),
         command("restart", Then(&[azure_name, azure_group, azure_app, azure_revision], azure_revision)),
         command("scale", Exactly(&[azure_name, azure_group, azure_app, azure_replicas, azure_replicas])),
+        command("claimed", Exactly(&[azure_name, azure_group])),
+        command("there", Exactly(&[azure_name, azure_group, azure_resource])),
+        command("delete", Exactly(&[azure_name, azure_group, azure_resource, azure_mark])),
     ]),
 }] };
 

@@ -163,6 +163,10 @@ pub enum Rule {
     AzureBusy,
     /// Nothing of it runs at Azure.
     AzureNotRunning,
+    /// Not both this host's list and a tag at Azure claim it.
+    AzureUnclaimed,
+    /// Too many resources for one operation.
+    AzureTooMany,
 }
 
 impl Rule {
@@ -234,6 +238,8 @@ impl Rule {
             Self::AzureNotFound => "azure-not-found",
             Self::AzureBusy => "azure-busy",
             Self::AzureNotRunning => "azure-not-running",
+            Self::AzureUnclaimed => "azure-unclaimed",
+            Self::AzureTooMany => "azure-too-many",
         }
     }
 }
@@ -322,6 +328,10 @@ pub enum FailureReason {
     DidNotStart,
     /// The cluster has no quorum.
     NoQuorum,
+    /// It was begun, or may have been, and nobody saw its end.
+    EndUnseen,
+    /// Not everybody whose word it takes says that it is this host's.
+    Unclaimed,
     /// Reeve does not know what the tool said.
     Unrecognised,
 }
@@ -370,6 +380,8 @@ impl FailureReason {
             Self::StillRunning => "still-running",
             Self::DidNotStart => "did-not-start",
             Self::NoQuorum => "no-quorum",
+            Self::EndUnseen => "end-unseen",
+            Self::Unclaimed => "unclaimed",
             Self::Unrecognised => "unrecognised",
         }
     }

@@ -3,15 +3,19 @@
 
 #[cfg(feature = "azure")]
 mod calls;
+mod claims;
 #[cfg(feature = "azure")]
 mod client;
 mod command;
 mod config;
 mod said;
+#[cfg(feature = "azure")]
+mod survey;
 
+pub use claims::{CLAIMS, Claim, Claims};
 pub use command::Command;
-pub use config::ArmConfig;
-pub use said::{Answer, App, Group, Resource, Revision};
+pub use config::{ArmConfig, ClaimTag};
+pub use said::{Answer, App, Claimable, Group, Resource, Revision, Word};
 
 use std::fmt;
 
@@ -30,6 +34,12 @@ pub enum Trouble {
     Failed,
     /// Anything else.
     Other,
+    /// It was begun, or may have been, and nobody saw its end.
+    Begun,
+    /// It is not what it was when it was planned.
+    Moved,
+    /// Not both of those whose word it takes claim it.
+    Unclaimed,
 }
 
 /// A trouble, with Azure's own code for it.
@@ -43,8 +53,17 @@ pub struct ArmError {
 
 impl Trouble {
     /// All, in the order of their numbers.
-    pub const ALL: [Self; 6] =
-        [Self::NotFound, Self::Denied, Self::Unavailable, Self::Conflict, Self::Failed, Self::Other];
+    pub const ALL: [Self; 9] = [
+        Self::NotFound,
+        Self::Denied,
+        Self::Unavailable,
+        Self::Conflict,
+        Self::Failed,
+        Self::Other,
+        Self::Begun,
+        Self::Moved,
+        Self::Unclaimed,
+    ];
 
     /// The status that the program ends with.
     #[must_use]
@@ -56,6 +75,9 @@ impl Trouble {
             Self::Conflict => 23,
             Self::Failed => 24,
             Self::Other => 25,
+            Self::Begun => 26,
+            Self::Moved => 27,
+            Self::Unclaimed => 28,
         }
     }
 
@@ -89,7 +111,7 @@ pub async fn run(
     command: &Command,
     progress: &mut (dyn FnMut(serde_json::Value) + Send),
 ) -> Result<Answer, ArmError> {
-    client::Client::new(config)?.run(config.path(command)?, command, progress).await
+    client::Client::new(config)?.run(config, command, progress).await
 }
 
 /// Says that this build cannot.

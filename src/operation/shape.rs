@@ -109,6 +109,8 @@ pub enum Shape {
     AzureGroup,
     /// `production/web-rg/shop`.
     AzureApp,
+    /// `production/web-rg/microsoft.app/containerapps/shop`, or `production/web-rg`.
+    AzureTarget,
 }
 
 /// A part of a branch's name.
@@ -191,6 +193,7 @@ impl Shape {
             | Self::AzureSubscription
             | Self::AzureGroup
             | Self::AzureApp
+            | Self::AzureTarget
             | Self::Kept => Form::Text,
         }
     }
@@ -243,6 +246,7 @@ impl Shape {
             Self::AzureSubscription => "SUBSCRIPTION".to_owned(),
             Self::AzureGroup => "SUBSCRIPTION/GROUP".to_owned(),
             Self::AzureApp => "SUBSCRIPTION/GROUP/APP".to_owned(),
+            Self::AzureTarget => "SUBSCRIPTION/GROUP[/NAMESPACE/TYPE/NAME]".to_owned(),
         }
     }
 
@@ -298,6 +302,7 @@ impl Shape {
             Self::AzureSubscription => json!("production"),
             Self::AzureGroup => json!("production/web-rg"),
             Self::AzureApp => json!("production/web-rg/shop"),
+            Self::AzureTarget => json!("production/web-rg/microsoft.app/containerapps/shop"),
         }
     }
 
@@ -332,6 +337,10 @@ impl Shape {
             Self::AzureSubscription => name_like(&format!("^{SUBSCRIPTION}$")),
             Self::AzureGroup => name_like(&format!("^{SUBSCRIPTION}/{GROUP}$")),
             Self::AzureApp => name_like(&format!("^{SUBSCRIPTION}/{GROUP}/[a-z](-?[a-z0-9])+$")),
+            Self::AzureTarget => {
+                let namespace = r"[a-z0-9_()][a-z0-9_()-]*(\.[a-z0-9_()-]+)+";
+                name_like(&format!("^{SUBSCRIPTION}/{GROUP}(/{namespace}(/{GROUP}/{GROUP})+)?$"))
+            }
             Self::Playbook | Self::Tool => {
                 json!({"type": "string", "maxLength": 64, "pattern": "^[A-Za-z0-9][A-Za-z0-9_.-]*$"})
             }

@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard};
 
 use reeve::adapter::{self, Argv, Host, HostError, Plan, PlanRefusal, Program, ToolOutput, Verification};
-use reeve::arm::{Answer, App, Group, Resource, Revision, Trouble};
+use reeve::arm::{Answer, App, Claimable, Group, Resource, Revision, Trouble, Word};
 use reeve::operation::Operation;
 use serde_json::{Value, json};
 
 pub struct Cloud {
     apps: Mutex<BTreeMap<String, App>>,
+    held: Mutex<BTreeMap<String, Claimable>>,
     reads: Mutex<Vec<Argv>>,
     /// What every question is answered with instead.
     broken: Mutex<Option<ToolOutput>>,
@@ -24,13 +25,48 @@ impl Cloud {
     pub fn new() -> Self {
         let cloud = Self {
             apps: Mutex::default(),
+            held: Mutex::default(),
             reads: Mutex::default(),
             broken: Mutex::default(),
             made: Mutex::default(),
         };
         cloud.make("shop", (1, 3));
         cloud.make("mail", (0, 1));
+        cloud.hold("microsoft.app/containerapps/old", (Word::Claims, Word::Claims));
+        cloud.hold("microsoft.storage/storageaccounts/theirs", (Word::Silent, Word::Silent));
         cloud
+    }
+
+    pub fn held(&self) -> MutexGuard<'_, BTreeMap<String, Claimable>> {
+        self.held.lock().unwrap()
+    }
+
+    /// A new resource of that name, whatever there was, and who claims it.
+    pub fn hold(&self, name: &str, (host, tag): (Word, Word)) {
+        let number = self.next();
+        let kind: Vec<&str> = name.split('/').collect();
+        let one = Claimable {
+            name: name.to_owned(),
+            id: format!("/subscriptions/s/resourceGroups/rg/providers/{name}"),
+            kind: kind[..kind.len() - 1].join("/"),
+            location: Some("westeurope".to_owned()),
+            state: Some("Succeeded".to_owned()),
+            created: Some(format!("2026-11-20T10:00:{number:02}Z")),
+            version: Some(format!("etag {number}")),
+            etag: Some(number.to_string()),
+            mark: Some(format!("{number:064x}")),
+            host,
+            tag,
+        };
+        self.held().insert(name.to_owned(), one);
+    }
+
+    /// Somebody changes it, so that it has another version.
+    pub fn touch(&self, name: &str) {
+        let number = self.next();
+        if let Some(one) = self.held().get_mut(name) {
+            (one.version, one.mark) = (Some(format!("etag {number}")), Some(format!("{number:064x}")));
+        }
     }
 
     pub fn apps(&self) -> MutexGuard<'_, BTreeMap<String, App>> {
@@ -164,6 +200,23 @@ impl Cloud {
                 let app = apps.get_mut(name).ok_or(Trouble::NotFound)?;
                 (app.min, app.max) = (min.parse().unwrap(), max.parse().unwrap());
                 Ok(Answer::Scaled)
+            }
+            ["azure", "claimed", _, "rg"] => Ok(Answer::Claimed(self.held().values().cloned().collect())),
+            ["azure", "there", _, "rg", name] => Ok(Answer::There(self.held().contains_key(name))),
+            ["azure", "delete", _, "rg", name, mark] => {
+                let mut held = self.held();
+                let one = held.get(name).ok_or(Trouble::NotFound)?;
+                if !one.is_claimed() {
+                    return Err(Trouble::Unclaimed);
+                }
+                if one.mark.as_deref() != Some(mark) {
+                    return Err(Trouble::Moved);
+                }
+                if held.keys().any(|other| other.starts_with(&format!("{name}/"))) {
+                    return Err(Trouble::Conflict);
+                }
+                held.remove(name);
+                Ok(Answer::Deleted)
             }
             _ => Err(Trouble::NotFound),
         }

@@ -71,10 +71,27 @@ fn nothing_else_of_reeve_and_no_other_place_is_in_the_wrappers_table() {
         "azure scale main rg shop 1 1001",
         "azure scale main rg shop 1 2 3",
         "azure scale main rg shop 01 2",
+        "azure claim main/rg/microsoft.app/containerapps/shop",
+        "azure unclaim main/rg/microsoft.app/containerapps/shop",
+        "azure claims",
+        "azure claimed main",
+        "azure there main rg shop",
+        "azure there main rg microsoft.app/containerapps",
+        "azure there main rg microsoft.app/containerapps/..",
+        "azure there main rg microsoft.app/containerapps/shop/revisions",
+        "azure there main rg microsoft.app/containerapps/Shop",
+        "azure there main rg microsoft.app/containerapps/shop?api-version=1",
+        "azure delete main rg microsoft.app/containerapps/shop",
+        "azure delete main rg microsoft.app/containerapps/shop 01",
     ] {
         assert!(!has(line), "{line}");
     }
     assert!(has("azure scale main rg shop 0 1000"));
+    let mark = "0123456789abcdef".repeat(4);
+    assert!(has(&format!("azure delete main rg microsoft.app/containerapps/shop {mark}")));
+    assert!(!has(&format!("azure delete main rg microsoft.app/containerapps/shop {}", mark.to_uppercase())));
+    assert!(!has(&format!("azure delete main rg/providers microsoft.app/containerapps/shop {mark}")));
+    assert!(!has(&format!("azure delete main rg ../microsoft.app/containerapps {mark}")));
 }
 
 #[test]

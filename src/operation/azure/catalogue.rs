@@ -32,4 +32,10 @@ pub(in crate::operation) static CATALOGUE: &[Entry] = &[
             "Sets how many replicas a container app has at least and at most.",
         )
     },
+    entry(
+        "delete",
+        Effect::Destroy,
+        Shape::AzureTarget,
+        "Deletes a resource, or all that is claimed of a resource group, for good: only what both this host's own list and a tag at Azure claim for it.",
+    ),
 ];

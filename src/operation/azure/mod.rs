@@ -4,7 +4,7 @@ mod catalogue;
 mod names;
 
 pub(in crate::operation) use catalogue::CATALOGUE;
-pub use names::{AppName, AzureScope, GroupName, SubscriptionName};
+pub use names::{AppName, AzureScope, GroupName, SubscriptionName, TargetName};
 
 use serde_json::{Map, Value, json};
 
@@ -46,6 +46,11 @@ pub enum AzureOperation {
         /// At most.
         max: u32,
     },
+    /// Deletes a resource, or what is claimed of a group.
+    Delete {
+        /// Which.
+        target: TargetName,
+    },
 }
 
 impl AzureOperation {
@@ -59,6 +64,7 @@ impl AzureOperation {
             "resources" => Self::Resources { group: named(resource)? },
             "app" => Self::App { app: named(resource)? },
             "restart" => Self::Restart { app: named(resource)? },
+            "delete" => Self::Delete { target: named(resource)? },
             "scale" => {
                 let (min, max) = (replicas(params, "min", 0)?, replicas(params, "max", 1)?);
                 if min > max {
@@ -77,7 +83,7 @@ impl AzureOperation {
     #[must_use]
     pub fn app(&self) -> Option<&AppName> {
         match self {
-            Self::Groups { .. } | Self::Resources { .. } => None,
+            Self::Groups { .. } | Self::Resources { .. } | Self::Delete { .. } => None,
             Self::App { app } | Self::Restart { app } | Self::Scale { app, .. } => Some(app),
         }
     }
@@ -101,6 +107,7 @@ impl Typed for AzureOperation {
             Self::App { .. } => "app",
             Self::Restart { .. } => "restart",
             Self::Scale { .. } => "scale",
+            Self::Delete { .. } => "delete",
         }
     }
 
@@ -108,6 +115,7 @@ impl Typed for AzureOperation {
         match self {
             Self::Groups { .. } | Self::Resources { .. } | Self::App { .. } => Effect::Read,
             Self::Restart { .. } | Self::Scale { .. } => Effect::Change,
+            Self::Delete { .. } => Effect::Destroy,
         }
     }
 
@@ -116,6 +124,7 @@ impl Typed for AzureOperation {
             Self::Groups { subscription } => subscription.to_string(),
             Self::Resources { group } => group.to_string(),
             Self::App { app } | Self::Restart { app } | Self::Scale { app, .. } => app.to_string(),
+            Self::Delete { target } => target.to_string(),
         }
     }
 
@@ -129,15 +138,27 @@ impl Typed for AzureOperation {
                 let pairs = [("min", json!(min)), ("max", json!(max))];
                 pairs.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
             }
-            Self::Groups { .. } | Self::Resources { .. } | Self::App { .. } | Self::Restart { .. } => {
-                Map::new()
-            }
+            Self::Groups { .. }
+            | Self::Resources { .. }
+            | Self::App { .. }
+            | Self::Restart { .. }
+            | Self::Delete { .. } => Map::new(),
         }
     }
 
-    /// Each app by itself.
+    /// Each app by itself, and of what is deleted each group: what lies in one may need each other.
     fn place(&self) -> String {
-        format!("azure {}", self.resource())
+        match self {
+            Self::Delete { target } => {
+                let (subscription, group, _) = target.parts();
+                format!("azure {subscription}/{group}")
+            }
+            Self::Groups { .. }
+            | Self::Resources { .. }
+            | Self::App { .. }
+            | Self::Restart { .. }
+            | Self::Scale { .. } => format!("azure {}", self.resource()),
+        }
     }
 }
 
