@@ -19,6 +19,8 @@ mod cloud;
 mod argv;
 #[path = "azure/deleting.rs"]
 mod deleting;
+#[path = "azure/firewall.rs"]
+mod firewall;
 #[path = "azure/nothing_else.rs"]
 mod nothing_else;
 #[path = "azure/planning.rs"]

@@ -167,6 +167,10 @@ pub enum Rule {
     AzureUnclaimed,
     /// Too many resources for one operation.
     AzureTooMany,
+    /// A vault's firewall is not one that a rule opens.
+    AzureFirewall,
+    /// This host's own address is not known, or not one that may be let in.
+    AzureAddress,
 }
 
 impl Rule {
@@ -240,6 +244,8 @@ impl Rule {
             Self::AzureNotRunning => "azure-not-running",
             Self::AzureUnclaimed => "azure-unclaimed",
             Self::AzureTooMany => "azure-too-many",
+            Self::AzureFirewall => "azure-firewall",
+            Self::AzureAddress => "azure-address",
         }
     }
 }
@@ -332,6 +338,8 @@ pub enum FailureReason {
     EndUnseen,
     /// Not everybody whose word it takes says that it is this host's.
     Unclaimed,
+    /// This host's own address is not known, or not one that may be let in.
+    Unfit,
     /// Reeve does not know what the tool said.
     Unrecognised,
 }
@@ -382,6 +390,7 @@ impl FailureReason {
             Self::NoQuorum => "no-quorum",
             Self::EndUnseen => "end-unseen",
             Self::Unclaimed => "unclaimed",
+            Self::Unfit => "unfit",
             Self::Unrecognised => "unrecognised",
         }
     }

@@ -50,6 +50,16 @@ impl Client {
                 let mut survey = Survey::new(self, config, (&held.subscription, &held.group))?;
                 Ok(Answer::There(survey.get(&held.resource).await?.is_some()))
             }
+            Command::Firewall(_) => Ok(Answer::Firewall(Box::new(self.firewall(&path).await?))),
+            Command::Opening(_) => Ok(Answer::Firewall(Box::new(self.opening(config, &path).await?))),
+            Command::Allow { address, minutes, mark, .. } => {
+                self.allow(config, &path, (address, *minutes, mark), progress).await?;
+                Ok(Answer::FirewallSet)
+            }
+            Command::Disallow { mark, .. } => {
+                self.disallow(&path, mark, progress).await?;
+                Ok(Answer::FirewallSet)
+            }
             Command::Delete { held, mark } => {
                 let mut survey = Survey::new(self, config, (&held.subscription, &held.group))?;
                 survey.delete(&held.resource, mark, progress).await?;

@@ -22,6 +22,8 @@ const PAUSE: Duration = Duration::from_secs(2);
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 /// No answer of use comes near this.
 const LONGEST_ANSWER: usize = 8 << 20;
+/// Nor what is no answer of the manager's.
+const LONGEST_PLAIN: usize = 4 << 10;
 /// As many pages as a listing may have.
 const MOST_PAGES: usize = 200;
 
@@ -144,7 +146,8 @@ impl Client {
             | Trouble::Other
             | Trouble::Begun
             | Trouble::Moved
-            | Trouble::Unclaimed => ArmError { trouble: Trouble::Begun, ..error },
+            | Trouble::Unclaimed
+            | Trouble::Unfit => ArmError { trouble: Trouble::Begun, ..error },
         })
     }
 
@@ -262,6 +265,22 @@ impl Client {
             Err(_) => return Err(odd("an answer is no JSON")),
         };
         Ok(Reply { status, headers, body })
+    }
+
+    /// Asks somebody else than the manager, who is shown no token.
+    pub(super) async fn plain(&self, url: &Url) -> Result<(StatusCode, Vec<u8>), ArmError> {
+        let unreachable = |error: reqwest::Error| {
+            ArmError::new(Trouble::Unavailable, format!("does not answer: {}", error.without_url()))
+        };
+        let mut answer = self.identity.http().get(url.clone()).send().await.map_err(unreachable)?;
+        let mut bytes = Vec::new();
+        while let Some(part) = answer.chunk().await.map_err(unreachable)? {
+            bytes.extend_from_slice(&part);
+            if bytes.len() > LONGEST_PLAIN {
+                return Err(odd("an answer is too long"));
+            }
+        }
+        Ok((answer.status(), bytes))
     }
 
     pub(super) fn url(&self, path: &str, version: &str) -> Result<Url, ArmError> {

@@ -51,6 +51,28 @@ pub enum Command {
         /// By what it is told from what it was before.
         mark: String,
     },
+    /// How a vault's firewall is.
+    Firewall(Place),
+    /// The same, with the address that it would be opened to.
+    Opening(Place),
+    /// Opens it to that address.
+    Allow {
+        /// Which vault's.
+        place: Place,
+        /// To whom.
+        address: String,
+        /// For how long.
+        minutes: u64,
+        /// By what it is told from what it was before.
+        mark: String,
+    },
+    /// Takes away what this host added.
+    Disallow {
+        /// Of which vault.
+        place: Place,
+        /// By what it is told from what it was before.
+        mark: String,
+    },
 }
 
 /// Where a resource of any kind is.
@@ -64,14 +86,14 @@ pub struct Held {
     pub resource: String,
 }
 
-/// Where a container app is.
+/// Where a container app or a vault is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Place {
     /// The subscription, by its name in root's configuration.
     pub subscription: String,
     /// The group.
     pub group: String,
-    /// The app.
+    /// The app, or the vault.
     pub app: String,
 }
 
@@ -113,6 +135,17 @@ impl Command {
             ["delete", subscription, group, resource, mark] => {
                 Self::Delete { held: held(subscription, group, resource), mark: (*mark).to_owned() }
             }
+            ["firewall", subscription, group, vault] => Self::Firewall(place(subscription, group, vault)),
+            ["opening", subscription, group, vault] => Self::Opening(place(subscription, group, vault)),
+            ["allow", subscription, group, vault, address, minutes, mark] => Self::Allow {
+                place: place(subscription, group, vault),
+                address: (*address).to_owned(),
+                minutes: minutes.parse().map_err(|_none| unknown())?,
+                mark: (*mark).to_owned(),
+            },
+            ["disallow", subscription, group, vault, mark] => {
+                Self::Disallow { place: place(subscription, group, vault), mark: (*mark).to_owned() }
+            }
             _other => return Err(unknown()),
         })
     }
@@ -125,6 +158,10 @@ impl Command {
             | Self::Resources { subscription, .. }
             | Self::Claimed { subscription, .. } => subscription,
             Self::There(held) | Self::Delete { held, .. } => &held.subscription,
+            Self::Firewall(place)
+            | Self::Opening(place)
+            | Self::Allow { place, .. }
+            | Self::Disallow { place, .. } => &place.subscription,
             Self::App(place) | Self::Restart { place, .. } | Self::Scale { place, .. } => &place.subscription,
         }
     }
@@ -142,6 +179,12 @@ impl Command {
             }
             Self::There(held) | Self::Delete { held, .. } => {
                 format!("/resourceGroups/{}/providers/{}", held.group, held.resource)
+            }
+            Self::Firewall(place)
+            | Self::Opening(place)
+            | Self::Allow { place, .. }
+            | Self::Disallow { place, .. } => {
+                format!("/resourceGroups/{}/providers/Microsoft.KeyVault/vaults/{}", place.group, place.app)
             }
             Self::App(place) | Self::Restart { place, .. } | Self::Scale { place, .. } => app(place),
         }

@@ -7,6 +7,7 @@ use serde::Deserialize;
 use url::Url;
 use uuid::Uuid;
 
+use super::address::{self, FirewallSettings};
 use super::{ArmError, Command, Trouble};
 use crate::config::{self, ConfigError, did_you_mean};
 use crate::vault::{AzureAsWritten, AzureSettings, server_address};
@@ -23,6 +24,8 @@ pub struct ArmConfig {
     pub subscriptions: BTreeMap<String, Uuid>,
     /// The tag by which a resource says that it is this host's; without it nothing is deleted.
     pub claims: Option<ClaimTag>,
+    /// Whom vaults' firewalls may be opened to; without it to nobody.
+    pub firewall: Option<FirewallSettings>,
     /// The versions by which kinds of resources are spoken to, where Azure is not to be asked for them.
     pub versions: BTreeMap<String, String>,
     /// As whom Azure is asked.
@@ -49,6 +52,7 @@ struct AsWritten {
     manager: String,
     subscriptions: BTreeMap<String, Uuid>,
     claims: Option<ClaimTag>,
+    firewall: Option<address::AsWritten>,
     #[serde(default)]
     versions: BTreeMap<String, String>,
     #[serde(default)]
@@ -153,6 +157,7 @@ impl AsWritten {
             manager,
             subscriptions: self.subscriptions,
             claims: self.claims,
+            firewall: self.firewall.map(address::AsWritten::meant).transpose()?,
             versions: self.versions,
             azure: self.azure.meant()?,
             environment: self.environment,
@@ -173,7 +178,7 @@ mod tests {
     #[test]
     fn every_key_changes_its_value() {
         let text = format!(
-            "manager = \"https://management.example\"\n{LEAST}[claims]\nvalue = \"host01\"\n[versions]\n\"a.b/c\" = \"2024-03-01-preview\"\n[azure]\npatience = \"3s\"\n[environment]\nAZURE_CLIENT_ID = \"x\"\n"
+            "manager = \"https://management.example\"\n{LEAST}[claims]\nvalue = \"host01\"\n[firewall]\naddress = \"20.1.2.3\"\n[versions]\n\"a.b/c\" = \"2024-03-01-preview\"\n[azure]\npatience = \"3s\"\n[environment]\nAZURE_CLIENT_ID = \"x\"\n"
         );
         let config = read(&text).unwrap();
         assert_eq!(config.manager.as_str(), "https://management.example/");
@@ -181,6 +186,7 @@ mod tests {
         let tag = ClaimTag { tag: "reeve-host".to_owned(), value: "host01".to_owned() };
         assert_eq!(config.claims, Some(tag));
         assert_eq!(config.versions.get("a.b/c").map(String::as_str), Some("2024-03-01-preview"));
+        assert_eq!(config.firewall.as_ref().map(|firewall| firewall.widest), Some(32));
         let other = format!("{LEAST}claims = {{ tag = \"owner\", value = \"x\" }}");
         assert_eq!(read(&other).unwrap().claims.unwrap().tag, "owner");
         assert_eq!(config.environment.get("AZURE_CLIENT_ID").map(String::as_str), Some("x"));

@@ -24,6 +24,51 @@ pub enum Answer {
     There(bool),
     /// It is there no more.
     Deleted,
+    /// How a vault's firewall is.
+    Firewall(Box<Firewall>),
+    /// It is as it was to be.
+    FirewallSet,
+}
+
+/// The firewall of a vault.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Firewall {
+    /// The vault's id.
+    pub id: String,
+    /// `Enabled`, `Disabled`: whether it can be reached from outside at all.
+    pub access: Option<String>,
+    /// `Deny`, `Allow`: what becomes of those whom no rule names.
+    pub default_action: Option<String>,
+    /// The addresses that are let in, with their bits.
+    pub rules: Vec<String>,
+    /// Those that this host has added, as far as its own list says.
+    pub added: Vec<String>,
+    /// This host's own address, where that was asked for.
+    pub address: Option<String>,
+    /// What tells it from what it was before.
+    pub mark: String,
+}
+
+impl Firewall {
+    /// Whether it keeps out whom no rule names, and lets in whom one does.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        let is_public = self.access.as_deref().is_none_or(|access| access.eq_ignore_ascii_case("enabled"));
+        is_public && self.default_action.as_deref() == Some("Deny")
+    }
+
+    /// Whether a rule names just that.
+    #[must_use]
+    pub fn lets_in(&self, address: &str) -> bool {
+        self.rules.iter().any(|rule| rule == address)
+    }
+
+    /// Whether this host has added that.
+    #[must_use]
+    pub fn has_added(&self, address: &str) -> bool {
+        self.added.iter().any(|added| added == address)
+    }
 }
 
 /// A resource, as it is for somebody who may want it gone.

@@ -218,7 +218,7 @@ fn newest(provider: &Value, kind: &str) -> Option<String> {
 }
 
 /// A digest of what tells a resource from what it was before.
-fn mark(parts: &[&str]) -> String {
+pub(super) fn mark(parts: &[&str]) -> String {
     Sha256::digest(parts.join("\n").as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 

@@ -315,7 +315,9 @@ pub(super) fn plan_problem(refusal: &PlanRefusal, alternatives: Vec<serde_json::
         | adapter::Rule::AzureBusy
         | adapter::Rule::AzureNotRunning
         | adapter::Rule::AzureUnclaimed
-        | adapter::Rule::AzureTooMany => ProblemKind::PlanRefused,
+        | adapter::Rule::AzureTooMany
+        | adapter::Rule::AzureFirewall
+        | adapter::Rule::AzureAddress => ProblemKind::PlanRefused,
     };
     let decision = Decision {
         verdict: "deny".to_owned(),

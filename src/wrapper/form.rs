@@ -233,6 +233,26 @@ pub fn azure_resource(text: &str) -> bool {
         && parts.all(azure_group)
 }
 
+/// A vault.
+#[must_use]
+pub fn azure_vault(text: &str) -> bool {
+    (3..=24).contains(&text.len()) && azure_app(text)
+}
+
+/// An IPv4 address with its bits, and never more than 256 of them: `20.1.2.3/32`.
+#[must_use]
+pub fn azure_address(text: &str) -> bool {
+    let Some((address, bits)) = text.split_once('/') else { return false };
+    let is_narrow = matches!(bits, "24" | "25" | "26" | "27" | "28" | "29" | "30" | "31" | "32");
+    is_narrow && address.parse::<std::net::Ipv4Addr>().is_ok()
+}
+
+/// How long a vault's firewall may be open: a day at most.
+#[must_use]
+pub fn azure_minutes(text: &str) -> bool {
+    !text.starts_with('0') && number(text) && text.parse::<u32>().is_ok_and(|minutes| minutes <= 24 * 60)
+}
+
 /// By what something at Azure is told from what it was before: 64 hexadecimal digits.
 #[must_use]
 pub fn azure_mark(text: &str) -> bool {

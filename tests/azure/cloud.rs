@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard};
 
 use reeve::adapter::{self, Argv, Host, HostError, Plan, PlanRefusal, Program, ToolOutput, Verification};
-use reeve::arm::{Answer, App, Claimable, Group, Resource, Revision, Trouble, Word};
+use reeve::arm::{Answer, App, Claimable, Firewall, Group, Resource, Revision, Trouble, Word};
 use reeve::operation::Operation;
 use serde_json::{Value, json};
 
 pub struct Cloud {
     apps: Mutex<BTreeMap<String, App>>,
+    wall: Mutex<Firewall>,
     held: Mutex<BTreeMap<String, Claimable>>,
     reads: Mutex<Vec<Argv>>,
     /// What every question is answered with instead.
@@ -21,10 +22,24 @@ pub fn operation(op: &str, resource: &str, params: Value) -> Operation {
     Operation::from_value(json!({"kind": "azure", "op": op, "resource": resource, "params": params})).unwrap()
 }
 
+/// The firewall of a vault that keeps out everybody but one.
+fn closed() -> Firewall {
+    Firewall {
+        id: "/subscriptions/s/resourceGroups/rg/providers/Microsoft.KeyVault/vaults/vault".to_owned(),
+        access: Some("Enabled".to_owned()),
+        default_action: Some("Deny".to_owned()),
+        rules: vec!["20.9.9.9/32".to_owned()],
+        added: Vec::new(),
+        address: None,
+        mark: String::new(),
+    }
+}
+
 impl Cloud {
     pub fn new() -> Self {
         let cloud = Self {
             apps: Mutex::default(),
+            wall: Mutex::new(closed()),
             held: Mutex::default(),
             reads: Mutex::default(),
             broken: Mutex::default(),
@@ -35,6 +50,18 @@ impl Cloud {
         cloud.hold("microsoft.app/containerapps/old", (Word::Claims, Word::Claims));
         cloud.hold("microsoft.storage/storageaccounts/theirs", (Word::Silent, Word::Silent));
         cloud
+    }
+
+    pub fn wall(&self) -> MutexGuard<'_, Firewall> {
+        self.wall.lock().unwrap()
+    }
+
+    /// The firewall as the program tells it.
+    fn told_wall(&self, address: Option<&str>) -> Firewall {
+        let wall = self.wall().clone();
+        let state = format!("{:?} {:?} {:?}", wall.access, wall.default_action, wall.rules);
+        let mark = state.bytes().fold(7_u64, |sum, byte| sum.wrapping_mul(31).wrapping_add(u64::from(byte)));
+        Firewall { mark: format!("{mark:016x}").repeat(4), address: address.map(str::to_owned), ..wall }
     }
 
     pub fn held(&self) -> MutexGuard<'_, BTreeMap<String, Claimable>> {
@@ -202,6 +229,34 @@ impl Cloud {
                 Ok(Answer::Scaled)
             }
             ["azure", "claimed", _, "rg"] => Ok(Answer::Claimed(self.held().values().cloned().collect())),
+            ["azure", "firewall", _, "rg", "vault"] => Ok(Answer::Firewall(Box::new(self.told_wall(None)))),
+            ["azure", "opening", _, "rg", "vault"] => {
+                Ok(Answer::Firewall(Box::new(self.told_wall(Some("20.1.2.3/32")))))
+            }
+            ["azure", "allow", _, "rg", "vault", address, _minutes, mark] => {
+                let seen = self.told_wall(None);
+                if seen.mark != mark {
+                    return Err(Trouble::Moved);
+                }
+                if !seen.is_closed() {
+                    return Err(Trouble::Conflict);
+                }
+                if !seen.lets_in(address) {
+                    let mut wall = self.wall();
+                    wall.rules.push(address.to_owned());
+                    wall.added.push(address.to_owned());
+                }
+                Ok(Answer::FirewallSet)
+            }
+            ["azure", "disallow", _, "rg", "vault", mark] => {
+                if self.told_wall(None).mark != mark {
+                    return Err(Trouble::Moved);
+                }
+                let mut wall = self.wall();
+                let added = std::mem::take(&mut wall.added);
+                wall.rules.retain(|rule| !added.contains(rule));
+                Ok(Answer::FirewallSet)
+            }
             ["azure", "there", _, "rg", name] => Ok(Answer::There(self.held().contains_key(name))),
             ["azure", "delete", _, "rg", name, mark] => {
                 let mut held = self.held();

@@ -68,4 +68,6 @@ it "a revision that is not there is not restarted" ends_with 20 restart main rg 
 
 # shellcheck disable=SC1091  # it is beside
 . "$here/azure/deleting.sh"
+# shellcheck disable=SC1091  # it is beside
+. "$here/azure/firewall.sh"
 umount /etc/hosts /etc "$stage/layers"

@@ -12,6 +12,7 @@ import sys
 import urllib.parse
 
 import resources
+import walls
 
 RESOURCE = "https://management.azure.com"
 SUBSCRIPTION = "11111111-2222-3333-4444-555555555555"
@@ -119,9 +120,11 @@ def below(handler, path, body, told):
     if path.lower() == "/resourcegroups":
         group = lambda name: {"id": f"/x/{name}", "name": name, "location": "westeurope", "properties": {"provisioningState": "Succeeded"}, "tags": {}}
         return listed(handler, [group("rg"), group("other"), group("spare")], told)
-    match = re.fullmatch(r"/resourceGroups/([^/]+)(/.*)", path)
+    match = re.fullmatch(r"/resource[gG]roups/([^/]+)(/.*)", path)
     if match and match[1] == resources.GROUP and match[2] == "/resources":
         return listed(handler, resources.listed(handler.query.get("$expand"), told.get("lags")), told)
+    if match and match[1].lower() == resources.GROUP and (vault := re.fullmatch(r"/providers/microsoft.keyvault/vaults/([a-z-]+)", match[2].lower())):
+        return walls.answer(handler, vault[1], (body, told), refuse)
     if match and match[1] == resources.GROUP and match[2].startswith("/providers/"):
         return resources.answer(handler, match[2].removeprefix("/providers/"), told, refuse)
     if not match or match[1] != "rg":

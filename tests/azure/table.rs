@@ -74,6 +74,11 @@ fn nothing_else_of_reeve_and_no_other_place_is_in_the_wrappers_table() {
         "azure claim main/rg/microsoft.app/containerapps/shop",
         "azure unclaim main/rg/microsoft.app/containerapps/shop",
         "azure claims",
+        "azure expire",
+        "azure firewall main rg",
+        "azure opening main rg vault x",
+        "azure firewall main rg ..",
+        "azure firewall main rg Vault",
         "azure claimed main",
         "azure there main rg shop",
         "azure there main rg microsoft.app/containerapps",
@@ -91,6 +96,21 @@ fn nothing_else_of_reeve_and_no_other_place_is_in_the_wrappers_table() {
     assert!(has(&format!("azure delete main rg microsoft.app/containerapps/shop {mark}")));
     assert!(!has(&format!("azure delete main rg microsoft.app/containerapps/shop {}", mark.to_uppercase())));
     assert!(!has(&format!("azure delete main rg/providers microsoft.app/containerapps/shop {mark}")));
+    for line in ["20.1.2.3/32 60", "20.1.2.0/24 1440"] {
+        assert!(has(&format!("azure allow main rg vault {line} {mark}")), "{line}");
+    }
+    for line in [
+        "0.0.0.0/0 60",
+        "20.0.0.0/8 60",
+        "20.1.2.3 60",
+        "20.1.2.3/32 0",
+        "20.1.2.3/32 1441",
+        "2001:db8::1/128 60",
+        "* 60",
+    ] {
+        assert!(!has(&format!("azure allow main rg vault {line} {mark}")), "{line}");
+    }
+    assert!(has(&format!("azure disallow main rg vault {mark}")));
     assert!(!has(&format!("azure delete main rg ../microsoft.app/containerapps {mark}")));
 }
 

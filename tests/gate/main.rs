@@ -17,6 +17,7 @@
 mod alarms;
 mod approvals;
 mod azure;
+mod azure_firewall;
 mod changes;
 mod checkpoints;
 #[path = "../trace/collector.rs"]

@@ -21,7 +21,9 @@ pub(super) fn read(operation: &AzureOperation, host: &dyn Host) -> Result<ReadAn
                 | Answer::Scaled
                 | Answer::Claimed(_)
                 | Answer::There(_)
-                | Answer::Deleted => return Err(odd()),
+                | Answer::Deleted
+                | Answer::Firewall(_)
+                | Answer::FirewallSet => return Err(odd()),
             }
         }
         AzureOperation::Resources { group } => {
@@ -35,13 +37,17 @@ pub(super) fn read(operation: &AzureOperation, host: &dyn Host) -> Result<ReadAn
                 | Answer::Scaled
                 | Answer::Claimed(_)
                 | Answer::There(_)
-                | Answer::Deleted => return Err(odd()),
+                | Answer::Deleted
+                | Answer::Firewall(_)
+                | Answer::FirewallSet => return Err(odd()),
             }
         }
         AzureOperation::App { app } | AzureOperation::Restart { app } | AzureOperation::Scale { app, .. } => {
             json!(read_app(host, app)?)
         }
-        AzureOperation::Delete { .. } => return Err(unreadable("this operation needs a grant")),
+        AzureOperation::Delete { .. }
+        | AzureOperation::KeyvaultAllowIp { .. }
+        | AzureOperation::KeyvaultRemoveIp { .. } => return Err(unreadable("this operation needs a grant")),
     };
     Ok(answered(result))
 }

@@ -156,7 +156,9 @@ fn is_there(name: &str, host: &dyn Host) -> Result<bool, String> {
             | Answer::Restarted(_)
             | Answer::Scaled
             | Answer::Claimed(_)
-            | Answer::Deleted,
+            | Answer::Deleted
+            | Answer::Firewall(_)
+            | Answer::FirewallSet,
         ) => Err("Azure's answer is about something else".to_owned()),
         Err(refusal) => Err(refusal.reason),
     }

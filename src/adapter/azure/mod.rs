@@ -5,6 +5,7 @@
 
 mod answer;
 mod delete;
+mod firewall;
 mod reader;
 
 use std::time::Duration;
@@ -32,7 +33,11 @@ impl Adapter for AzureOperation {
     fn is_plain_read(&self) -> bool {
         match self {
             Self::Groups { .. } | Self::Resources { .. } | Self::App { .. } => true,
-            Self::Restart { .. } | Self::Scale { .. } | Self::Delete { .. } => false,
+            Self::Restart { .. }
+            | Self::Scale { .. }
+            | Self::Delete { .. }
+            | Self::KeyvaultAllowIp { .. }
+            | Self::KeyvaultRemoveIp { .. } => false,
         }
     }
 
@@ -48,15 +53,19 @@ impl Adapter for AzureOperation {
             Self::Restart { app } => restart(app, &at_rest(host, app)?),
             Self::Scale { app, min, max } => Ok(scale(app, &at_rest(host, app)?, (*min, *max))),
             Self::Delete { target } => delete::plan(target, host),
+            Self::KeyvaultAllowIp { vault, minutes } => firewall::allow(vault, *minutes, host),
+            Self::KeyvaultRemoveIp { vault } => firewall::remove(vault, host),
         }
     }
 
     fn read(&self, host: &dyn Host) -> Result<ReadAnswer, PlanRefusal> {
         match self {
             Self::Groups { .. } | Self::Resources { .. } | Self::App { .. } => answer::read(self, host),
-            Self::Restart { .. } | Self::Scale { .. } | Self::Delete { .. } => {
-                Err(unreadable("this operation needs a grant"))
-            }
+            Self::Restart { .. }
+            | Self::Scale { .. }
+            | Self::Delete { .. }
+            | Self::KeyvaultAllowIp { .. }
+            | Self::KeyvaultRemoveIp { .. } => Err(unreadable("this operation needs a grant")),
         }
     }
 
@@ -67,6 +76,9 @@ impl Adapter for AzureOperation {
     fn verify(&self, plan: &Plan, host: &dyn Host) -> Verification {
         match self {
             Self::Delete { .. } => delete::look(plan, host, true),
+            Self::KeyvaultAllowIp { vault, .. } | Self::KeyvaultRemoveIp { vault } => {
+                firewall::look(vault, plan, host)
+            }
             Self::Groups { .. }
             | Self::Resources { .. }
             | Self::App { .. }
@@ -78,6 +90,9 @@ impl Adapter for AzureOperation {
     fn reconcile(&self, plan: &Plan, host: &dyn Host) -> Verification {
         match self {
             Self::Delete { .. } => delete::look(plan, host, false),
+            Self::KeyvaultAllowIp { vault, .. } | Self::KeyvaultRemoveIp { vault } => {
+                firewall::look(vault, plan, host)
+            }
             Self::Groups { .. }
             | Self::Resources { .. }
             | Self::App { .. }
@@ -95,6 +110,7 @@ impl Adapter for AzureOperation {
             Some(Trouble::Begun) => FailureReason::EndUnseen,
             Some(Trouble::Moved) => FailureReason::Moved,
             Some(Trouble::Unclaimed) => FailureReason::Unclaimed,
+            Some(Trouble::Unfit) => FailureReason::Unfit,
             Some(Trouble::Failed | Trouble::Other) | None => FailureReason::Unrecognised,
         }
     }
@@ -112,11 +128,16 @@ impl Adapter for AzureOperation {
                 | Trouble::Conflict
                 | Trouble::Failed
                 | Trouble::Moved
-                | Trouble::Unclaimed,
+                | Trouble::Unclaimed
+                | Trouble::Unfit,
             ) => true,
             Some(Trouble::Unavailable | Trouble::Other | Trouble::Begun) | None => false,
         };
-        is_no && matches!(self, Self::Delete { .. })
+        let is_one_call = matches!(
+            self,
+            Self::Delete { .. } | Self::KeyvaultAllowIp { .. } | Self::KeyvaultRemoveIp { .. }
+        );
+        is_no && is_one_call
     }
 
     /// Of a restart, which replicas are new is seen only by who has seen the old ones.

@@ -54,6 +54,10 @@ pub(super) fn ask(host: &dyn Host, words: Vec<String>, about: &str) -> Result<An
             unreadable("Azure does not let this host see it, or nobody says who this host is")
         }
         Some(Trouble::Unavailable) => unreadable("Azure cannot be reached, or is too busy"),
+        Some(Trouble::Unfit) => PlanRefusal::new(
+            Rule::AzureAddress,
+            "this host's own address is not known, or not one that may be let in; the gate's log says why",
+        ),
         Some(Trouble::Unclaimed) => PlanRefusal::new(
             Rule::AzureUnclaimed,
             "root's configuration names no tag by which anything at Azure is this host's",
@@ -73,6 +77,8 @@ pub(super) fn read_app(host: &dyn Host, app: &AppName) -> Result<App, PlanRefusa
         | Answer::Scaled
         | Answer::Claimed(_)
         | Answer::There(_)
-        | Answer::Deleted => Err(unreadable("Azure's answer is about something else")),
+        | Answer::Deleted
+        | Answer::Firewall(_)
+        | Answer::FirewallSet => Err(unreadable("Azure's answer is about something else")),
     }
 }

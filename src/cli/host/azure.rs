@@ -52,11 +52,16 @@ fn work(words: &[String], screen: Screen) -> Result<(), ArmError> {
     if let Some(asked) = claims::Asked::parse(words)? {
         return claims::run(&asked, &config()?, screen);
     }
-    let (command, config) = (Command::parse(words)?, config()?);
     let mut progress = |value: Value| {
         // Whoever does not listen any more has ended this process, or will.
         drop(screen.line(&json!({ "progress": value }).to_string()));
     };
+    if words == ["expire"] {
+        let config = config()?;
+        let closed = block_on(async { Ok(arm::expire(&config, &mut progress).await) });
+        return closed.map_err(|failure| other(failure.message))?;
+    }
+    let (command, config) = (Command::parse(words)?, config()?);
     let answered = block_on(async { Ok(arm::run(&config, &command, &mut progress).await) });
     let answer = answered.map_err(|failure| other(failure.message))??;
     let line = json!({ "answer": answer }).to_string();

@@ -20,6 +20,11 @@ name_type!(
     check_app
 );
 name_type!(
+    /// A vault: `SUBSCRIPTION/GROUP/VAULT`.
+    VaultName,
+    check_vault
+);
+name_type!(
     /// What can be deleted: a resource, `SUBSCRIPTION/GROUP/NAMESPACE/TYPE/NAME`, or what is claimed of a group.
     TargetName,
     check_target
@@ -45,6 +50,16 @@ impl AppName {
         let (subscription, rest) = self.as_str().split_once('/').unwrap_or_default();
         let (group, app) = rest.split_once('/').unwrap_or_default();
         (subscription, group, app)
+    }
+}
+
+impl VaultName {
+    /// Subscription, group and vault.
+    #[must_use]
+    pub fn parts(&self) -> (&str, &str, &str) {
+        let (subscription, rest) = self.as_str().split_once('/').unwrap_or_default();
+        let (group, vault) = rest.split_once('/').unwrap_or_default();
+        (subscription, group, vault)
     }
 }
 
@@ -108,6 +123,17 @@ fn check_app(name: &str) -> Result<(), Invalid> {
         return Ok(());
     }
     Err(Invalid::here("an app's name is 2 to 32 of a-z 0-9 -, begins with a letter and does not end with -"))
+}
+
+/// What an app may be called that is not too short or too long for a vault.
+fn check_vault(name: &str) -> Result<(), Invalid> {
+    let length = name.rsplit_once('/').map_or(0, |(_, vault)| vault.len());
+    match check_app(name) {
+        Ok(()) if (3..=24).contains(&length) => Ok(()),
+        Ok(()) | Err(_) => Err(Invalid::here(
+            "is SUBSCRIPTION/GROUP/VAULT; a vault's name is 3 to 24 of a-z 0-9 -, begins with a letter and does not end with -",
+        )),
+    }
 }
 
 fn check_target(name: &str) -> Result<(), Invalid> {
