@@ -31,7 +31,7 @@ readonly programs=(reeve reeved reeve-gate) root_programs=(reeve-launcher)
 readonly wrappers=(reeve-zfs reeve-systemd reeve-pct reeve-git reeve-ansible reeve-tool reeve-azure)
 readonly units=(reeve-launcher.socket reeve-launcher.service reeve-gate.socket reeve-gate.service reeved.socket reeved.service
   reeve-doctor.service reeve-doctor.timer reeve-lists.service reeve-lists.timer reeve-alarms.service reeve-traces.service reeve-signal.service
-  reeve-secrets.service reeve-secrets.timer reeve-shields.service reeve-bridge.service reeve-hook.service reeve-witness.service)
+  reeve-secrets.service reeve-secrets.timer reeve-shields.service reeve-azure.service reeve-azure.timer reeve-bridge.service reeve-hook.service reeve-witness.service)
 # What a wrapper starts, and sudo does not; the second kind is none of root's side.
 readonly helpers=(reeve-egress)
 own_tools=(reeve-builtin)
@@ -357,7 +357,7 @@ uninstall_all() {
 
 purge_all() {
   local name
-  for name in /etc/reeve /var/lib/reeve /var/lib/reeve-preflight /var/lib/reeve-root /var/lib/reeve-tools /var/lib/reeve-lists /var/lib/reeve-alarms /run/reeve-secrets /var/lib/reeve-signal /var/log/reeve /etc/credstore/reeve.*; do remove "$name"; done
+  for name in /etc/reeve /var/lib/reeve /var/lib/reeve-preflight /var/lib/reeve-root /var/lib/reeve-tools /var/lib/reeve-lists /var/lib/reeve-azure /var/lib/reeve-alarms /run/reeve-secrets /var/lib/reeve-signal /var/log/reeve /etc/credstore/reeve.*; do remove "$name"; done
   for name in reeve reeve-gate reeve-run reeve-lists reeve-secrets reeve-shields reeve-azure reeve-alarms reeve-traces reeve-tool reeve-egress reeve-signal reeve-bridge reeve-hook reeve-witness; do
     getent passwd "$name" >/dev/null || continue
     say "remove user $name"

@@ -17,6 +17,10 @@ mod cloud;
 
 #[path = "azure/argv.rs"]
 mod argv;
+#[path = "azure/deleting.rs"]
+mod deleting;
+#[path = "azure/firewall.rs"]
+mod firewall;
 #[path = "azure/nothing_else.rs"]
 mod nothing_else;
 #[path = "azure/planning.rs"]

@@ -37,7 +37,7 @@ trap finish EXIT
 
 ip link set lo up
 ip address add 169.254.169.254/32 dev lo
-printf '127.0.0.1 localhost login.microsoftonline.com reeve-test.vault.azure.net other.vault.azure.net test.cognitiveservices.azure.com management.azure.com elsewhere.example\n' >"$stage/hosts"
+printf '127.0.0.1 localhost login.microsoftonline.com reeve-test.vault.azure.net other.vault.azure.net test.cognitiveservices.azure.com management.azure.com elsewhere.example one.example two.example\n' >"$stage/hosts"
 mount --bind "$stage/hosts" /etc/hosts
 unset http_proxy https_proxy HTTP_PROXY HTTPS_PROXY ALL_PROXY all_proxy
 
@@ -47,7 +47,7 @@ authority() { openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nod
   authority "$stage/other-ca" 'another authority'
   openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=azure -keyout "$stage/server.key" -out "$stage/server.csr"
   openssl x509 -req -in "$stage/server.csr" -CA "$stage/ca.crt" -CAkey "$stage/ca.key" -days 1 -out "$stage/server.crt" \
-    -extfile <(echo 'subjectAltName=DNS:login.microsoftonline.com,DNS:*.vault.azure.net,DNS:*.cognitiveservices.azure.com,DNS:management.azure.com')
+    -extfile <(echo 'subjectAltName=DNS:login.microsoftonline.com,DNS:*.vault.azure.net,DNS:*.cognitiveservices.azure.com,DNS:management.azure.com,DNS:one.example,DNS:two.example')
   # What a service principal shows who it is by.
   for name in client wrong; do openssl req -x509 -newkey rsa:2048 -nodes -subj /CN=reeve -days 20 -keyout "$stage/$name.key" -out "$stage/$name.crt"; done
 } 2>"$stage/openssl.log" || { cat "$stage/openssl.log"; exit 1; }

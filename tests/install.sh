@@ -59,6 +59,7 @@ done <<'TABLE'
 /var/lib/reeve-tools/principal root:root 711
 /var/log/reeve reeve-gate:reeve-gate 750
 /var/lib/reeve-lists reeve-lists:reeve-lists 755
+/var/lib/reeve-azure reeve-azure:reeve-azure 700
 /etc/reeve/alarms root:reeve-alarms 750
 /etc/reeve/bridge root:reeve-bridge 750
 /etc/reeve/witness root:reeve-witness 750

@@ -3,7 +3,10 @@
 use std::process::ExitCode;
 
 use reeve::grant::WrapperName;
-use reeve::wrapper::form::{azure_app, azure_group, azure_name, azure_replicas, azure_revision};
+use reeve::wrapper::form::{
+    azure_address, azure_app, azure_group, azure_mark, azure_minutes, azure_name, azure_replicas,
+    azure_resource, azure_revision, azure_vault,
+};
 use reeve::wrapper::{
     Arguments, Directory, Lifetime, Operands, Operands::*, Program, RunsAs, Subcommand, Table,
 };
@@ -26,6 +29,13 @@ pub(crate) static TABLE: Table = Table { wrapper: WrapperName::Azure, programs: 
         command("app", Exactly(&[azure_name, azure_group, azure_app])),
         command("restart", Then(&[azure_name, azure_group, azure_app, azure_revision], azure_revision)),
         command("scale", Exactly(&[azure_name, azure_group, azure_app, azure_replicas, azure_replicas])),
+        command("claimed", Exactly(&[azure_name, azure_group])),
+        command("there", Exactly(&[azure_name, azure_group, azure_resource])),
+        command("firewall", Exactly(&[azure_name, azure_group, azure_vault])),
+        command("opening", Exactly(&[azure_name, azure_group, azure_vault])),
+        command("allow", Exactly(&[azure_name, azure_group, azure_vault, azure_address, azure_minutes, azure_mark])),
+        command("disallow", Exactly(&[azure_name, azure_group, azure_vault, azure_mark])),
+        command("delete", Exactly(&[azure_name, azure_group, azure_resource, azure_mark])),
     ]),
 }] };
 

@@ -83,6 +83,16 @@ pub trait Adapter {
     /// Says why a step failed, without the tool's own words.
     fn explain(&self, exit_code: i32, stderr: &[u8]) -> FailureReason;
 
+    /// The tool's own word for why a step failed, where it has one, which is repeated as it is.
+    fn code(&self, _stderr: &[u8]) -> Option<String> {
+        None
+    }
+
+    /// Whether a step that ended so was turned away by what it asked, so that nothing of it happened or goes on.
+    fn is_refusal(&self, _exit_code: i32) -> bool {
+        false
+    }
+
     /// The same as far as it goes, done so that it can be taken back: into quarantine instead of away.
     fn undoable(&self) -> Option<Operation> {
         None

@@ -55,7 +55,7 @@ impl Plan {
     pub fn loses_for_good(&self) -> bool {
         let holds_data = |object: &Object| {
             object.action == Action::Destroy
-                && matches!(object.kind.as_str(), "filesystem" | "volume" | "pool" | "container")
+                && matches!(object.kind.as_str(), "filesystem" | "volume" | "pool" | "container" | "resource")
         };
         self.undo.is_none() && !self.effects.reversible && self.effects.objects.iter().any(holds_data)
     }

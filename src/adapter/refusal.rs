@@ -163,6 +163,14 @@ pub enum Rule {
     AzureBusy,
     /// Nothing of it runs at Azure.
     AzureNotRunning,
+    /// Not both this host's list and a tag at Azure claim it.
+    AzureUnclaimed,
+    /// Too many resources for one operation.
+    AzureTooMany,
+    /// A vault's firewall is not one that a rule opens.
+    AzureFirewall,
+    /// This host's own address is not known, or not one that may be let in.
+    AzureAddress,
 }
 
 impl Rule {
@@ -234,6 +242,10 @@ impl Rule {
             Self::AzureNotFound => "azure-not-found",
             Self::AzureBusy => "azure-busy",
             Self::AzureNotRunning => "azure-not-running",
+            Self::AzureUnclaimed => "azure-unclaimed",
+            Self::AzureTooMany => "azure-too-many",
+            Self::AzureFirewall => "azure-firewall",
+            Self::AzureAddress => "azure-address",
         }
     }
 }
@@ -322,6 +334,12 @@ pub enum FailureReason {
     DidNotStart,
     /// The cluster has no quorum.
     NoQuorum,
+    /// It was begun, or may have been, and nobody saw its end.
+    EndUnseen,
+    /// Not everybody whose word it takes says that it is this host's.
+    Unclaimed,
+    /// This host's own address is not known, or not one that may be let in.
+    Unfit,
     /// Reeve does not know what the tool said.
     Unrecognised,
 }
@@ -370,6 +388,9 @@ impl FailureReason {
             Self::StillRunning => "still-running",
             Self::DidNotStart => "did-not-start",
             Self::NoQuorum => "no-quorum",
+            Self::EndUnseen => "end-unseen",
+            Self::Unclaimed => "unclaimed",
+            Self::Unfit => "unfit",
             Self::Unrecognised => "unrecognised",
         }
     }

@@ -6,22 +6,24 @@ use std::time::Duration;
 use http::Method;
 use serde_json::{Value, json};
 
-use super::client::{Client, odd};
-use super::{Answer, App, ArmError, Command, Group, Resource, Revision};
+use super::client::{Change, Client, odd};
+use super::survey::Survey;
+use super::{Answer, App, ArmConfig, ArmError, Command, Group, Resource, Revision};
 
-const RESOURCES: &str = "2021-04-01";
+pub(super) const RESOURCES: &str = "2021-04-01";
 const APPS: &str = "2024-03-01";
 /// How often it is looked whether replicas are new ones.
 const LOOK: Duration = Duration::from_secs(3);
 
 impl Client {
-    /// Does one thing, at its path.
+    /// Does one thing.
     pub(super) async fn run(
         &self,
-        path: String,
+        config: &ArmConfig,
         command: &Command,
         progress: &mut (dyn FnMut(Value) + Send),
     ) -> Result<Answer, ArmError> {
+        let path = config.path(command)?;
         match command {
             Command::Groups { .. } => {
                 let groups = self.list(&path, RESOURCES).await?;
@@ -36,8 +38,32 @@ impl Client {
             Command::Scale { min, max, .. } => {
                 let scale = json!({"minReplicas": min, "maxReplicas": max});
                 let body = json!({"properties": {"template": {"scale": scale}}});
-                self.act((Method::PATCH, &path, APPS), Some(body), progress).await?;
+                let change = Change { body: Some(body), ..Change::of(Method::PATCH, &path, APPS) };
+                self.act(change, progress).await?;
                 Ok(Answer::Scaled)
+            }
+            Command::Claimed { subscription, group } => {
+                let mut survey = Survey::new(self, config, (subscription, group))?;
+                Ok(Answer::Claimed(survey.all().await?))
+            }
+            Command::There(held) => {
+                let mut survey = Survey::new(self, config, (&held.subscription, &held.group))?;
+                Ok(Answer::There(survey.get(&held.resource).await?.is_some()))
+            }
+            Command::Firewall(_) => Ok(Answer::Firewall(Box::new(self.firewall(&path).await?))),
+            Command::Opening(_) => Ok(Answer::Firewall(Box::new(self.opening(config, &path).await?))),
+            Command::Allow { address, minutes, mark, .. } => {
+                self.allow(config, &path, (address, *minutes, mark), progress).await?;
+                Ok(Answer::FirewallSet)
+            }
+            Command::Disallow { mark, .. } => {
+                self.disallow(&path, mark, progress).await?;
+                Ok(Answer::FirewallSet)
+            }
+            Command::Delete { held, mark } => {
+                let mut survey = Survey::new(self, config, (&held.subscription, &held.group))?;
+                survey.delete(&held.resource, mark, progress).await?;
+                Ok(Answer::Deleted)
             }
         }
     }
@@ -96,7 +122,7 @@ impl Client {
         }
         for revision in revisions {
             let restart = format!("{path}/revisions/{revision}/restart");
-            self.act((Method::POST, &restart, APPS), None, progress).await?;
+            self.act(Change::of(Method::POST, &restart, APPS), progress).await?;
             progress(json!({"restarts": revision}));
         }
         for (revision, old) in &before {
@@ -133,11 +159,11 @@ fn resource(value: &Value) -> Result<Resource, ArmError> {
     })
 }
 
-fn text(value: &Value, pointer: &str) -> Result<String, ArmError> {
+pub(super) fn text(value: &Value, pointer: &str) -> Result<String, ArmError> {
     maybe(value, pointer).ok_or_else(|| odd(&format!("an answer has no {pointer}")))
 }
 
-fn maybe(value: &Value, pointer: &str) -> Option<String> {
+pub(super) fn maybe(value: &Value, pointer: &str) -> Option<String> {
     value.pointer(pointer).and_then(Value::as_str).map(str::to_owned)
 }
 
@@ -151,7 +177,7 @@ fn number(value: &Value, pointer: &str) -> Result<Option<u32>, ArmError> {
     }
 }
 
-fn tags(value: &Value) -> BTreeMap<String, String> {
+pub(super) fn tags(value: &Value) -> BTreeMap<String, String> {
     let tags = value.get("tags").and_then(Value::as_object);
     let text = |(name, value): (&String, &Value)| Some((name.clone(), value.as_str()?.to_owned()));
     tags.map(|tags| tags.iter().filter_map(text).collect()).unwrap_or_default()

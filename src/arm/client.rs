@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::header::{CONTENT_TYPE, HeaderMap, LOCATION, RETRY_AFTER};
+use http::header::{CONTENT_TYPE, HeaderMap, IF_MATCH, LOCATION, RETRY_AFTER};
 use http::{Method, StatusCode};
 use serde_json::{Value, json};
 use tokio::time::Instant;
@@ -22,6 +22,8 @@ const PAUSE: Duration = Duration::from_secs(2);
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 /// No answer of use comes near this.
 const LONGEST_ANSWER: usize = 8 << 20;
+/// Nor what is no answer of the manager's.
+const LONGEST_PLAIN: usize = 4 << 10;
 /// As many pages as a listing may have.
 const MOST_PAGES: usize = 200;
 
@@ -39,6 +41,37 @@ pub(super) struct Reply {
     pub(super) body: Value,
 }
 
+/// What is to be another way.
+pub(super) struct Change<'a> {
+    pub(super) method: Method,
+    pub(super) path: &'a str,
+    pub(super) version: &'a str,
+    pub(super) body: Option<Value>,
+    /// The etag that it has to have still.
+    pub(super) only_if: Option<String>,
+}
+
+impl<'a> Change<'a> {
+    /// One without a body or a condition.
+    pub(super) fn of(method: Method, path: &'a str, version: &'a str) -> Self {
+        Self { method, path, version, body: None, only_if: None }
+    }
+}
+
+/// One request, which may be made again.
+struct Asked {
+    method: Method,
+    url: Url,
+    body: Option<Value>,
+    only_if: Option<String>,
+}
+
+impl Asked {
+    fn get(url: Url) -> Self {
+        Self { method: Method::GET, url, body: None, only_if: None }
+    }
+}
+
 impl Client {
     pub(super) fn new(config: &ArmConfig) -> Result<Self, ArmError> {
         let environment = config.environment.clone();
@@ -50,15 +83,25 @@ impl Client {
 
     /// Reads one thing.
     pub(super) async fn get(&self, path: &str, version: &str) -> Result<Value, ArmError> {
-        let reply = self.send(Method::GET, self.url(path, version)?, None).await?;
+        let reply = self.look(path, version).await?;
         if reply.status == StatusCode::OK { Ok(reply.body) } else { Err(refused(&reply)) }
+    }
+
+    /// Reads one thing, whatever comes of it.
+    pub(super) async fn look(&self, path: &str, version: &str) -> Result<Reply, ArmError> {
+        self.send(&Asked::get(self.url(path, version)?)).await
     }
 
     /// Reads a listing to its last page. Half a listing is none.
     pub(super) async fn list(&self, path: &str, version: &str) -> Result<Vec<Value>, ArmError> {
-        let (mut url, mut items) = (self.url(path, version)?, Vec::new());
+        self.pages(self.url(path, version)?).await
+    }
+
+    /// The same, from an address.
+    pub(super) async fn pages(&self, mut url: Url) -> Result<Vec<Value>, ArmError> {
+        let mut items = Vec::new();
         for _page in 0..MOST_PAGES {
-            let reply = self.send(Method::GET, url, None).await?;
+            let reply = self.send(&Asked::get(url)).await?;
             if reply.status != StatusCode::OK {
                 return Err(refused(&reply));
             }
@@ -79,14 +122,36 @@ impl Client {
     /// Asks for something that may take its time, and waits for its end.
     pub(super) async fn act(
         &self,
-        (method, path, version): (Method, &str, &str),
-        body: Option<Value>,
+        change: Change<'_>,
         progress: &mut (dyn FnMut(Value) + Send),
     ) -> Result<(), ArmError> {
-        let reply = self.send(method, self.url(path, version)?, body).await?;
-        if !reply.status.is_success() {
-            return Err(refused(&reply));
+        let Change { method, path, version, body, only_if } = change;
+        let reply = self.send(&Asked { method, url: self.url(path, version)?, body, only_if }).await?;
+        if reply.status.is_server_error() {
+            return Err(ArmError { trouble: Trouble::Begun, ..refused(&reply) });
         }
+        if !reply.status.is_success() {
+            let no = refused(&reply);
+            // A no is about what it was asked of, whatever number Azure gives it.
+            let trouble = if no.trouble == Trouble::Other { Trouble::Conflict } else { no.trouble };
+            return Err(ArmError { trouble, ..no });
+        }
+        self.follow(&reply, progress).await.map_err(|error| match error.trouble {
+            Trouble::Failed => error,
+            // It was taken in hand: whatever is the matter with the looks, Azure goes on.
+            Trouble::NotFound
+            | Trouble::Denied
+            | Trouble::Unavailable
+            | Trouble::Conflict
+            | Trouble::Other
+            | Trouble::Begun
+            | Trouble::Moved
+            | Trouble::Unclaimed
+            | Trouble::Unfit => ArmError { trouble: Trouble::Begun, ..error },
+        })
+    }
+
+    async fn follow(&self, reply: &Reply, progress: &mut (dyn FnMut(Value) + Send)) -> Result<(), ArmError> {
         let header = |name: &str| reply.headers.get(name).and_then(|value| value.to_str().ok());
         let by_status = header("azure-asyncoperation").map(|url| self.own(url)).transpose()?;
         let by_location = header(LOCATION.as_str()).map(|url| self.own(url)).transpose()?;
@@ -112,7 +177,7 @@ impl Client {
         let mut pause = pause_of(headers);
         loop {
             self.wait(pause.unwrap_or(PAUSE)).await?;
-            let reply = self.send(Method::GET, url.clone(), None).await?;
+            let reply = self.send(&Asked::get(url.clone())).await?;
             if !reply.status.is_success() {
                 return Err(refused(&reply));
             }
@@ -144,14 +209,14 @@ impl Client {
         Ok(())
     }
 
-    async fn send(&self, method: Method, url: Url, body: Option<Value>) -> Result<Reply, ArmError> {
+    async fn send(&self, asked: &Asked) -> Result<Reply, ArmError> {
         let mut is_renewed = false;
         loop {
-            let reply = self.once(method.clone(), url.clone(), body.as_ref()).await?;
+            let reply = self.once(asked).await?;
             match reply.status {
                 // It was not taken in hand, so that it may be asked again.
                 StatusCode::TOO_MANY_REQUESTS => self.wait(pause_of(&reply.headers).unwrap_or(PAUSE)).await?,
-                StatusCode::SERVICE_UNAVAILABLE if method == Method::GET => {
+                StatusCode::SERVICE_UNAVAILABLE if asked.method == Method::GET => {
                     self.wait(pause_of(&reply.headers).unwrap_or(PAUSE)).await?;
                 }
                 StatusCode::UNAUTHORIZED if !is_renewed => {
@@ -163,19 +228,26 @@ impl Client {
         }
     }
 
-    async fn once(&self, method: Method, url: Url, body: Option<&Value>) -> Result<Reply, ArmError> {
+    async fn once(&self, question: &Asked) -> Result<Reply, ArmError> {
         let scope = self.manager.join(SCOPE).map_err(|_none| odd("the manager has no address"))?;
         let token = self.identity.token(scope.as_str()).await;
         let token = token.map_err(|trouble| ArmError::new(Trouble::Denied, trouble.problem))?;
+        let (method, url) = (question.method.clone(), question.url.clone());
         let mut asked = self.identity.http().request(method, url).bearer_auth(token);
-        if let Some(body) = body {
+        if let Some(body) = &question.body {
             asked = asked.header(CONTENT_TYPE, "application/json").body(body.to_string());
         }
+        if let Some(etag) = &question.only_if {
+            asked = asked.header(IF_MATCH, etag);
+        }
         let unreachable = |error: reqwest::Error| {
+            // What was sent may have been heard, though nothing came back.
+            let is_sent = question.method != Method::GET && !error.is_connect();
+            let trouble = if is_sent { Trouble::Begun } else { Trouble::Unavailable };
             let error = error.without_url();
             let cause =
                 std::error::Error::source(&error).map(|cause| format!(": {cause}")).unwrap_or_default();
-            ArmError::new(Trouble::Unavailable, format!("Azure cannot be reached: {error}{cause}"))
+            ArmError::new(trouble, format!("Azure cannot be reached: {error}{cause}"))
         };
         let mut answer = asked.send().await.map_err(unreachable)?;
         let mut bytes = Vec::new();
@@ -195,7 +267,23 @@ impl Client {
         Ok(Reply { status, headers, body })
     }
 
-    fn url(&self, path: &str, version: &str) -> Result<Url, ArmError> {
+    /// Asks somebody else than the manager, who is shown no token.
+    pub(super) async fn plain(&self, url: &Url) -> Result<(StatusCode, Vec<u8>), ArmError> {
+        let unreachable = |error: reqwest::Error| {
+            ArmError::new(Trouble::Unavailable, format!("does not answer: {}", error.without_url()))
+        };
+        let mut answer = self.identity.http().get(url.clone()).send().await.map_err(unreachable)?;
+        let mut bytes = Vec::new();
+        while let Some(part) = answer.chunk().await.map_err(unreachable)? {
+            bytes.extend_from_slice(&part);
+            if bytes.len() > LONGEST_PLAIN {
+                return Err(odd("an answer is too long"));
+            }
+        }
+        Ok((answer.status(), bytes))
+    }
+
+    pub(super) fn url(&self, path: &str, version: &str) -> Result<Url, ArmError> {
         let mut url = self.manager.join(path).map_err(|_none| odd("a name makes no address"))?;
         url.query_pairs_mut().append_pair("api-version", version);
         Ok(url)
@@ -213,11 +301,12 @@ fn pause_of(headers: &HeaderMap) -> Option<Duration> {
     Some(Duration::from_secs(seconds))
 }
 
-fn refused(reply: &Reply) -> ArmError {
+pub(super) fn refused(reply: &Reply) -> ArmError {
     let trouble = match reply.status {
         StatusCode::NOT_FOUND => Trouble::NotFound,
         StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Trouble::Denied,
-        StatusCode::CONFLICT | StatusCode::PRECONDITION_FAILED => Trouble::Conflict,
+        StatusCode::CONFLICT => Trouble::Conflict,
+        StatusCode::PRECONDITION_FAILED => Trouble::Moved,
         StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => Trouble::Unavailable,
         _other => Trouble::Other,
     };
@@ -225,7 +314,7 @@ fn refused(reply: &Reply) -> ArmError {
 }
 
 /// Azure's own code, which is a word. What it says besides may hold anything.
-fn code(body: &Value) -> String {
+pub(super) fn code(body: &Value) -> String {
     let code = body.pointer("/error/code").and_then(Value::as_str).unwrap_or("without a code");
     code.chars().filter(|c| c.is_ascii_alphanumeric() || matches!(c, ' ' | '.' | '_')).take(64).collect()
 }

@@ -7,6 +7,7 @@ use serde::Deserialize;
 use url::Url;
 use uuid::Uuid;
 
+use super::address::{self, FirewallSettings};
 use super::{ArmError, Command, Trouble};
 use crate::config::{self, ConfigError, did_you_mean};
 use crate::vault::{AzureAsWritten, AzureSettings, server_address};
@@ -21,10 +22,27 @@ pub struct ArmConfig {
     pub manager: Url,
     /// The subscriptions' ids, by the names that operations have for them.
     pub subscriptions: BTreeMap<String, Uuid>,
+    /// The tag by which a resource says that it is this host's; without it nothing is deleted.
+    pub claims: Option<ClaimTag>,
+    /// Whom vaults' firewalls may be opened to; without it to nobody.
+    pub firewall: Option<FirewallSettings>,
+    /// The versions by which kinds of resources are spoken to, where Azure is not to be asked for them.
+    pub versions: BTreeMap<String, String>,
     /// As whom Azure is asked.
     pub azure: AzureSettings,
     /// What would else stand in the environment, of which a wrapper hands on none.
     pub environment: BTreeMap<String, String>,
+}
+
+/// A tag and its value.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ClaimTag {
+    /// Its name.
+    #[serde(default = "claim_tag")]
+    pub tag: String,
+    /// What it says of what is this host's.
+    pub value: String,
 }
 
 #[derive(Deserialize)]
@@ -33,10 +51,18 @@ struct AsWritten {
     #[serde(default = "manager")]
     manager: String,
     subscriptions: BTreeMap<String, Uuid>,
+    claims: Option<ClaimTag>,
+    firewall: Option<address::AsWritten>,
+    #[serde(default)]
+    versions: BTreeMap<String, String>,
     #[serde(default)]
     azure: AzureAsWritten,
     #[serde(default)]
     environment: BTreeMap<String, String>,
+}
+
+fn claim_tag() -> String {
+    "reeve-host".to_owned()
 }
 
 fn manager() -> String {
@@ -76,6 +102,33 @@ impl ArmConfig {
     }
 }
 
+impl ClaimTag {
+    fn problem(&self) -> Option<String> {
+        // What Azure takes.
+        let is_bad = |text: &str, most: usize| {
+            text.is_empty() || text.chars().count() > most || text.chars().any(char::is_control)
+        };
+        if is_bad(&self.tag, 512) || self.tag.contains(['<', '>', '%', '&', '\\', '?', '/']) {
+            return Some("claims.tag: is the name of a tag".to_owned());
+        }
+        is_bad(&self.value, 256).then(|| "claims.value: is from 1 to 256 characters".to_owned())
+    }
+}
+
+/// Whether that may be a version of a kind of resources.
+fn is_version(kind: &str, version: &str) -> bool {
+    let day = version.strip_suffix("-preview").unwrap_or(version);
+    let is_day = day.len() == 10
+        && day
+            .bytes()
+            .enumerate()
+            .all(|(at, byte)| if at == 4 || at == 7 { byte == b'-' } else { byte.is_ascii_digit() });
+    let is_small = !kind.bytes().any(|byte| byte.is_ascii_uppercase());
+    let is_kind =
+        kind.split_once('/').is_some_and(|(namespace, rest)| namespace.contains('.') && !rest.is_empty());
+    is_day && is_small && is_kind
+}
+
 impl AsWritten {
     fn meant(self) -> Result<ArmConfig, String> {
         let manager = server_address(&self.manager).map_err(|problem| format!("manager: {problem}"))?;
@@ -88,12 +141,24 @@ impl AsWritten {
                 return Err(format!("subscriptions.{name}: a name is 1 to 32 of a-z 0-9 -"));
             }
         }
+        if let Some(problem) = self.claims.as_ref().and_then(ClaimTag::problem) {
+            return Err(problem);
+        }
+        if let Some((kind, version)) = self.versions.iter().find(|(kind, version)| !is_version(kind, version))
+        {
+            return Err(format!(
+                "versions.{kind:?}: {version:?} is no version, or this no type: \"microsoft.app/containerapps\" = \"2024-03-01\""
+            ));
+        }
         if let Some(other) = self.environment.keys().find(|name| !VARIABLES.contains(&name.as_str())) {
             return Err(format!("environment.{other}: is none of {}", VARIABLES.join(", ")));
         }
         Ok(ArmConfig {
             manager,
             subscriptions: self.subscriptions,
+            claims: self.claims,
+            firewall: self.firewall.map(address::AsWritten::meant).transpose()?,
+            versions: self.versions,
             azure: self.azure.meant()?,
             environment: self.environment,
         })
@@ -113,11 +178,17 @@ mod tests {
     #[test]
     fn every_key_changes_its_value() {
         let text = format!(
-            "manager = \"https://management.example\"\n{LEAST}[azure]\npatience = \"3s\"\n[environment]\nAZURE_CLIENT_ID = \"x\"\n"
+            "manager = \"https://management.example\"\n{LEAST}[claims]\nvalue = \"host01\"\n[firewall]\naddress = \"20.1.2.3\"\n[versions]\n\"a.b/c\" = \"2024-03-01-preview\"\n[azure]\npatience = \"3s\"\n[environment]\nAZURE_CLIENT_ID = \"x\"\n"
         );
         let config = read(&text).unwrap();
         assert_eq!(config.manager.as_str(), "https://management.example/");
         assert_eq!(config.azure.patience.as_secs(), 3);
+        let tag = ClaimTag { tag: "reeve-host".to_owned(), value: "host01".to_owned() };
+        assert_eq!(config.claims, Some(tag));
+        assert_eq!(config.versions.get("a.b/c").map(String::as_str), Some("2024-03-01-preview"));
+        assert_eq!(config.firewall.as_ref().map(|firewall| firewall.widest), Some(32));
+        let other = format!("{LEAST}claims = {{ tag = \"owner\", value = \"x\" }}");
+        assert_eq!(read(&other).unwrap().claims.unwrap().tag, "owner");
         assert_eq!(config.environment.get("AZURE_CLIENT_ID").map(String::as_str), Some("x"));
         assert_eq!(read(LEAST).unwrap().manager.as_str(), "https://management.azure.com/");
         let command = Command::Groups { subscription: "main".to_owned() };
@@ -141,6 +212,11 @@ mod tests {
                 "environment.AZURE_CLIENT_SECRET: is none",
             ),
             (&format!("{LEAST}subscription = 1"), "unknown key"),
+            (&format!("{LEAST}[claims]\ntag = \"x\""), "value"),
+            (&format!("{LEAST}[claims]\nvalue = \"\""), "claims.value:"),
+            (&format!("{LEAST}[claims]\ntag = \"a/b\"\nvalue = \"x\""), "claims.tag:"),
+            (&format!("{LEAST}[versions]\n\"a.b/c\" = \"latest\""), "versions."),
+            (&format!("{LEAST}[versions]\n\"A.b/c\" = \"2024-03-01\""), "versions."),
         ] {
             let refusal = read(text).unwrap_err();
             assert!(refusal.contains(problem), "{text}: {refusal}");

@@ -1,17 +1,27 @@
 //! Azure Resource Manager, as the program `reeve azure`: the wrapper `reeve-azure` starts it for one command, as the user who has the host's
 //! identity there. What it prints is a line of JSON for each thing that is worth telling meanwhile, and one for the answer.
 
+mod address;
 #[cfg(feature = "azure")]
 mod calls;
+mod claims;
 #[cfg(feature = "azure")]
 mod client;
 mod command;
 mod config;
+#[cfg(feature = "azure")]
+mod firewall;
+#[cfg(feature = "azure")]
+mod rules;
 mod said;
+#[cfg(feature = "azure")]
+mod survey;
 
+pub use address::{AddressSource, FirewallSettings};
+pub use claims::{CLAIMS, Claim, Claims};
 pub use command::Command;
-pub use config::ArmConfig;
-pub use said::{Answer, App, Group, Resource, Revision};
+pub use config::{ArmConfig, ClaimTag};
+pub use said::{Answer, App, Claimable, Firewall, Group, Resource, Revision, Word};
 
 use std::fmt;
 
@@ -30,6 +40,14 @@ pub enum Trouble {
     Failed,
     /// Anything else.
     Other,
+    /// It was begun, or may have been, and nobody saw its end.
+    Begun,
+    /// It is not what it was when it was planned.
+    Moved,
+    /// Not both of those whose word it takes claim it.
+    Unclaimed,
+    /// This host's own address is not known, or not one that may be let in.
+    Unfit,
 }
 
 /// A trouble, with Azure's own code for it.
@@ -43,8 +61,18 @@ pub struct ArmError {
 
 impl Trouble {
     /// All, in the order of their numbers.
-    pub const ALL: [Self; 6] =
-        [Self::NotFound, Self::Denied, Self::Unavailable, Self::Conflict, Self::Failed, Self::Other];
+    pub const ALL: [Self; 10] = [
+        Self::NotFound,
+        Self::Denied,
+        Self::Unavailable,
+        Self::Conflict,
+        Self::Failed,
+        Self::Other,
+        Self::Begun,
+        Self::Moved,
+        Self::Unclaimed,
+        Self::Unfit,
+    ];
 
     /// The status that the program ends with.
     #[must_use]
@@ -56,6 +84,10 @@ impl Trouble {
             Self::Conflict => 23,
             Self::Failed => 24,
             Self::Other => 25,
+            Self::Begun => 26,
+            Self::Moved => 27,
+            Self::Unclaimed => 28,
+            Self::Unfit => 29,
         }
     }
 
@@ -89,7 +121,31 @@ pub async fn run(
     command: &Command,
     progress: &mut (dyn FnMut(serde_json::Value) + Send),
 ) -> Result<Answer, ArmError> {
-    client::Client::new(config)?.run(config.path(command)?, command, progress).await
+    client::Client::new(config)?.run(config, command, progress).await
+}
+
+/// Takes away, of every vault, what this host let in and whose time is over; in a build that can.
+///
+/// # Errors
+/// Says what went wrong first; the others were closed all the same.
+#[cfg(feature = "azure")]
+pub async fn expire(
+    config: &ArmConfig,
+    progress: &mut (dyn FnMut(serde_json::Value) + Send),
+) -> Result<(), ArmError> {
+    client::Client::new(config)?.expire(progress).await
+}
+
+/// Says that this build cannot.
+///
+/// # Errors
+/// Always.
+#[cfg(not(feature = "azure"))]
+pub async fn expire(
+    _config: &ArmConfig,
+    _progress: &mut (dyn FnMut(serde_json::Value) + Send),
+) -> Result<(), ArmError> {
+    Err(ArmError::new(Trouble::Other, "this build cannot ask Azure: it takes one with the feature `azure`"))
 }
 
 /// Says that this build cannot.

@@ -18,6 +18,111 @@ pub enum Answer {
     Restarted(BTreeMap<String, usize>),
     /// Its scale was taken.
     Scaled,
+    /// The resources of a group, all of them, and who claims each.
+    Claimed(Vec<Claimable>),
+    /// Whether a resource is there.
+    There(bool),
+    /// It is there no more.
+    Deleted,
+    /// How a vault's firewall is.
+    Firewall(Box<Firewall>),
+    /// It is as it was to be.
+    FirewallSet,
+}
+
+/// The firewall of a vault.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Firewall {
+    /// The vault's id.
+    pub id: String,
+    /// `Enabled`, `Disabled`: whether it can be reached from outside at all.
+    pub access: Option<String>,
+    /// `Deny`, `Allow`: what becomes of those whom no rule names.
+    pub default_action: Option<String>,
+    /// The addresses that are let in, with their bits.
+    pub rules: Vec<String>,
+    /// Those that this host has added, as far as its own list says.
+    pub added: Vec<String>,
+    /// This host's own address, where that was asked for.
+    pub address: Option<String>,
+    /// What tells it from what it was before.
+    pub mark: String,
+}
+
+impl Firewall {
+    /// Whether it keeps out whom no rule names, and lets in whom one does.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        let is_public = self.access.as_deref().is_none_or(|access| access.eq_ignore_ascii_case("enabled"));
+        is_public && self.default_action.as_deref() == Some("Deny")
+    }
+
+    /// Whether a rule names just that.
+    #[must_use]
+    pub fn lets_in(&self, address: &str) -> bool {
+        self.rules.iter().any(|rule| rule == address)
+    }
+
+    /// Whether this host has added that.
+    #[must_use]
+    pub fn has_added(&self, address: &str) -> bool {
+        self.added.iter().any(|added| added == address)
+    }
+}
+
+/// A resource, as it is for somebody who may want it gone.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Claimable {
+    /// Below its group, in small letters: `microsoft.app/containerapps/shop`.
+    pub name: String,
+    /// Its id, as Azure writes it.
+    pub id: String,
+    /// `Microsoft.App/containerApps`.
+    pub kind: String,
+    /// Where it is.
+    pub location: Option<String>,
+    /// `Succeeded`, unless something is being done to it.
+    pub state: Option<String>,
+    /// When it was made.
+    pub created: Option<String>,
+    /// Its version: an etag, or when it was changed last. Only of what this host claims.
+    pub version: Option<String>,
+    /// The etag alone.
+    pub etag: Option<String>,
+    /// What tells it from what it was before; nothing, where Azure does not say enough.
+    pub mark: Option<String>,
+    /// What this host's own list says of it.
+    pub host: Word,
+    /// What its tag says.
+    pub tag: Word,
+}
+
+/// What somebody says of a resource.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Word {
+    /// That it is this host's.
+    Claims,
+    /// Nothing.
+    Silent,
+    /// That something else is: the list means one of that name that was made at another time, the tag another host.
+    Other,
+}
+
+impl Claimable {
+    /// Whether both claim it.
+    #[must_use]
+    pub fn is_claimed(&self) -> bool {
+        (self.host, self.tag) == (Word::Claims, Word::Claims)
+    }
+
+    /// Whether at least one does.
+    #[must_use]
+    pub fn is_half_claimed(&self) -> bool {
+        self.host == Word::Claims || self.tag == Word::Claims
+    }
 }
 
 /// A resource group.

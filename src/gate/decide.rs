@@ -313,7 +313,11 @@ pub(super) fn plan_problem(refusal: &PlanRefusal, alternatives: Vec<serde_json::
         | adapter::Rule::ToolCalls
         | adapter::Rule::AzureNotFound
         | adapter::Rule::AzureBusy
-        | adapter::Rule::AzureNotRunning => ProblemKind::PlanRefused,
+        | adapter::Rule::AzureNotRunning
+        | adapter::Rule::AzureUnclaimed
+        | adapter::Rule::AzureTooMany
+        | adapter::Rule::AzureFirewall
+        | adapter::Rule::AzureAddress => ProblemKind::PlanRefused,
     };
     let decision = Decision {
         verdict: "deny".to_owned(),

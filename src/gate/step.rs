@@ -143,9 +143,11 @@ impl Gate {
             tracing::error!(operation = job.id, said = %String::from_utf8_lossy(stderr), "a wrapper refused a grant");
             "the wrapper refused the grant".to_owned()
         } else {
-            adapter::of(&job.submission.operation).explain(code, stderr).as_str().to_owned()
+            let adapter = adapter::of(&job.submission.operation);
+            let why = adapter.explain(code, stderr).as_str().to_owned();
+            adapter.code(stderr).map_or(why.clone(), |its_own| format!("{why} ({its_own})"))
         };
-        if refused && number == 0 {
+        if (refused || adapter::of(&job.submission.operation).is_refusal(code)) && number == 0 {
             return End::failed_with(why, Some(code));
         }
         // A tool may do part of its work, or all of it, and still end with an error: the host says which.

@@ -107,8 +107,10 @@ pub enum Shape {
     AzureSubscription,
     /// `production/web-rg`.
     AzureGroup,
-    /// `production/web-rg/shop`.
+    /// `production/web-rg/shop`: an app, or a vault.
     AzureApp,
+    /// `production/web-rg/microsoft.app/containerapps/shop`, or `production/web-rg`.
+    AzureTarget,
 }
 
 /// A part of a branch's name.
@@ -116,6 +118,7 @@ const REF: &str = "[A-Za-z0-9_+@#=][A-Za-z0-9_.+@#=-]*";
 const PART: &str = "[A-Za-z0-9_.:][A-Za-z0-9_.:-]*";
 const SUBSCRIPTION: &str = "[a-z0-9][a-z0-9-]*";
 const GROUP: &str = r"[a-z0-9_()]([a-z0-9_.()-]*[a-z0-9_()-])?";
+const NAMESPACE: &str = r"[a-z0-9_()][a-z0-9_()-]*(\.[a-z0-9_()-]+)+";
 /// A unit's name; not a template's, which ends in `@` before its kind.
 const UNIT: &str = r"([A-Za-z0-9_:]|\\x[0-9a-f]{2})([A-Za-z0-9_.:-]|\\x[0-9a-f]{2})*(@([A-Za-z0-9_.:-]|\\x[0-9a-f]{2})+)?\.(service|socket|target|timer|path|mount|automount|swap|device|slice|scope)";
 
@@ -191,6 +194,7 @@ impl Shape {
             | Self::AzureSubscription
             | Self::AzureGroup
             | Self::AzureApp
+            | Self::AzureTarget
             | Self::Kept => Form::Text,
         }
     }
@@ -242,7 +246,8 @@ impl Shape {
             Self::Arguments => "'{\"NAME\":VALUE}'".to_owned(),
             Self::AzureSubscription => "SUBSCRIPTION".to_owned(),
             Self::AzureGroup => "SUBSCRIPTION/GROUP".to_owned(),
-            Self::AzureApp => "SUBSCRIPTION/GROUP/APP".to_owned(),
+            Self::AzureApp => "SUBSCRIPTION/GROUP/NAME".to_owned(),
+            Self::AzureTarget => "SUBSCRIPTION/GROUP[/NAMESPACE/TYPE/NAME]".to_owned(),
         }
     }
 
@@ -298,6 +303,7 @@ impl Shape {
             Self::AzureSubscription => json!("production"),
             Self::AzureGroup => json!("production/web-rg"),
             Self::AzureApp => json!("production/web-rg/shop"),
+            Self::AzureTarget => json!("production/web-rg/microsoft.app/containerapps/shop"),
         }
     }
 
@@ -332,6 +338,9 @@ impl Shape {
             Self::AzureSubscription => name_like(&format!("^{SUBSCRIPTION}$")),
             Self::AzureGroup => name_like(&format!("^{SUBSCRIPTION}/{GROUP}$")),
             Self::AzureApp => name_like(&format!("^{SUBSCRIPTION}/{GROUP}/[a-z](-?[a-z0-9])+$")),
+            Self::AzureTarget => {
+                name_like(&format!("^{SUBSCRIPTION}/{GROUP}(/{NAMESPACE}(/{GROUP}/{GROUP})+)?$"))
+            }
             Self::Playbook | Self::Tool => {
                 json!({"type": "string", "maxLength": 64, "pattern": "^[A-Za-z0-9][A-Za-z0-9_.-]*$"})
             }

@@ -220,6 +220,45 @@ pub fn azure_revision(text: &str) -> bool {
     text.len() <= 100 && is_small(text) && text.split_once("--").is_some_and(|(app, _)| azure_app(app))
 }
 
+/// A resource below its group: a namespace, and as many types as names: `microsoft.app/containerapps/shop`.
+#[must_use]
+pub fn azure_resource(text: &str) -> bool {
+    let mut parts = text.split('/');
+    let has_namespace = parts.next().is_some_and(|first| first.contains('.') && azure_group(first));
+    let types_and_names = parts.clone().count();
+    text.len() <= 255
+        && has_namespace
+        && types_and_names >= 2
+        && types_and_names.is_multiple_of(2)
+        && parts.all(azure_group)
+}
+
+/// A vault.
+#[must_use]
+pub fn azure_vault(text: &str) -> bool {
+    (3..=24).contains(&text.len()) && azure_app(text)
+}
+
+/// An IPv4 address with its bits, and never more than 256 of them: `20.1.2.3/32`.
+#[must_use]
+pub fn azure_address(text: &str) -> bool {
+    let Some((address, bits)) = text.split_once('/') else { return false };
+    let is_narrow = matches!(bits, "24" | "25" | "26" | "27" | "28" | "29" | "30" | "31" | "32");
+    is_narrow && address.parse::<std::net::Ipv4Addr>().is_ok()
+}
+
+/// How long a vault's firewall may be open: a day at most.
+#[must_use]
+pub fn azure_minutes(text: &str) -> bool {
+    !text.starts_with('0') && number(text) && text.parse::<u32>().is_ok_and(|minutes| minutes <= 24 * 60)
+}
+
+/// By what something at Azure is told from what it was before: 64 hexadecimal digits.
+#[must_use]
+pub fn azure_mark(text: &str) -> bool {
+    text.len() == 64 && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+}
+
 /// How many replicas a container app may have.
 #[must_use]
 pub fn azure_replicas(text: &str) -> bool {
@@ -267,5 +306,31 @@ mod tests {
             assert!(!moment(text), "{text}");
         }
         assert!(priority("err") && !priority("error") && !priority("0..7") && !priority(""));
+    }
+
+    #[test]
+    fn a_resource_at_azure_is_a_namespace_and_as_many_types_as_names() {
+        for name in ["microsoft.app/containerapps/shop", "microsoft.sql/servers/a/databases/b_1.x"] {
+            assert!(azure_resource(name), "{name}");
+        }
+        for name in [
+            "",
+            "microsoft.app",
+            "microsoft.app/containerapps",
+            "microsoft.app/containerapps/shop/revisions",
+            "microsoft/containerapps/shop",
+            "microsoft.app/containerapps/..",
+            "microsoft.app/containerapps/Shop",
+            "microsoft.app/containerapps/a?b",
+            "microsoft.app/containerapps/a%2fb",
+            "microsoft.app//shop",
+            "-microsoft.app/containerapps/shop",
+        ] {
+            assert!(!azure_resource(name), "{name}");
+        }
+        assert!(azure_mark(&"0f".repeat(32)));
+        for mark in ["", "0f", &"0F".repeat(32), &"0g".repeat(32)] {
+            assert!(!azure_mark(mark), "{mark}");
+        }
     }
 }

@@ -4,12 +4,14 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard};
 
 use reeve::adapter::{self, Argv, Host, HostError, Plan, PlanRefusal, Program, ToolOutput, Verification};
-use reeve::arm::{Answer, App, Group, Resource, Revision, Trouble};
+use reeve::arm::{Answer, App, Claimable, Firewall, Group, Resource, Revision, Trouble, Word};
 use reeve::operation::Operation;
 use serde_json::{Value, json};
 
 pub struct Cloud {
     apps: Mutex<BTreeMap<String, App>>,
+    wall: Mutex<Firewall>,
+    held: Mutex<BTreeMap<String, Claimable>>,
     reads: Mutex<Vec<Argv>>,
     /// What every question is answered with instead.
     broken: Mutex<Option<ToolOutput>>,
@@ -20,17 +22,78 @@ pub fn operation(op: &str, resource: &str, params: Value) -> Operation {
     Operation::from_value(json!({"kind": "azure", "op": op, "resource": resource, "params": params})).unwrap()
 }
 
+/// The firewall of a vault that keeps out everybody but one.
+fn closed() -> Firewall {
+    Firewall {
+        id: "/subscriptions/s/resourceGroups/rg/providers/Microsoft.KeyVault/vaults/vault".to_owned(),
+        access: Some("Enabled".to_owned()),
+        default_action: Some("Deny".to_owned()),
+        rules: vec!["20.9.9.9/32".to_owned()],
+        added: Vec::new(),
+        address: None,
+        mark: String::new(),
+    }
+}
+
 impl Cloud {
     pub fn new() -> Self {
         let cloud = Self {
             apps: Mutex::default(),
+            wall: Mutex::new(closed()),
+            held: Mutex::default(),
             reads: Mutex::default(),
             broken: Mutex::default(),
             made: Mutex::default(),
         };
         cloud.make("shop", (1, 3));
         cloud.make("mail", (0, 1));
+        cloud.hold("microsoft.app/containerapps/old", (Word::Claims, Word::Claims));
+        cloud.hold("microsoft.storage/storageaccounts/theirs", (Word::Silent, Word::Silent));
         cloud
+    }
+
+    pub fn wall(&self) -> MutexGuard<'_, Firewall> {
+        self.wall.lock().unwrap()
+    }
+
+    /// The firewall as the program tells it.
+    fn told_wall(&self, address: Option<&str>) -> Firewall {
+        let wall = self.wall().clone();
+        let state = format!("{:?} {:?} {:?}", wall.access, wall.default_action, wall.rules);
+        let mark = state.bytes().fold(7_u64, |sum, byte| sum.wrapping_mul(31).wrapping_add(u64::from(byte)));
+        Firewall { mark: format!("{mark:016x}").repeat(4), address: address.map(str::to_owned), ..wall }
+    }
+
+    pub fn held(&self) -> MutexGuard<'_, BTreeMap<String, Claimable>> {
+        self.held.lock().unwrap()
+    }
+
+    /// A new resource of that name, whatever there was, and who claims it.
+    pub fn hold(&self, name: &str, (host, tag): (Word, Word)) {
+        let number = self.next();
+        let kind: Vec<&str> = name.split('/').collect();
+        let one = Claimable {
+            name: name.to_owned(),
+            id: format!("/subscriptions/s/resourceGroups/rg/providers/{name}"),
+            kind: kind[..kind.len() - 1].join("/"),
+            location: Some("westeurope".to_owned()),
+            state: Some("Succeeded".to_owned()),
+            created: Some(format!("2026-11-20T10:00:{number:02}Z")),
+            version: Some(format!("etag {number}")),
+            etag: Some(number.to_string()),
+            mark: Some(format!("{number:064x}")),
+            host,
+            tag,
+        };
+        self.held().insert(name.to_owned(), one);
+    }
+
+    /// Somebody changes it, so that it has another version.
+    pub fn touch(&self, name: &str) {
+        let number = self.next();
+        if let Some(one) = self.held().get_mut(name) {
+            (one.version, one.mark) = (Some(format!("etag {number}")), Some(format!("{number:064x}")));
+        }
     }
 
     pub fn apps(&self) -> MutexGuard<'_, BTreeMap<String, App>> {
@@ -164,6 +227,51 @@ impl Cloud {
                 let app = apps.get_mut(name).ok_or(Trouble::NotFound)?;
                 (app.min, app.max) = (min.parse().unwrap(), max.parse().unwrap());
                 Ok(Answer::Scaled)
+            }
+            ["azure", "claimed", _, "rg"] => Ok(Answer::Claimed(self.held().values().cloned().collect())),
+            ["azure", "firewall", _, "rg", "vault"] => Ok(Answer::Firewall(Box::new(self.told_wall(None)))),
+            ["azure", "opening", _, "rg", "vault"] => {
+                Ok(Answer::Firewall(Box::new(self.told_wall(Some("20.1.2.3/32")))))
+            }
+            ["azure", "allow", _, "rg", "vault", address, _minutes, mark] => {
+                let seen = self.told_wall(None);
+                if seen.mark != mark {
+                    return Err(Trouble::Moved);
+                }
+                if !seen.is_closed() {
+                    return Err(Trouble::Conflict);
+                }
+                if !seen.lets_in(address) {
+                    let mut wall = self.wall();
+                    wall.rules.push(address.to_owned());
+                    wall.added.push(address.to_owned());
+                }
+                Ok(Answer::FirewallSet)
+            }
+            ["azure", "disallow", _, "rg", "vault", mark] => {
+                if self.told_wall(None).mark != mark {
+                    return Err(Trouble::Moved);
+                }
+                let mut wall = self.wall();
+                let added = std::mem::take(&mut wall.added);
+                wall.rules.retain(|rule| !added.contains(rule));
+                Ok(Answer::FirewallSet)
+            }
+            ["azure", "there", _, "rg", name] => Ok(Answer::There(self.held().contains_key(name))),
+            ["azure", "delete", _, "rg", name, mark] => {
+                let mut held = self.held();
+                let one = held.get(name).ok_or(Trouble::NotFound)?;
+                if !one.is_claimed() {
+                    return Err(Trouble::Unclaimed);
+                }
+                if one.mark.as_deref() != Some(mark) {
+                    return Err(Trouble::Moved);
+                }
+                if held.keys().any(|other| other.starts_with(&format!("{name}/"))) {
+                    return Err(Trouble::Conflict);
+                }
+                held.remove(name);
+                Ok(Answer::Deleted)
             }
             _ => Err(Trouble::NotFound),
         }

@@ -22,7 +22,7 @@ why() { grep -F -- "$1" "$stage/err"; }
 
 told '{}'
 it "the groups of a subscription are read" asked groups main
-it "to the last page" same "['rg', 'other']" "$(told_of '[one["name"] for one in answer["groups"]]')"
+it "to the last page" same "['rg', 'other', 'spare']" "$(told_of '[one["name"] for one in answer["groups"]]')"
 it "the resources of a group are read" asked resources main rg
 it "with what they are" same "[('shop', 'Microsoft.App/containerApps'), ('mail', 'Microsoft.App/containerApps')]" \
   "$(told_of '[(one["name"], one["kind"]) for one in answer["resources"]]')"
@@ -59,10 +59,15 @@ told '{"arm": {"fails": true}}'
 it "what ends badly has failed" ends_with 24 scale main rg shop 3 6
 it "by Azure's own code, and without its words" eval "why ContainerAppInvalid && fails why 'secret words'"
 told '{"arm": {"lost_end": true}}'
-it "what was begun and cannot be followed is no success" ends_with 25 scale main rg shop 3 6
+it "what was begun and cannot be followed is no success" ends_with 26 scale main rg shop 3 6
 told '{}'
 it "a restart waits until no replica of before is left" asked restart main rg shop shop--1
 it "and says how many were replaced" same "{'shop--1': 2}" "$(told_of 'answer["restarted"]')"
 it "having told of those that were left" told_meanwhile '"old_replicas":2'
 it "a revision that is not there is not restarted" ends_with 20 restart main rg shop shop--9
+
+# shellcheck disable=SC1091  # it is beside
+. "$here/azure/deleting.sh"
+# shellcheck disable=SC1091  # it is beside
+. "$here/azure/firewall.sh"
 umount /etc/hosts /etc "$stage/layers"

@@ -1,4 +1,4 @@
-"""A fake of Azure Resource Manager, for fake.py: one subscription with a resource group of container apps.
+"""A fake of Azure Resource Manager, for fake.py: one subscription with a resource group of container apps, and one of what resources.py has.
 
 What `control.json` says under "arm": "throttle" (so many answers of 429 before any other), "down", "forbidden", "page_lost" (the second page of a
 listing fails), "leads_elsewhere" (the next page is on another host), "no_list" (a listing without its list), "fails" (what is begun ends badly),
@@ -6,7 +6,13 @@ listing fails), "leads_elsewhere" (the next page is on another host), "no_list" 
 """
 
 import json
+import pathlib
 import re
+import sys
+import urllib.parse
+
+import resources
+import walls
 
 RESOURCE = "https://management.azure.com"
 SUBSCRIPTION = "11111111-2222-3333-4444-555555555555"
@@ -81,7 +87,8 @@ def listed(handler, items, told):
     page = {"value": items[place : place + 1]}
     if place + 1 < len(items):
         host = "https://elsewhere.example" if told.get("leads_elsewhere") else HOST
-        page["nextLink"] = f"{host}{handler.url.path}?api-version={handler.query['api-version']}&skip={place + 1}"
+        rest = {**handler.query, "skip": str(place + 1)}
+        page["nextLink"] = f"{host}{handler.url.path}?{urllib.parse.urlencode(rest)}"
     return handler.answer(200, page)
 
 
@@ -103,12 +110,23 @@ def answer(handler, body, valid_for, told):
 
 
 def below(handler, path, body, told):
+    resources.remade(pathlib.Path(sys.argv[1]))
+    if match := re.fullmatch(r"/providers/Spare/(status|address)/(\d+)", path):
+        return resources.followed(handler, match[1], match[2], told)
+    if match := re.fullmatch(r"/providers/([A-Za-z.]+)", path):
+        return refuse(handler, 403, "AuthorizationFailed") if told.get("no_reader") else resources.provider(handler, match[1], refuse)
     if match := re.fullmatch(r"/providers/Microsoft.App/locations/westeurope/operationStatuses/(\d+)", path):
         return status(handler, match[1], told)
     if path.lower() == "/resourcegroups":
         group = lambda name: {"id": f"/x/{name}", "name": name, "location": "westeurope", "properties": {"provisioningState": "Succeeded"}, "tags": {}}
-        return listed(handler, [group("rg"), group("other")], told)
-    match = re.fullmatch(r"/resourceGroups/([^/]+)(/.*)", path)
+        return listed(handler, [group("rg"), group("other"), group("spare")], told)
+    match = re.fullmatch(r"/resource[gG]roups/([^/]+)(/.*)", path)
+    if match and match[1] == resources.GROUP and match[2] == "/resources":
+        return listed(handler, resources.listed(handler.query.get("$expand"), told.get("lags")), told)
+    if match and match[1].lower() == resources.GROUP and (vault := re.fullmatch(r"/providers/microsoft.keyvault/vaults/([a-z-]+)", match[2].lower())):
+        return walls.answer(handler, vault[1], (body, told), refuse)
+    if match and match[1] == resources.GROUP and match[2].startswith("/providers/"):
+        return resources.answer(handler, match[2].removeprefix("/providers/"), told, refuse)
     if not match or match[1] != "rg":
         return refuse(handler, 404, "ResourceGroupNotFound")
     if match[2] == "/resources":

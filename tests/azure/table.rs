@@ -71,10 +71,47 @@ fn nothing_else_of_reeve_and_no_other_place_is_in_the_wrappers_table() {
         "azure scale main rg shop 1 1001",
         "azure scale main rg shop 1 2 3",
         "azure scale main rg shop 01 2",
+        "azure claim main/rg/microsoft.app/containerapps/shop",
+        "azure unclaim main/rg/microsoft.app/containerapps/shop",
+        "azure claims",
+        "azure expire",
+        "azure firewall main rg",
+        "azure opening main rg vault x",
+        "azure firewall main rg ..",
+        "azure firewall main rg Vault",
+        "azure claimed main",
+        "azure there main rg shop",
+        "azure there main rg microsoft.app/containerapps",
+        "azure there main rg microsoft.app/containerapps/..",
+        "azure there main rg microsoft.app/containerapps/shop/revisions",
+        "azure there main rg microsoft.app/containerapps/Shop",
+        "azure there main rg microsoft.app/containerapps/shop?api-version=1",
+        "azure delete main rg microsoft.app/containerapps/shop",
+        "azure delete main rg microsoft.app/containerapps/shop 01",
     ] {
         assert!(!has(line), "{line}");
     }
     assert!(has("azure scale main rg shop 0 1000"));
+    let mark = "0123456789abcdef".repeat(4);
+    assert!(has(&format!("azure delete main rg microsoft.app/containerapps/shop {mark}")));
+    assert!(!has(&format!("azure delete main rg microsoft.app/containerapps/shop {}", mark.to_uppercase())));
+    assert!(!has(&format!("azure delete main rg/providers microsoft.app/containerapps/shop {mark}")));
+    for line in ["20.1.2.3/32 60", "20.1.2.0/24 1440"] {
+        assert!(has(&format!("azure allow main rg vault {line} {mark}")), "{line}");
+    }
+    for line in [
+        "0.0.0.0/0 60",
+        "20.0.0.0/8 60",
+        "20.1.2.3 60",
+        "20.1.2.3/32 0",
+        "20.1.2.3/32 1441",
+        "2001:db8::1/128 60",
+        "* 60",
+    ] {
+        assert!(!has(&format!("azure allow main rg vault {line} {mark}")), "{line}");
+    }
+    assert!(has(&format!("azure disallow main rg vault {mark}")));
+    assert!(!has(&format!("azure delete main rg ../microsoft.app/containerapps {mark}")));
 }
 
 #[test]

@@ -20,6 +20,7 @@ mod alarms;
 mod answers;
 mod approvals;
 mod azure;
+mod azure_firewall;
 mod changes;
 mod checkpoints;
 #[path = "../trace/collector.rs"]

@@ -15,9 +15,15 @@ pub(super) fn read(operation: &AzureOperation, host: &dyn Host) -> Result<ReadAn
             let words = vec!["groups".to_owned(), subscription.to_string()];
             match ask(host, words, &format!("subscription {subscription}"))? {
                 Answer::Groups(groups) => json!({"groups": groups}),
-                Answer::Resources(_) | Answer::App(_) | Answer::Restarted(_) | Answer::Scaled => {
-                    return Err(odd());
-                }
+                Answer::Resources(_)
+                | Answer::App(_)
+                | Answer::Restarted(_)
+                | Answer::Scaled
+                | Answer::Claimed(_)
+                | Answer::There(_)
+                | Answer::Deleted
+                | Answer::Firewall(_)
+                | Answer::FirewallSet => return Err(odd()),
             }
         }
         AzureOperation::Resources { group } => {
@@ -25,14 +31,23 @@ pub(super) fn read(operation: &AzureOperation, host: &dyn Host) -> Result<ReadAn
             let words = ["resources", subscription, name].map(str::to_owned).into();
             match ask(host, words, &format!("resource group {group}"))? {
                 Answer::Resources(resources) => json!({"resources": resources}),
-                Answer::Groups(_) | Answer::App(_) | Answer::Restarted(_) | Answer::Scaled => {
-                    return Err(odd());
-                }
+                Answer::Groups(_)
+                | Answer::App(_)
+                | Answer::Restarted(_)
+                | Answer::Scaled
+                | Answer::Claimed(_)
+                | Answer::There(_)
+                | Answer::Deleted
+                | Answer::Firewall(_)
+                | Answer::FirewallSet => return Err(odd()),
             }
         }
         AzureOperation::App { app } | AzureOperation::Restart { app } | AzureOperation::Scale { app, .. } => {
             json!(read_app(host, app)?)
         }
+        AzureOperation::Delete { .. }
+        | AzureOperation::KeyvaultAllowIp { .. }
+        | AzureOperation::KeyvaultRemoveIp { .. } => return Err(unreadable("this operation needs a grant")),
     };
     Ok(answered(result))
 }

@@ -4,6 +4,8 @@
 //! answers whole or not at all.
 
 mod answer;
+mod delete;
+mod firewall;
 mod reader;
 
 use std::time::Duration;
@@ -31,7 +33,11 @@ impl Adapter for AzureOperation {
     fn is_plain_read(&self) -> bool {
         match self {
             Self::Groups { .. } | Self::Resources { .. } | Self::App { .. } => true,
-            Self::Restart { .. } | Self::Scale { .. } => false,
+            Self::Restart { .. }
+            | Self::Scale { .. }
+            | Self::Delete { .. }
+            | Self::KeyvaultAllowIp { .. }
+            | Self::KeyvaultRemoveIp { .. } => false,
         }
     }
 
@@ -46,13 +52,20 @@ impl Adapter for AzureOperation {
             }
             Self::Restart { app } => restart(app, &at_rest(host, app)?),
             Self::Scale { app, min, max } => Ok(scale(app, &at_rest(host, app)?, (*min, *max))),
+            Self::Delete { target } => delete::plan(target, host),
+            Self::KeyvaultAllowIp { vault, minutes } => firewall::allow(vault, *minutes, host),
+            Self::KeyvaultRemoveIp { vault } => firewall::remove(vault, host),
         }
     }
 
     fn read(&self, host: &dyn Host) -> Result<ReadAnswer, PlanRefusal> {
         match self {
             Self::Groups { .. } | Self::Resources { .. } | Self::App { .. } => answer::read(self, host),
-            Self::Restart { .. } | Self::Scale { .. } => Err(unreadable("this operation needs a grant")),
+            Self::Restart { .. }
+            | Self::Scale { .. }
+            | Self::Delete { .. }
+            | Self::KeyvaultAllowIp { .. }
+            | Self::KeyvaultRemoveIp { .. } => Err(unreadable("this operation needs a grant")),
         }
     }
 
@@ -61,11 +74,31 @@ impl Adapter for AzureOperation {
     }
 
     fn verify(&self, plan: &Plan, host: &dyn Host) -> Verification {
-        look(self, plan, host)
+        match self {
+            Self::Delete { .. } => delete::look(plan, host, true),
+            Self::KeyvaultAllowIp { vault, .. } | Self::KeyvaultRemoveIp { vault } => {
+                firewall::look(vault, plan, host)
+            }
+            Self::Groups { .. }
+            | Self::Resources { .. }
+            | Self::App { .. }
+            | Self::Restart { .. }
+            | Self::Scale { .. } => look(self, plan, host),
+        }
     }
 
     fn reconcile(&self, plan: &Plan, host: &dyn Host) -> Verification {
-        look(self, plan, host)
+        match self {
+            Self::Delete { .. } => delete::look(plan, host, false),
+            Self::KeyvaultAllowIp { vault, .. } | Self::KeyvaultRemoveIp { vault } => {
+                firewall::look(vault, plan, host)
+            }
+            Self::Groups { .. }
+            | Self::Resources { .. }
+            | Self::App { .. }
+            | Self::Restart { .. }
+            | Self::Scale { .. } => look(self, plan, host),
+        }
     }
 
     fn explain(&self, exit_code: i32, _stderr: &[u8]) -> FailureReason {
@@ -74,8 +107,37 @@ impl Adapter for AzureOperation {
             Some(Trouble::Denied) => FailureReason::PermissionDenied,
             Some(Trouble::Unavailable) => FailureReason::Unreachable,
             Some(Trouble::Conflict) => FailureReason::Conflict,
+            Some(Trouble::Begun) => FailureReason::EndUnseen,
+            Some(Trouble::Moved) => FailureReason::Moved,
+            Some(Trouble::Unclaimed) => FailureReason::Unclaimed,
+            Some(Trouble::Unfit) => FailureReason::Unfit,
             Some(Trouble::Failed | Trouble::Other) | None => FailureReason::Unrecognised,
         }
+    }
+
+    fn code(&self, stderr: &[u8]) -> Option<String> {
+        delete::code(stderr)
+    }
+
+    /// Of a deletion, Azure's no is the end of it: nothing goes on.
+    fn is_refusal(&self, exit_code: i32) -> bool {
+        let is_no = match Trouble::of_status(exit_code) {
+            Some(
+                Trouble::NotFound
+                | Trouble::Denied
+                | Trouble::Conflict
+                | Trouble::Failed
+                | Trouble::Moved
+                | Trouble::Unclaimed
+                | Trouble::Unfit,
+            ) => true,
+            Some(Trouble::Unavailable | Trouble::Other | Trouble::Begun) | None => false,
+        };
+        let is_one_call = matches!(
+            self,
+            Self::Delete { .. } | Self::KeyvaultAllowIp { .. } | Self::KeyvaultRemoveIp { .. }
+        );
+        is_no && is_one_call
     }
 
     /// Of a restart, which replicas are new is seen only by who has seen the old ones.

@@ -54,9 +54,16 @@ pub(super) fn ask(host: &dyn Host, words: Vec<String>, about: &str) -> Result<An
             unreadable("Azure does not let this host see it, or nobody says who this host is")
         }
         Some(Trouble::Unavailable) => unreadable("Azure cannot be reached, or is too busy"),
-        Some(Trouble::Conflict | Trouble::Failed | Trouble::Other) | None => {
-            unreadable("Azure could not be asked; the gate's log says why")
-        }
+        Some(Trouble::Unfit) => PlanRefusal::new(
+            Rule::AzureAddress,
+            "this host's own address is not known, or not one that may be let in; the gate's log says why",
+        ),
+        Some(Trouble::Unclaimed) => PlanRefusal::new(
+            Rule::AzureUnclaimed,
+            "root's configuration names no tag by which anything at Azure is this host's",
+        ),
+        Some(Trouble::Conflict | Trouble::Failed | Trouble::Other | Trouble::Begun | Trouble::Moved)
+        | None => unreadable("Azure could not be asked; the gate's log says why"),
     })
 }
 
@@ -64,8 +71,14 @@ pub(super) fn ask(host: &dyn Host, words: Vec<String>, about: &str) -> Result<An
 pub(super) fn read_app(host: &dyn Host, app: &AppName) -> Result<App, PlanRefusal> {
     match ask(host, place("app", app), app.as_str())? {
         Answer::App(seen) => Ok(*seen),
-        Answer::Groups(_) | Answer::Resources(_) | Answer::Restarted(_) | Answer::Scaled => {
-            Err(unreadable("Azure's answer is about something else"))
-        }
+        Answer::Groups(_)
+        | Answer::Resources(_)
+        | Answer::Restarted(_)
+        | Answer::Scaled
+        | Answer::Claimed(_)
+        | Answer::There(_)
+        | Answer::Deleted
+        | Answer::Firewall(_)
+        | Answer::FirewallSet => Err(unreadable("Azure's answer is about something else")),
     }
 }

@@ -1,5 +1,7 @@
 //! `reeve azure`: one command at Azure. The wrapper `reeve-azure` starts it, as the user who has the host's identity there.
 
+mod claims;
+
 use std::path::Path;
 
 use clap::Args;
@@ -16,6 +18,14 @@ const CONFIG: &str = "/etc/reeve/azure.toml";
 
 /// Do one thing at Azure; reeve-azure starts this with the words of a grant
 #[derive(Debug, Args)]
+#[command(after_help = "\
+By hand, root says which resources are this host's. What is to be deleted takes that, and a tag that
+says the same at Azure.
+
+Examples:
+  reeve azure claim production/web-rg/microsoft.app/containerapps/shop
+  reeve azure claims
+  reeve azure unclaim production/web-rg/microsoft.app/containerapps/shop")]
 pub(in crate::cli) struct AzureArgs {
     /// What to do, and where
     #[arg(value_name = "WORD", required = true)]
@@ -37,13 +47,21 @@ pub(in crate::cli) fn run(args: &AzureArgs, screen: Screen) -> Result<Exit, Fail
 
 fn work(words: &[String], screen: Screen) -> Result<(), ArmError> {
     let other = |why: String| ArmError::new(Trouble::Other, why);
-    let command = Command::parse(words)?;
     let path = host::prefixed(CONFIG);
-    let config = ArmConfig::read(Path::new(&path)).map_err(|error| other(with_causes(&error)))?;
+    let config = || ArmConfig::read(Path::new(&path)).map_err(|error| other(with_causes(&error)));
+    if let Some(asked) = claims::Asked::parse(words)? {
+        return claims::run(&asked, &config()?, screen);
+    }
     let mut progress = |value: Value| {
         // Whoever does not listen any more has ended this process, or will.
         drop(screen.line(&json!({ "progress": value }).to_string()));
     };
+    if words == ["expire"] {
+        let config = config()?;
+        let closed = block_on(async { Ok(arm::expire(&config, &mut progress).await) });
+        return closed.map_err(|failure| other(failure.message))?;
+    }
+    let (command, config) = (Command::parse(words)?, config()?);
     let answered = block_on(async { Ok(arm::run(&config, &command, &mut progress).await) });
     let answer = answered.map_err(|failure| other(failure.message))??;
     let line = json!({ "answer": answer }).to_string();

@@ -1,7 +1,7 @@
 //! The operations on Azure as agents find them.
 
-use super::REPLICAS;
-use crate::operation::catalogue::{Entry, Field, required};
+use super::{MINUTES, REPLICAS};
+use crate::operation::catalogue::{Entry, Field, optional, required};
 use crate::operation::{Effect, Realm, Shape};
 
 const fn entry(op: &'static str, effect: Effect, resource: Shape, about: &'static str) -> Entry {
@@ -12,6 +12,9 @@ const SCALE: &[Field] = &[
     required("min", Shape::Number(0, REPLICAS), "as many replicas at least; 0 lets it sleep"),
     required("max", Shape::Number(1, REPLICAS), "as many at most"),
 ];
+
+const ALLOW: &[Field] =
+    &[optional("minutes", Shape::Number(1, MINUTES), "for how long; 60 when nobody says")];
 
 pub(in crate::operation) static CATALOGUE: &[Entry] = &[
     entry("groups", Effect::Read, Shape::AzureSubscription, "Lists the resource groups of a subscription."),
@@ -32,4 +35,25 @@ pub(in crate::operation) static CATALOGUE: &[Entry] = &[
             "Sets how many replicas a container app has at least and at most.",
         )
     },
+    entry(
+        "delete",
+        Effect::Destroy,
+        Shape::AzureTarget,
+        "Deletes a resource, or all that is claimed of a resource group, for good: only what both this host's own list and a tag at Azure claim for it.",
+    ),
+    Entry {
+        fields: ALLOW,
+        ..entry(
+            "keyvault-allow-ip",
+            Effect::Change,
+            Shape::AzureApp,
+            "Opens a vault's firewall to this host's own address, for a while.",
+        )
+    },
+    entry(
+        "keyvault-remove-ip",
+        Effect::Change,
+        Shape::AzureApp,
+        "Takes away what this host added to a vault's firewall, and nothing else.",
+    ),
 ];

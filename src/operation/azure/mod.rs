@@ -4,13 +4,16 @@ mod catalogue;
 mod names;
 
 pub(in crate::operation) use catalogue::CATALOGUE;
-pub use names::{AppName, AzureScope, GroupName, SubscriptionName};
+pub use names::{AppName, AzureScope, GroupName, SubscriptionName, TargetName, VaultName};
 
 use serde_json::{Map, Value, json};
 
 use super::fields::Fields;
 use super::{Effect, Invalid, Realm, Touched, Typed};
 
+/// As long as a vault's firewall may be open to this host, in minutes, and how long it is where nobody says.
+pub(super) const MINUTES: u64 = 24 * 60;
+const SHORT: u64 = 60;
 /// As many replicas as a container app may have.
 pub(super) const REPLICAS: u64 = 1000;
 
@@ -46,6 +49,23 @@ pub enum AzureOperation {
         /// At most.
         max: u32,
     },
+    /// Deletes a resource, or what is claimed of a group.
+    Delete {
+        /// Which.
+        target: TargetName,
+    },
+    /// Opens a vault's firewall to this host's own address for a while.
+    KeyvaultAllowIp {
+        /// Which vault's.
+        vault: VaultName,
+        /// For how long.
+        minutes: u32,
+    },
+    /// Takes away what this host added to a vault's firewall.
+    KeyvaultRemoveIp {
+        /// Which vault's.
+        vault: VaultName,
+    },
 }
 
 impl AzureOperation {
@@ -59,6 +79,13 @@ impl AzureOperation {
             "resources" => Self::Resources { group: named(resource)? },
             "app" => Self::App { app: named(resource)? },
             "restart" => Self::Restart { app: named(resource)? },
+            "keyvault-allow-ip" => {
+                let minutes = params.number("minutes", 1, MINUTES)?.unwrap_or(SHORT);
+                let minutes = u32::try_from(minutes).unwrap_or(u32::MAX);
+                Self::KeyvaultAllowIp { vault: named(resource)?, minutes }
+            }
+            "keyvault-remove-ip" => Self::KeyvaultRemoveIp { vault: named(resource)? },
+            "delete" => Self::Delete { target: named(resource)? },
             "scale" => {
                 let (min, max) = (replicas(params, "min", 0)?, replicas(params, "max", 1)?);
                 if min > max {
@@ -77,7 +104,8 @@ impl AzureOperation {
     #[must_use]
     pub fn app(&self) -> Option<&AppName> {
         match self {
-            Self::Groups { .. } | Self::Resources { .. } => None,
+            Self::Groups { .. } | Self::Resources { .. } | Self::Delete { .. } => None,
+            Self::KeyvaultAllowIp { .. } | Self::KeyvaultRemoveIp { .. } => None,
             Self::App { app } | Self::Restart { app } | Self::Scale { app, .. } => Some(app),
         }
     }
@@ -101,13 +129,20 @@ impl Typed for AzureOperation {
             Self::App { .. } => "app",
             Self::Restart { .. } => "restart",
             Self::Scale { .. } => "scale",
+            Self::Delete { .. } => "delete",
+            Self::KeyvaultAllowIp { .. } => "keyvault-allow-ip",
+            Self::KeyvaultRemoveIp { .. } => "keyvault-remove-ip",
         }
     }
 
     fn effect(&self) -> Effect {
         match self {
             Self::Groups { .. } | Self::Resources { .. } | Self::App { .. } => Effect::Read,
-            Self::Restart { .. } | Self::Scale { .. } => Effect::Change,
+            Self::Restart { .. }
+            | Self::Scale { .. }
+            | Self::KeyvaultAllowIp { .. }
+            | Self::KeyvaultRemoveIp { .. } => Effect::Change,
+            Self::Delete { .. } => Effect::Destroy,
         }
     }
 
@@ -116,6 +151,8 @@ impl Typed for AzureOperation {
             Self::Groups { subscription } => subscription.to_string(),
             Self::Resources { group } => group.to_string(),
             Self::App { app } | Self::Restart { app } | Self::Scale { app, .. } => app.to_string(),
+            Self::Delete { target } => target.to_string(),
+            Self::KeyvaultAllowIp { vault, .. } | Self::KeyvaultRemoveIp { vault } => vault.to_string(),
         }
     }
 
@@ -129,15 +166,34 @@ impl Typed for AzureOperation {
                 let pairs = [("min", json!(min)), ("max", json!(max))];
                 pairs.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
             }
-            Self::Groups { .. } | Self::Resources { .. } | Self::App { .. } | Self::Restart { .. } => {
-                Map::new()
+            Self::Groups { .. }
+            | Self::Resources { .. }
+            | Self::App { .. }
+            | Self::Restart { .. }
+            | Self::Delete { .. }
+            | Self::KeyvaultRemoveIp { .. } => Map::new(),
+            Self::KeyvaultAllowIp { minutes, .. } if u64::from(*minutes) == SHORT => Map::new(),
+            Self::KeyvaultAllowIp { minutes, .. } => {
+                std::iter::once(("minutes".to_owned(), json!(minutes))).collect()
             }
         }
     }
 
-    /// Each app by itself.
+    /// Each app by itself, and of what is deleted each group: what lies in one may need each other.
     fn place(&self) -> String {
-        format!("azure {}", self.resource())
+        match self {
+            Self::Delete { target } => {
+                let (subscription, group, _) = target.parts();
+                format!("azure {subscription}/{group}")
+            }
+            Self::Groups { .. }
+            | Self::Resources { .. }
+            | Self::App { .. }
+            | Self::Restart { .. }
+            | Self::Scale { .. }
+            | Self::KeyvaultAllowIp { .. }
+            | Self::KeyvaultRemoveIp { .. } => format!("azure {}", self.resource()),
+        }
     }
 }
 

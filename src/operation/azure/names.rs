@@ -20,7 +20,17 @@ name_type!(
     check_app
 );
 name_type!(
-    /// What a contract grants: a subscription, a group or an app, with what lies below.
+    /// A vault: `SUBSCRIPTION/GROUP/VAULT`.
+    VaultName,
+    check_vault
+);
+name_type!(
+    /// What can be deleted: a resource, `SUBSCRIPTION/GROUP/NAMESPACE/TYPE/NAME`, or what is claimed of a group.
+    TargetName,
+    check_target
+);
+name_type!(
+    /// What a contract grants: a subscription, a group, an app or a resource, with what lies below.
     AzureScope,
     check_scope
 );
@@ -43,13 +53,34 @@ impl AppName {
     }
 }
 
+impl VaultName {
+    /// Subscription, group and vault.
+    #[must_use]
+    pub fn parts(&self) -> (&str, &str, &str) {
+        let (subscription, rest) = self.as_str().split_once('/').unwrap_or_default();
+        let (group, vault) = rest.split_once('/').unwrap_or_default();
+        (subscription, group, vault)
+    }
+}
+
+impl TargetName {
+    /// Subscription, group, and the resource below it, unless it is the group's.
+    #[must_use]
+    pub fn parts(&self) -> (&str, &str, Option<&str>) {
+        let (subscription, rest) = self.as_str().split_once('/').unwrap_or_default();
+        match rest.split_once('/') {
+            Some((group, resource)) => (subscription, group, Some(resource)),
+            None => (subscription, rest, None),
+        }
+    }
+}
+
 impl AzureScope {
     /// Whether a name is this or lies below it, by whole components.
     #[must_use]
     pub fn covers(&self, name: &str) -> bool {
         let below = name.strip_prefix(self.as_str());
-        Self::try_from(name.to_owned()).is_ok()
-            && below.is_some_and(|below| below.is_empty() || below.starts_with('/'))
+        check_name(name).is_ok() && below.is_some_and(|below| below.is_empty() || below.starts_with('/'))
     }
 }
 
@@ -94,11 +125,64 @@ fn check_app(name: &str) -> Result<(), Invalid> {
     Err(Invalid::here("an app's name is 2 to 32 of a-z 0-9 -, begins with a letter and does not end with -"))
 }
 
+/// What an app may be called that is not too short or too long for a vault.
+fn check_vault(name: &str) -> Result<(), Invalid> {
+    let length = name.rsplit_once('/').map_or(0, |(_, vault)| vault.len());
+    match check_app(name) {
+        Ok(()) if (3..=24).contains(&length) => Ok(()),
+        Ok(()) | Err(_) => Err(Invalid::here(
+            "is SUBSCRIPTION/GROUP/VAULT; a vault's name is 3 to 24 of a-z 0-9 -, begins with a letter and does not end with -",
+        )),
+    }
+}
+
+fn check_target(name: &str) -> Result<(), Invalid> {
+    match name.matches('/').count() {
+        0 | 1 => check_group(name),
+        _more => check_resource(name),
+    }
+}
+
+/// Below the group: a namespace, which has a full stop in it, and a type and a name, or several of both.
+fn check_resource(name: &str) -> Result<(), Invalid> {
+    let mut parts = name.splitn(3, '/');
+    let (subscription, group) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
+    check_group(&format!("{subscription}/{group}"))?;
+    let below: Vec<&str> = parts.next().unwrap_or_default().split('/').collect();
+    let has_namespace = below.first().is_some_and(|first| first.contains('.'));
+    let is_whole = below.len() >= 3 && !below.len().is_multiple_of(2);
+    if name.len() <= 255 && has_namespace && is_whole && below.iter().all(|part| is_part(part)) {
+        return Ok(());
+    }
+    Err(Invalid::here(
+        "is SUBSCRIPTION/GROUP or SUBSCRIPTION/GROUP/NAMESPACE/TYPE/NAME, in small letters: production/web-rg/microsoft.app/containerapps/shop",
+    ))
+}
+
+fn is_part(part: &str) -> bool {
+    let plain = |byte: u8| {
+        byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'_' | b'-' | b'.' | b'(' | b')')
+    };
+    (1..=90).contains(&part.len())
+        && part.bytes().all(plain)
+        && !part.starts_with(['-', '.'])
+        && !part.ends_with('.')
+}
+
 fn check_scope(name: &str) -> Result<(), Invalid> {
     match name.matches('/').count() {
         0 => check_subscription(name),
         1 => check_group(name),
-        _more => check_app(name),
+        2 => check_app(name),
+        _more => check_resource(name),
+    }
+}
+
+/// Whatever plans may name: what scopes name, and a revision below its app.
+fn check_name(name: &str) -> Result<(), Invalid> {
+    match name.rsplit_once('/') {
+        Some((app, revision)) if app.matches('/').count() == 2 && is_part(revision) => check_app(app),
+        Some(_) | None => check_scope(name),
     }
 }
 
@@ -137,6 +221,38 @@ mod tests {
     }
 
     #[test]
+    fn what_is_deleted_is_named_by_all_of_its_types_and_names() {
+        for (name, parts) in [
+            ("main/rg", ("main", "rg", None)),
+            (
+                "main/rg/microsoft.app/containerapps/shop",
+                ("main", "rg", Some("microsoft.app/containerapps/shop")),
+            ),
+            (
+                "main/rg/microsoft.sql/servers/a/databases/b",
+                ("main", "rg", Some("microsoft.sql/servers/a/databases/b")),
+            ),
+        ] {
+            assert_eq!(TargetName::try_from(name.to_owned()).unwrap().parts(), parts, "{name}");
+        }
+        for name in [
+            "main",
+            "main/rg/shop",
+            "main/rg/microsoft.app",
+            "main/rg/microsoft.app/containerapps",
+            "main/rg/microsoft.app/containerapps/",
+            "main/rg/microsoft.app/containerapps/shop/revisions",
+            "main/rg/microsoft.app/containerapps/..",
+            "main/rg/microsoft.app/containerapps/Shop",
+            "main/rg/microsoft.app/containerapps/shop?x",
+            "main/rg/microsoft/containerapps/shop",
+            "main/rg//microsoft.app/containerapps/shop",
+        ] {
+            assert!(TargetName::try_from(name.to_owned()).is_err(), "{name}");
+        }
+    }
+
+    #[test]
     fn a_scope_covers_itself_and_what_lies_below_by_whole_components() {
         let scope = |text: &str| AzureScope::try_from(text.to_owned()).unwrap();
         for (granted, inside) in [
@@ -146,6 +262,10 @@ mod tests {
             ("main/rg", "main/rg"),
             ("main/rg", "main/rg/app"),
             ("main/rg/app", "main/rg/app"),
+            ("main/rg", "main/rg/app/app--1"),
+            ("main/rg/app", "main/rg/app/app--1"),
+            ("main/rg", "main/rg/microsoft.app/containerapps/app"),
+            ("main/rg/microsoft.sql/servers/a", "main/rg/microsoft.sql/servers/a/databases/b"),
         ] {
             assert!(scope(granted).covers(inside), "{granted} {inside}");
         }
@@ -158,6 +278,11 @@ mod tests {
             ("main/rg/app", "main/rg/app2"),
             ("main/rg", "main/rg/../x"),
             ("main/rg", "main/RG"),
+            ("main/rg/app", "main/rg/microsoft.app/containerapps/app"),
+            ("main/rg/microsoft.sql/servers/a", "main/rg/microsoft.sql/servers/ab"),
+            ("main/rg/microsoft.sql/servers/a", "main/rg"),
+            ("main/rg", "main/rg/microsoft.app/../x"),
+            ("main/rg", "main/rg/app/.."),
         ] {
             assert!(!scope(granted).covers(outside), "{granted} {outside}");
         }

@@ -264,6 +264,7 @@ impl Page<'_> {
         let schema = entry.schema.take().map(|written| self.schema(written, &operations)).transpose()?;
         let constraints = self.constraints(entry.bounds, &operations)?;
         let asks_people = terms.approvals.is_some();
+        let asks_first = operations.iter().any(|operation| operation.asks_first());
         Ok(Entry {
             operations: entry.operations.into_iter().map(Spanned::into_inner).collect(),
             granted,
@@ -274,6 +275,7 @@ impl Page<'_> {
             at_least: match entry.at_least {
                 Some(AtLeast::Review) => Verdict::Review,
                 Some(AtLeast::Allow) | None if asks_people => Verdict::Review,
+                None if asks_first => Verdict::Review,
                 Some(AtLeast::Allow) | None => Verdict::Allow,
             },
             constraints,
