@@ -31,7 +31,7 @@ readonly programs=(reeve reeved reeve-gate) root_programs=(reeve-launcher)
 readonly wrappers=(reeve-zfs reeve-systemd reeve-pct reeve-git reeve-ansible reeve-tool reeve-azure)
 readonly units=(reeve-launcher.socket reeve-launcher.service reeve-gate.socket reeve-gate.service reeved.socket reeved.service
   reeve-doctor.service reeve-doctor.timer reeve-lists.service reeve-lists.timer reeve-alarms.service reeve-traces.service reeve-signal.service
-  reeve-secrets.service reeve-secrets.timer reeve-shields.service reeve-azure.service reeve-azure.timer reeve-bridge.service reeve-hook.service reeve-witness.service)
+  reeve-secrets.service reeve-secrets.timer reeve-shields.service reeve-azure-expire.service reeve-azure-expire.timer reeve-bridge.service reeve-hook.service reeve-witness.service)
 # What a wrapper starts, and sudo does not; the second kind is none of root's side.
 readonly helpers=(reeve-egress)
 own_tools=(reeve-builtin)

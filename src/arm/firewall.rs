@@ -268,7 +268,7 @@ fn is_looked_after(list: &Path, now: u64) -> Result<(), ArmError> {
     if is_lately {
         return Ok(());
     }
-    let why = "nobody looks what is to be closed again: systemctl enable --now reeve-azure.timer";
+    let why = "nobody looks what is to be closed again: systemctl enable --now reeve-azure-expire.timer";
     Err(ArmError::new(Trouble::Unfit, why))
 }
 
@@ -293,7 +293,7 @@ mod tests {
     fn nothing_is_opened_where_nobody_would_close_it_again() {
         let dir = Scratch::new();
         let list = dir.path("firewall.json");
-        assert!(is_looked_after(&list, 1_000).unwrap_err().why.contains("reeve-azure.timer"));
+        assert!(is_looked_after(&list, 1_000).unwrap_err().why.contains("reeve-azure-expire.timer"));
         for (said, is_after) in
             [("1000", true), ("700", true), ("699", false), ("1301", false), ("", false), ("x", false)]
         {

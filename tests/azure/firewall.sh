@@ -24,7 +24,7 @@ it "without a word of root's nobody's address is this host's" ends_with 29 openi
 with_firewall 'address = "10.0.0.4"'
 it "a private address is refused before anybody is asked" eval 'ends_with 25 opening main spare closed && why "10.0.0.4 is private"'
 with_firewall 'address = "20.1.2.3"'
-it "nothing is opened where nobody would close it again" eval 'ends_with 29 opening main spare closed && why "reeve-azure.timer"'
+it "nothing is opened where nobody would close it again" eval 'ends_with 29 opening main spare closed && why "reeve-azure-expire.timer"'
 it "who looks what is over asks nobody while nothing is" eval 'count=$(wc -l <"$stage/requests.log"); expire && same "$count" "$(wc -l <"$stage/requests.log")"'
 it "and then it may be opened" same 20.1.2.3/32 "$(seen opening "wall['address']")"
 with_firewall 'sources = ["https://one.example/ip", "https://two.example/ip"]'
