@@ -9,6 +9,8 @@ use uuid::Uuid;
 
 use super::{ArmError, Command, Trouble};
 use crate::config::{self, ConfigError, did_you_mean};
+use crate::vault::examine::Acting;
+use crate::vault::scope::Scope;
 use crate::vault::{AzureAsWritten, AzureSettings, server_address};
 
 /// What Azure's own environment variables may say.
@@ -23,6 +25,8 @@ pub struct ArmConfig {
     pub subscriptions: BTreeMap<String, Uuid>,
     /// As whom Azure is asked.
     pub azure: AzureSettings,
+    /// Where it may have roles; anywhere in the subscriptions when nothing is said.
+    pub scopes: Vec<Scope>,
     /// What would else stand in the environment, of which a wrapper hands on none.
     pub environment: BTreeMap<String, String>,
 }
@@ -36,7 +40,15 @@ struct AsWritten {
     #[serde(default)]
     azure: AzureAsWritten,
     #[serde(default)]
+    examine: ExamineAsWritten,
+    #[serde(default)]
     environment: BTreeMap<String, String>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct ExamineAsWritten {
+    scopes: Vec<String>,
 }
 
 fn manager() -> String {
@@ -59,6 +71,15 @@ impl ArmConfig {
     pub fn parse(label: &str, text: &str) -> Result<Self, ConfigError> {
         let written: AsWritten = config::parse(label, text)?;
         written.meant().map_err(|problem| ConfigError::in_file(label, problem))
+    }
+
+    /// What is looked at of its identity.
+    #[must_use]
+    pub fn acting(&self) -> Acting {
+        let subscription = |id: &Uuid| format!("/subscriptions/{id}").parse::<Scope>();
+        let named =
+            self.subscriptions.iter().filter_map(|(name, id)| Some((name.clone(), subscription(id).ok()?)));
+        Acting { subscriptions: named.collect(), scopes: self.scopes.clone(), patience: self.azure.patience }
     }
 
     /// The path of what a command is about.
@@ -91,8 +112,12 @@ impl AsWritten {
         if let Some(other) = self.environment.keys().find(|name| !VARIABLES.contains(&name.as_str())) {
             return Err(format!("environment.{other}: is none of {}", VARIABLES.join(", ")));
         }
+        let scope = |text: String| {
+            text.parse::<Scope>().map_err(|problem| format!("examine.scopes: {text:?} {problem}"))
+        };
         Ok(ArmConfig {
             manager,
+            scopes: self.examine.scopes.into_iter().map(scope).collect::<Result<_, _>>()?,
             subscriptions: self.subscriptions,
             azure: self.azure.meant()?,
             environment: self.environment,
@@ -113,11 +138,16 @@ mod tests {
     #[test]
     fn every_key_changes_its_value() {
         let text = format!(
-            "manager = \"https://management.example\"\n{LEAST}[azure]\npatience = \"3s\"\n[environment]\nAZURE_CLIENT_ID = \"x\"\n"
+            "manager = \"https://management.example\"\n{LEAST}[azure]\npatience = \"3s\"\n[examine]\nscopes = [\"/subscriptions/s/resourceGroups/g\"]\n[environment]\nAZURE_CLIENT_ID = \"x\"\n"
         );
         let config = read(&text).unwrap();
         assert_eq!(config.manager.as_str(), "https://management.example/");
         assert_eq!(config.azure.patience.as_secs(), 3);
+        let acting = config.acting();
+        let subscription = "/subscriptions/11111111-2222-3333-4444-555555555555".parse().unwrap();
+        assert_eq!(acting.subscriptions, BTreeMap::from([("main".to_owned(), subscription)]));
+        assert_eq!(acting.scopes, ["/subscriptions/s/resourceGroups/g".parse().unwrap()]);
+        assert_eq!((acting.patience, read(LEAST).unwrap().scopes), (config.azure.patience, Vec::new()));
         assert_eq!(config.environment.get("AZURE_CLIENT_ID").map(String::as_str), Some("x"));
         assert_eq!(read(LEAST).unwrap().manager.as_str(), "https://management.azure.com/");
         let command = Command::Groups { subscription: "main".to_owned() };
@@ -141,6 +171,8 @@ mod tests {
                 "environment.AZURE_CLIENT_SECRET: is none",
             ),
             (&format!("{LEAST}subscription = 1"), "unknown key"),
+            (&format!("{LEAST}[examine]\nscopes = [\"s\"]"), "examine.scopes: \"s\" is no resource id"),
+            (&format!("{LEAST}[examine]\nscope = []"), "did you mean `scopes`?"),
         ] {
             let refusal = read(text).unwrap_err();
             assert!(refusal.contains(problem), "{text}: {refusal}");

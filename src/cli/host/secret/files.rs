@@ -8,6 +8,7 @@ use crate::cli::exit::{Exit, Failure, with_causes};
 use crate::cli::host::GATE_CONFIG;
 use crate::config::written::{self, Written};
 use crate::secret::{Consumer, Reference};
+use crate::sys::host;
 use crate::vault::Wanted;
 
 /// What is looked through for references.
@@ -33,6 +34,12 @@ pub(super) struct Configuration<'a> {
 }
 
 impl Configurations {
+    /// These, and what says how people are told in its own place.
+    pub(in crate::cli::host) fn of(gate: &Path, reeved: &Path) -> Self {
+        let alarms = host::prefixed("/etc/reeve/alarms.toml");
+        Self { gate: gate.to_owned(), reeved: reeved.to_owned(), alarms }
+    }
+
     pub(super) fn all(&self) -> [Configuration<'_>; 3] {
         let one = |consumer, path, keys| Configuration { consumer, path, keys };
         [

@@ -10,6 +10,7 @@ use clap::{Args, Subcommand};
 use super::block_on;
 use crate::cli::exit::{Exit, Failure, with_causes};
 use crate::sys::clock::Clock;
+use crate::sys::harden;
 use crate::trace::config::TracesConfig;
 use crate::webhook;
 
@@ -40,6 +41,8 @@ pub(in crate::cli) fn run(args: &TracesArgs, clock: &dyn Clock) -> Result<Exit, 
             let why = format!("{}: is not there, so there are no traces", args.config.display());
             Failure::new(Exit::Failed, why)
         })?;
+    // The token for the collector is about to be in this process's memory.
+    harden::no_dump().map_err(|error| Failure::new(Exit::Failed, with_causes(&error)))?;
     match args.command {
         TracesCommand::Export => block_on(export::run(&config, clock)),
     }
