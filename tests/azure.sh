@@ -170,6 +170,15 @@ it "what the gate needed and no longer does is gone" same "" "$(ls -A "$stage/ru
 gate @kv:smtp
 fetch >/dev/null
 it "each finds what it needs and nothing else" same 'main+tls smtp' "$(ls "$stage/run/reeved") $(ls "$stage/run/gate")"
+mkdir "$stage/run/traces" "$stage/run/bridge" "$stage/run/witness"
+printf 'endpoint = "https://otel.example.net/v1/traces"\ntoken = "@kv:throttled"\n' >"$stage/traces.toml"
+printf 'transport = "http"\nurl = "https://signal.example.net"\ncertificate = "/c"\nkey = "@kv:main/tls"\n' >"$stage/bridge.toml"
+printf 'key = "@kv:pem"\n[[peer]]\nname = "host02"\n' >"$stage/witness.toml"
+it "so do who sends traces, who reaches signal-cli elsewhere, and who takes checkpoints to others" \
+  eval 'fetch --traces "$stage/traces.toml" --bridge "$stage/bridge.toml" --witness "$stage/witness.toml" && same "throttled main+tls pem" "$(ls "$stage/run/traces") $(ls "$stage/run/bridge") $(ls "$stage/run/witness")"'
+fetch >/dev/null
+it "and what nobody of them needs any more is gone" same "" "$(find "$stage/run/traces" "$stage/run/bridge" "$stage/run/witness" -type f)"
+rm -r "$stage/traces.toml" "$stage/bridge.toml" "$stage/witness.toml"
 
 # Writing back. Whatever fails, the file is as it was, and the vault gives out what it gave out.
 written=$stage/etc
@@ -302,6 +311,6 @@ it "no process has a secret among its arguments or in its environment" seen
 it "while one fetches, whose memory is not dumped" same "0 0" "$(awk '/Max core file size/ {print $5, $6}' "/proc/$(pgrep -P "$running" -x reeve)/limits")"
 wait "$running" || true
 # Every file there is but the vault's own, what is fetched from it, and what stands for root's files of secrets.
-produced() { grep -rlE "$canary|$pem_canary|$key_canary" "$stage" | grep -vxE "$stage/(state\.json|client-secret|server\.(key|pem)|run/(gate|reeved|alarms)/[^/.][^/]*)" || true; }
+produced() { grep -rlE "$canary|$pem_canary|$key_canary" "$stage" | grep -vxE "$stage/(state\.json|client-secret|server\.(key|pem)|run/(gate|reeved|alarms|traces|bridge|witness)/[^/.][^/]*)" || true; }
 it "nothing of a secret is in anything else that was written or said" eval '[ -s "$stage/all.log" ] && [ -s "$stage/run/told/state.json" ] && [ -s "$stage/requests.log" ] && same "" "$(produced)"'
 verdict

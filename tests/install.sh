@@ -76,6 +76,9 @@ done <<'TABLE'
 /etc/reeve/traces root:reeve-traces 750
 /run/reeve-traces reeve-traces:reeve-traces 755
 /run/reeve-secrets/alarms reeve-secrets:reeve-alarms 2750
+/run/reeve-secrets/traces reeve-secrets:reeve-traces 2750
+/run/reeve-secrets/bridge reeve-secrets:reeve-bridge 2750
+/run/reeve-secrets/witness reeve-secrets:reeve-witness 2750
 /run/reeve reeve-gate:reeve-run 1775
 /usr/local/bin/reeve root:root 755
 /usr/local/bin/reeved root:root 755

@@ -10,7 +10,7 @@ use super::secret::Configurations;
 use super::{azure, https, secret, shields};
 use crate::arm::ArmConfig;
 use crate::cli::exit::with_causes;
-use crate::config::{ConfigError, did_you_mean};
+use crate::config::{self, did_you_mean};
 use crate::gate::config::GateConfig;
 use crate::policy::Contracts;
 use crate::secret::{Consumer, PlacesAsWritten, Reference};
@@ -38,23 +38,15 @@ pub(super) fn findings(gate: &Path, reeved: &Path, config: Option<&GateConfig>) 
     found.into_iter().filter_map(|(what, found, path)| Some((what, path, found?))).collect()
 }
 
-fn there<T>(read: Result<T, ConfigError>) -> Result<Option<T>, String> {
-    match read {
-        Ok(config) => Ok(Some(config)),
-        Err(ConfigError::Untrusted(error)) if error.is_not_found() => Ok(None),
-        Err(error) => Err(with_causes(&error)),
-    }
-}
-
 /// `secrets.toml`, and that each reference of the other files means one of its vaults.
 fn vaults(path: &Path, wanted: &Wanted) -> Option<Result<String, String>> {
-    let config = match there(VaultsConfig::read(path)) {
+    let config = match config::read_if_there(path, VaultsConfig::parse) {
         Ok(Some(config)) => config,
         Ok(None) => {
             let (first, _) = wanted.iter().next()?;
             return Some(Err(format!("is not there, and configuration names {first}")));
         }
-        Err(problem) => return Some(Err(problem)),
+        Err(error) => return Some(Err(with_causes(&error))),
     };
     let fits = || {
         for (reference, _) in wanted.iter() {
@@ -70,7 +62,7 @@ fn vaults(path: &Path, wanted: &Wanted) -> Option<Result<String, String>> {
 fn asked(path: &Path, config: Option<&GateConfig>) -> Option<Result<String, String>> {
     let gate = config.map(|config| &config.shields);
     let asks = gate.is_some_and(|gate| gate.is_on());
-    let shields = match there(ShieldsConfig::read(path)) {
+    let shields = match config::read_if_there(path, ShieldsConfig::parse) {
         Ok(Some(shields)) => shields,
         Ok(None) if asks => {
             return Some(Err(
@@ -78,7 +70,7 @@ fn asked(path: &Path, config: Option<&GateConfig>) -> Option<Result<String, Stri
             ));
         }
         Ok(None) => return None,
-        Err(problem) => return Some(Err(problem)),
+        Err(error) => return Some(Err(with_causes(&error))),
     };
     let fits = || {
         if let Some(gate) = gate
@@ -102,13 +94,13 @@ fn asked(path: &Path, config: Option<&GateConfig>) -> Option<Result<String, Stri
 
 /// `azure.toml`, and that it has each subscription that a contract grants.
 fn acted(path: &Path, grants: &BTreeSet<(String, String)>) -> Option<Result<String, String>> {
-    let arm = match there(ArmConfig::read(path)) {
+    let arm = match config::read_if_there(path, ArmConfig::parse) {
         Ok(Some(arm)) => arm,
         Ok(None) => {
             let (whose, first) = grants.first()?;
             return Some(Err(format!("is not there, and the contract of {whose} grants {first} at Azure")));
         }
-        Err(problem) => return Some(Err(problem)),
+        Err(error) => return Some(Err(with_causes(&error))),
     };
     let fits = || {
         for (whose, name) in grants {

@@ -196,13 +196,15 @@ impl Registry for Register {
 }
 
 impl Acts for Register {
-    async fn groups(&self, subscription: &Scope) -> Result<Result<usize, String>, Trouble> {
+    async fn groups(&self, subscription: &Scope) -> Result<Result<bool, String>, Trouble> {
         let url = self.address_of(&format!("{subscription}/resourcegroups"), GROUPS_VERSION, None)?;
         match self.answer(&url, &self.manager_token().await?).await? {
             (200, bytes) => {
                 let body: Value = serde_json::from_slice(&bytes).unwrap_or_default();
-                let listed = body.get("value").and_then(Value::as_array).map(Vec::len);
-                listed.map(Ok).ok_or_else(|| self.says("a listing has no list in it".to_owned()))
+                let listed = body.get("value").and_then(Value::as_array);
+                listed
+                    .map(|groups| Ok(!groups.is_empty()))
+                    .ok_or_else(|| self.says("a listing has no list in it".to_owned()))
             }
             (status @ (403 | 404), bytes) => Ok(Err(refusal(status, &bytes))),
             (status, bytes) => Err(self.says(refusal(status, &bytes))),

@@ -24,11 +24,11 @@ pub struct Acting {
 
 /// Who knows about an identity, and is asked as it.
 pub trait Acts: Registry {
-    /// How many resource groups of a subscription it sees, or by which of Azure's codes it sees none.
+    /// Whether it sees a resource group of a subscription, or by which of Azure's codes it sees none.
     fn groups(
         &self,
         subscription: &Scope,
-    ) -> impl Future<Output = Result<Result<usize, String>, Trouble>> + Send;
+    ) -> impl Future<Output = Result<Result<bool, String>, Trouble>> + Send;
 }
 
 /// Looks at everything.
@@ -52,12 +52,10 @@ pub async fn examine_acting<A: Acts>(acting: &Acting, azure: &A, now: SystemTime
 
 async fn reach<A: Acts>(acting: &Acting, azure: &A, (name, subscription): (&str, &Scope)) -> Sight {
     match within(acting.patience, azure.groups(subscription)).await {
-        Ok(Ok(0)) => sight(
-            Looked::Reach,
-            Seen::Wrong,
-            format!("{name}: it sees no resource group of the subscription"),
-        ),
-        Ok(Ok(seen)) => sight(Looked::Reach, Seen::Well, format!("{name}: it sees {seen} resource groups")),
+        Ok(Ok(true)) => sight(Looked::Reach, Seen::Well, format!("{name}: its resource groups are seen")),
+        Ok(Ok(false)) => {
+            sight(Looked::Reach, Seen::Wrong, format!("{name}: none of its resource groups is seen"))
+        }
         Ok(Err(code)) => sight(Looked::Reach, Seen::Wrong, format!("{name}: {code}")),
         Err(trouble) => unseen(Looked::Reach, name, &trouble),
     }

@@ -59,7 +59,14 @@ pub(super) fn ledger(config: &GateConfig) -> Found {
 pub(super) fn secrets(config: &GateConfig) -> Found {
     let fetched = &config.secrets.fetched.path;
     let front = config.front_user.as_str();
-    let readers = [(Consumer::Gate, GATE), (Consumer::Front, front), (Consumer::Alarms, ALARMS)];
+    let readers = [
+        (Consumer::Gate, GATE),
+        (Consumer::Front, front),
+        (Consumer::Alarms, ALARMS),
+        (Consumer::Traces, "reeve-traces"),
+        (Consumer::Bridge, "reeve-bridge"),
+        (Consumer::Witness, "reeve-witness"),
+    ];
     let mut found = Vec::new();
     for (consumer, reader) in readers {
         let folder = fetched.join(consumer.name()).display().to_string();

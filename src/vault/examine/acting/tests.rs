@@ -10,7 +10,7 @@ use crate::vault::roles::{Assignment, Permission, Role};
 /// What is answered. What is not here could not be had.
 struct Told {
     is_known: bool,
-    groups: Option<Result<usize, &'static str>>,
+    groups: Option<Result<bool, &'static str>>,
     roles: Option<Vec<(&'static str, &'static str)>>,
 }
 
@@ -67,7 +67,7 @@ impl Registry for Told {
 }
 
 impl Acts for Told {
-    async fn groups(&self, subscription: &Scope) -> Result<Result<usize, String>, Trouble> {
+    async fn groups(&self, subscription: &Scope) -> Result<Result<bool, String>, Trouble> {
         assert_eq!(subscription, &scope("/subscriptions/s"));
         let groups = self.groups.ok_or_else(|| trouble("cannot be reached"))?;
         Ok(groups.map_err(str::to_owned))
@@ -76,7 +76,7 @@ impl Acts for Told {
 
 fn told() -> Told {
     let roles = vec![("/subscriptions/s/resourceGroups/web", "Microsoft.App/containerApps/write")];
-    Told { is_known: true, groups: Some(Ok(2)), roles: Some(roles) }
+    Told { is_known: true, groups: Some(Ok(true)), roles: Some(roles) }
 }
 
 /// What is seen of one thing, as bad as its worst, with all words.
@@ -101,7 +101,7 @@ async fn who_acts_as_it_should_is_seen_well() {
     assert!(words.starts_with("managed identity: principal p"), "{words}");
     assert_eq!(
         seen(&told, &[], Looked::Reach).await,
-        (Seen::Well, "main: it sees 2 resource groups".to_owned())
+        (Seen::Well, "main: its resource groups are seen".to_owned())
     );
     let roles = "main: 1 role assignments, 1 of custom roles, 0 with a wildcard".to_owned();
     assert_eq!(seen(&told, &[], Looked::Roles).await, (Seen::Well, roles));
@@ -110,7 +110,7 @@ async fn who_acts_as_it_should_is_seen_well() {
 #[tokio::test]
 async fn a_subscription_that_it_does_not_see_is_wrong_and_one_that_nobody_can_ask_about_is_unseen() {
     for (groups, status, words) in [
-        (Some(Ok(0)), Seen::Wrong, "main: it sees no resource group of the subscription"),
+        (Some(Ok(false)), Seen::Wrong, "main: none of its resource groups is seen"),
         (Some(Err("HTTP 404 SubscriptionNotFound")), Seen::Wrong, "main: HTTP 404 SubscriptionNotFound"),
         (None, Seen::Unseen, "main: cannot be reached (as managed identity)"),
     ] {
