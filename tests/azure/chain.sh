@@ -148,7 +148,7 @@ it "and the gate's log says by Azure's own code why" grep -qF AADSTS7000215 "$HO
 cloud
 it "nobody but the wrapper's user can be that at Azure" eval 'for user in reeve reeve-gate reeve-run reeve-tool reeve-shields reeve-secrets librarian; do ! as "$user" head -c1 /etc/reeve/azure.secret 2>/dev/null || return 1; done'
 
-# Looked at by the user who acts, as reeve-azure.timer has it done.
+# Looked at by the user who acts, as reeve-azure-examine.timer has it done.
 it "until somebody has looked, that could not be checked" found azure-acting could_not_check 'nobody has looked yet'
 look() { as reeve-azure /usr/local/bin/reeve azure examine >"$stage/look" 2>&1 || true; cat "$stage/look" >>"$stage/all.log"; }
 look

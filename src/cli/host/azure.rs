@@ -23,10 +23,10 @@ pub(super) const CONFIG: &str = "/etc/reeve/azure.toml";
 #[command(after_help = "\
 `examine` is no word of a grant. It looks who this host is to Azure by azure.toml, whether it sees
 each subscription, and what it may do there, and writes that down for reeve doctor;
-reeve-azure.timer runs it. What could not be looked at is said to be so, and is never a pass.
+reeve-azure-examine.timer runs it. What could not be looked at is said to be so, and is never a pass.
 
 Example:
-  systemctl restart reeve-azure && reeve doctor")]
+  systemctl restart reeve-azure-examine && reeve doctor")]
 pub(in crate::cli) struct AzureArgs {
     /// What to do, and where
     #[arg(value_name = "WORD", required = true)]

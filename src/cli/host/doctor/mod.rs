@@ -56,7 +56,7 @@ pub(in crate::cli) struct DoctorArgs {
 }
 
 const AZURE: &str = "systemctl restart reeve-secrets; cat /run/reeve-secrets/told/examined.json";
-const AZURE_ACTS: &str = "systemctl restart reeve-azure; cat /run/reeve-azure/told/examined.json";
+const AZURE_ACTS: &str = "systemctl restart reeve-azure-examine; cat /run/reeve-azure/told/examined.json";
 const AZURE_ROLES: &str = "az role assignment list --all --assignee PRINCIPAL";
 const INSTALL: &str = "run install.sh again, then find out who changed it";
 
