@@ -31,7 +31,8 @@ readonly programs=(reeve reeved reeve-gate) root_programs=(reeve-launcher)
 readonly wrappers=(reeve-zfs reeve-systemd reeve-pct reeve-git reeve-ansible reeve-tool reeve-azure)
 readonly units=(reeve-launcher.socket reeve-launcher.service reeve-gate.socket reeve-gate.service reeved.socket reeved.service
   reeve-doctor.service reeve-doctor.timer reeve-lists.service reeve-lists.timer reeve-alarms.service reeve-traces.service reeve-signal.service
-  reeve-secrets.service reeve-secrets.timer reeve-shields.service reeve-azure-expire.service reeve-azure-expire.timer reeve-bridge.service reeve-hook.service reeve-witness.service)
+  reeve-secrets.service reeve-secrets.timer reeve-shields.service reeve-azure-expire.service reeve-azure-expire.timer
+  reeve-azure-examine.service reeve-azure-examine.timer reeve-bridge.service reeve-hook.service reeve-witness.service)
 # What a wrapper starts, and sudo does not; the second kind is none of root's side.
 readonly helpers=(reeve-egress)
 own_tools=(reeve-builtin)
@@ -217,7 +218,7 @@ starter() { [ -e "$1" ] || replace "$1" "$2" 0640; }
 
 # What exists keeps its content; owner and mode are what each process may read.
 configuration_modes() {
-  local path
+  local path name
   for path in /etc/reeve/gate.toml /etc/reeve/*.star /etc/reeve/contracts/*.toml /etc/reeve/tools/*.toml; do owned "$path" root:reeve-gate 0640; done
   for path in /etc/reeve/webhook/*; do owned "$path" root:reeve-gate 0640; done
   # Root's list of what tools may reach. The wrapper reads it, and the proxy has it from there.
@@ -233,11 +234,13 @@ configuration_modes() {
   for path in /etc/reeve/traces/*; do owned "$path" root:reeve-traces 0640; done
   # It says where secrets are, and is none.
   owned /etc/reeve/secrets.toml root:root 0644
-  # So does the next; where it names a file, that is for who asks alone.
+  # So do the next two. What each of the three is known at Azure by, where that is a file, is for its user alone.
   owned /etc/reeve/azure.toml root:root 0644
-  owned /etc/reeve/azure.secret root:reeve-azure 0640
   owned /etc/reeve/shields.toml root:root 0644
-  owned /etc/reeve/shields.secret root:reeve-shields 0640
+  for path in /etc/reeve/{secrets,shields,azure}.{secret,pem}; do
+    name=${path##*/}
+    owned "$path" "root:reeve-${name%.*}" 0640
+  done
   # There is no secret in it, and `reeve check` of anybody may read it.
   owned /etc/reeve/bridge.toml root:root 0644
   owned /etc/reeve/hook.toml root:root 0644
@@ -350,6 +353,7 @@ uninstall_all() {
   remove "$libexec"
   remove /run/reeve
   remove /run/reeve-traces
+  remove /run/reeve-azure
   [ "$systemctl" = no ] || act systemctl daemon-reload
   [ "$purge" = no ] || purge_all
   if [ "$said" = 0 ]; then echo "nothing to do: Reeve is not installed"; fi

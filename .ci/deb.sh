@@ -89,7 +89,7 @@ if [ "$1" = configure ]; then
   if [ -d /run/systemd/system ]; then
     systemctl daemon-reload
     # An upgrade: what ran goes on with what is new, the launcher first.
-    if [ -n "$2" ]; then systemctl try-restart reeve-launcher.service reeve-gate.service reeved.service reeve-alarms.service reeve-traces.service reeve-bridge.service reeve-hook.service reeve-witness.service; fi
+    if [ -n "$2" ]; then systemctl try-restart reeve-launcher.service reeve-gate.service reeved.service reeve-alarms.service reeve-traces.service reeve-shields.service reeve-bridge.service reeve-hook.service reeve-witness.service; fi
   fi
 fi
 E
@@ -97,7 +97,7 @@ cat >"$tree/DEBIAN/prerm" <<'E'
 #!/bin/sh
 set -e
 if [ "$1" = remove ] && [ -d /run/systemd/system ]; then
-  systemctl disable --now reeve-witness.service reeve-hook.service reeve-bridge.service reeve-signal.service reeve-alarms.service reeve-traces.service reeve-secrets.service reeve-secrets.timer reeve-shields.service reeve-azure-expire.timer reeve-lists.timer reeve-doctor.timer reeved.socket reeved.service reeve-gate.socket reeve-gate.service reeve-launcher.service reeve-launcher.socket
+  systemctl disable --now reeve-witness.service reeve-hook.service reeve-bridge.service reeve-signal.service reeve-alarms.service reeve-traces.service reeve-secrets.service reeve-secrets.timer reeve-shields.service reeve-azure-expire.timer reeve-azure-examine.timer reeve-lists.timer reeve-doctor.timer reeved.socket reeved.service reeve-gate.socket reeve-gate.service reeve-launcher.service reeve-launcher.socket
 fi
 E
 cat >"$tree/DEBIAN/postrm" <<'E'
@@ -109,7 +109,7 @@ if [ "$1" = remove ] || [ "$1" = purge ]; then
   if [ -d /run/systemd/system ]; then systemctl daemon-reload; fi
 fi
 if [ "$1" = purge ]; then
-  rm -rf /etc/reeve /var/lib/reeve /var/lib/reeve-preflight /var/lib/reeve-root /var/lib/reeve-tools /var/lib/reeve-lists /var/lib/reeve-azure /var/lib/reeve-alarms /var/lib/reeve-signal /var/log/reeve /run/reeve /run/reeve-secrets /run/reeve-traces /etc/credstore/reeve.*
+  rm -rf /etc/reeve /var/lib/reeve /var/lib/reeve-preflight /var/lib/reeve-root /var/lib/reeve-tools /var/lib/reeve-lists /var/lib/reeve-azure /var/lib/reeve-alarms /var/lib/reeve-signal /var/log/reeve /run/reeve /run/reeve-secrets /run/reeve-azure /run/reeve-traces /etc/credstore/reeve.*
   for user in reeve reeve-gate reeve-run reeve-lists reeve-secrets reeve-shields reeve-azure reeve-alarms reeve-traces reeve-tool reeve-egress reeve-signal reeve-bridge reeve-hook reeve-witness; do
     if getent passwd "$user" >/dev/null; then userdel "$user"; fi
   done

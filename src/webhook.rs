@@ -140,7 +140,7 @@ impl Key {
 }
 
 /// Reads a file of root's that holds a secret in text, which is not for everybody's eyes.
-pub(crate) fn secret(path: &Path) -> Result<Zeroizing<String>, KeyError> {
+fn secret(path: &Path) -> Result<Zeroizing<String>, KeyError> {
     let file = trusted_file::open_file(path)?;
     let unreadable = |source| KeyError::Unreadable { path: path.display().to_string(), source };
     if file.metadata().map_err(unreadable)?.mode() & OTHERS != 0 {

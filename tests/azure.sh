@@ -19,12 +19,12 @@ if [ "${REEVE_AZURE_INSIDE:-}" != 1 ]; then
     pip3 --quiet install --target "$cache" $packages
     echo "$packages" >"$cache/ready"
   fi
-  REEVE_AZURE_INSIDE=1 exec unshare --net --mount --propagation private -- "${BASH_SOURCE[0]}"
+  status=0
+  REEVE_AZURE_INSIDE=1 unshare --net --mount --propagation private -- "${BASH_SOURCE[0]}" || status=$?
+  "$here/azure/chain.sh" || status=$?
+  exit "$status"
 fi
 
-readonly tenant=11111111-2222-3333-4444-555555555555
-# Nothing that was written anywhere may hold one of these.
-readonly canary=canary-7f3a19 pem_canary=canary-pem-55c0 key_canary=canary-key-90b1
 stage=$(mktemp -d)
 chmod 0755 "$stage"
 fake=''
@@ -34,48 +34,8 @@ finish() {
   rm -rf "$stage"
 }
 trap finish EXIT
-
-ip link set lo up
-ip address add 169.254.169.254/32 dev lo
-printf '127.0.0.1 localhost login.microsoftonline.com reeve-test.vault.azure.net other.vault.azure.net test.cognitiveservices.azure.com management.azure.com elsewhere.example one.example two.example\n' >"$stage/hosts"
-mount --bind "$stage/hosts" /etc/hosts
-unset http_proxy https_proxy HTTP_PROXY HTTPS_PROXY ALL_PROXY all_proxy
-
-authority() { openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj "/CN=$2" -days 2 -keyout "$1.key" -out "$1.crt" -addext basicConstraints=critical,CA:TRUE -addext keyUsage=critical,keyCertSign; }
-{
-  authority "$stage/ca" 'fake of a public authority'
-  authority "$stage/other-ca" 'another authority'
-  openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=azure -keyout "$stage/server.key" -out "$stage/server.csr"
-  openssl x509 -req -in "$stage/server.csr" -CA "$stage/ca.crt" -CAkey "$stage/ca.key" -days 1 -out "$stage/server.crt" \
-    -extfile <(echo 'subjectAltName=DNS:login.microsoftonline.com,DNS:*.vault.azure.net,DNS:*.cognitiveservices.azure.com,DNS:management.azure.com,DNS:one.example,DNS:two.example')
-  # What a service principal shows who it is by.
-  for name in client wrong; do openssl req -x509 -newkey rsa:2048 -nodes -subj /CN=reeve -days 20 -keyout "$stage/$name.key" -out "$stage/$name.crt"; done
-} 2>"$stage/openssl.log" || { cat "$stage/openssl.log"; exit 1; }
-cat "$stage/server.crt" "$stage/server.key" >"$stage/server.pem"
-for name in client wrong; do (umask 077 && cat "$stage/$name.key" "$stage/$name.crt" >"$stage/$name.pem"); done
-printf '{"roles": {}, "assignments": []}' >"$stage/arm.json"
-
-told() { printf '%s' "$1" >"$stage/control.new" && mv "$stage/control.new" "$stage/control.json"; }
-told '{}'
-python3 - "$stage/state.json" "$canary" "$pem_canary" "$stage/server.key" <<'E2'
-import json, sys
-path, canary, pem, key = sys.argv[1:]
-one = lambda value, **more: [{"version": "0" * 31 + "1", "value": value, **more}]
-state = {
-    "smtp": [{"version": "0" * 31 + "1", "value": canary + "-old"}, {"version": "0" * 31 + "2", "value": canary}],
-    "throttled": one(canary), "expiring": one(canary), "forbidden": one(canary), "garbled": one(canary),
-    "disabled": one(canary, enabled=False), "deleted": one(canary, deleted=True), "empty": one(""),
-    "pem": one("-----BEGIN PRIVATE KEY-----\n" + pem + "\n-----END PRIVATE KEY-----\n"),
-    "tls": one(open(key).read()),
-    "large": one((canary * 2000)[: 25 * 1024]),
-}
-json.dump(state, open(path, "w"))
-E2
-: >"$stage/requests.log"
-PYTHONPATH=$cache python3 "$here/azure/fake.py" "$stage" 2>"$stage/fake.log" &
-fake=$!
-for _ in $(seq 100); do [ -e "$stage/ready" ] && break; sleep 0.1; done
-[ -e "$stage/ready" ] || { cat "$stage/fake.log"; exit 1; }
+# shellcheck source=azure/cloud.sh
+. "$here/azure/cloud.sh"
 
 it "Microsoft's own SDKs find the fake right" env PYTHONPATH="$cache" SSL_CERT_FILE="$stage/ca.crt" REQUESTS_CA_BUNDLE="$stage/ca.crt" \
   timeout 120 python3 "$here/azure/oracle.py" "$stage"
@@ -209,6 +169,15 @@ it "what the gate needed and no longer does is gone" same "" "$(ls -A "$stage/ru
 gate @kv:smtp
 fetch >/dev/null
 it "each finds what it needs and nothing else" same 'main+tls smtp' "$(ls "$stage/run/reeved") $(ls "$stage/run/gate")"
+mkdir "$stage/run/traces" "$stage/run/bridge" "$stage/run/witness"
+printf 'endpoint = "https://otel.example.net/v1/traces"\ntoken = "@kv:throttled"\n' >"$stage/traces.toml"
+printf 'transport = "http"\nurl = "https://signal.example.net"\ncertificate = "/c"\nkey = "@kv:main/tls"\n' >"$stage/bridge.toml"
+printf 'key = "@kv:pem"\n[[peer]]\nname = "host02"\n' >"$stage/witness.toml"
+it "so do who sends traces, who reaches signal-cli elsewhere, and who takes checkpoints to others" \
+  eval 'fetch --traces "$stage/traces.toml" --bridge "$stage/bridge.toml" --witness "$stage/witness.toml" && same "throttled main+tls pem" "$(ls "$stage/run/traces") $(ls "$stage/run/bridge") $(ls "$stage/run/witness")"'
+fetch >/dev/null
+it "and what nobody of them needs any more is gone" same "" "$(find "$stage/run/traces" "$stage/run/bridge" "$stage/run/witness" -type f)"
+rm -r "$stage/traces.toml" "$stage/bridge.toml" "$stage/witness.toml"
 
 # Writing back. Whatever fails, the file is as it was, and the vault gives out what it gave out.
 written=$stage/etc
@@ -328,6 +297,8 @@ rm -r "$stage/kept.toml" "$stage/token"
 . "$here/azure/shields.sh"
 # shellcheck source=azure/operations.sh
 . "$here/azure/operations.sh"
+# shellcheck source=azure/trouble.sh
+. "$here/azure/trouble.sh"
 # What is nowhere to be seen while it runs.
 told '{"vault": "slow"}'
 vaults "client_secret = \"$stage/client-secret\""
@@ -339,6 +310,6 @@ it "no process has a secret among its arguments or in its environment" seen
 it "while one fetches, whose memory is not dumped" same "0 0" "$(awk '/Max core file size/ {print $5, $6}' "/proc/$(pgrep -P "$running" -x reeve)/limits")"
 wait "$running" || true
 # Every file there is but the vault's own, what is fetched from it, and what stands for root's files of secrets.
-produced() { grep -rlE "$canary|$pem_canary|$key_canary" "$stage" | grep -vxE "$stage/(state\.json|client-secret|server\.(key|pem)|run/(gate|reeved|alarms)/[^/.][^/]*)" || true; }
+produced() { grep -rlE "$canary|$pem_canary|$key_canary" "$stage" | grep -vxE "$stage/(state\.json|client-secret|server\.(key|pem)|run/(gate|reeved|alarms|traces|bridge|witness)/[^/.][^/]*)" || true; }
 it "nothing of a secret is in anything else that was written or said" eval '[ -s "$stage/all.log" ] && [ -s "$stage/run/told/state.json" ] && [ -s "$stage/requests.log" ] && same "" "$(produced)"'
 verdict

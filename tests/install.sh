@@ -17,7 +17,7 @@ fi
 install() { "$here/../install.sh" --bin-dir "$REEVE_BIN" --root-bin-dir "$REEVE_ROOT_BIN" --no-systemctl "$@"; }
 # Everything that an installation owns, with owner, mode and content.
 host() {
-  find /etc/reeve /etc/logrotate.d /etc/sudoers.d /etc/tmpfiles.d /etc/sysusers.d /etc/systemd/system /usr/local /var/lib/reeve /var/lib/reeve-preflight /var/lib/reeve-root /var/lib/reeve-tools /var/lib/reeve-lists /var/lib/reeve-alarms /run/reeve-traces /var/log/reeve \
+  find /etc/reeve /etc/logrotate.d /etc/sudoers.d /etc/tmpfiles.d /etc/sysusers.d /etc/systemd/system /usr/local /var/lib/reeve /var/lib/reeve-preflight /var/lib/reeve-root /var/lib/reeve-tools /var/lib/reeve-lists /var/lib/reeve-alarms /run/reeve-traces /run/reeve-azure /var/log/reeve \
     /run/reeve \( -name 'reeve*' -o -name _reeve -o -path '*/reeve*/*' \) -printf '%p %U:%G %m %T@\n' 2>/dev/null | sort
   sha256sum /etc/passwd /etc/group
 }
@@ -70,9 +70,14 @@ done <<'TABLE'
 /run/reeve-secrets/told reeve-secrets:reeve-secrets 755
 /run/reeve-secrets/gate reeve-secrets:reeve-gate 2750
 /run/reeve-secrets/reeved reeve-secrets:reeve 2750
+/run/reeve-azure root:root 755
+/run/reeve-azure/told reeve-azure:reeve-azure 755
 /etc/reeve/traces root:reeve-traces 750
 /run/reeve-traces reeve-traces:reeve-traces 755
 /run/reeve-secrets/alarms reeve-secrets:reeve-alarms 2750
+/run/reeve-secrets/traces reeve-secrets:reeve-traces 2750
+/run/reeve-secrets/bridge reeve-secrets:reeve-bridge 2750
+/run/reeve-secrets/witness reeve-secrets:reeve-witness 2750
 /run/reeve reeve-gate:reeve-run 1775
 /usr/local/bin/reeve root:root 755
 /usr/local/bin/reeved root:root 755
@@ -159,6 +164,7 @@ rm -rf "$packaged" "$without"
 echo 'x = 1' >/etc/reeve/gate.toml
 echo key >/etc/reeve/tls/server.key
 chmod 0666 /etc/reeve/gate.toml /etc/reeve/tls/server.key
+for name in secrets shields azure; do echo key >"/etc/reeve/$name.pem" && chmod 0666 "/etc/reeve/$name.pem"; done
 chmod 0777 /usr/local/libexec/reeve/reeve-zfs
 echo tampered >>/usr/local/libexec/reeve/reeve-zfs
 printf '%064d\n' 8 >/etc/reeve/grant.pub
@@ -168,6 +174,7 @@ it "and not writable for others" is /usr/local/libexec/reeve/reeve-zfs "root:roo
 it "a strange grant key is replaced by the gate's" same "$(printf '%064d' 7)" "$(cat /etc/reeve/grant.pub)"
 it "existing configuration keeps its content" same 'x = 1' "$(cat /etc/reeve/gate.toml)"
 it "and is the gate's to read" is /etc/reeve/gate.toml "root:reeve-gate 640"
+for name in secrets shields azure; do it "what $name is known at Azure by is its user's to read" is "/etc/reeve/$name.pem" "root:reeve-$name 640"; done
 it "the TLS key is reeved's to read" is /etc/reeve/tls/server.key "root:reeve 640"
 it "and not the gate's" fails readable_by reeve-gate /etc/reeve/tls/server.key
 

@@ -57,6 +57,9 @@ all:
           reeve_listen: 127.0.0.1:18443
           reeve_policy: $top/demo/etc/policy.star
           reeve_contracts: [$top/demo/etc/contracts/librarian.toml]
+          reeve_azure_toml: |
+            [subscriptions]
+            production = "11111111-2222-3333-4444-555555555555"
     reeve_agents:
       hosts:
         localhost:
@@ -90,6 +93,8 @@ it "a second run changes nothing" nothing_changes
 it "and a rehearsal says that nothing would" nothing_changes --check --diff
 # The command line's completions and pages are the installer's alone.
 it "the installer finds no file, owner or mode to mend" same "" "$(install --dry-run | grep -v /usr/local/share/)"
+it "it is said as whom Azure is asked" same "root:root 644" "$(stat -c '%U:%G %a' /etc/reeve/azure.toml)"
+it "where it was asked for" eval '! ls /etc/reeve/secrets.toml /etc/reeve/shields.toml 2>/dev/null'
 it "the authority's key is on the controller alone" same "$work/pki/ca.key" "$(find /etc/reeve "$work" -name ca.key)"
 it "the agent's key is its own" same "librarian 600" "$(stat -c '%U %a' "$agents_home/.config/reeve/librarian.key")"
 

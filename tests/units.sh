@@ -27,7 +27,7 @@ has() { grep -qxF "$2" "$units/$1"; }
 
 # Not Reeve's and not there: something that can be run, in its place.
 [ -e /usr/local/bin/signal-cli ] || install -m 0755 /bin/true /usr/local/bin/signal-cli
-for unit in reeved.service reeved.socket reeve-gate.service reeve-gate.socket reeve-launcher.service reeve-launcher.socket reeve-doctor.service reeve-doctor.timer reeve-lists.service reeve-lists.timer reeve-alarms.service reeve-traces.service reeve-secrets.service reeve-secrets.timer reeve-shields.service reeve-azure-expire.service reeve-azure-expire.timer reeve-signal.service reeve-bridge.service reeve-hook.service reeve-witness.service; do
+for unit in reeved.service reeved.socket reeve-gate.service reeve-gate.socket reeve-launcher.service reeve-launcher.socket reeve-doctor.service reeve-doctor.timer reeve-lists.service reeve-lists.timer reeve-alarms.service reeve-traces.service reeve-secrets.service reeve-secrets.timer reeve-shields.service reeve-azure-expire.service reeve-azure-expire.timer reeve-azure-examine.service reeve-azure-examine.timer reeve-signal.service reeve-bridge.service reeve-hook.service reeve-witness.service; do
   it "$unit is valid, without a warning" valid "$unit"
 done
 # Tenths: 15 is an exposure of 1.5.
@@ -43,6 +43,7 @@ it "the exposure of the Signal daemon is at most 2.0" confined reeve-signal.serv
 it "the exposure of what fetches secrets is at most 1.5" confined reeve-secrets.service 15
 it "the exposure of what asks Prompt Shields is at most 1.5" confined reeve-shields.service 15
 it "the exposure of what closes vaults again is at most 1.5" confined reeve-azure-expire.service 15
+it "the exposure of what looks at the identity that acts at Azure is at most 1.5" confined reeve-azure-examine.service 15
 it "the launcher can use sudo" has_none reeve-launcher.service "$imply_no_new_privileges"
 it "what the launcher mounts is the host's" has_none reeve-launcher.service "$make_mount_namespaces"
 # What systemd-analyze would have besides, by the names of the directives; and those that the unit's comments give a reason for.
@@ -74,6 +75,7 @@ it "what sends traces runs as its own user" has reeve-traces.service User=reeve-
 it "what fetches secrets runs as its own user" has reeve-secrets.service User=reeve-secrets
 it "what asks Prompt Shields runs as its own user" has reeve-shields.service User=reeve-shields
 it "what closes vaults again runs as who opens them" has reeve-azure-expire.service User=reeve-azure
+it "what looks at the identity that acts at Azure runs as the user who has it" has reeve-azure-examine.service User=reeve-azure
 it "the launcher runs as its own user" has reeve-launcher.service User=reeve-run
 it "the Signal daemon runs as its own user" has reeve-signal.service User=reeve-signal
 it "what reaches it over HTTP runs as its own user" has reeve-bridge.service User=reeve-bridge

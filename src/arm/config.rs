@@ -10,6 +10,8 @@ use uuid::Uuid;
 use super::address::{self, FirewallSettings};
 use super::{ArmError, Command, Trouble};
 use crate::config::{self, ConfigError, did_you_mean};
+use crate::vault::examine::Acting;
+use crate::vault::scope::Scope;
 use crate::vault::{AzureAsWritten, AzureSettings, server_address};
 
 /// What Azure's own environment variables may say.
@@ -30,6 +32,8 @@ pub struct ArmConfig {
     pub versions: BTreeMap<String, String>,
     /// As whom Azure is asked.
     pub azure: AzureSettings,
+    /// Where it may have roles; anywhere in the subscriptions when nothing is said.
+    pub scopes: Vec<Scope>,
     /// What would else stand in the environment, of which a wrapper hands on none.
     pub environment: BTreeMap<String, String>,
 }
@@ -58,11 +62,19 @@ struct AsWritten {
     #[serde(default)]
     azure: AzureAsWritten,
     #[serde(default)]
+    examine: ExamineAsWritten,
+    #[serde(default)]
     environment: BTreeMap<String, String>,
 }
 
 fn claim_tag() -> String {
     "reeve-host".to_owned()
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct ExamineAsWritten {
+    scopes: Vec<String>,
 }
 
 fn manager() -> String {
@@ -85,6 +97,15 @@ impl ArmConfig {
     pub fn parse(label: &str, text: &str) -> Result<Self, ConfigError> {
         let written: AsWritten = config::parse(label, text)?;
         written.meant().map_err(|problem| ConfigError::in_file(label, problem))
+    }
+
+    /// What is looked at of its identity.
+    #[must_use]
+    pub fn acting(&self) -> Acting {
+        let subscription = |id: &Uuid| format!("/subscriptions/{id}").parse::<Scope>();
+        let named =
+            self.subscriptions.iter().filter_map(|(name, id)| Some((name.clone(), subscription(id).ok()?)));
+        Acting { subscriptions: named.collect(), scopes: self.scopes.clone(), patience: self.azure.patience }
     }
 
     /// The path of what a command is about.
@@ -153,8 +174,12 @@ impl AsWritten {
         if let Some(other) = self.environment.keys().find(|name| !VARIABLES.contains(&name.as_str())) {
             return Err(format!("environment.{other}: is none of {}", VARIABLES.join(", ")));
         }
+        let scope = |text: String| {
+            text.parse::<Scope>().map_err(|problem| format!("examine.scopes: {text:?} {problem}"))
+        };
         Ok(ArmConfig {
             manager,
+            scopes: self.examine.scopes.into_iter().map(scope).collect::<Result<_, _>>()?,
             subscriptions: self.subscriptions,
             claims: self.claims,
             firewall: self.firewall.map(address::AsWritten::meant).transpose()?,
@@ -178,7 +203,7 @@ mod tests {
     #[test]
     fn every_key_changes_its_value() {
         let text = format!(
-            "manager = \"https://management.example\"\n{LEAST}[claims]\nvalue = \"host01\"\n[firewall]\naddress = \"20.1.2.3\"\n[versions]\n\"a.b/c\" = \"2024-03-01-preview\"\n[azure]\npatience = \"3s\"\n[environment]\nAZURE_CLIENT_ID = \"x\"\n"
+            "manager = \"https://management.example\"\n{LEAST}[claims]\nvalue = \"host01\"\n[firewall]\naddress = \"20.1.2.3\"\n[versions]\n\"a.b/c\" = \"2024-03-01-preview\"\n[azure]\npatience = \"3s\"\n[examine]\nscopes = [\"/subscriptions/s/resourceGroups/g\"]\n[environment]\nAZURE_CLIENT_ID = \"x\"\n"
         );
         let config = read(&text).unwrap();
         assert_eq!(config.manager.as_str(), "https://management.example/");
@@ -189,6 +214,11 @@ mod tests {
         assert_eq!(config.firewall.as_ref().map(|firewall| firewall.widest), Some(32));
         let other = format!("{LEAST}claims = {{ tag = \"owner\", value = \"x\" }}");
         assert_eq!(read(&other).unwrap().claims.unwrap().tag, "owner");
+        let acting = config.acting();
+        let subscription = "/subscriptions/11111111-2222-3333-4444-555555555555".parse().unwrap();
+        assert_eq!(acting.subscriptions, BTreeMap::from([("main".to_owned(), subscription)]));
+        assert_eq!(acting.scopes, ["/subscriptions/s/resourceGroups/g".parse().unwrap()]);
+        assert_eq!((acting.patience, read(LEAST).unwrap().scopes), (config.azure.patience, Vec::new()));
         assert_eq!(config.environment.get("AZURE_CLIENT_ID").map(String::as_str), Some("x"));
         assert_eq!(read(LEAST).unwrap().manager.as_str(), "https://management.azure.com/");
         let command = Command::Groups { subscription: "main".to_owned() };
@@ -217,6 +247,8 @@ mod tests {
             (&format!("{LEAST}[claims]\ntag = \"a/b\"\nvalue = \"x\""), "claims.tag:"),
             (&format!("{LEAST}[versions]\n\"a.b/c\" = \"latest\""), "versions."),
             (&format!("{LEAST}[versions]\n\"A.b/c\" = \"2024-03-01\""), "versions."),
+            (&format!("{LEAST}[examine]\nscopes = [\"s\"]"), "examine.scopes: \"s\" is no resource id"),
+            (&format!("{LEAST}[examine]\nscope = []"), "did you mean `scopes`?"),
         ] {
             let refusal = read(text).unwrap_err();
             assert!(refusal.contains(problem), "{text}: {refusal}");

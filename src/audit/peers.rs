@@ -11,6 +11,7 @@ use super::note::{NoteKey, WitnessKey};
 use crate::config::value::{absolute, duration};
 use crate::config::{self, ConfigError};
 use crate::principal::PrincipalName;
+use crate::secret::Reference;
 
 /// Who watches whom.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,7 +25,7 @@ pub struct WitnessConfig {
     /// The authorities that their certificates may be from.
     pub ca: PathBuf,
     /// What they are shown: a certificate, and its key.
-    pub own: (PathBuf, PathBuf),
+    pub own: (PathBuf, Reference),
     /// The others.
     pub peers: Vec<Peer>,
 }
@@ -54,7 +55,7 @@ struct Written {
     #[serde(default = "certificate")]
     certificate: PathBuf,
     #[serde(default = "key")]
-    key: PathBuf,
+    key: Reference,
     #[serde(default)]
     peer: Vec<WrittenPeer>,
 }
@@ -88,8 +89,8 @@ fn certificate() -> PathBuf {
     "/etc/reeve/witness/own.crt".into()
 }
 
-fn key() -> PathBuf {
-    "/etc/reeve/witness/own.key".into()
+fn key() -> Reference {
+    Reference::File("/etc/reeve/witness/own.key".into())
 }
 
 impl WitnessConfig {
@@ -149,7 +150,7 @@ impl Written {
             every: duration("every", &self.every, 10, 86_400)?,
             patience: duration("patience", &self.patience, 0, 30)?,
             ca: absolute("ca", self.ca)?,
-            own: (absolute("certificate", self.certificate)?, absolute("key", self.key)?),
+            own: (absolute("certificate", self.certificate)?, self.key),
             peers,
         })
     }

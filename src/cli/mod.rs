@@ -152,7 +152,7 @@ fn run(command: &Command, screen: Screen) -> Result<Exit, Failure> {
         #[cfg(feature = "otlp")]
         Command::Traces(args) => host::traces(args, clock.as_ref()),
         Command::Shields(args) => host::shields(args, screen),
-        Command::Azure(args) => host::azure(args, screen),
+        Command::Azure(args) => host::azure(args, screen, clock.as_ref()),
         Command::Bridge(args) => host::bridge(args),
         Command::Hook(args) => host::hook(args),
         Command::Witness(args) => host::witness(args),

@@ -20,6 +20,12 @@ pub enum Consumer {
     Front,
     /// `reeve alarms`.
     Alarms,
+    /// `reeve traces`.
+    Traces,
+    /// `reeve bridge`.
+    Bridge,
+    /// `reeve witness`.
+    Witness,
     /// `reeve secret fetch`, which needs one to fetch the others.
     Fetcher,
 }
@@ -99,7 +105,8 @@ pub enum SecretError {
 
 impl Consumer {
     /// For whom secrets are fetched.
-    pub const FETCHED_FOR: [Self; 3] = [Self::Gate, Self::Front, Self::Alarms];
+    pub const FETCHED_FOR: [Self; 6] =
+        [Self::Gate, Self::Front, Self::Alarms, Self::Traces, Self::Bridge, Self::Witness];
 
     /// What it is called where it is told who needs a secret.
     #[must_use]
@@ -108,6 +115,9 @@ impl Consumer {
             Self::Gate => "gate",
             Self::Front => "reeved",
             Self::Alarms => "alarms",
+            Self::Traces => "traces",
+            Self::Bridge => "bridge",
+            Self::Witness => "witness",
             Self::Fetcher => "secrets",
         }
     }

@@ -14,7 +14,7 @@ use url::Url;
 use super::config::ShieldsConfig;
 use super::look::Judge;
 use super::wire::Why;
-use crate::vault::Identity;
+use crate::vault::{CredentialKind, Identity};
 
 /// What the token is for.
 const SCOPE: &str = "https://cognitiveservices.azure.com/.default";
@@ -92,6 +92,10 @@ impl ContentSafety {
 }
 
 impl Judge for ContentSafety {
+    fn credential(&self) -> Option<CredentialKind> {
+        self.identity.answered()
+    }
+
     async fn judge(&self, piece: &str, until: Instant) -> Result<bool, Why> {
         let body = json!({ "userPrompt": piece, "documents": [piece] }).to_string().into_bytes();
         let mut is_renewed = false;

@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 use super::pieces::{Keys, text_of};
 use super::settings::{Meaning, ShieldSettings};
-use super::wire::{self, Answer, LONGEST_TEXT, Why};
+use super::wire::{self, Answer, LONGEST_TEXT, Said, Why};
 use crate::screening::settings::Stage;
 use crate::sys::peer;
 
@@ -77,16 +77,21 @@ impl Shield {
 
     /// The answer about one text.
     pub async fn answer(&self, text: &str) -> Answer {
+        self.said(text).await.answer
+    }
+
+    /// The answer about one text, and as whom Azure was asked.
+    pub async fn said(&self, text: &str) -> Said {
         if text.len() > LONGEST_TEXT {
-            return Answer::unsure(Why::TooLong);
+            return nobody(Why::TooLong);
         }
         match tokio::time::timeout(self.settings.patience, self.ask(text)).await {
-            Ok(answer) => answer,
-            Err(_late) => Answer::unsure(Why::Timeout),
+            Ok(said) => said,
+            Err(_late) => nobody(Why::Timeout),
         }
     }
 
-    async fn ask(&self, text: &str) -> Answer {
+    async fn ask(&self, text: &str) -> Said {
         let asking = async {
             let mut stream = UnixStream::connect(&self.settings.socket).await?;
             // Texts go to nobody else, and nobody else says that one is harmless.
@@ -98,7 +103,7 @@ impl Shield {
         };
         asking.await.unwrap_or_else(|error| {
             tracing::warn!(error = &error as &dyn std::error::Error, "Prompt Shields cannot be asked");
-            Answer::unsure(Why::Down)
+            nobody(Why::Down)
         })
     }
 
@@ -107,6 +112,10 @@ impl Shield {
         let unsure = if answer.unsure.is_some() { self.settings.unsure } else { Meaning::Off };
         Shielded { stage, verdict: answer.verdict(), meaning: attack.max(unsure), answer, took }
     }
+}
+
+fn nobody(why: Why) -> Said {
+    Said { answer: Answer::unsure(why), credential: None }
 }
 
 #[cfg(test)]

@@ -11,11 +11,17 @@ use tokio::time::Instant;
 use super::kept::{Hash, Kept, hash};
 use super::pieces::pieces;
 use super::wire::{Answer, Why};
+use crate::vault::CredentialKind;
 
 /// Whoever can say whether a piece of text is an attack.
 pub trait Judge: Send + Sync + 'static {
     /// Whether it is, or why that cannot be said until then.
     fn judge(&self, piece: &str, until: Instant) -> impl Future<Output = Result<bool, Why>> + Send;
+
+    /// As whom it asks, where that is known.
+    fn credential(&self) -> Option<CredentialKind> {
+        None
+    }
 }
 
 /// Has texts judged.
@@ -34,6 +40,11 @@ impl<J: Judge> Looker<J> {
             places: Arc::new(Semaphore::new(at_once)),
             kept: Mutex::new(Kept::new(most, lasts)),
         }
+    }
+
+    /// As whom it is asked.
+    pub(super) fn credential(&self) -> Option<CredentialKind> {
+        self.judge.credential()
     }
 
     /// Has a text judged, to its last piece.

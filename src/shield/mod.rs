@@ -24,7 +24,7 @@ pub use config::ShieldsConfig;
 pub use look::{Judge, Looker};
 pub use serve::serve;
 pub use settings::{Meaning, ShieldSettings};
-pub use wire::{Answer, Why};
+pub use wire::{Answer, Said, Why};
 
 /// Answers on the socket as Azure does, in a build that can, until the process is told to end.
 ///

@@ -8,7 +8,7 @@ use tokio::sync::Semaphore;
 
 use super::config::ShieldsConfig;
 use super::look::{Judge, Looker};
-use super::wire;
+use super::wire::{self, Said};
 use crate::sys::{ids, listen, peer};
 
 /// How many texts are in hand at once. The gate's own patience bounds how long others wait.
@@ -63,7 +63,13 @@ async fn converse<J: Judge>(mut stream: UnixStream, gate: u32, looker: &Looker<J
     // A little less, so that the reason is still heard.
     let answer = looker.look_at(&text, patience.mul_f64(0.9)).await;
     // Whoever does not wait for it takes silence for no answer.
-    drop(tokio::time::timeout(TO_COME, wire::answer(&mut stream, &answer)).await);
+    drop(
+        tokio::time::timeout(
+            TO_COME,
+            wire::answer(&mut stream, &Said { answer, credential: looker.credential() }),
+        )
+        .await,
+    );
 }
 
 #[cfg(test)]

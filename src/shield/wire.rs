@@ -6,6 +6,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
+use crate::vault::CredentialKind;
+
 /// The longest text that is asked about, in bytes.
 pub(super) const LONGEST_TEXT: usize = 8 << 20;
 /// No answer is longer.
@@ -64,6 +66,16 @@ pub struct Answer {
     pub unsure: Option<Why>,
 }
 
+/// An answer, and as whom Azure was asked last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Said {
+    /// The answer.
+    pub answer: Answer,
+    /// Whose word it was by which Azure answered, once somebody's was.
+    pub credential: Option<CredentialKind>,
+}
+
 impl Answer {
     /// Nobody can say anything.
     #[must_use]
@@ -101,17 +113,17 @@ pub(super) async fn asked(stream: &mut (impl AsyncRead + Unpin)) -> io::Result<(
 }
 
 /// Says an answer.
-pub(super) async fn answer(stream: &mut (impl AsyncWrite + Unpin), answer: &Answer) -> io::Result<()> {
-    write(stream, &serde_json::to_vec(answer)?).await
+pub(super) async fn answer(stream: &mut (impl AsyncWrite + Unpin), said: &Said) -> io::Result<()> {
+    write(stream, &serde_json::to_vec(said)?).await
 }
 
 /// Reads it. One that says that all is well and that nothing was looked at is none.
-pub(super) async fn answered(stream: &mut (impl AsyncRead + Unpin)) -> io::Result<Answer> {
-    let answer: Answer = serde_json::from_slice(&read(stream, LONGEST_ANSWER).await?)?;
-    if answer.pieces == 0 && answer.unsure.is_none() {
+pub(super) async fn answered(stream: &mut (impl AsyncRead + Unpin)) -> io::Result<Said> {
+    let said: Said = serde_json::from_slice(&read(stream, LONGEST_ANSWER).await?)?;
+    if said.answer.pieces == 0 && said.answer.unsure.is_none() {
         return Err(io::Error::other("nothing was looked at"));
     }
-    Ok(answer)
+    Ok(said)
 }
 
 async fn write(stream: &mut (impl AsyncWrite + Unpin), bytes: &[u8]) -> io::Result<()> {
@@ -142,7 +154,8 @@ mod tests {
         let (said, read) = tokio::join!(saying, asked(&mut theirs));
         said.unwrap();
         assert_eq!(read.unwrap(), (text, Duration::from_millis(2500)));
-        let said = Answer { pieces: 3, kept: 1, attack: true, unsure: Some(Why::Throttled) };
+        let answered_with = Answer { pieces: 3, kept: 1, attack: true, unsure: Some(Why::Throttled) };
+        let said = Said { answer: answered_with, credential: Some(CredentialKind::Managed) };
         let (sent, read) = tokio::join!(answer(&mut theirs, &said), answered(&mut ours));
         sent.unwrap();
         assert_eq!(read.unwrap(), said);
@@ -150,13 +163,19 @@ mod tests {
 
     #[tokio::test]
     async fn what_is_no_answer_is_none() {
+        let clean = r#"{"pieces":1,"kept":0,"attack":false,"unsure":null}"#;
         for said in [
-            r#"{"pieces":1,"kept":0,"attack":false}x"#,
-            r#"{"pieces":1,"kept":0,"unsure":null}"#,
-            r#"{"pieces":1,"kept":0,"attack":false,"unsure":null,"more":1}"#,
-            r#"{"pieces":0,"kept":0,"attack":false,"unsure":null}"#,
-            r#"{"pieces":1,"kept":0,"attack":false,"unsure":"because"}"#,
-            "",
+            format!("{{\"answer\":{clean},\"credential\":null}}x"),
+            format!("{{\"answer\":{clean},\"credential\":\"root\"}}"),
+            format!("{{\"answer\":{clean},\"credential\":null,\"more\":1}}"),
+            clean.to_owned(),
+            r#"{"answer":{"pieces":1,"kept":0,"unsure":null},"credential":null}"#.to_owned(),
+            r#"{"answer":{"pieces":1,"kept":0,"attack":false,"unsure":null,"more":1},"credential":null}"#
+                .to_owned(),
+            r#"{"answer":{"pieces":0,"kept":0,"attack":false,"unsure":null},"credential":null}"#.to_owned(),
+            r#"{"answer":{"pieces":1,"kept":0,"attack":false,"unsure":"because"},"credential":null}"#
+                .to_owned(),
+            String::new(),
         ] {
             let (mut ours, mut theirs) = tokio::io::duplex(1024);
             write(&mut theirs, said.as_bytes()).await.unwrap();

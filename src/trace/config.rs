@@ -8,6 +8,7 @@ use url::Url;
 
 use crate::config::value::{absolute, duration, system_authorities, web_address};
 use crate::config::{self, ConfigError};
+use crate::secret::Reference;
 
 /// Where traces go.
 #[derive(Debug, Clone, PartialEq)]
@@ -16,8 +17,8 @@ pub struct TracesConfig {
     pub endpoint: Url,
     /// The authorities that the collector's certificate may be from.
     pub ca: PathBuf,
-    /// The file with the token of who may send to it.
-    pub token: Option<PathBuf>,
+    /// Where the token is of who may send to it.
+    pub token: Option<Reference>,
     /// The Unix user that sends.
     pub user: String,
     /// Where it listens for spans.
@@ -63,7 +64,7 @@ struct AsWritten {
     endpoint: String,
     #[serde(default = "system_authorities")]
     ca: PathBuf,
-    token: Option<PathBuf>,
+    token: Option<Reference>,
     #[serde(default = "default_user")]
     user: String,
     #[serde(default = "default_socket")]
@@ -116,7 +117,7 @@ impl AsWritten {
         Ok(TracesConfig {
             endpoint: web_address("endpoint", &self.endpoint)?,
             ca: absolute("ca", self.ca)?,
-            token: self.token.map(|token| absolute("token", token)).transpose()?,
+            token: self.token,
             user: self.user,
             socket: absolute("socket", self.socket)?,
             senders: self.senders,
@@ -161,7 +162,7 @@ mod tests {
             parse(&all).unwrap(),
             TracesConfig {
                 ca: "/c".into(),
-                token: Some("/t".into()),
+                token: Some(Reference::File("/t".into())),
                 user: "u".to_owned(),
                 socket: "/s".into(),
                 senders: vec!["a".to_owned()],
@@ -187,7 +188,7 @@ mod tests {
             (format!("{least}senders = []\n"), "senders: is 1 to 8 Unix users"),
             (format!("{least}expires_after = \"0s\"\n"), "expires_after: \"0s\" is not from 1s to 1h"),
             (format!("{least}expires_after = \"soon\"\n"), "expires_after: \"soon\" is no duration"),
-            (format!("{least}token = \"t\"\n"), "token: t is not an absolute path"),
+            (format!("{least}token = \"hunter2\"\n"), "says no place of a secret"),
             (format!("{least}quue = 99\n"), "quue"),
         ] {
             let error = parse(&text).unwrap_err();

@@ -1,6 +1,8 @@
 //! Is the host's identity what it should be: who it is and until when, what it may do, and whether it can read what it must and nothing else.
 //! What could not be looked at is said to be so, and never passes.
 
+mod acting;
+
 use std::future::Future;
 use std::io;
 use std::time::{Duration, SystemTime};
@@ -16,6 +18,7 @@ use super::scope::Scope;
 use super::wanted::Wanted;
 use crate::secret::{Alias, FetchedFolder};
 use crate::sys::random;
+pub use acting::{Acting, Acts, examine_acting};
 
 /// How far a host's clock may be off before tokens and certificates come to be refused for it.
 const SKEW: i64 = 300;
@@ -48,6 +51,8 @@ pub enum Looked {
     Vaults,
     /// Whether they give it nothing else.
     Isolation,
+    /// Whether it reaches what it acts on.
+    Reach,
 }
 
 /// One thing that was seen.
@@ -158,8 +163,8 @@ pub async fn examine<R: Registry>(
 ///
 /// # Errors
 /// When it cannot be written.
-pub fn write_down(config: &VaultsConfig, examined: &Examined) -> io::Result<()> {
-    folder::write_down(&config.folder, NAME, &serde_json::to_vec(examined).map_err(io::Error::other)?)
+pub fn write_down(folder: &FetchedFolder, examined: &Examined) -> io::Result<()> {
+    folder::write_down(folder, NAME, &serde_json::to_vec(examined).map_err(io::Error::other)?)
 }
 
 /// What was written down last; nothing where nothing was.

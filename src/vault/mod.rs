@@ -83,10 +83,35 @@ pub async fn examine_azure(
     clock: &dyn Clock,
     environment: &dyn Fn(&str) -> Option<String>,
 ) -> examine::Examined {
-    match azure::Register::new(config, environment) {
+    match azure::Register::new(&config.azure, &config.examine.management, environment) {
         Ok(register) => examine::examine(config, wanted, &register, clock.now()).await,
         Err(problem) => examine::Examined::unable(&problem, clock.now()),
     }
+}
+
+/// Looks whether an identity that acts is what it should be, in a build that can.
+#[cfg(feature = "azure")]
+pub async fn examine_acting_azure(
+    (settings, manager): (&AzureSettings, &url::Url),
+    acting: &examine::Acting,
+    clock: &dyn Clock,
+    environment: &dyn Fn(&str) -> Option<String>,
+) -> examine::Examined {
+    match azure::Register::new(settings, manager, environment) {
+        Ok(register) => examine::examine_acting(acting, &register, clock.now()).await,
+        Err(problem) => examine::Examined::unable(&problem, clock.now()),
+    }
+}
+
+/// Says that this build cannot.
+#[cfg(not(feature = "azure"))]
+pub async fn examine_acting_azure(
+    _settings: (&AzureSettings, &url::Url),
+    _acting: &examine::Acting,
+    clock: &dyn Clock,
+    _environment: &dyn Fn(&str) -> Option<String>,
+) -> examine::Examined {
+    examine::Examined::unable(&UNABLE.replace("reads no Azure Key Vault", "cannot ask Azure"), clock.now())
 }
 
 /// Says that this build cannot.

@@ -46,6 +46,8 @@ pub struct Allowed {
     pub vaults: Vec<Scope>,
     /// Where else, as configuration says.
     pub elsewhere: Vec<Scope>,
+    /// Whether it is to change resources, and not only to read secrets.
+    pub acts: bool,
 }
 
 /// What no host needs to do with resources: each makes it master of itself, of the vault or of the machine.
@@ -60,6 +62,10 @@ const ELEVATED: [&str; 9] = [
     "Microsoft.ManagedIdentity/userAssignedIdentities/assign/action",
     "Microsoft.Resources/deployments/write",
 ];
+/// Whoever acts may come to have these: one comes with roles to change resources, and is of use only together with a right to the
+/// resource itself; the other is what a vault's firewall takes, and is told as wide.
+const MAY_COME_WITH_ACTING: [&str; 2] = ["Microsoft.Resources/deployments/write", WRITES_VAULTS];
+const WRITES_VAULTS: &str = "Microsoft.KeyVault/vaults/write";
 /// And with what a vault holds.
 const ELEVATED_DATA: [&str; 6] = [
     "Microsoft.KeyVault/vaults/secrets/setSecret/action",
@@ -121,7 +127,7 @@ pub fn judge(assignments: &[Assignment], allowed: &Allowed) -> Judged {
         let Assignment { scope, role } = one;
         let elevated: BTreeSet<&str> = ELEVATED
             .into_iter()
-            .filter(|action| role.lets(action))
+            .filter(|action| role.lets(action) && !(allowed.acts && MAY_COME_WITH_ACTING.contains(action)))
             .chain(ELEVATED_DATA.into_iter().filter(|action| role.lets_data(action)))
             .collect();
         if let Some(first) = elevated.first() {
@@ -132,6 +138,10 @@ pub fn judge(assignments: &[Assignment], allowed: &Allowed) -> Judged {
             judged.wrong.push(wider);
         } else if role.lets_data(READS_SECRETS) && allowed.vaults.iter().any(|vault| vault.is(scope)) {
             judged.wide.push(format!("{} at {scope}: reads every secret of the vault", role.name));
+        } else if allowed.acts && role.lets(WRITES_VAULTS) {
+            judged
+                .wide
+                .push(format!("{} at {scope}: writes to vaults, which only their firewall needs", role.name));
         }
     }
     let count = |is: fn(&Role) -> bool| assignments.iter().filter(|one| is(&one.role)).count();

@@ -15,8 +15,10 @@ use crate::stage::{LENIENT, STRICT, Stage, snapshot, submission, zfs};
 
 /// What it says to a text, if it says anything.
 fn said(text: &str) -> Option<Vec<u8>> {
+    let told =
+        |answer: &str| Some(format!("{{\"answer\":{answer},\"credential\":\"managed\"}}").into_bytes());
     let answer = |attack: bool, unsure: Option<&str>| {
-        Some(json!({"pieces": 1, "kept": 0, "attack": attack, "unsure": unsure}).to_string().into_bytes())
+        told(&json!({"pieces": 1, "kept": 0, "attack": attack, "unsure": unsure}).to_string())
     };
     for why in ["no_token", "throttled", "unreadable"] {
         if text.contains(why) {
@@ -26,9 +28,9 @@ fn said(text: &str) -> Option<Vec<u8>> {
     match text {
         text if text.contains("misleads") => answer(true, None),
         text if text.contains("says nothing") => None,
-        text if text.contains("lacks the field") => Some(br#"{"pieces":1,"kept":0,"unsure":null}"#.to_vec()),
+        text if text.contains("lacks the field") => told(r#"{"pieces":1,"kept":0,"unsure":null}"#),
         text if text.contains("looked at nothing") => {
-            Some(br#"{"pieces":0,"kept":0,"attack":false,"unsure":null}"#.to_vec())
+            told(r#"{"pieces":0,"kept":0,"attack":false,"unsure":null}"#)
         }
         text if text.contains("breaks off") => Some(Vec::new()),
         _ => answer(false, None),

@@ -6,7 +6,7 @@ use clap::Args;
 use serde::Serialize;
 use serde_json::json;
 
-use super::{GATE_CONFIG, alarms, block_on, bridge, egress, hook, lists, witness};
+use super::{GATE_CONFIG, alarms, at_azure, block_on, bridge, egress, hook, lists, witness};
 use crate::api::Settings;
 use crate::cli::exit::{Exit, Failure, with_causes};
 use crate::cli::screen::{Screen, Tone, harmless, paint};
@@ -56,8 +56,10 @@ impl Finding {
 
 /// Checks everything.
 pub(in crate::cli) fn run(args: &CheckArgs, screen: Screen, clock: &dyn Clock) -> Result<Exit, Failure> {
-    let mut findings = gate(&args.gate, clock)?;
+    let (mut findings, config) = gate(&args.gate, clock)?;
     findings.push(Finding::of("reeved", &args.reeved, reeved(&args.reeved)));
+    let at_azure = at_azure::findings(&args.gate, &args.reeved, config.as_ref());
+    findings.extend(at_azure.into_iter().map(|(what, path, found)| Finding::of(what, &path, found)));
     let over_http = host::prefixed(bridge::CONFIG);
     if let Some(found) = bridge::finding(&over_http) {
         findings.push(Finding::of("bridge", &over_http, found));
@@ -98,11 +100,12 @@ fn line(finding: &Finding) -> String {
     }
 }
 
-fn gate(path: &Path, clock: &dyn Clock) -> Result<Vec<Finding>, Failure> {
+/// What there is to say of the gate's configuration and of what it names, and what it means.
+fn gate(path: &Path, clock: &dyn Clock) -> Result<(Vec<Finding>, Option<GateConfig>), Failure> {
     let name = host::hostname()?;
     let config = match GateConfig::read(path, &name) {
         Ok(config) => config,
-        Err(error) => return Ok(vec![Finding::of("gate", path, Err(with_causes(&error)))]),
+        Err(error) => return Ok((vec![Finding::of("gate", path, Err(with_causes(&error)))], None)),
     };
     let approvers = config.people.iter().count();
     let channel = if config.signal.is_some() { "Signal" } else { "no channel" };
@@ -127,7 +130,7 @@ fn gate(path: &Path, clock: &dyn Clock) -> Result<Vec<Finding>, Failure> {
     if let Some(shadow) = &config.shadow {
         findings.push(Finding::of("shadow", shadow, policy(shadow, None).map(|report| examples(&report))));
     }
-    Ok(findings)
+    Ok((findings, Some(config)))
 }
 
 /// Every declared program is the pinned one; what would be refused when it runs is named now.

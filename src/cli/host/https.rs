@@ -22,18 +22,18 @@ use tokio_rustls::client::TlsStream;
 use url::{Position, Url};
 
 use crate::cli::exit::with_causes;
-use crate::sys::trusted_file;
-
-/// No key comes near this.
-const MOST_KEY: usize = 16 << 10;
+use crate::secret::{Consumer, PlacesAsWritten, Reference};
 
 /// Whom servers' certificates may be from.
 pub(super) fn client(ca: &Path) -> Result<Arc<ClientConfig>, String> {
     client_as(ca, None)
 }
 
-/// The same, and who we are to servers that ask: the file with our certificate, and the one with its key.
-pub(super) fn client_as(ca: &Path, own: Option<(&Path, &Path)>) -> Result<Arc<ClientConfig>, String> {
+/// Who we are to servers that ask: the file with our certificate, where its key is, and which process we are.
+pub(super) type Own<'a> = (&'a Path, &'a Reference, Consumer);
+
+/// The same, and who we are.
+pub(super) fn client_as(ca: &Path, own: Option<Own<'_>>) -> Result<Arc<ClientConfig>, String> {
     let text = std::fs::read(ca).map_err(|error| format!("{}: {error}", ca.display()))?;
     let mut roots = RootCertStore::empty();
     let (added, _other) =
@@ -48,11 +48,10 @@ pub(super) fn client_as(ca: &Path, own: Option<(&Path, &Path)>) -> Result<Arc<Cl
         .with_root_certificates(roots);
     let mut config = match own {
         None => builder.with_no_client_auth(),
-        Some((certificate, key)) => {
-            let (chain, secret) = (chain(certificate)?, secret(key)?);
-            builder.with_client_auth_cert(chain, secret).map_err(|_mismatch| {
-                format!("{} is not the key of {}", key.display(), certificate.display())
-            })?
+        Some((certificate, key, consumer)) => {
+            let (chain, secret) = (chain(certificate)?, secret(key, consumer)?);
+            let mismatch = |_mismatch| format!("{key} is not the key of {}", certificate.display());
+            builder.with_client_auth_cert(chain, secret).map_err(mismatch)?
         }
     };
     config.resumption = Resumption::disabled();
@@ -65,9 +64,11 @@ fn chain(path: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
     if chain.is_empty() { Err(format!("{}: holds no certificate", path.display())) } else { Ok(chain) }
 }
 
-fn secret(path: &Path) -> Result<PrivateKeyDer<'static>, String> {
-    let text = trusted_file::read_credential(path, MOST_KEY).map_err(|error| with_causes(&error))?;
-    PrivateKeyDer::from_pem_slice(&text).map_err(|_other| format!("{}: holds no private key", path.display()))
+fn secret(key: &Reference, consumer: Consumer) -> Result<PrivateKeyDer<'static>, String> {
+    let places = PlacesAsWritten::default().meant(consumer)?;
+    let found = places.read(key).map_err(|error| with_causes(&error))?;
+    PrivateKeyDer::from_pem_slice(found.value.expose())
+        .map_err(|_other| format!("{key}: holds no private key"))
 }
 
 /// A request for what the address names.

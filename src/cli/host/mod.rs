@@ -3,6 +3,7 @@
 mod alarms;
 mod approval;
 mod approver;
+mod at_azure;
 mod audit;
 mod azure;
 mod bridge;

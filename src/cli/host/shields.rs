@@ -12,11 +12,12 @@ use crate::cli::exit::{Exit, Failure, with_causes};
 use crate::cli::screen::{Screen, Tone, paint};
 use crate::config::logging;
 use crate::gate::config::GateConfig;
-use crate::shield::{self, Answer, Shield, ShieldSettings, ShieldsConfig};
+use crate::shield::{self, Answer, Said, Shield, ShieldSettings, ShieldsConfig};
 use crate::sys::{harden, host, ids};
+use crate::vault::CredentialKind;
 
 /// Where it is said whom to ask, unless it is said otherwise.
-const CONFIG: &str = "/etc/reeve/shields.toml";
+pub(super) const CONFIG: &str = "/etc/reeve/shields.toml";
 
 /// Ask Azure's Prompt Shields about texts that may be meant for a model
 #[derive(Debug, Args)]
@@ -85,12 +86,13 @@ async fn attempt(settings: ShieldSettings, text: &str, screen: Screen) -> Result
         .ok_or_else(|| Failure::new(Exit::Failed, format!("there is no Unix user {}", settings.user)))?;
     let shield = Shield::new(settings, user.uid);
     let began = Instant::now();
-    let answer = shield.answer(text).await;
+    let Said { answer, credential } = shield.said(text).await;
+    let credential = credential.map(CredentialKind::name);
     let took = began.elapsed().as_millis();
     if screen.is_json() {
-        screen.document(&json!({"verdict": answer.verdict(), "answer": answer, "milliseconds": took}))?;
+        screen.document(&json!({"verdict": answer.verdict(), "answer": answer, "credential": credential, "milliseconds": took}))?;
     } else {
-        screen.line(&line(&answer, took))?;
+        screen.line(&line(&answer, credential, took))?;
     }
     Ok(match (answer.attack, answer.unsure) {
         (true, _) => Exit::Denied,
@@ -99,8 +101,9 @@ async fn attempt(settings: ShieldSettings, text: &str, screen: Screen) -> Result
     })
 }
 
-fn line(answer: &Answer, took: u128) -> String {
-    let pieces = format!("{} pieces, {} known from before, {took} ms", answer.pieces, answer.kept);
+fn line(answer: &Answer, credential: Option<&str>, took: u128) -> String {
+    let by = credential.map(|credential| format!(", as {credential}")).unwrap_or_default();
+    let pieces = format!("{} pieces, {} known from before, {took} ms{by}", answer.pieces, answer.kept);
     match (answer.attack, answer.unsure) {
         (true, _) => format!("{} an attack ({pieces})", paint("✗", Tone::Bad)),
         (false, Some(why)) => {

@@ -49,7 +49,9 @@ const KEYS: &[Key] = &[
     },
     Key {
         name: "key",
-        kind: Text("an absolute path, PEM, readable by nobody else; with `certificate`"),
+        kind: Text(
+            "a [secret](#secrets) in PEM: an absolute path, `credential:NAME` or `@kv:NAME`; with `certificate`",
+        ),
         default: Absent("none"),
         changes: "its key",
     },

@@ -3,6 +3,7 @@
 
 mod adapters;
 mod alarms;
+mod azure;
 mod bridge;
 mod front;
 mod gate;
@@ -14,6 +15,7 @@ mod shields;
 mod tools;
 #[cfg(feature = "otlp")]
 mod traces;
+mod vaults;
 mod witness;
 
 use std::time::Duration;
@@ -93,6 +95,9 @@ const FILES: &[&File] = &[
     &hook::FILE,
     &witness::FILE,
     &alarms::FILE,
+    &vaults::FILE,
+    &shields::FILE,
+    &azure::FILE,
     #[cfg(feature = "otlp")]
     &traces::FILE,
 ];

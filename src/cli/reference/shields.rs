@@ -1,8 +1,55 @@
-//! The keys of `[shields]` in `gate.toml`.
+//! The keys of `[shields]` in `gate.toml`, and of `shields.toml`.
 
-use super::Default::Is;
-use super::Kind::{Path, Text, Time, Words};
-use super::{Key, MINUTE, SECOND};
+use super::Default::{Is, Needed};
+use super::Kind::{Number, Path, Text, Time, Words};
+use super::vaults::AZURE;
+use super::{DAY, File, Key, MINUTE, SECOND};
+use crate::shield::ShieldsConfig;
+
+pub(super) const FILE: File = File {
+    mark: "shields.toml",
+    keys: &[OWN, AZURE],
+    read: |text| {
+        ShieldsConfig::parse("shields.toml", text)
+            .map(|read| format!("{read:?}"))
+            .map_err(|error| error.to_string())
+    },
+    least: &[("", "endpoint = \"https://x.cognitiveservices.azure.com\"\n")],
+};
+
+const OWN: &[Key] = &[
+    Key {
+        name: "endpoint",
+        kind: Text("`https://` and a name"),
+        default: Needed,
+        changes: "the resource's own address",
+    },
+    Key {
+        name: "socket",
+        kind: Path(""),
+        default: Is("\"/run/reeve-shields/socket\""),
+        changes: "where the gate asks. Elsewhere than in the installed place, `shields.socket` in `gate.toml` has to say the same",
+    },
+    Key {
+        name: "gate_user",
+        kind: Text("a Unix user"),
+        default: Is("\"reeve-gate\""),
+        changes: "who may ask, besides root",
+    },
+    Key {
+        name: "at_once",
+        kind: Number(1, 64, ""),
+        default: Is("8"),
+        changes: "how many pieces are asked about at once; the resource's tier says how many it takes in a second",
+    },
+    Key {
+        name: "cache_entries",
+        kind: Number(0, 1_000_000, ""),
+        default: Is("10000"),
+        changes: "how many answers are kept",
+    },
+    Key { name: "cache_for", kind: Time(0, DAY), default: Is("\"1h\""), changes: "for how long" },
+];
 
 const SHIELDED: &[&str] = &["off", "review", "deny"];
 

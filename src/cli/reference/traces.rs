@@ -31,7 +31,7 @@ const KEYS: &[Key] = &[
     },
     Key {
         name: "token",
-        kind: Path("a file"),
+        kind: Text("a [secret](#secrets): an absolute path, `credential:NAME` or `@kv:NAME`"),
         default: Absent("none"),
         changes: "the token that is sent as `Authorization: Bearer`",
     },

@@ -58,7 +58,7 @@ const KEYS: &[Key] = &[
     },
     Key {
         name: "key",
-        kind: Path("PEM, readable by nobody else"),
+        kind: Text("a [secret](#secrets) in PEM: an absolute path, `credential:NAME` or `@kv:NAME`"),
         default: Is("\"/etc/reeve/witness/own.key\""),
         changes: "its key",
     },

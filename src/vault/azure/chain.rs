@@ -59,7 +59,12 @@ impl Chain {
 
     /// Whose word is used, once somebody's is.
     pub(super) fn answered(&self) -> Option<&'static str> {
-        self.chosen.get().map(|(kind, _)| kind.name())
+        self.kind().map(CredentialKind::name)
+    }
+
+    /// What kind of one that is.
+    pub(super) fn kind(&self) -> Option<CredentialKind> {
+        self.chosen.get().map(|(kind, _)| *kind)
     }
 
     /// When the certificate ends of the service principal whose word is used, if it has one.

@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 use super::chain::Chain;
 use super::{client, options, words};
-use crate::vault::config::AzureSettings;
+use crate::vault::config::{AzureSettings, CredentialKind};
 use crate::vault::fetch::Trouble;
 
 /// How long after nobody could say who the host is they are asked again.
@@ -29,7 +29,7 @@ pub struct Identity {
 struct State {
     chain: Arc<Chain>,
     /// Whose word is used, once it was told.
-    told: Option<&'static str>,
+    told: Option<CredentialKind>,
     failed: Option<(Instant, Trouble)>,
 }
 
@@ -53,6 +53,12 @@ impl Identity {
     #[must_use]
     pub fn http(&self) -> &reqwest::Client {
         &self.http
+    }
+
+    /// Whose word was used last.
+    #[must_use]
+    pub fn answered(&self) -> Option<CredentialKind> {
+        self.state().told
     }
 
     /// A token for a scope. Whoever stops waiting for it does not keep it from coming.
@@ -81,13 +87,13 @@ impl Identity {
     async fn ask(&self, scope: &str) -> Result<String, Trouble> {
         let chain = Arc::clone(&self.state().chain);
         let asked = chain.get_token(&[scope], None).await;
-        let credential = chain.answered();
+        let (kind, credential) = (chain.kind(), chain.answered());
         match asked {
             Ok(token) => {
                 let mut state = self.state();
                 state.failed = None;
-                if state.told != credential {
-                    state.told = credential;
+                if state.told != kind {
+                    state.told = kind;
                     tracing::info!(credential, "who this host is to Azure is known");
                 }
                 Ok(token.token.secret().to_owned())
@@ -100,7 +106,8 @@ impl Identity {
                 tracing::warn!(problem, credential, "there is no token");
                 let trouble = Trouble { problem, credential };
                 self.forget();
-                self.state().failed = Some((Instant::now(), trouble.clone()));
+                let mut state = self.state();
+                (state.told, state.failed) = (None, Some((Instant::now(), trouble.clone())));
                 Err(trouble)
             }
         }

@@ -13,8 +13,8 @@ use serde_json::Value;
 use url::Url;
 
 use super::{Azure, client, cut, innermost};
-use crate::vault::config::VaultsConfig;
-use crate::vault::examine::{Registry, Who};
+use crate::vault::config::AzureSettings;
+use crate::vault::examine::{Acts, Registry, Who};
 use crate::vault::fetch::{Got, Trouble, Vaults};
 use crate::vault::roles::{Assignment, Permission, Role};
 use crate::vault::scope::Scope;
@@ -23,6 +23,8 @@ use crate::vault::scope::Scope;
 const VERSION: &str = "2022-04-01";
 /// The same of a vault's list.
 const LIST_VERSION: &str = "7.4";
+/// The same of resource groups.
+const GROUPS_VERSION: &str = "2021-04-01";
 /// How many pages of assignments there may be.
 const MOST_PAGES: usize = 50;
 /// How often it is asked when Azure is busy, and how long it is waited for that at most.
@@ -38,12 +40,12 @@ pub(in crate::vault) struct Register {
 
 impl Register {
     pub(in crate::vault) fn new(
-        config: &VaultsConfig,
+        settings: &AzureSettings,
+        management: &Url,
         environment: &dyn Fn(&str) -> Option<String>,
     ) -> Result<Self, String> {
-        let http = client(&config.azure)?;
-        let management = config.examine.management.clone();
-        Ok(Self { azure: Azure::new(&config.azure, environment)?, http, management })
+        let http = client(settings)?;
+        Ok(Self { azure: Azure::new(settings, environment)?, http, management: management.clone() })
     }
 
     async fn token(&self, resource: &str) -> Result<String, Trouble> {
@@ -88,11 +90,15 @@ impl Register {
     }
 
     fn address(&self, path: &str, filter: Option<&str>) -> Result<Url, Trouble> {
+        self.address_of(path, VERSION, filter)
+    }
+
+    fn address_of(&self, path: &str, version: &str, filter: Option<&str>) -> Result<Url, Trouble> {
         let mut url = self.management.join(path).map_err(|_none| self.says("has no address".to_owned()))?;
         if url.origin() != self.management.origin() {
             return Err(self.says("leads elsewhere than to Azure Resource Manager".to_owned()));
         }
-        url.query_pairs_mut().append_pair("api-version", VERSION);
+        url.query_pairs_mut().append_pair("api-version", version);
         if let Some(filter) = filter {
             url.query_pairs_mut().append_pair("$filter", filter);
         }
@@ -185,6 +191,23 @@ impl Registry for Register {
             (403, Some("SecretDisabled")) => Ok(Some(true)),
             (404, _) => Ok(None),
             (_, _) => Err(self.azure.trouble(&error)),
+        }
+    }
+}
+
+impl Acts for Register {
+    async fn groups(&self, subscription: &Scope) -> Result<Result<bool, String>, Trouble> {
+        let url = self.address_of(&format!("{subscription}/resourcegroups"), GROUPS_VERSION, None)?;
+        match self.answer(&url, &self.manager_token().await?).await? {
+            (200, bytes) => {
+                let body: Value = serde_json::from_slice(&bytes).unwrap_or_default();
+                let listed = body.get("value").and_then(Value::as_array);
+                listed
+                    .map(|groups| Ok(!groups.is_empty()))
+                    .ok_or_else(|| self.says("a listing has no list in it".to_owned()))
+            }
+            (status @ (403 | 404), bytes) => Ok(Err(refusal(status, &bytes))),
+            (status, bytes) => Err(self.says(refusal(status, &bytes))),
         }
     }
 }

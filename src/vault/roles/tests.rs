@@ -28,6 +28,7 @@ fn allowed() -> Allowed {
         secrets: vec![scope(VAULT).secret("reeve-tls")],
         vaults: vec![scope(VAULT)],
         elsewhere: vec![scope("/subscriptions/s/resourceGroups/apps")],
+        acts: false,
     }
 }
 

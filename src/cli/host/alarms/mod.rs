@@ -17,7 +17,7 @@ use crate::cli::exit::{Exit, Failure, with_causes};
 use crate::cli::screen::{Screen, Tone, harmless, paint};
 use crate::secret::{Places, Secret};
 use crate::sys::clock::Clock;
-use crate::sys::host;
+use crate::sys::{harden, host};
 use crate::webhook::Key;
 
 /// Where it is said how people are told, unless it is said otherwise.
@@ -55,6 +55,8 @@ pub(in crate::cli) fn run(args: &AlarmsArgs, screen: Screen, clock: &dyn Clock) 
     let config = config.ok_or_else(|| {
         Failure::new(Exit::Failed, format!("{}: is not there, so nobody is told", args.config.display()))
     })?;
+    // What alarms are sent with is about to be in this process's memory.
+    harden::no_dump().map_err(|error| failed(&error))?;
     match args.command {
         AlarmsCommand::Deliver => block_on(deliver::run(&config, clock)),
         AlarmsCommand::Test => block_on(test(&config, screen, clock)),

@@ -8,6 +8,7 @@ use url::Url;
 
 use crate::config::value::{absolute, duration, system_authorities, web_address};
 use crate::config::{self, ConfigError};
+use crate::secret::Reference;
 
 /// How signal-cli is reached.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,7 +41,7 @@ pub(in crate::cli) enum Trust {
     /// On this host: it runs as this Unix user.
     User(String),
     /// Elsewhere: its certificate is from these authorities. What it may ask of us in turn is a certificate and its key.
-    Certificate { ca: PathBuf, own: Option<(PathBuf, PathBuf)> },
+    Certificate { ca: PathBuf, own: Option<(PathBuf, Reference)> },
 }
 
 impl Transport {
@@ -73,7 +74,7 @@ struct Written {
     user: Option<String>,
     ca: Option<PathBuf>,
     certificate: Option<PathBuf>,
-    key: Option<PathBuf>,
+    key: Option<Reference>,
     silence: Option<String>,
 }
 
@@ -108,10 +109,14 @@ impl Written {
             Some(silence) => duration("silence", silence, 1, 600)?,
             None => self.transport.silence(),
         };
-        let tls_only = [("ca", &self.ca), ("certificate", &self.certificate), ("key", &self.key)];
+        let tls_only = [
+            ("ca", self.ca.is_some()),
+            ("certificate", self.certificate.is_some()),
+            ("key", self.key.is_some()),
+        ];
         let trust = match (url.scheme(), self.user) {
             ("http", Some(user)) => {
-                if let Some((key, _)) = tls_only.iter().find(|(_, path)| path.is_some()) {
+                if let Some((key, _)) = tls_only.iter().find(|(_, is_there)| *is_there) {
                     return Err(format!("{key}: is for https://"));
                 }
                 Trust::User(user)
@@ -124,9 +129,7 @@ impl Written {
             (_, Some(_)) => return Err("user: is for http:// on this host".to_owned()),
             (_, None) => {
                 let own = match (self.certificate, self.key) {
-                    (Some(certificate), Some(key)) => {
-                        Some((absolute("certificate", certificate)?, absolute("key", key)?))
-                    }
+                    (Some(certificate), Some(key)) => Some((absolute("certificate", certificate)?, key)),
                     (None, None) => None,
                     (Some(_), None) | (None, Some(_)) => {
                         return Err("certificate and key: both or neither".to_owned());
@@ -168,10 +171,13 @@ mod tests {
         assert_eq!(rest.trust, Trust::Certificate { ca: system_authorities(), own: None });
         let all = "socket = \"/a\"\ngate_user = \"g\"\nca = \"/b\"\ncertificate = \"/c\"\nkey = \"/d\"\nsilence = \"9s\"\n";
         let whole = parse(&format!("{REST}{all}")).unwrap();
-        let own = Some((PathBuf::from("/c"), PathBuf::from("/d")));
+        let own = Some((PathBuf::from("/c"), Reference::File("/d".into())));
         assert_eq!((whole.socket, whole.gate_user.as_str()), (PathBuf::from("/a"), "g"));
         assert_eq!(whole.trust, Trust::Certificate { ca: "/b".into(), own });
         assert_eq!(whole.silence, Duration::from_secs(9));
+        let fetched = parse(&format!("{REST}certificate = \"/c\"\nkey = \"@kv:bridge\"\n")).unwrap();
+        let own = Some((PathBuf::from("/c"), "@kv:bridge".parse().unwrap()));
+        assert_eq!(fetched.trust, Trust::Certificate { ca: system_authorities(), own });
     }
 
     #[test]

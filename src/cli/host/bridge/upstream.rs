@@ -19,6 +19,7 @@ use super::config::{BridgeConfig, Transport, Trust};
 use super::request;
 use crate::cli::exit::with_causes;
 use crate::cli::host::https;
+use crate::secret::Consumer;
 use crate::sys::{ids, tcp_peer};
 
 /// How long connecting may take, until it is known who answers.
@@ -59,7 +60,8 @@ impl Upstream {
                 (None, Some((name.clone(), user.uid)))
             }
             Trust::Certificate { ca, own } => {
-                let own = own.as_ref().map(|(certificate, key)| (certificate.as_path(), key.as_path()));
+                let own =
+                    own.as_ref().map(|(certificate, key)| (certificate.as_path(), key, Consumer::Bridge));
                 (Some(https::client_as(ca, own)?), None)
             }
         };

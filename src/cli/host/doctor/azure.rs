@@ -1,18 +1,21 @@
-//! The host's identity in Azure, as the user who has it saw it last; and that what it fetched is for its readers alone.
+//! The host's identities in Azure, as the users who have them saw them last.
 
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use super::found::Found;
+use crate::arm::ArmConfig;
 use crate::cli::exit::with_causes;
+use crate::cli::host::{azure, secret};
+use crate::config::ConfigError;
 use crate::gate::preflight::Status;
+use crate::secret::FetchedFolder;
 use crate::sys::host;
 use crate::vault::VaultsConfig;
-use crate::vault::examine::{self, Examined, Looked, Seen};
+use crate::vault::examine::{self, Examined, Looked, Seen, Sight};
 
 /// What was seen longer ago says nothing: the timer looks four times an hour.
 const OLDEST: Duration = Duration::from_secs(2 * 3600);
-const CONFIG: &str = "/etc/reeve/secrets.toml";
 
 /// What is known of the identity.
 pub(super) struct Identity(Result<Known, Found>);
@@ -25,7 +28,7 @@ enum Known {
 impl Identity {
     /// Reads what was written down.
     pub(super) fn read(now: SystemTime) -> Self {
-        Self(known(&host::prefixed(CONFIG), now))
+        Self(known(&host::prefixed(secret::CONFIG), now))
     }
 
     /// Whether this host uses vaults at all.
@@ -40,17 +43,41 @@ impl Identity {
             Ok(Known::Seen(examined)) => examined,
             Err(found) => return found.clone(),
         };
-        let sights: Vec<_> = examined.sights.iter().filter(|sight| sight.of == looked).collect();
-        let Some(worst) = sights.iter().map(|sight| sight.seen).max() else {
-            return Found::unseen("secrets.toml names no vault, so that nothing was looked at");
-        };
-        let marked = |seen: Seen, words: &str| match seen {
-            Seen::Well => words.to_owned(),
-            Seen::Wide | Seen::Unseen | Seen::Wrong => format!("{}: {words}", status(seen).as_str()),
-        };
-        let evidence = sights.iter().map(|sight| marked(sight.seen, &sight.words)).collect();
-        Found { status: status(worst), evidence }
+        let none = "secrets.toml names no vault, so that nothing was looked at";
+        told(examined.sights.iter().filter(|sight| sight.of == looked), none)
     }
+}
+
+/// Who acts at Azure: who it is, that it sees what it is to act on, and what it may do.
+pub(super) fn acting(now: SystemTime) -> Found {
+    acting_by(&host::prefixed(azure::CONFIG), &azure::told(), now)
+}
+
+fn acting_by(path: &Path, folder: &FetchedFolder, now: SystemTime) -> Found {
+    match ArmConfig::read(path) {
+        Ok(_config) => {}
+        Err(ConfigError::Untrusted(error)) if error.is_not_found() => {
+            return Found::new(Status::Pass, "no azure.toml: nothing is done at Azure");
+        }
+        Err(error) => return Found::new(Status::Fail, with_causes(&error)),
+    }
+    match last(folder, "reeve-azure", now) {
+        Ok(examined) => told(examined.sights.iter(), "nothing was looked at"),
+        Err(found) => found,
+    }
+}
+
+/// As bad as the worst of these, with what there is to say of each.
+fn told<'a>(sights: impl Iterator<Item = &'a Sight>, none: &str) -> Found {
+    let sights: Vec<_> = sights.collect();
+    let Some(worst) = sights.iter().map(|sight| sight.seen).max() else { return Found::unseen(none) };
+    let marked = |sight: &&Sight| match sight.seen {
+        Seen::Well => sight.words.clone(),
+        Seen::Wide | Seen::Unseen | Seen::Wrong => {
+            format!("{}: {}", status(sight.seen).as_str(), sight.words)
+        }
+    };
+    Found { status: status(worst), evidence: sights.iter().map(marked).collect() }
 }
 
 fn known(path: &Path, now: SystemTime) -> Result<Known, Found> {
@@ -58,19 +85,24 @@ fn known(path: &Path, now: SystemTime) -> Result<Known, Found> {
         return Ok(Known::NoVault);
     }
     let config = VaultsConfig::read(path).map_err(|error| Found::new(Status::Fail, with_causes(&error)))?;
-    let written = examine::written_down(&config.folder)
-        .map_err(|error| Found::unseen(format!("{}: {error}", config.folder.path.display())))?;
-    let examined =
-        written.ok_or_else(|| Found::unseen("nobody has looked yet: systemctl restart reeve-secrets"))?;
+    last(&config.folder, "reeve-secrets", now).map(Known::Seen)
+}
+
+/// What was written down last, unless that is too old to say anything.
+fn last(folder: &FetchedFolder, unit: &str, now: SystemTime) -> Result<Examined, Found> {
+    let again = format!("systemctl restart {unit}");
+    let written = examine::written_down(folder)
+        .map_err(|error| Found::unseen(format!("{}: {error}", folder.path.display())))?;
+    let examined = written.ok_or_else(|| Found::unseen(format!("nobody has looked yet: {again}")))?;
     let then = SystemTime::UNIX_EPOCH + Duration::from_secs(u64::try_from(examined.at).unwrap_or_default());
     // What is from the future is no newer than what is too old.
     match now.duration_since(then) {
-        Ok(age) if age <= OLDEST => Ok(Known::Seen(examined)),
+        Ok(age) if age <= OLDEST => Ok(examined),
         Ok(age) => {
             let age = humantime::format_duration(Duration::from_secs(age.as_secs()));
-            Err(Found::unseen(format!("it was looked {age} ago: systemctl restart reeve-secrets")))
+            Err(Found::unseen(format!("it was looked {age} ago: {again}")))
         }
-        Err(_future) => Err(Found::unseen("it was looked in the future: systemctl restart reeve-secrets")),
+        Err(_future) => Err(Found::unseen(format!("it was looked in the future: {again}"))),
     }
 }
 
@@ -140,6 +172,31 @@ mod tests {
         );
         stage.seen(1, &[one("unseen"), one("wrong")].join(","));
         assert_eq!(stage.found(1, Looked::Vaults).0, Status::Fail);
+    }
+
+    #[test]
+    fn who_acts_is_as_bad_as_the_worst_that_was_seen_of_it_and_nothing_where_nobody_acts() {
+        let stage = Stage::new();
+        let path = stage.0.path().join("azure.toml");
+        let me = nix::unistd::User::from_uid(nix::unistd::geteuid()).unwrap().unwrap().name;
+        let folder = FetchedFolder { path: stage.0.path().to_owned(), user: me };
+        let found = |now: u64| {
+            let found = acting_by(&path, &folder, SystemTime::UNIX_EPOCH + Duration::from_secs(now));
+            (found.status, found.evidence.join("; "))
+        };
+        assert_eq!(found(1), (Status::Pass, "no azure.toml: nothing is done at Azure".to_owned()));
+        std::fs::write(&path, "subscription = 1\n").unwrap();
+        assert_eq!(found(1).0, Status::Fail);
+        let id = "11111111-2222-3333-4444-555555555555";
+        std::fs::write(&path, format!("subscriptions.main = \"{id}\"\n")).unwrap();
+        let nobody = "nobody has looked yet: systemctl restart reeve-azure-examine".to_owned();
+        assert_eq!(found(1), (Status::CouldNotCheck, nobody));
+        let well = "{\"of\": \"credential\", \"seen\": \"well\", \"words\": \"c\"}";
+        stage.seen(1, well);
+        assert_eq!(found(1), (Status::Pass, "c".to_owned()));
+        assert_eq!(found(7_202).0, Status::CouldNotCheck);
+        stage.seen(1, &format!("{well}, {{\"of\": \"reach\", \"seen\": \"wrong\", \"words\": \"r\"}}"));
+        assert_eq!(found(1), (Status::Fail, "c; fail: r".to_owned()));
     }
 
     #[test]

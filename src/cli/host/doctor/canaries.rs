@@ -4,6 +4,8 @@
 use std::path::Path;
 
 use super::found::Found;
+use super::users::{ALARMS, GATE, LAUNCHER, who_try};
+use crate::cli::host::at_azure;
 use crate::config::key_place::KeyPlace;
 use crate::gate::config::GateConfig;
 use crate::gate::preflight::Status;
@@ -11,10 +13,6 @@ use crate::secret::Consumer;
 use crate::sys::process::{self, Command, Exit};
 use crate::sys::{host, ids};
 
-const GATE: &str = "reeve-gate";
-const LAUNCHER: &str = "reeve-run";
-const TOOL: &str = "reeve-tool";
-const ALARMS: &str = "reeve-alarms";
 /// What a wrapper answers who brings no grant.
 const REFUSED_BY_THE_WRAPPER: i32 = 125;
 
@@ -33,47 +31,82 @@ fn append(path: &Path) -> Vec<String> {
     words
 }
 
-/// The network side and the tools' user read the grant key; neither can.
+/// The network side, the tools' user and those with an identity at Azure read the grant key; none can.
 pub(super) fn grant_key(config: &GateConfig) -> Found {
     let key = config.keys.grant.source();
     let what = format!("read {}", key.display());
     match config.keys.grant {
-        KeyPlace::File(_) => refused(&[&config.front_user, LAUNCHER, TOOL], GATE, &read(&key), &what),
+        KeyPlace::File(_) => refused(&who_try(config, &[LAUNCHER]), GATE, &read(&key), &what),
         // The gate itself has what systemd shows it, and not the file.
-        KeyPlace::Credential(_) => {
-            refused(&[&config.front_user, GATE, LAUNCHER, TOOL], "root", &read(&key), &what)
-        }
+        KeyPlace::Credential(_) => refused(&who_try(config, &[GATE, LAUNCHER]), "root", &read(&key), &what),
     }
 }
 
 /// They write into the audit log; none can.
 pub(super) fn audit_log(config: &GateConfig) -> Found {
     let log = &config.audit.path;
-    refused(&[&config.front_user, LAUNCHER, TOOL], GATE, &append(log), &format!("write {}", log.display()))
+    refused(&who_try(config, &[LAUNCHER]), GATE, &append(log), &format!("write {}", log.display()))
 }
 
 /// They read root's ledger of spent grants; none can.
 pub(super) fn ledger(config: &GateConfig) -> Found {
     let ledger = host::prefixed("/var/lib/reeve-root/spent").display().to_string();
     let list = vec!["/usr/bin/ls".to_owned(), ledger.clone()];
-    refused(&[&config.front_user, GATE, LAUNCHER, TOOL], "root", &list, &format!("list {ledger}"))
+    refused(&who_try(config, &[GATE, LAUNCHER]), "root", &list, &format!("list {ledger}"))
 }
 
 /// Each process finds what was fetched for it, and nobody else does.
 pub(super) fn secrets(config: &GateConfig) -> Found {
     let fetched = &config.secrets.fetched.path;
     let front = config.front_user.as_str();
-    let readers = [(Consumer::Gate, GATE), (Consumer::Front, front), (Consumer::Alarms, ALARMS)];
+    let readers = [
+        (Consumer::Gate, GATE),
+        (Consumer::Front, front),
+        (Consumer::Alarms, ALARMS),
+        (Consumer::Traces, "reeve-traces"),
+        (Consumer::Bridge, "reeve-bridge"),
+        (Consumer::Witness, "reeve-witness"),
+    ];
     let mut found = Vec::new();
     for (consumer, reader) in readers {
         let folder = fetched.join(consumer.name()).display().to_string();
         let list = vec!["/usr/bin/ls".to_owned(), folder.clone()];
-        let others: Vec<&str> =
-            [front, GATE, LAUNCHER, TOOL, ALARMS].into_iter().filter(|user| *user != reader).collect();
+        // Whoever fetches them has them anyway.
+        let others = who_try(config, &[GATE, LAUNCHER, ALARMS]);
+        let others: Vec<&str> = others
+            .into_iter()
+            .filter(|user| *user != reader && *user != config.secrets.fetched.user)
+            .collect();
         found.push(refused(&others, reader, &list, &format!("list {folder}")));
     }
-    let status = found.iter().map(|one| one.status).max().unwrap_or(Status::CouldNotCheck);
-    Found { status, evidence: found.into_iter().flat_map(|one| one.evidence).collect() }
+    together(found).unwrap_or_else(|| Found::unseen("nobody reads secrets"))
+}
+
+/// What makes somebody at Azure is read by the one user who is to be that, and the socket on which texts are asked about is found
+/// by the gate.
+pub(super) fn identities(config: &GateConfig) -> Found {
+    let everybody = who_try(config, &[GATE, LAUNCHER, ALARMS]);
+    let others = |may: &[&str]| -> Vec<&str> {
+        everybody.iter().copied().filter(|user| !may.contains(user)).collect()
+    };
+    let mut found = Vec::new();
+    for (path, user) in at_azure::secret_files(config) {
+        let what = format!("read {}", path.display());
+        found.push(refused(&others(&[&user]), &user, &read(&path), &what));
+    }
+    if let Some(folder) = config.shields.socket.parent().filter(|_| config.shields.is_on()) {
+        let list = vec!["/usr/bin/ls".to_owned(), folder.display().to_string()];
+        let what = format!("list {}", folder.display());
+        found.push(refused(&others(&[GATE, &config.shields.user]), GATE, &list, &what));
+    }
+    let none = "no identity at Azure has a file of its own, and nobody is asked about texts";
+    together(found).unwrap_or_else(|| Found::new(Status::Pass, none))
+}
+
+/// As bad as the worst of several, with the evidence of all.
+fn together(found: Vec<Found>) -> Option<Found> {
+    let status = found.iter().map(|one| one.status).max()?;
+    Some(Found { status, evidence: found.into_iter().flat_map(|one| one.evidence).collect() })
 }
 
 /// They start a wrapper through sudo; only the launcher's user can.
@@ -90,7 +123,7 @@ pub(super) fn sudo(config: &GateConfig) -> Found {
         }
         Err(why) => return Found::unseen(why),
     }
-    let problems = [config.front_user.as_str(), GATE, TOOL].into_iter().filter_map(|user| {
+    let problems = who_try(config, &[GATE]).into_iter().filter_map(|user| {
         match attempt(user, &words) {
             // sudo's own refusal.
             Ok(Exit::Code(1)) => None,

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::found::Found;
 use crate::cli::exit::with_causes;
+use crate::cli::host::at_azure;
 use crate::gate::config::GateConfig;
 use crate::gate::preflight::Status;
 use crate::grant::WrapperName;
@@ -34,6 +35,9 @@ pub(super) fn configuration(config: &GateConfig, sudoers: &Path) -> Found {
     for name in ["gate.toml", "reeved.toml"] {
         paths.push(host::prefixed("/etc/reeve").join(name));
     }
+    let at_azure =
+        ["secrets.toml", "shields.toml", "azure.toml"].map(|name| host::prefixed("/etc/reeve").join(name));
+    paths.extend(at_azure.into_iter().filter(|path| path.exists()));
     let tls = host::prefixed("/etc/reeve/tls");
     let mut problems = Vec::new();
     for directory in [&config.contracts, &config.tools, &tls] {
@@ -42,9 +46,15 @@ pub(super) fn configuration(config: &GateConfig, sudoers: &Path) -> Found {
             Err(error) => problems.push((Status::CouldNotCheck, format!("{}: {error}", directory.display()))),
         }
     }
+    // One that is missing is found where it is tried.
+    let identities =
+        at_azure::secret_files(config).into_iter().map(|(path, _)| path).filter(|path| path.exists());
+    let identities: Vec<PathBuf> = identities.collect();
+    paths.extend(identities.iter().cloned());
     problems.extend(untrusted(&paths));
-    for path in entries(&tls).unwrap_or_default().iter().filter(|path| is_key(path)) {
-        let readable = fs::metadata(path).is_ok_and(|found| found.mode() & READABLE_BY_OTHERS != 0);
+    let keys = entries(&tls).unwrap_or_default().into_iter().filter(|path| is_key(path));
+    for path in keys.chain(identities) {
+        let readable = fs::metadata(&path).is_ok_and(|found| found.mode() & READABLE_BY_OTHERS != 0);
         if readable {
             problems.push((Status::Fail, format!("{}: everybody may read this key", path.display())));
         }

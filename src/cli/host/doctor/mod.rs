@@ -6,9 +6,11 @@ mod azure;
 mod canaries;
 mod files;
 mod found;
+mod shields;
 mod signal;
 mod sudo;
 mod sudoers;
+mod users;
 
 use std::fs::Permissions;
 use std::io::Write;
@@ -54,6 +56,7 @@ pub(in crate::cli) struct DoctorArgs {
 }
 
 const AZURE: &str = "systemctl restart reeve-secrets; cat /run/reeve-secrets/told/examined.json";
+const AZURE_ACTS: &str = "systemctl restart reeve-azure-examine; cat /run/reeve-azure/told/examined.json";
 const AZURE_ROLES: &str = "az role assignment list --all --assignee PRINCIPAL";
 const INSTALL: &str = "run install.sh again, then find out who changed it";
 
@@ -236,6 +239,24 @@ fn examine(config: &GateConfig, read: Found, reeved: &Path, now: SystemTime) -> 
             "sudo -u reeve-tool ls /run/reeve-secrets/reeved",
             INSTALL,
             if identity.uses_vaults() { canaries::secrets(config) } else { identity.of(Looked::Isolation) },
+        ),
+        advisory(
+            "azure-acting",
+            AZURE_ACTS,
+            "docs/azure-operations.md says what its identity needs",
+            azure::acting(now),
+        ),
+        advisory(
+            "azure-shields",
+            "reeve shields try hello; journalctl -u reeve-shields",
+            "docs/shields.md says what each doubt is",
+            shields::answer(config, now),
+        ),
+        advisory(
+            "canary-identities",
+            "ls -l /etc/reeve/*.secret /run/reeve-shields",
+            "give each file to root and the group of its user with mode 0640, as install.sh does",
+            canaries::identities(config),
         ),
         advisory("kernel", "cat /sys/kernel/security/lsm", "use Debian's own kernel", around::kernel()),
     ];

@@ -4,13 +4,12 @@
 use std::path::{Path, PathBuf};
 
 use super::found::Found;
+use super::users;
 use crate::gate::preflight::{Status, SudoRisk};
 
 /// The rule that is shipped, for either sudo: what Reeve's users may have, or less.
 const FRAGMENTS: [&str; 2] =
     [include_str!("../../../../sudoers/reeve"), include_str!("../../../../sudoers/reeve-rs")];
-const OWN_USERS: &str = "reeve reeve-gate reeve-run reeve-lists reeve-alarms reeve-signal reeve-bridge reeve-hook reeve-witness \
-                         reeve-egress reeve-tool %reeve-tools";
 /// Files that include files that include files: no further.
 const DEEPEST: usize = 8;
 /// Programs that do anything at all when their arguments are the caller's.
@@ -163,8 +162,8 @@ impl Probe {
         if whom == "root" {
             return;
         }
-        let users = whom.split(',').map(|user| user.trim_start_matches("Defaults:").trim_matches('"'));
-        if users.clone().any(|user| OWN_USERS.split(' ').any(|own| own == user)) {
+        let whose = whom.split(',').map(|user| user.trim_start_matches("Defaults:").trim_matches('"'));
+        if whose.clone().any(users::is_own) {
             self.own.push(line.to_owned());
         }
         if let Some(why) = risk(line) {
@@ -382,6 +381,8 @@ mod tests {
             "reeve ALL=(root) /usr/bin/id",
             "alice,reeve-run ALL=(root) /usr/bin/id",
             "Defaults:reeve-run setenv",
+            "reeve-azure ALL=(root) /usr/bin/id",
+            "%reeve-tools ALL=(root) /usr/bin/id",
         ] {
             let own = probed("@includedir sudoers.d", &[("reeve", FRAGMENTS[0]), ("more", more)]).own();
             assert_eq!(own.status, Status::Fail, "{more}");

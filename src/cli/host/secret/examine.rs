@@ -30,7 +30,7 @@ pub(super) async fn look(
         Ok(examined) => examined,
         Err(_late) => Examined::unable(&format!("it took longer than {} s", PATIENCE.as_secs()), clock.now()),
     };
-    write_down(config, &examined).map_err(failed)?;
+    write_down(&config.folder, &examined).map_err(failed)?;
     Ok(examined)
 }
 
@@ -41,7 +41,11 @@ pub(super) async fn run(
     screen: Screen,
     clock: &dyn Clock,
 ) -> Result<Exit, Failure> {
-    let examined = look(config, wanted, clock).await?;
+    show(&look(config, wanted, clock).await?, screen)
+}
+
+/// Says what was seen; done when nothing is wrong and all could be looked at.
+pub(in crate::cli::host) fn show(examined: &Examined, screen: Screen) -> Result<Exit, Failure> {
     let ok = examined.sights.iter().all(|sight| matches!(sight.seen, Seen::Well | Seen::Wide));
     if screen.is_json() {
         screen.document(&json!({"ok": ok, "at": examined.at, "sights": examined.sights}))?;

@@ -8,6 +8,7 @@ use crate::cli::exit::{Exit, Failure, with_causes};
 use crate::cli::host::GATE_CONFIG;
 use crate::config::written::{self, Written};
 use crate::secret::{Consumer, Reference};
+use crate::sys::host;
 use crate::vault::Wanted;
 
 /// What is looked through for references.
@@ -22,6 +23,15 @@ pub(in crate::cli::host) struct Configurations {
     /// The file that says how people are told
     #[arg(long, value_name = "FILE", default_value = "/etc/reeve/alarms.toml")]
     alarms: PathBuf,
+    /// The file that says where traces go
+    #[arg(long, value_name = "FILE", default_value = "/etc/reeve/traces.toml")]
+    traces: PathBuf,
+    /// The file that says how signal-cli is reached elsewhere
+    #[arg(long, value_name = "FILE", default_value = "/etc/reeve/bridge.toml")]
+    bridge: PathBuf,
+    /// The file that says which hosts watch this one's log
+    #[arg(long, value_name = "FILE", default_value = "/etc/reeve/witness.toml")]
+    witness: PathBuf,
 }
 
 /// One of them.
@@ -33,12 +43,22 @@ pub(super) struct Configuration<'a> {
 }
 
 impl Configurations {
-    pub(super) fn all(&self) -> [Configuration<'_>; 3] {
+    /// These, and what says how people are told in its own place.
+    pub(in crate::cli::host) fn of(gate: &Path, reeved: &Path) -> Self {
+        let [alarms, traces, bridge, witness] = ["alarms", "traces", "bridge", "witness"]
+            .map(|name| host::prefixed(&format!("/etc/reeve/{name}.toml")));
+        Self { gate: gate.to_owned(), reeved: reeved.to_owned(), alarms, traces, bridge, witness }
+    }
+
+    pub(super) fn all(&self) -> [Configuration<'_>; 6] {
         let one = |consumer, path, keys| Configuration { consumer, path, keys };
         [
             one(Consumer::Gate, self.gate.as_path(), &[]),
             one(Consumer::Front, self.reeved.as_path(), &["tls.key"]),
             one(Consumer::Alarms, self.alarms.as_path(), &["webhook.key", "ntfy.token", "mail.password"]),
+            one(Consumer::Traces, self.traces.as_path(), &["token"]),
+            one(Consumer::Bridge, self.bridge.as_path(), &["key"]),
+            one(Consumer::Witness, self.witness.as_path(), &["key"]),
         ]
     }
 
@@ -67,7 +87,7 @@ impl Configuration<'_> {
 pub(super) fn readers(path: &Path) -> u32 {
     match path.file_name().and_then(|name| name.to_str()) {
         Some("gate.toml" | "reeved.toml") => 0o040,
-        Some("alarms.toml" | "secrets.toml") => 0o044,
+        Some("alarms.toml" | "bridge.toml" | "secrets.toml" | "traces.toml" | "witness.toml") => 0o044,
         Some(_) | None => 0,
     }
 }
@@ -96,15 +116,18 @@ mod tests {
             gate: "/etc/reeve/gate.toml".into(),
             reeved: "/etc/reeve/reeved.toml".into(),
             alarms: "/etc/reeve/alarms.toml".into(),
+            traces: "/etc/reeve/traces.toml".into(),
+            bridge: "/etc/reeve/bridge.toml".into(),
+            witness: "/etc/reeve/witness.toml".into(),
         };
         for one in configurations.all() {
             for key in one.keys {
-                let (table, name) = key.split_once('.').unwrap();
-                let line = |value: &str| match one.consumer {
-                    Consumer::Alarms => format!("[[{table}]]\nname = \"a\"\n{name} = \"{value}\"\n"),
-                    Consumer::Gate | Consumer::Front | Consumer::Fetcher => {
-                        format!("[{table}]\n{name} = \"{value}\"\n")
+                let line = |value: &str| match (one.consumer, key.split_once('.')) {
+                    (Consumer::Alarms, Some((table, name))) => {
+                        format!("[[{table}]]\nname = \"a\"\n{name} = \"{value}\"\n")
                     }
+                    (_, Some((table, name))) => format!("[{table}]\n{name} = \"{value}\"\n"),
+                    (_, None) => format!("{key} = \"{value}\"\n"),
                 };
                 let found = one.secrets(&line("hunter2")).unwrap();
                 assert!(

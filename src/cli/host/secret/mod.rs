@@ -14,6 +14,7 @@ use crate::cli::exit::{Exit, Failure, with_causes};
 use crate::cli::screen::Screen;
 use crate::sys::clock::Clock;
 use crate::vault::VaultsConfig;
+pub(super) use examine::show;
 pub(super) use files::Configurations;
 
 /// Where the vaults are named, unless it is said otherwise.

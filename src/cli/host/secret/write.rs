@@ -215,7 +215,7 @@ fn page<'a>(
             }
             Stands::Named(_) => continue,
         };
-        let name = name(prefix, &text, &written);
+        let name = name((prefix, configuration.consumer), &text, &written);
         let reference = VaultReference::newest(alias.cloned(), &name).map_err(|_none| {
             usage(format!("{name:?} is no name of a secret in a vault: --prefix of letters, digits and -"))
         })?;
@@ -243,8 +243,9 @@ impl Page<'_> {
 }
 
 /// `host01-tls-key`, `host01-webhook-ops-key`: what a value is called in a vault that hosts may share.
-fn name(prefix: &str, text: &str, written: &Written) -> String {
-    let (table, key) = written.key.rsplit_once('.').unwrap_or(("", &written.key));
+fn name((prefix, consumer): (&str, Consumer), text: &str, written: &Written) -> String {
+    // A key in no table is called by whose it is.
+    let (table, key) = written.key.rsplit_once('.').unwrap_or((consumer.name(), &written.key));
     let table = match table.split_once('[') {
         // What it is called there says more than which one it is.
         Some((kind, _)) => {
@@ -330,4 +331,24 @@ fn failed(problem: impl Into<String>) -> Failure {
 
 fn usage(problem: impl ToString) -> Failure {
     Failure::new(Exit::Usage, problem.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_value_is_called_by_its_host_and_by_what_it_is_for() {
+        for (consumer, text, wanted) in [
+            (Consumer::Front, "[tls]\nkey = \"k\"\n", "host01-tls-key"),
+            (Consumer::Alarms, "[[webhook]]\nname = \"ops\"\nkey = \"k\"\n", "host01-webhook-ops-key"),
+            (Consumer::Traces, "token = \"k\"\n", "host01-traces-token"),
+            (Consumer::Bridge, "key = \"k\"\n", "host01-bridge-key"),
+            (Consumer::Witness, "key = \"k\"\n", "host01-witness-key"),
+        ] {
+            let found = written::values("", text).unwrap();
+            let key = found.iter().find(|value| *value.text == "k").unwrap();
+            assert_eq!(name(("host01", consumer), text, key), wanted);
+        }
+    }
 }

@@ -9,9 +9,10 @@ use clap::{Args, Subcommand};
 
 use super::block_on;
 use crate::cli::exit::{Exit, Failure, with_causes};
+use crate::secret::{Consumer, PlacesAsWritten, Reference, Secret};
 use crate::sys::clock::Clock;
+use crate::sys::harden;
 use crate::trace::config::TracesConfig;
-use crate::webhook;
 
 /// Where it is said where traces go, unless it is said otherwise.
 const CONFIG: &str = "/etc/reeve/traces.toml";
@@ -40,6 +41,8 @@ pub(in crate::cli) fn run(args: &TracesArgs, clock: &dyn Clock) -> Result<Exit, 
             let why = format!("{}: is not there, so there are no traces", args.config.display());
             Failure::new(Exit::Failed, why)
         })?;
+    // The token for the collector is about to be in this process's memory.
+    harden::no_dump().map_err(|error| Failure::new(Exit::Failed, with_causes(&error)))?;
     match args.command {
         TracesCommand::Export => block_on(export::run(&config, clock)),
     }
@@ -51,7 +54,13 @@ pub(super) fn finding(path: &Path) -> Result<String, String> {
         return Ok("none: operations leave no traces".to_owned());
     };
     if let Some(token) = &config.token {
-        webhook::secret(token).map_err(|error| with_causes(&error))?;
+        self::token(token)?;
     }
     Ok(config.endpoint.to_string())
+}
+
+/// The token, as it is now: it changes without a restart.
+fn token(reference: &Reference) -> Result<Secret, String> {
+    let places = PlacesAsWritten::default().meant(Consumer::Traces)?;
+    places.read(reference).map(|found| found.value).map_err(|error| with_causes(&error))
 }

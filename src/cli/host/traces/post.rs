@@ -6,12 +6,11 @@ use bytes::Bytes;
 use http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use http::{Method, StatusCode};
 use http_body_util::{BodyExt, Full, Limited};
+use zeroize::Zeroizing;
 
-use crate::cli::exit::with_causes;
 use crate::cli::host::https;
 use crate::trace::config::TracesConfig;
 use crate::trace::{Span, otlp};
-use crate::webhook;
 
 /// How long one attempt may take.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -41,10 +40,12 @@ pub(super) async fn send(config: &TracesConfig, spans: &[Span], host: &str) -> A
 
 async fn attempt(config: &TracesConfig, spans: &[Span], host: &str) -> Result<Answer, String> {
     let mut request = https::request(Method::POST, &config.endpoint).header(CONTENT_TYPE, "application/json");
-    if let Some(path) = &config.token {
-        let token = webhook::secret(path).map_err(|error| with_causes(&error))?;
-        let mut value = HeaderValue::from_str(&format!("Bearer {}", token.trim()))
-            .map_err(|_not_text| format!("{}: holds no token", path.display()))?;
+    if let Some(reference) = &config.token {
+        let token = super::token(reference)?;
+        let none = || format!("{reference}: holds no token");
+        let text =
+            Zeroizing::new(format!("Bearer {}", token.expose_text().map_err(|_not_text| none())?.trim()));
+        let mut value = HeaderValue::from_str(&text).map_err(|_not_text| none())?;
         value.set_sensitive(true);
         request = request.header(AUTHORIZATION, value);
     }

@@ -22,6 +22,7 @@ use crate::cli::exit::{Exit, Failure, with_causes};
 use crate::cli::screen::harmless;
 use crate::gate::client::Client;
 use crate::gate::protocol::{Answer, Call, WitnessStep};
+use crate::secret::Consumer;
 use crate::sys::random;
 
 /// Where it is said who watches whom, unless it is said otherwise.
@@ -146,7 +147,7 @@ fn endpoint(url: &Url) -> Url {
 
 fn tls(config: &WitnessConfig) -> Result<Arc<ClientConfig>, String> {
     let (certificate, key) = &config.own;
-    https::client_as(&config.ca, Some((certificate, key)))
+    https::client_as(&config.ca, Some((certificate.as_path(), key, Consumer::Witness)))
 }
 
 /// Doubles from failure to failure, and is somewhere in its upper half: many hosts do not come back in step.
