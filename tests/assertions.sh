@@ -1,4 +1,4 @@
-# What the shell tests share: assertions that count, and stand-ins for programs whose content does not matter.
+# What the shell tests share: assertions that count, guests to run in, and stand-ins for programs whose content does not matter.
 # shellcheck shell=bash
 
 failed=0
@@ -23,6 +23,43 @@ same() {
   [ "$1" = "$2" ] && return
   printf 'expected: %s\nbut got:  %s\n' "$1" "$2"
   return 1
+}
+
+# fails COMMAND…: it does not succeed
+fails() { if "$@"; then echo "it succeeded"; return 1; fi; }
+
+# exits STATUS COMMAND…: it ends with that
+exits() {
+  local status=0
+  "${@:2}" || status=$?
+  same "$1" "$status"
+}
+
+# is PATH "OWNER:GROUP MODE"
+is() { same "$2" "$(stat -c '%U:%G %a' "$1")"; }
+
+# soon COMMAND…: it succeeds within half a minute, or so many quarters of a second as `patience` says; else what it said last
+soon() {
+  local tries output=''
+  for ((tries = 0; tries < ${patience:-120}; tries++)); do
+    if output=$("$@" 2>&1); then return 0; fi
+    sleep 0.25
+  done
+  printf '%s\n' "$output"
+  return 1
+}
+
+# Whether this is a guest that lives for this run: systemd-nspawn's, or the virtual machine.
+is_guest() { [ -d /run/systemd/system ] && [ "$(hostname)" = reeve-guest ]; }
+
+# in_guest SCRIPT [OPTION OF nspawn.sh…]: goes on only in a guest; elsewhere one is booted that sees the tree and what was
+# built, and SCRIPT is run there. Sets REEVE_BIN and REEVE_ROOT_BIN as testbed.sh does, and `top`.
+in_guest() {
+  local script=$1
+  shift
+  top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+  export REEVE_BIN=${REEVE_BIN:-$top/target/debug} REEVE_ROOT_BIN=${REEVE_ROOT_BIN:-$top/target/root/debug}
+  is_guest || exec "$top/tests/nspawn.sh" --bind "$top" --bind "$REEVE_BIN" --bind "$REEVE_ROOT_BIN" "$@" "$script"
 }
 
 # The last line of a test: its status is the number of failures, never success when nothing ran.

@@ -103,7 +103,6 @@ fetched() { same "$1" "$(cat "$stage/run/gate/$2")"; }
 says() { grep -qF -- "$1" "$stage/out" || { cat "$stage/out"; return 1; }; }
 # A run that fails and says this.
 fails_with() { ! fetch >/dev/null && says "$1"; }
-fails() { ! "$@"; }
 
 vaults
 gate @kv:smtp @kv:main/smtp/00000000000000000000000000000001 @kv:pem @kv:large

@@ -83,26 +83,13 @@ work_a_little() {
   it "something is confirmed" "${agent[@]}" op zfs destroy tank/media@old --wait
 }
 
-exits() {
-  local status=0
-  "${@:2}" || status=$?
-  same "$1" "$status"
-}
 
 ask() { curl -sf --data-urlencode "query=$1" "http://$web/api/v1/query" | jq -r '.data.result[] | .value[1]'; }
 is_now() { [ "$(ask "$2")" = "$1" ]; }
 some_now() { [ -n "$(ask "$1")" ]; }
-until_is() { soon is_now "$@"; }
-until_some() { soon some_now "$@"; }
-soon() {
-  local tries
-  for ((tries = 0; tries < 60; tries++)); do
-    if "$@"; then return 0; fi
-    sleep 0.25
-  done
-  tail -n 5 "$work/log"
-  return 1
-}
+until_is() { watched is_now "$@"; }
+until_some() { watched some_now "$@"; }
+watched() { soon "$@" || { tail -n 5 "$work/log"; return 1; }; }
 
 if [ "${REEVE_TESTBED:-}" = 1 ]; then
   live

@@ -7,7 +7,7 @@ top=$(dirname "$here")
 . "$here/assertions.sh"
 export REEVE_BIN=${REEVE_BIN:-$top/target/debug} REEVE_ROOT_BIN=${REEVE_ROOT_BIN:-$top/target/root/debug}
 
-if [ ! -d /run/systemd/system ] || [ "$(hostname)" != reeve-guest ]; then
+if ! is_guest; then
   work=$(mktemp -d)
   chmod 0755 "$work"
   trap 'rm -rf "$work"' EXIT
@@ -27,18 +27,8 @@ host() {
     -o -iname '*reeve*' -print | grep -v "^$(dirname "$REEVE_DEB")\|^$top" | sort
   cut -d: -f1 /etc/passwd /etc/group
 }
-is() { same "$2" "$(stat -c '%U:%G %a' "$1")"; }
-fails() { if "$@"; then echo "it succeeded"; return 1; fi; }
 required() { reeve doctor --json | jq -r '.checks[] | select(.required and .status != "pass") | "\(.id) \(.status) \(.evidence)"'; }
 
-soon() {
-  local tries
-  for ((tries = 0; tries < 80; tries++)); do
-    if "$@"; then return 0; fi
-    sleep 0.25
-  done
-  return 1
-}
 
 before=$(host)
 it "it installs" dpkg --install "$REEVE_DEB"

@@ -27,12 +27,6 @@ found() {
 }
 says() { jq -r '.checks[].evidence[]' /run/doctor.json | grep -q -- "$1"; }
 required() { jq -r '.checks[] | select(.required and .status != "pass") | "\(.id) \(.status) \(.evidence)"' /run/doctor.json; }
-fails() { if "$@"; then echo "it succeeded"; return 1; fi; }
-exits() {
-  local status=0
-  "${@:2}" || status=$?
-  same "$1" "$status"
-}
 as_caller() {
   curl -sS --cacert "$HOST_DIR/pki/ca.crt" --cert "$HOST_DIR/pki/agent/$1.crt" --key "$HOST_DIR/pki/agent/$1.key" \
     "https://localhost:18443$2"
@@ -40,16 +34,6 @@ as_caller() {
 agent() {
   env REEVE_URL=https://localhost:18443 REEVE_CA="$HOST_DIR/pki/ca.crt" REEVE_CERT="$HOST_DIR/pki/agent/librarian.crt" \
     REEVE_KEY="$HOST_DIR/pki/agent/librarian.key" "$REEVE_BIN/reeve" "$@"
-}
-# The gate looks every two seconds.
-soon() {
-  local tries
-  for ((tries = 0; tries < 40; tries++)); do
-    if "$@" >/run/soon.out 2>&1; then return 0; fi
-    sleep 0.25
-  done
-  cat /run/soon.out
-  return 1
 }
 preflight_is() { same "$2" "$(as_caller operator /admin/preflight | jq -r "$1")"; }
 metric_is() { as_caller operator /metrics | grep -qx "$1"; }

@@ -14,8 +14,6 @@ export HOST_DIR=/run/reeve-host
 mkdir -p "$HOST_DIR"
 trap '"$here/../demo/host.sh" down' EXIT
 install() { "$here/../install.sh" --bin-dir "$REEVE_BIN" --root-bin-dir "$REEVE_ROOT_BIN" --no-systemctl "$@"; }
-fails() { if "$@"; then echo "it succeeded"; return 1; fi; }
-is() { same "$2" "$(stat -c '%U:%G %a' "$1")"; }
 health() {
   curl -sS -o /dev/null -w '%{http_code}' --resolve host01.example:8443:127.0.0.1 --cacert /run/ca/ca.crt --cert "/run/ca/agent/$1.crt" \
     --key "/run/ca/agent/$1.key" https://host01.example:8443/health

@@ -27,8 +27,6 @@ unchanged_by() {
   "$@" && same "$before" "$(host)"
 }
 paths() { cut -d' ' -f1 <<<"$1" | grep ^/; }
-is() { same "$2" "$(stat -c '%U:%G %a' "$1")"; }
-fails() { if "$@"; then echo "it succeeded"; return 1; fi; }
 readable_by() { setpriv --reuid "$1" --regid "$1" --init-groups -- test -r "$2"; }
 writable_by() { setpriv --reuid "$1" --regid "$(id -g "$1")" --init-groups -- test -w "$2"; }
 

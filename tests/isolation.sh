@@ -11,11 +11,6 @@ stand_ins "$stubs"
 export REEVE_BIN=$stubs REEVE_ROOT_BIN=$stubs
 
 on_testbed() { "$here/testbed.sh" --zfs fake "$@"; }
-exits() {
-  local status=0
-  "${@:2}" || status=$?
-  same "$1" "$status"
-}
 # What a command could leave here. The times of directories tell of files made and removed in them.
 machine() {
   sha256sum /etc/passwd /etc/group /etc/shadow /etc/sudoers /etc/hosts

@@ -8,29 +8,14 @@
 # Environment: REEVE_BIN and REEVE_ROOT_BIN as for testbed.sh.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-top=$(dirname "$here")
-export REEVE_BIN=${REEVE_BIN:-$top/target/debug} REEVE_ROOT_BIN=${REEVE_ROOT_BIN:-$top/target/root/debug}
 # shellcheck source=assertions.sh
 . "$here/assertions.sh"
-
-if [ ! -d /run/systemd/system ] || [ "$(hostname)" != reeve-guest ]; then
-  exec "$here/nspawn.sh" --bind "$top" --bind "$REEVE_BIN" --bind "$REEVE_ROOT_BIN" --reboots "$here/life.sh"
-fi
+in_guest "$here/life.sh" --reboots
 
 readonly keep=/root/life pki=/root/life/pki zfs_state=/var/lib/fake-zfs
 readonly services=(reeve-launcher.socket reeve-launcher reeve-gate reeved)
 mkdir -p "$keep"
 
-fails() { if "$@"; then echo "it succeeded"; return 1; fi; }
-soon() {
-  local tries
-  for ((tries = 0; tries < 120; tries++)); do
-    if "$@" >/run/soon.out 2>&1; then return 0; fi
-    sleep 0.25
-  done
-  cat /run/soon.out
-  return 1
-}
 agent() {
   env REEVE_URL=https://localhost:8443 REEVE_CA="$pki/ca.crt" REEVE_CERT="$pki/agent/librarian.crt" \
     REEVE_KEY="$pki/agent/librarian.key" "${LIFE_REEVE:-/usr/local/bin/reeve}" "$@"

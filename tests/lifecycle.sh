@@ -18,22 +18,12 @@ trap '"$host" down' EXIT
 zpool create tank /dev/null
 zfs create tank/media
 
-fails() { if "$@"; then echo "it succeeded"; return 1; fi; }
 agent() {
   env REEVE_URL=https://localhost:18443 REEVE_CA="$HOST_DIR/pki/ca.crt" REEVE_CERT="$HOST_DIR/pki/agent/librarian.crt" \
     REEVE_KEY="$HOST_DIR/pki/agent/librarian.key" "$REEVE_BIN/reeve" "$@"
 }
 snapshot() { agent op zfs snapshot tank/media --param "name=$1" --wait; }
 verify() { reeve audit verify "$@"; }
-soon() {
-  local tries
-  for ((tries = 0; tries < 40; tries++)); do
-    if "$@" >/run/soon.out 2>&1; then return 0; fi
-    sleep 0.25
-  done
-  cat /run/soon.out
-  return 1
-}
 
 # Its level, by reload: the line that says so is the first that the new level lets through, or does not.
 says() { grep -c 'are in force' "$HOST_DIR/gate.log" || true; }

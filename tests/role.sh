@@ -71,7 +71,6 @@ nothing_changes() {
   same 0 "$(changed)" || { grep -B1 '^changed' "$work/out"; return 1; }
 }
 something_changes() { play "$@" && [ "$(changed)" -gt 0 ]; }
-fails() { if "$@"; then echo "it succeeded"; return 1; fi; }
 host() {
   find /etc/reeve /etc/sudoers.d /etc/tmpfiles.d /etc/sysusers.d /etc/systemd/system /usr/local /var/lib/reeve* /var/log/reeve "$agents_home" \
     -printf '%p %U:%G %m %T@\n' 2>/dev/null | sort

@@ -5,27 +5,12 @@
 # Environment: REEVE_BIN and REEVE_ROOT_BIN as for testbed.sh.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-top=$(dirname "$here")
-export REEVE_BIN=${REEVE_BIN:-$top/target/debug} REEVE_ROOT_BIN=${REEVE_ROOT_BIN:-$top/target/root/debug}
 # shellcheck source=assertions.sh
 . "$here/assertions.sh"
-
-if [ ! -d /run/systemd/system ] || [ "$(hostname)" != reeve-guest ]; then
-  exec "$here/nspawn.sh" --bind "$top" --bind "$REEVE_BIN" --bind "$REEVE_ROOT_BIN" "$here/services.sh"
-fi
+in_guest "$here/services.sh"
 
 install_it() { "$top/install.sh" --bin-dir "$REEVE_BIN" --root-bin-dir "$REEVE_ROOT_BIN"; }
-fails() { if "$@"; then echo "it succeeded"; return 1; fi; }
 as() { setpriv --reuid "$1" --regid "$1" --init-groups -- "${@:2}"; }
-is() { same "$2" "$(stat -c '%U:%G %a' "$1")"; }
-soon() {
-  local tries
-  for ((tries = 0; tries < 80; tries++)); do
-    if "$@"; then return 0; fi
-    sleep 0.25
-  done
-  return 1
-}
 
 install_it >/run/install.log
 cp "$top/demo/etc/policy.star" /etc/reeve/

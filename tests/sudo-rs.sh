@@ -5,20 +5,14 @@
 # Environment: REEVE_BIN and REEVE_ROOT_BIN as for testbed.sh.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-top=$(dirname "$here")
-export REEVE_BIN=${REEVE_BIN:-$top/target/debug} REEVE_ROOT_BIN=${REEVE_ROOT_BIN:-$top/target/root/debug}
 # shellcheck source=assertions.sh
 . "$here/assertions.sh"
-
-if [ ! -d /run/systemd/system ] || [ "$(hostname)" != reeve-guest ]; then
-  exec "$here/nspawn.sh" --bind "$top" --bind "$REEVE_BIN" --bind "$REEVE_ROOT_BIN" "$here/sudo-rs.sh"
-fi
+in_guest "$here/sudo-rs.sh"
 
 wrapper=/usr/local/libexec/reeve/reeve-zfs
 # shellcheck source=sudo-calls.sh
 . "$here/sudo-calls.sh"
 install_it() { "$top/install.sh" --bin-dir "$1" --root-bin-dir "$2" --no-systemctl; }
-fails() { if "$@"; then echo "it succeeded"; return 1; fi; }
 check() { reeve doctor --dry-run --json | jq -r --arg id "$1" '.checks[] | select(.id == $id) | .status'; }
 
 # First as a host with the old sudo has it, and then with the other in its place.

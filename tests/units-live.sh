@@ -6,7 +6,7 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 # shellcheck source=assertions.sh
 . "$here/assertions.sh"
 
-if [ ! -d /run/systemd/system ] || [ "$(hostname)" != reeve-guest ]; then
+if ! is_guest; then
   echo "units-live.sh: not in the virtual machine" >&2
   exit 1
 fi
@@ -25,12 +25,6 @@ inside() {
   cat "/run/inside.$unit"
   return "$result"
 }
-exits() {
-  local status=0
-  "${@:2}" || status=$?
-  same "$1" "$status"
-}
-fails() { if "$@"; then echo "it succeeded"; return 1; fi; }
 
 "$here/../install.sh" --bin-dir "$REEVE_BIN" --root-bin-dir "$REEVE_ROOT_BIN" >/dev/null
 truncate -s 256M /var/tmp/live.img

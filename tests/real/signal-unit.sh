@@ -12,24 +12,18 @@ export REEVE_BIN=${REEVE_BIN:-$top/target/debug} REEVE_ROOT_BIN=${REEVE_ROOT_BIN
 # shellcheck source=../assertions.sh
 . "$here/../assertions.sh"
 
-if [ ! -d /run/systemd/system ] || [ "$(hostname)" != reeve-guest ]; then
+if ! is_guest; then
   REEVE_SIGNAL_CLI=$("$here/signal-cli.sh" --fetch)
   export REEVE_SIGNAL_CLI
   exec "$here/../nspawn.sh" --bind "$top" --bind "$REEVE_BIN" --bind "$REEVE_ROOT_BIN" --bind "$REEVE_SIGNAL_CLI" \
     "$here/signal-unit.sh"
 fi
 
-soon() {
-  local tries
-  for ((tries = 0; tries < 240; tries++)); do
-    if "$@" >/run/soon.out 2>&1; then return 0; fi
-    sleep 0.25
-  done
-  cat /run/soon.out
-  journalctl -u reeve-signal --no-pager | tail -n 30
-  return 1
+# Java takes its time.
+eventually() {
+  local patience=240
+  soon "$@" || { journalctl -u reeve-signal --no-pager | tail -n 30; return 1; }
 }
-fails() { if "$@"; then echo "it succeeded"; return 1; fi; }
 # ask METHOD [PARAMS]: as the gate asks, and as its user.
 ask() {
   setpriv --reuid reeve-gate --regid reeve-gate --init-groups -- python3 - "$@" <<'P'
@@ -59,7 +53,7 @@ printf '[Service]\nBindReadOnlyPaths=%s:/opt/signal-cli\n' "$REEVE_SIGNAL_CLI" >
 systemctl daemon-reload
 
 it "it starts in its unit" systemctl start reeve-signal
-it "and answers the gate" soon version
+it "and answers the gate" eventually version
 pid=$(systemctl show -P MainPID reeve-signal)
 it "it takes messages only while the gate listens" grep -qz -- '--receive-mode=on-connection' "/proc/$pid/cmdline"
 it "and believes no new key unasked" grep -qz -- '--trust-new-identities=never' "/proc/$pid/cmdline"
@@ -88,9 +82,9 @@ T
 "$top/install.sh" --bin-dir "$REEVE_BIN" --root-bin-dir "$REEVE_ROOT_BIN" >/run/install.log
 it "the gate starts beside it" systemctl start reeve-launcher.socket reeve-gate
 no_channel() { journalctl -u reeve-gate --no-pager | grep -q "the daemon does not have this host's account"; }
-it "and says that a daemon without its account is no channel" soon no_channel
+it "and says that a daemon without its account is no channel" eventually no_channel
 kill -KILL "$pid"
-it "killed, it is started anew and answers" soon version
+it "killed, it is started anew and answers" eventually version
 it "it ends when told" systemctl stop reeve-signal
 it "as a service should" same success "$(systemctl show -P Result reeve-signal)"
 verdict
