@@ -19,11 +19,15 @@ zfs create tank/media
 
 # What it comes to is the checks' business; that it wrote its report is shown by what the gate says.
 doctor() { /usr/local/bin/reeve doctor >/run/doctor.out 2>&1 || true; }
-# found CHECK STATUS: what the doctor says of it now, the gate's report left alone.
+# found CHECK STATUS: what the doctor says of it now, the gate's report left alone. That it said no is kept for the end.
+looked_at=()
+status_of() {
+  /usr/local/bin/reeve doctor --dry-run --json "${looked_at[@]}" >/run/doctor.json || true
+  jq -r --arg id "$1" '.checks[] | select(.id == $id) | .status' /run/doctor.json
+}
 found() {
-  /usr/local/bin/reeve doctor --dry-run --json >/run/doctor.json || true
-  same "$2" "$(jq -r --arg id "$1" '.checks[] | select(.id == $id) | .status' /run/doctor.json)" ||
-    { jq --arg id "$1" '.checks[] | select(.id == $id)' /run/doctor.json; return 1; }
+  same "$2" "$(status_of "$1")" || { jq --arg id "$1" '.checks[] | select(.id == $id)' /run/doctor.json; return 1; }
+  [ "$2" = pass ] || echo "$1" >>/run/said-no
 }
 says() { jq -r '.checks[].evidence[]' /run/doctor.json | grep -q -- "$1"; }
 required() { jq -r '.checks[] | select(.required and .status != "pass") | "\(.id) \(.status) \(.evidence)"' /run/doctor.json; }
@@ -74,6 +78,42 @@ wrong "a grant key that the network side reads" canary-grant-key 'chmod 0711 /va
 wrong "an audit log that the network side writes" canary-audit-log 'chmod 0755 /var/log/reeve; chmod 0666 /var/log/reeve/audit.jsonl' 'chmod 0640 /var/log/reeve/audit.jsonl; chmod 0750 /var/log/reeve'
 wrong "a ledger that the gate reads" canary-ledger 'chmod 0755 /var/lib/reeve-root/spent' 'chmod 0700 /var/lib/reeve-root/spent'
 
+# in_the_log WAS IS: other bytes in their place, in the same file: the gate looks whether it is the same.
+in_the_log() {
+  local at
+  at=$(grep -bo -m1 -- "$1" /var/log/reeve/audit.jsonl | head -n 1 | cut -d: -f1)
+  printf '%s' "$2" | dd of=/var/log/reeve/audit.jsonl bs=1 seek="$at" conv=notrunc status=none
+}
+wrong "a record that was altered" audit-chain 'in_the_log gate_started gate_stopped' 'in_the_log gate_stopped gate_started'
+wrong "a full disk" disks 'mount -t tmpfs -o size=64k full /var/lib/reeve-root; dd if=/dev/zero of=/var/lib/reeve-root/filler 2>/dev/null || true' 'umount /var/lib/reeve-root'
+phones=$HOST_DIR/signal/socket
+daemon=$(stat -c %U "$phones")
+wrong "somebody else's socket in the daemon's place" people "chown librarian '$phones'" "chown '$daemon' '$phones'"
+cp -p /etc/reeve/gate.toml /run/gate.toml
+wrong "a misspelt key" configuration 'echo "lisen = 1" >>/etc/reeve/gate.toml' 'cat /run/gate.toml >/etc/reeve/gate.toml'
+
+# worse SENTENCE CHECK STATUS MAKE MEND: the same of what locks nothing and is said all the same.
+worse() {
+  it "as long as it is not so, nothing is said of $1" found "$2" pass
+  eval "$4"
+  it "$1 is seen" found "$2" "$3"
+  eval "$5"
+}
+more=/etc/systemd/system/reeve-gate.service.d
+worse "a file that changes a unit" units warn "mkdir $more; touch $more/more.conf" "rm -r $more"
+echo 0 >/run/none
+worse "a kernel without user namespaces" kernel warn 'mount --bind /run/none /proc/sys/user/max_user_namespaces' 'umount /proc/sys/user/max_user_namespaces'
+"$REEVE_BIN/reeve" pki --dir "$HOST_DIR/pki" issue server soon --dns localhost --days 3 >/dev/null
+sed "s|/etc/reeve/tls/server|$HOST_DIR/pki/server/soon|" /etc/reeve/reeved.toml >/run/reeved.toml
+worse "a certificate that ends in days" certificates warn 'looked_at=(--reeved /run/reeved.toml)' 'looked_at=()'
+# Not what keeps this machine's clock, if anything does.
+clock_kept() { printf '#!/bin/sh\necho %s\n' "$1" >/run/timedatectl; }
+clock_kept yes
+chmod 0755 /run/timedatectl
+mount --bind /run/timedatectl /usr/bin/timedatectl
+worse "a clock that nothing keeps in step" clock warn 'clock_kept no' 'clock_kept yes'
+it "that nobody is told when people cannot be asked is seen" found alarms warn
+
 rm /usr/local/libexec/reeve/SHA256SUMS
 it "wrappers without their list could not be checked" found wrapper-hashes could_not_check
 it "which is no pass" exits 1 /usr/local/bin/reeve doctor --dry-run
@@ -117,5 +157,11 @@ setpriv --reuid reeve-gate --regid reeve-gate --init-groups -- /usr/bin/touch /v
 it "which the gate's user cannot end" fails test -e /var/lib/reeve-preflight/report.json
 doctor
 it "one is enough" soon agent op zfs snapshot tank/media --param name=three --wait
+# What others make wrong: another sudo (sudo-rs.sh), an old daemon (its own tests), an identity at Azure.
+elsewhere='sudo|signal-daemon|azure-.*|canary-secrets'
+silent() { comm -23 <(jq -r '.checks[].id' /run/doctor.json | grep -vxE "$elsewhere" | sort) <(sort -u /run/said-no); }
+it "there is no check that never said no" same "" "$(silent)"
+it "each says what it saw, what shows it, and what mends it" same "" \
+  "$(jq -r '.checks[] | select(.evidence == [] or .command == "" or .fix == "") | .id' /run/doctor.json)"
 it "the log holds with all of it" /usr/local/bin/reeve audit verify --ledger /var/lib/reeve-root/spent
 verdict

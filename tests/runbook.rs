@@ -160,3 +160,30 @@ fn every_answer_to_a_vote_that_does_not_count_has_a_row() {
         assert!(answers.iter().any(|answer| answer.starts_with(words)), "nobody hears: {words}");
     }
 }
+
+/// The checks of the doctor as they are written down: whether each is required, and its name.
+#[test]
+fn every_check_of_the_doctor_has_its_row() {
+    let text = code("src/cli/host/doctor/mod.rs");
+    let named = |before, how: &str| {
+        let with = move |id| format!("{id} {how}");
+        quoted_after(&text, before).map(with).collect::<Words>()
+    };
+    let gates = quoted_after(&code("src/gate/preflight/mod.rs"), " check(")
+        .map(|id| format!("{id} advisory"))
+        .collect::<Words>();
+    let checks: Words = [named(" required(", "required"), named(" advisory(", "advisory"), gates]
+        .into_iter()
+        .flatten()
+        .collect();
+    let page = read("docs/hardening.md");
+    let section = page.split_once("\n## Examined\n").unwrap().1;
+    let mut rows = Words::new();
+    for line in section.lines().filter(|line| line.starts_with("| `")) {
+        let mut cells = line.trim_matches('|').split(" | ").map(str::trim);
+        let (ids, required) = (cells.next().unwrap(), cells.next().unwrap());
+        let how = if required == "yes" { "required" } else { "advisory" };
+        rows.extend(ids.split('`').skip(1).step_by(2).map(|id| format!("{id} {how}")));
+    }
+    assert_eq!(rows, checks);
+}
