@@ -44,6 +44,24 @@ it "the exposure of what fetches secrets is at most 1.5" confined reeve-secrets.
 it "the exposure of what asks Prompt Shields is at most 1.5" confined reeve-shields.service 15
 it "the launcher can use sudo" has_none reeve-launcher.service "$imply_no_new_privileges"
 it "what the launcher mounts is the host's" has_none reeve-launcher.service "$make_mount_namespaces"
+# What systemd-analyze would have besides, by the names of the directives; and those that the unit's comments give a reason for.
+lacking() {
+  systemd-analyze security --offline=true --no-pager --json=short "$units/reeve-launcher.service" |
+    jq -r '.[] | select(.set == false) | .json_field | sub("_.*"; "")' | sort -u
+}
+without_reason() {
+  local name reason reasons
+  mapfile -t reasons < <(grep '^#' "$units/reeve-launcher.service" | grep -oE '\*?[A-Z][A-Za-z]+\*?')
+  for name in $(lacking); do
+    for reason in "${reasons[@]}"; do
+      # shellcheck disable=SC2053 # it is a pattern
+      [[ $name != $reason ]] || continue 2
+    done
+    echo "$name"
+  done
+}
+it "there is something that the launcher lacks" test -n "$(lacking)"
+it "and each has its reason" same "" "$(without_reason)"
 it "the gate has no network" has reeve-gate.service PrivateNetwork=yes
 it "a reload of reeved fetches secrets first" same "-+systemctl start reeve-secrets.service" "$(grep -m1 '^ExecReload=' "$units/reeved.service" | cut -d= -f2-)"
 it "and so does one of the gate" same "-+systemctl start reeve-secrets.service" "$(grep -m1 '^ExecReload=' "$units/reeve-gate.service" | cut -d= -f2-)"
