@@ -1,5 +1,5 @@
 #!/bin/bash
-# Installs Reeve on this host: users, directories, binaries, wrappers, the grant key's public half, sudo, units,
+# Installs Reeve on this host: users, directories, binaries, wrappers, the grant key's public half, sudo, units, logrotate,
 # completions and manual pages. Running it again changes nothing that is already right; configuration that exists is kept.
 #
 #   ./install.sh [--bin-dir DIR] [--root-bin-dir DIR] [--dry-run] [--no-systemctl] [--configure NAME [--ca DIR]]
@@ -41,6 +41,7 @@ readonly ansible_parts=(ansible.cfg reeve_events.py)
 optional_tools=(reeve-wasm)
 readonly bin=/usr/local/bin libexec=/usr/local/libexec/reeve grant_pub=/etc/reeve/grant.pub
 share=/usr/local/share unit_dir=/etc/systemd/system sudoers=/etc/sudoers.d/reeve tmpfiles=/etc/tmpfiles.d/reeve.conf sysusers=/etc/sysusers.d/reeve.conf
+readonly logrotate=/etc/logrotate.d/reeve
 
 die() { echo "install.sh: $*" >&2; exit 1; }
 usage() { sed -n '2,/^set -/{/^set -/d;s/^# \{0,1\}//;p}' "${BASH_SOURCE[0]}"; }
@@ -106,6 +107,7 @@ files() {
   for name in "${units[@]}"; do file "$source_dir/systemd/$name" "$unit_dir/$name" root:root 0644; done
   file "$source_dir/systemd/reeve.tmpfiles" "$tmpfiles" root:root 0644
   file "$source_dir/systemd/reeve.sysusers" "$sysusers" root:root 0644
+  file "$source_dir/systemd/reeve.logrotate" "$logrotate" root:root 0644
   command_line
 }
 
@@ -338,6 +340,7 @@ uninstall_all() {
   for name in "${units[@]}"; do remove "$unit_dir/$name"; done
   remove "$tmpfiles"
   remove "$sysusers"
+  remove "$logrotate"
   for name in "${completions[@]}"; do
     remove "$share/${name#*:}"
     (cd "$share" && act rmdir -p "$(dirname "${name#*:}")" 2>/dev/null) || true

@@ -71,7 +71,7 @@ Description: host agent for AI agents and automation
  decide what may run at once, people confirm what cannot be undone, and every
  step is in a hash-chained audit log before it is taken.
 E
-echo /etc/sudoers.d/reeve >"$tree/DEBIAN/conffiles"
+printf '%s\n' /etc/logrotate.d/reeve /etc/sudoers.d/reeve >"$tree/DEBIAN/conffiles"
 
 # The gate makes its key as its own user, and root one that is a credential; only the public half decides what root believes.
 cat >"$tree/DEBIAN/postinst" <<'E'

@@ -17,7 +17,7 @@ fi
 install() { "$here/../install.sh" --bin-dir "$REEVE_BIN" --root-bin-dir "$REEVE_ROOT_BIN" --no-systemctl "$@"; }
 # Everything that an installation owns, with owner, mode and content.
 host() {
-  find /etc/reeve /etc/sudoers.d /etc/tmpfiles.d /etc/sysusers.d /etc/systemd/system /usr/local /var/lib/reeve /var/lib/reeve-preflight /var/lib/reeve-root /var/lib/reeve-tools /var/lib/reeve-lists /var/lib/reeve-alarms /run/reeve-traces /var/log/reeve \
+  find /etc/reeve /etc/logrotate.d /etc/sudoers.d /etc/tmpfiles.d /etc/sysusers.d /etc/systemd/system /usr/local /var/lib/reeve /var/lib/reeve-preflight /var/lib/reeve-root /var/lib/reeve-tools /var/lib/reeve-lists /var/lib/reeve-alarms /run/reeve-traces /var/log/reeve \
     /run/reeve \( -name 'reeve*' -o -name _reeve -o -path '*/reeve*/*' \) -printf '%p %U:%G %m %T@\n' 2>/dev/null | sort
   sha256sum /etc/passwd /etc/group
 }
@@ -93,6 +93,7 @@ done <<'TABLE'
 /usr/local/libexec/reeve/ansible root:root 755
 /usr/local/libexec/reeve/ansible/ansible.cfg root:root 644
 /usr/local/libexec/reeve/ansible/reeve_events.py root:root 644
+/etc/logrotate.d/reeve root:root 644
 /etc/tmpfiles.d/reeve.conf root:root 644
 /etc/sysusers.d/reeve.conf root:root 644
 /usr/local/share/bash-completion/completions/reeve root:root 644

@@ -59,6 +59,39 @@ it "the forwarder cannot read the grant key" fails by_forwarder cat /var/lib/ree
 it "nor write the log" fails by_forwarder sh -c ': >>/var/log/reeve/audit.jsonl'
 kill "$forwarder"
 
+# logrotate by the rule that is installed. There is no systemd here, and what stands in for it does what it would.
+mkdir /run/stand-in
+cat >/run/stand-in/systemctl <<S
+#!/bin/sh
+echo "\$*" >>/run/stand-in/asked
+kill -USR1 "\$(cat "$HOST_DIR/gate.pid")"
+S
+chmod 0755 /run/stand-in/systemctl
+turned_by() { env PATH="/run/stand-in:$PATH" logrotate --force --state /run/logrotate.state "$1"; }
+full_files() { same "$1" "$(find /var/log/reeve -name 'audit-*.jsonl' | wc -l)"; }
+it "logrotate goes by its rule" turned_by /etc/logrotate.d/reeve
+it "it asks the gate, and none of its workers" same "kill --signal=USR1 --kill-whom=main reeve-gate.service" "$(cat /run/stand-in/asked)"
+it "the gate begins a new file" soon full_files 1
+it "which names the one before" same log_rotated "$(head -n 1 /var/log/reeve/audit.jsonl | jq -r .kind)"
+it "logrotate leaves nothing of its own" same "" "$(find /var/log/reeve -name '*.jsonl?*')"
+it "the chain goes on from file to file" verify
+it "with nothing in the new file, there is none after it" turned_by /etc/logrotate.d/reeve
+sleep 0.5
+it "and no empty one" full_files 1
+cat >/run/careless <<'R'
+/var/log/reeve/audit.jsonl {
+    su reeve-gate reeve-gate
+    rotate 4
+    create
+}
+R
+it "a rule of somebody's own puts another file in the log's place" turned_by /run/careless
+it "then nothing is done, because nothing can be recorded" fails snapshot unrecorded
+it "and nothing was" fails zfs list tank/media@unrecorded
+mv -f /var/log/reeve/audit.jsonl.1 /var/log/reeve/audit.jsonl
+it "with the right one in its place work goes on" soon snapshot recorded
+it "and the chain holds all the same" verify
+
 # A copy of everything, and a host that lost it.
 it "something is done before the copy" snapshot before
 operation=$(agent list --json | jq -r '.operations[0].id')

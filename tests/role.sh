@@ -72,7 +72,7 @@ nothing_changes() {
 }
 something_changes() { play "$@" && [ "$(changed)" -gt 0 ]; }
 host() {
-  find /etc/reeve /etc/sudoers.d /etc/tmpfiles.d /etc/sysusers.d /etc/systemd/system /usr/local /var/lib/reeve* /var/log/reeve "$agents_home" \
+  find /etc/reeve /etc/logrotate.d /etc/sudoers.d /etc/tmpfiles.d /etc/sysusers.d /etc/systemd/system /usr/local /var/lib/reeve* /var/log/reeve "$agents_home" \
     -printf '%p %U:%G %m %T@\n' 2>/dev/null | sort
   sha256sum /etc/passwd /etc/group
 }

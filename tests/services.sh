@@ -74,6 +74,15 @@ chmod 0600 /etc/credstore/reeve.grant.key && chmod 0700 /etc/credstore
 it "a reload leaves it as it is" systemctl reload reeve-gate
 it "and it goes on" soon served
 
+# What logrotate does.
+begun_anew() { compgen -G '/var/log/reeve/audit-*.jsonl'; }
+main=$(systemctl show -P MainPID reeve-gate)
+it "the unit can be told to begin a new file of the log" eval "$(sed -n 's/^ *\(systemctl .*\)/\1/p' /etc/logrotate.d/reeve)"
+it "which it does" soon begun_anew
+it "it goes on with it" same "$main" "$(systemctl show -P MainPID reeve-gate)"
+it "and serves" soon served
+it "and the chain goes on from file to file" reeve audit verify
+
 # Another grant key.
 systemctl stop reeve-gate
 rm /etc/credstore/reeve.grant.key

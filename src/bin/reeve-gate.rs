@@ -94,9 +94,10 @@ async fn serve(path: PathBuf, config: GateConfig, passed: Option<Passed>) -> Res
     Ok(())
 }
 
-/// Reloads at SIGHUP, returns at SIGTERM and SIGINT.
+/// Reloads at SIGHUP, has the audit log begin a new file at SIGUSR1, returns at SIGTERM and SIGINT.
 async fn until_told(gate: &Arc<gate::Gate>) -> Result<(), Failure> {
     let mut hang_up = signal(SignalKind::hangup())?;
+    let mut new_file = signal(SignalKind::user_defined1())?;
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     // The one thread that decides says so: when it is stuck, systemd hears nothing, and starts another.
@@ -111,6 +112,7 @@ async fn until_told(gate: &Arc<gate::Gate>) -> Result<(), Failure> {
                 drop(gate.reload(gate::ReloadBy::Root).await);
                 sd_notify::notify(&[sd_notify::NotifyState::Ready])?;
             }
+            _ = new_file.recv() => gate.begin_new_audit_file().await,
             _ = terminate.recv() => return Ok(()),
             _ = interrupt.recv() => return Ok(()),
         }

@@ -53,6 +53,19 @@ impl From<Unrecorded> for Problem {
 const MOST_INPUT: usize = 256 << 10;
 
 impl Gate {
+    /// Has the audit log begin a new file, for whoever keeps the full ones elsewhere.
+    pub async fn begin_new_audit_file(&self) {
+        match self.audit.rotate().await {
+            Ok(receipt) => tracing::info!(seq = receipt.seq, "the audit log was told to begin a new file"),
+            Err(error) => {
+                tracing::error!(
+                    error = &error as &dyn std::error::Error,
+                    "the audit log cannot begin a new file"
+                );
+            }
+        }
+    }
+
     /// Appends a record and waits until it is durable.
     pub(super) async fn record(&self, event: Event) -> Result<Receipt, Unrecorded> {
         Ok(self.audit.append(event).await?)
