@@ -29,7 +29,7 @@ dry_run=no systemctl=yes uninstall=no purge=no prefix='' configure='' ca='' rule
 
 readonly programs=(reeve reeved reeve-gate) root_programs=(reeve-launcher)
 readonly wrappers=(reeve-zfs reeve-systemd reeve-pct reeve-git reeve-ansible reeve-tool reeve-azure)
-readonly units=(reeve-launcher.socket reeve-launcher.service reeve-gate.service reeved.service
+readonly units=(reeve-launcher.socket reeve-launcher.service reeve-gate.socket reeve-gate.service reeved.socket reeved.service
   reeve-doctor.service reeve-doctor.timer reeve-lists.service reeve-lists.timer reeve-alarms.service reeve-traces.service reeve-signal.service
   reeve-secrets.service reeve-secrets.timer reeve-shields.service reeve-bridge.service reeve-hook.service reeve-witness.service)
 # What a wrapper starts, and sudo does not; the second kind is none of root's side.

@@ -97,7 +97,7 @@ cat >"$tree/DEBIAN/prerm" <<'E'
 #!/bin/sh
 set -e
 if [ "$1" = remove ] && [ -d /run/systemd/system ]; then
-  systemctl disable --now reeve-witness.service reeve-hook.service reeve-bridge.service reeve-signal.service reeve-alarms.service reeve-traces.service reeve-secrets.service reeve-secrets.timer reeve-shields.service reeve-lists.timer reeve-doctor.timer reeved.service reeve-gate.service reeve-launcher.service reeve-launcher.socket
+  systemctl disable --now reeve-witness.service reeve-hook.service reeve-bridge.service reeve-signal.service reeve-alarms.service reeve-traces.service reeve-secrets.service reeve-secrets.timer reeve-shields.service reeve-lists.timer reeve-doctor.timer reeved.socket reeved.service reeve-gate.socket reeve-gate.service reeve-launcher.service reeve-launcher.socket
 fi
 E
 cat >"$tree/DEBIAN/postrm" <<'E'

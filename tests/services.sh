@@ -83,6 +83,49 @@ it "it goes on with it" same "$main" "$(systemctl show -P MainPID reeve-gate)"
 it "and serves" soon served
 it "and the chain goes on from file to file" reeve audit verify
 
+# Sockets that systemd holds, for whoever wants them.
+for socket in reeve-gate.socket reeved.socket; do
+  it "$socket is installed and not enabled" same disabled "$(systemctl is-enabled "$socket" || true)"
+done
+held_at() {
+  mkdir -p /etc/systemd/system/reeved.socket.d
+  printf '[Socket]\nListenStream=\nListenStream=127.0.0.1:%s\n' "$1" >/etc/systemd/system/reeved.socket.d/address.conf
+  systemctl daemon-reload
+  systemctl start reeve-gate.socket reeved.socket
+}
+systemctl stop reeved reeve-gate
+it "systemd holds the sockets of both" held_at 18443
+it "a caller is enough to start them" soon served
+for unit in reeve-gate reeved; do it "$unit runs" systemctl is-active "$unit"; done
+it "everybody may connect to the gate, which looks who it is" is /run/reeve/gate.sock "reeve-gate:reeve-gate 666"
+open_door() { # Whatever becomes of a call in the middle of a restart: status 7 is a door that is shut.
+  local status=0
+  health >/dev/null 2>&1 || status=$?
+  [ "$status" != 7 ]
+}
+over_restarts() {
+  (for _ in $(seq 60); do open_door || exit 1; done) &
+  local calling=$! unit
+  for unit in reeved reeve-gate reeved; do systemctl restart "$unit"; done
+  wait "$calling"
+}
+it "over restarts of both nobody finds the door shut" over_restarts
+it "the gate ends when told" systemctl stop reeve-gate
+catalogue() {
+  curl -sS --fail --cacert "$pki/ca.crt" --cert "$pki/agent/operator.crt" --key "$pki/agent/operator.key" https://localhost:18443/host/ops
+}
+it "a call that is for the gate starts it, and is answered" soon catalogue
+systemctl stop reeved.socket reeve-gate.socket reeved reeve-gate
+held_at 18444
+it "a socket elsewhere than the configuration says is refused" fails systemctl start reeved
+it "and why is said" grep -q 'systemd passed a socket at 127.0.0.1:18444' <(journalctl -u reeved --no-pager)
+systemctl stop reeved.socket reeve-gate.socket reeved reeve-gate
+rm -r /etc/systemd/system/reeved.socket.d
+systemctl daemon-reload
+systemctl reset-failed reeved
+it "without them it is as before" systemctl start reeve-gate reeved
+it "and serves as before" soon served
+
 # Another grant key.
 systemctl stop reeve-gate
 rm /etc/credstore/reeve.grant.key

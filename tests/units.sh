@@ -27,7 +27,7 @@ has() { grep -qxF "$2" "$units/$1"; }
 
 # Not Reeve's and not there: something that can be run, in its place.
 [ -e /usr/local/bin/signal-cli ] || install -m 0755 /bin/true /usr/local/bin/signal-cli
-for unit in reeved.service reeve-gate.service reeve-launcher.service reeve-launcher.socket reeve-doctor.service reeve-doctor.timer reeve-lists.service reeve-lists.timer reeve-alarms.service reeve-traces.service reeve-secrets.service reeve-secrets.timer reeve-shields.service reeve-signal.service reeve-bridge.service reeve-hook.service reeve-witness.service; do
+for unit in reeved.service reeved.socket reeve-gate.service reeve-gate.socket reeve-launcher.service reeve-launcher.socket reeve-doctor.service reeve-doctor.timer reeve-lists.service reeve-lists.timer reeve-alarms.service reeve-traces.service reeve-secrets.service reeve-secrets.timer reeve-shields.service reeve-signal.service reeve-bridge.service reeve-hook.service reeve-witness.service; do
   it "$unit is valid, without a warning" valid "$unit"
 done
 # Tenths: 15 is an exposure of 1.5.

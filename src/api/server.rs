@@ -26,6 +26,7 @@ use crate::gate::protocol::{Answer, Call, Problem, ProblemKind};
 use crate::metrics::MetricsError;
 use crate::metrics::front::Front;
 use crate::principal::PrincipalName;
+use crate::sys::activation::Passed;
 use crate::sys::clock::Clock;
 use crate::sys::ids;
 use crate::trace::Tracer;
@@ -47,6 +48,19 @@ pub enum ServerError {
         /// Why.
         #[source]
         source: io::Error,
+    },
+    /// What systemd passed cannot be listened on.
+    #[error("the socket that systemd passed cannot be used")]
+    Passed(#[source] io::Error),
+    /// What systemd passed is somewhere else than the configuration says.
+    #[error(
+        "systemd passed a socket at {passed}, and `listen` is {listen}: make ListenStream= of reeved.socket the same"
+    )]
+    PassedElsewhere {
+        /// Where.
+        passed: SocketAddr,
+        /// Where it should be.
+        listen: SocketAddr,
     },
     /// The user of `gate_user` is not there.
     #[error("gate_user: there is no Unix user {0:?}")]
@@ -132,6 +146,19 @@ impl Server {
     /// # Errors
     /// When certificates or keys cannot be used, the gate's user is unknown, or an address is taken.
     pub async fn bind(config: &Path, settings: Settings, clock: Arc<dyn Clock>) -> Result<Self, ServerError> {
+        Self::on(None, config, settings, clock).await
+    }
+
+    /// The same on the socket that systemd holds, where it passed one.
+    ///
+    /// # Errors
+    /// As [`Server::bind`], or when that socket is none, or somewhere else.
+    pub async fn on(
+        passed: Option<Passed>,
+        config: &Path,
+        settings: Settings,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, ServerError> {
         let gate = Client::new(&settings.gate_socket, Some(gate_uid(&settings.gate_user)?));
         let (listen, metrics_listen) = (settings.listen, settings.metrics_listen);
         let metrics = Front::new()?;
@@ -139,7 +166,10 @@ impl Server {
         traces.set(settings.traces.clone());
         let seen = seen::look(config, &settings);
         let live = Live::load(settings, 1)?;
-        let listener = listen_on(listen).await?;
+        let listener = match passed {
+            Some(passed) => take(passed, listen)?,
+            None => listen_on(listen).await?,
+        };
         let metrics_listener = match metrics_listen {
             Some(address) => Some(listen_on(address).await?),
             None => None,
@@ -217,6 +247,15 @@ async fn background(shared: Arc<Shared>, metrics_listener: Option<TcpListener>) 
         super::reload::watch_revocations(&shared),
         metrics,
     );
+}
+
+/// The socket that was passed, which is where the configuration says: who reads that knows where the host is reached.
+fn take(passed: Passed, listen: SocketAddr) -> Result<TcpListener, ServerError> {
+    let taken = passed.into_tcp().and_then(TcpListener::from_std).map_err(ServerError::Passed)?;
+    match taken.local_addr().map_err(ServerError::Passed)? {
+        passed if passed == listen => Ok(taken),
+        passed => Err(ServerError::PassedElsewhere { passed, listen }),
+    }
 }
 
 async fn listen_on(address: SocketAddr) -> Result<TcpListener, ServerError> {

@@ -130,7 +130,7 @@ fn admitted(config: &GateConfig) -> Result<server::Admitted, Failure> {
 /// Binds the socket, or takes the one that systemd holds. Anybody may connect; the kernel says who it is, and most are sent away.
 fn listen(path: &Path, passed: Option<Passed>) -> Result<tokio::net::UnixListener, Failure> {
     if let Some(passed) = passed {
-        let listener = passed.into_listener()?;
+        let listener = passed.into_own_listener()?;
         listener.set_nonblocking(true)?;
         return Ok(tokio::net::UnixListener::from_std(listener)?);
     }

@@ -1,6 +1,7 @@
 //! `reeved`: hears agents over mutual TLS and passes what they ask to the gate. Its options and keys are in docs/configuration.md.
 
 use std::error::Error;
+use std::io;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -9,6 +10,7 @@ use std::time::Duration;
 use clap::Parser;
 use reeve::api::{Handle, Server, Settings};
 use reeve::config::logging;
+use reeve::sys::activation::{self, Passed};
 use reeve::sys::clock::SystemClock;
 use reeve::sys::harden;
 use sd_notify::NotifyState;
@@ -34,11 +36,14 @@ const UNWATCHED: Duration = Duration::from_secs(3600);
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 fn main() -> ExitCode {
-    if let Err(error) = harden::start(&[]).and_then(|()| harden::no_new_privileges()) {
-        eprintln!("reeved: cannot harden itself: {error}");
-        return ExitCode::FAILURE;
-    }
-    match run(&Arguments::parse()) {
+    let passed = match harden() {
+        Ok(passed) => passed,
+        Err(error) => {
+            eprintln!("reeved: cannot harden itself: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    match run(&Arguments::parse(), passed) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("reeved: {}", with_causes(error.as_ref()));
@@ -47,7 +52,15 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
+/// Takes what systemd passed, and leaves everything else.
+fn harden() -> io::Result<Option<Passed>> {
+    let passed = activation::passed(|name| std::env::var(name).ok())?;
+    harden::start(&passed.iter().map(Passed::descriptor).collect::<Vec<_>>())?;
+    harden::no_new_privileges()?;
+    Ok(passed)
+}
+
+fn run(arguments: &Arguments, passed: Option<Passed>) -> Result<(), Box<dyn Error>> {
     let settings = Settings::read(&arguments.config)?;
     if arguments.check {
         settings.check()?;
@@ -61,11 +74,15 @@ fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
         );
     }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    runtime.block_on(serve(arguments, settings))
+    runtime.block_on(serve(arguments, settings, passed))
 }
 
-async fn serve(arguments: &Arguments, settings: Settings) -> Result<(), Box<dyn Error>> {
-    let server = Server::bind(&arguments.config, settings, Arc::new(SystemClock)).await?;
+async fn serve(
+    arguments: &Arguments,
+    settings: Settings,
+    passed: Option<Passed>,
+) -> Result<(), Box<dyn Error>> {
+    let server = Server::on(passed, &arguments.config, settings, Arc::new(SystemClock)).await?;
     tracing::info!(listen = %server.local_addr()?, metrics = ?server.metrics_addr(), "ready");
     let signals = tokio::spawn(obey_signals(server.handle())?);
     notify(&[NotifyState::Ready]);

@@ -1,11 +1,12 @@
 //! A socket that systemd made and passed on (`sd_listen_fds`).
 
 use std::io;
+use std::net::TcpListener;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::os::unix::net::UnixListener;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use nix::sys::socket::{getsockopt, sockopt};
+use nix::sys::socket::{self, Backlog, getsockopt, sockopt};
 
 /// Where systemd puts the first descriptor that it passes.
 const FIRST: RawFd = 3;
@@ -24,18 +25,43 @@ impl Passed {
     /// The listener.
     ///
     /// # Errors
-    /// When what was passed is no listening socket.
+    /// When what was passed is no listening Unix socket.
     pub fn into_listener(self) -> io::Result<UnixListener> {
-        if !getsockopt(&self.0, sockopt::AcceptConn)? {
-            return Err(io::Error::new(
-                io::ErrorKind::InvalidInput,
-                "the descriptor that was passed does not listen",
-            ));
-        }
+        self.listens()?;
         let listener = UnixListener::from(self.0);
         listener.local_addr()?;
         listener.set_nonblocking(false)?;
         Ok(listener)
+    }
+
+    /// The listener, as our own: from now on who connects reads from the socket that we listen, and not systemd, which made it.
+    ///
+    /// # Errors
+    /// As [`Passed::into_listener`].
+    pub fn into_own_listener(self) -> io::Result<UnixListener> {
+        let listener = self.into_listener()?;
+        // The kernel notes who listens with each call.
+        socket::listen(&listener, Backlog::MAXCONN)?;
+        Ok(listener)
+    }
+
+    /// The listener, where it is the network's, for a runtime that does not wait in `accept`.
+    ///
+    /// # Errors
+    /// When what was passed is no listening TCP socket.
+    pub fn into_tcp(self) -> io::Result<TcpListener> {
+        self.listens()?;
+        let listener = TcpListener::from(self.0);
+        listener.local_addr()?;
+        listener.set_nonblocking(true)?;
+        Ok(listener)
+    }
+
+    fn listens(&self) -> io::Result<()> {
+        if getsockopt(&self.0, sockopt::AcceptConn)? {
+            return Ok(());
+        }
+        Err(io::Error::new(io::ErrorKind::InvalidInput, "the descriptor that was passed does not listen"))
     }
 }
 
@@ -83,6 +109,18 @@ mod tests {
         assert!(passed(|_| None).unwrap().is_none());
         assert!(with("1", "1").unwrap().is_none());
         assert!(with(&std::process::id().to_string(), "0").unwrap().is_none());
+    }
+
+    #[test]
+    fn what_does_not_listen_or_listens_elsewhere_is_refused() {
+        let (quiet, _other) = std::os::unix::net::UnixStream::pair().unwrap();
+        let error = Passed(quiet.into()).into_listener().unwrap_err();
+        assert_eq!(error.to_string(), "the descriptor that was passed does not listen");
+        let tcp = || Passed(TcpListener::bind("127.0.0.1:0").unwrap().into());
+        assert!(tcp().into_tcp().is_ok() && tcp().into_listener().is_err());
+        let dir = tempfile::tempdir().unwrap();
+        let unix = UnixListener::bind(dir.path().join("socket")).unwrap();
+        assert!(Passed(unix.into()).into_tcp().is_err());
     }
 
     #[test]

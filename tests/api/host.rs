@@ -55,6 +55,12 @@ impl Files {
         self.write("reeved.toml", &configuration(&self.directory, more));
     }
 
+    /// Listens there, and not where there is room.
+    pub(crate) fn listen(&self, at: SocketAddr) {
+        let text = std::fs::read_to_string(self.path("reeved.toml")).unwrap();
+        self.write("reeved.toml", &text.replace("127.0.0.1:0", &at.to_string()));
+    }
+
     pub(crate) async fn start(self) -> Host {
         let gate = FakeGate::start(&self.path("gate.sock"));
         let config = self.path("reeved.toml");

@@ -32,14 +32,22 @@ impl Drop for Reeved {
 }
 
 impl Reeved {
+    fn start(files: &Files, descriptors: u32) -> (Self, UnixDatagram) {
+        let (mut reeved, notify) = Self::run(files, &format!("ulimit -n {descriptors}; exec {REEVED}"));
+        let ready = wait_for(&reeved.log, "ready");
+        reeved.address = ready.split("listen=").nth(1).unwrap().split(' ').next().unwrap().parse().unwrap();
+        (reeved, notify)
+    }
+
+    /// By a line of the shell that ends in the program, before its options.
     #[allow(
         clippy::disallowed_methods,
         reason = "the program under test runs beside the test, which sends it signals"
     )]
-    fn start(files: &Files, descriptors: u32) -> (Self, UnixDatagram) {
+    fn run(files: &Files, line: &str) -> (Self, UnixDatagram) {
         let notify = UnixDatagram::bind(files.path("notify.sock")).unwrap();
         notify.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
-        let script = format!("ulimit -n {descriptors}; exec {REEVED} --config \"$0\"");
+        let script = format!("{line} --config \"$0\"");
         let mut child = Command::new("/bin/sh")
             .args(["-c", &script])
             .arg(files.path("reeved.toml"))
@@ -53,9 +61,7 @@ impl Reeved {
         std::thread::spawn(move || {
             stderr.lines().map_while(Result::ok).try_for_each(|line| lines.send(line))
         });
-        let ready = wait_for(&log, "ready");
-        let address = ready.split("listen=").nth(1).unwrap().split(' ').next().unwrap().parse().unwrap();
-        (Self { child, log, address }, notify)
+        (Self { child, log, address: ([127, 0, 0, 1], 0).into() }, notify)
     }
 
     fn signal(&self, signal: Signal) {
@@ -119,6 +125,45 @@ async fn a_terminated_server_answers_what_is_under_way_and_takes_no_more() {
     assert_eq!(waited.unwrap().json()["state"], "pending", "a wait ends early, with what is known");
     eventually("the process has ended", async || reeved.child.try_wait().unwrap().is_some()).await;
     assert!(reeved.child.wait().unwrap().success());
+}
+
+/// Started as systemd does it: at the first connection to a socket that is passed on. The files say that it is there.
+fn activated(files: &Files, at: SocketAddr) -> (Reeved, UnixDatagram) {
+    let by = format!("exec /usr/bin/systemd-socket-activate -l {at} -E NOTIFY_SOCKET {REEVED}");
+    let (mut reeved, notify) = Reeved::run(files, &by);
+    wait_for(&reeved.log, "Listening on");
+    reeved.address = at;
+    (reeved, notify)
+}
+
+fn free_address() -> SocketAddr {
+    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
+}
+
+#[tokio::test]
+async fn a_socket_that_systemd_holds_is_served() {
+    let files = Files::new("");
+    let _gate = FakeGate::start(&files.path("gate.sock"));
+    let at = free_address();
+    files.listen(at);
+    let (reeved, notify) = activated(&files, at);
+    // The first caller waits in the socket's queue until the program is there.
+    assert_eq!(client(&files, &reeved).get("/health").await.status.as_u16(), 200);
+    assert_eq!(told(&notify), "READY=1");
+}
+
+#[tokio::test]
+async fn a_socket_that_systemd_holds_somewhere_else_is_refused() {
+    let files = Files::new("");
+    let (at, elsewhere) = (free_address(), free_address());
+    files.listen(elsewhere);
+    let (reeved, _notify) = activated(&files, at);
+    drop(tokio::net::TcpStream::connect(at).await.unwrap());
+    let line = wait_for(&reeved.log, "systemd passed a socket");
+    let expected = format!(
+        "systemd passed a socket at {at}, and `listen` is {elsewhere}: make ListenStream= of reeved.socket the same"
+    );
+    assert!(line.contains(&expected), "{line}");
 }
 
 #[tokio::test]
