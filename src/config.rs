@@ -2,6 +2,7 @@
 
 pub mod difference;
 pub mod excerpt;
+mod journal;
 pub mod key_place;
 pub mod logging;
 pub mod value;

@@ -134,6 +134,16 @@ under_load() {
   same 40 "$seen"
 }
 granted_once() {
+# A wrapper believes another key for a moment; what the journal has of it is found by the operation's id.
+refused_and_found() {
+  local id
+  cp -p /etc/reeve/grant.pub "$keep/grant.pub"
+  printf '%064d\n' 1 >/etc/reeve/grant.pub
+  id=$(agent op zfs snapshot tank/media --param name=refused --wait=60 --json | jq -r .id) || true
+  cat "$keep/grant.pub" >/etc/reeve/grant.pub
+  journalctl --sync
+  journalctl --no-pager -o json "REEVE_OPERATION=$id" | jq -se 'map(select(.PRIORITY == "3" and ._SYSTEMD_UNIT == "reeve-gate.service")) | length == 1'
+}
   same "" "$(jq -r 'select(.kind == "grant_signed" and .detail.step == 0 and (.detail.read | not)) | .operation' /var/log/reeve/audit.jsonl | sort | uniq -d)"
 }
 verified() { reeve audit verify && reeve audit verify --ledger /var/lib/reeve-root/spent; }
@@ -184,6 +194,9 @@ S
 without_a_clock() {
   rm /etc/systemd/system/reeve-gate.service.d/clock.conf
   systemctl daemon-reload
+  it "what a wrapper refuses is found in the journal by its operation" refused_and_found
+  it "and was not done" fails exists tank/media@refused
+
   systemctl restart reeve-gate
   soon healthy
 }

@@ -45,6 +45,15 @@ served() { health | jq -e '.audit' >/dev/null; }
 it "it starts with its keys in files" systemctl start reeve-launcher.socket reeve-gate reeved
 it "and serves" soon served
 
+# native UNIT MESSAGE FIELD VALUE: the journal has it as a record of its own form, and not as a line that it read.
+native() {
+  journalctl --no-pager -o json -u "$1" | jq -se --arg unit "$1" --arg says "$2" --arg field "$3" --arg value "$4" '
+    map(select(._TRANSPORT == "journal" and (.MESSAGE | startswith($says)))) | last |
+    .PRIORITY == "6" and .SYSLOG_IDENTIFIER == $unit and .[$field] == $value' >/dev/null
+}
+it "the gate writes to the journal in its own form" soon native reeve-gate "the gate is open" REEVE_SOCKET /run/reeve/gate.sock
+it "and so does reeved" soon native reeved ready REEVE_LISTEN 127.0.0.1:18443
+
 it "root is told to leave a key that is the gate's file to the gate" fails reeve-gate init
 
 # The gate's keys become root's.

@@ -1,10 +1,14 @@
-//! How much a process says about itself on standard error: begun once, changed by a reload.
+//! How much a process says about itself, to the journal or on standard error: begun once, changed by a reload.
 
 use std::io::IsTerminal;
 use std::sync::OnceLock;
 
-use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::ParseError;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{EnvFilter, fmt, registry, reload};
+
+use super::journal::Journal;
 
 type Change = Box<dyn Fn(EnvFilter) -> bool + Send + Sync>;
 
@@ -24,13 +28,15 @@ pub fn check(filter: &str) -> Result<(), ParseError> {
 /// # Errors
 /// As [`check`].
 pub fn begin(filter: &str) -> Result<(), ParseError> {
-    let builder = tracing_subscriber::fmt()
-        .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal())
-        .with_env_filter(EnvFilter::try_new(filter)?)
-        .with_filter_reloading();
-    let handle = builder.reload_handle();
-    builder.init();
+    let (filter, handle) = reload::Layer::new(EnvFilter::try_new(filter)?);
+    let log = registry().with(filter);
+    match Journal::behind_stderr() {
+        Some(journal) => log.with(journal).init(),
+        None => {
+            let lines = fmt::layer().with_writer(std::io::stderr).with_ansi(std::io::stderr().is_terminal());
+            log.with(lines).init();
+        }
+    }
     // The second of two would have ended in `init`.
     drop(CHANGE.set(Box::new(move |filter| handle.reload(filter).is_ok())));
     Ok(())
