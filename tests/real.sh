@@ -1,9 +1,11 @@
 #!/bin/bash
 # The end-to-end suite on real components: OpenZFS 2.3, sudo and systemd of Debian trixie, in a virtual machine that
-# lives for this run. The same binaries, installer and suite as on the fake.
+# lives for this run. The same binaries, installer and suite as on the fake. And then a host's whole life, in a machine of its
+# own, whose power is cut.
 #
 #   tests/real.sh [ARGUMENT OF THE TEST BINARY…]
 #   tests/real.sh --demo                           the demo instead
+#   tests/real.sh --life                           the life alone
 #
 # Environment: REEVE_BIN, REEVE_ROOT_BIN as for testbed.sh; VM_* as for vm/run.sh.
 set -euo pipefail
@@ -16,8 +18,8 @@ payload=$(mktemp -d)
 chmod 0755 "$payload"
 trap 'rm -rf "$payload"' EXIT
 
-demo=no
-if [ "${1:-}" = --demo ]; then demo=yes; shift; fi
+part=all
+case ${1:-} in --demo | --life) part=${1#--}; shift ;; esac
 # Without debug information a payload is a tenth of the size, and an emulated disk is slow.
 take() { mkdir -p "$payload/$2" && strip --strip-debug -o "$payload/$2/$(basename "${3:-$1}")" "$1"; }
 
@@ -25,23 +27,26 @@ take() { mkdir -p "$payload/$2" && strip --strip-debug -o "$payload/$2/$(basenam
 for name in reeve reeved reeve-gate reeve-builtin reeve-signal-stand-in reeve-fake-pct; do take "$bin/$name" bin; done
 [ ! -x "$bin/reeve-wasm" ] || take "$bin/reeve-wasm" bin
 for name in reeve-launcher reeve-zfs reeve-systemd reeve-pct reeve-git reeve-ansible reeve-tool reeve-azure reeve-egress; do take "$root_bin/$name" root-bin; done
-[ "$demo" = yes ] || take "$("$here/build-e2e.sh")" . e2e
-[ "$demo" = yes ] || take "$("$here/build-e2e.sh" zfs_conformance)" . zfs_conformance
-[ "$demo" = yes ] || take "$("$here/build-e2e.sh" systemd)" . systemd-suite
+if [ "$part" = all ]; then
+  take "$("$here/build-e2e.sh")" . e2e
+  take "$("$here/build-e2e.sh" zfs_conformance)" . zfs_conformance
+  take "$("$here/build-e2e.sh" systemd)" . systemd-suite
+fi
 cp -r "$top/install.sh" "$top/sudoers" "$top/systemd" "$top/demo" "$top/wrappers" "$payload"
 mkdir -p "$payload/docs"
 cp -r "$top/docs/examples" "$payload/docs/examples"
 mkdir "$payload/tests"
-cp -r "$here"/*.sh "$here/systemd" "$payload/tests"
+cp -r "$here"/*.sh "$here/systemd" "$here/life" "$payload/tests"
 [ $# = 0 ] || printf '%q ' "$@" >"$payload/arguments"
-echo "$demo" >"$payload/demo-only"
+echo "$part" >"$payload/part"
 
-cat >"$payload/run.sh" <<'GUEST'
+suites() {
+  cat >"$payload/run.sh" <<'GUEST'
 set -euo pipefail
 modprobe zfs
 echo "guest: $(uname -sr), $(zfs version | head -n 1), $(systemctl --version | head -n 1), $(sudo --version | head -n 1)"
 if [ -e arguments ]; then eval "set -- $(cat arguments)"; else set --; fi
-if [ "$(cat demo-only)" = yes ]; then
+if [ "$(cat part)" = demo ]; then
   REEVE_BIN=$PWD/bin REEVE_ROOT_BIN=$PWD/root-bin exec tests/testbed.sh --zfs real demo/scene.sh
 fi
 export REEVE_BIN=$PWD/bin REEVE_ROOT_BIN=$PWD/root-bin E2E=$PWD/e2e SYSTEMD_SUITE=$PWD/systemd-suite REEVE_HOST_SCRIPT=$PWD/demo/host.sh
@@ -70,5 +75,32 @@ suite tests/e2e.sh --zfs real --skip git:: --skip ansible:: --skip pct:: \
 suite tests/demo.sh real
 [ ${#failed[@]} = 0 ] || { echo "guest: FAILED: ${failed[*]}"; exit 1; }
 GUEST
+  "$here/vm/run.sh" "$payload"
+}
 
-"$here/vm/run.sh" "$payload"
+life() {
+  rm -f "$payload"/{e2e,zfs_conformance,systemd-suite}
+  cat >"$payload/run.sh" <<'GUEST'
+set -euo pipefail
+modprobe zfs
+# Whatever the state is then, and `degraded` is one: while it boots, there is another.
+systemctl is-system-running --wait >/dev/null || true
+export REEVE_ZFS=real REEVE_BIN=$PWD/bin REEVE_ROOT_BIN=$PWD/root-bin
+if [ -e /root/life/counted ]; then export REEVE_BOOT=2; fi
+status=0
+tests/life.sh || status=$?
+echo "guest: up for $(cut -d. -f1 /proc/uptime) s"
+if [ "$status" = 200 ]; then
+  echo REEVE-GUEST-CUT
+  sleep infinity
+fi
+exit "$status"
+GUEST
+  VM_TIMEOUT=${VM_TIMEOUT:-1200} "$here/vm/run.sh" --reboots "$payload"
+}
+
+status=0
+[ "$part" = life ] || suites "$@" || status=$?
+# With words for the end-to-end suite, that alone.
+{ [ "$part" = demo ] || [ $# -gt 0 ]; } || life || status=$?
+exit "$status"
