@@ -278,6 +278,11 @@ second_boot() {
   it "what waited over the upgrade is confirmed after it" soon in_state "$id" succeeded
   it "the log holds over the upgrade" verified
 
+  # The host is taken out, as docs/upgrade.md says it.
+  it "before it goes it is frozen" reeve freeze host
+  it "so that nothing begins any more" exits 3 snapshot after-freezing
+  it "the log is verified for the last time" verified
+  it "its certificate is taken back" reeve pki --dir "$pki" revoke localhost
   LIFE_REEVE=/opt/newer/bin/reeve
   it "it is uninstalled" "$top/install.sh" --uninstall
   it "nobody answers any more" fails agent health
