@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::io::{AsyncWriteExt, BufReader};
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{UnixListener, UnixStream};
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
 use super::client::{frame, read_frame};
 use super::protocol::{Answer, Ask, Call, Enrol, MAX_ASK, Problem, ProblemKind, Reply};
@@ -22,8 +22,10 @@ use crate::sys::{ids, peer};
 const AT_ONCE: usize = 2048;
 /// How many of one person on the host.
 const AT_ONCE_FOR_A_PERSON: usize = 4;
-/// How many connections of people there are at once; `reeved` always finds room.
+/// How many connections of people there are at once; neither `reeved` nor they take the others' room.
 const PEOPLE: usize = 16;
+/// How many of `reeved`, which needs one: whoever took it over keeps nobody else out.
+const FRONT: usize = 128;
 /// How many connections there are at once before anybody has been recognised.
 const CONNECTIONS: usize = 128;
 /// How long a person's connection may say nothing.
@@ -53,16 +55,13 @@ pub struct Admitted {
 
 /// Answers on the socket until the process ends.
 pub async fn serve(gate: Arc<Gate>, listener: UnixListener, admitted: Admitted) {
-    let (places, people) = (Arc::new(Semaphore::new(CONNECTIONS)), Arc::new(Semaphore::new(PEOPLE)));
+    let places = Arc::new(Semaphore::new(CONNECTIONS));
+    let rooms = Rooms { front: Arc::new(Semaphore::new(FRONT)), people: Arc::new(Semaphore::new(PEOPLE)) };
     loop {
         match listener.accept().await {
             Ok((stream, _address)) => {
                 let Ok(place) = Arc::clone(&places).try_acquire_owned() else { continue };
-                let (gate, people) = (Arc::clone(&gate), Arc::clone(&people));
-                tokio::spawn(async move {
-                    receive(gate, stream, admitted, people).await;
-                    drop(place);
-                });
+                tokio::spawn(receive(Arc::clone(&gate), stream, admitted, (rooms.clone(), place)));
             }
             Err(error) => {
                 tracing::error!(error = &error as &dyn std::error::Error, "cannot accept; trying again");
@@ -72,15 +71,31 @@ pub async fn serve(gate: Arc<Gate>, listener: UnixListener, admitted: Admitted) 
     }
 }
 
-async fn receive(gate: Arc<Gate>, stream: UnixStream, admitted: Admitted, people: Arc<Semaphore>) {
+/// Places for those who were recognised, each kind's own.
+#[derive(Clone)]
+struct Rooms {
+    front: Arc<Semaphore>,
+    people: Arc<Semaphore>,
+}
+
+/// `unknown` is the place among those who were not recognised yet.
+async fn receive(
+    gate: Arc<Gate>,
+    stream: UnixStream,
+    admitted: Admitted,
+    (rooms, unknown): (Rooms, OwnedSemaphorePermit),
+) {
     let Ok(credentials) = peer::credentials(&stream) else { return };
     if credentials.uid == admitted.front {
+        let Ok(_place) = rooms.front.try_acquire_owned() else { return };
+        drop(unknown);
         return converse(gate, stream, Peer::Front, AT_ONCE).await;
     }
-    let Ok(place) = people.try_acquire_owned() else { return };
+    let Ok(place) = rooms.people.try_acquire_owned() else { return };
     // Looking a user up may ask a server elsewhere, so it has a thread of its own.
     let taker = gate.taker();
     let who = tokio::task::spawn_blocking(move || someone(credentials.uid, admitted.approvers, taker)).await;
+    drop(unknown);
     match who {
         Ok(Some(peer)) => converse(gate, stream, peer, AT_ONCE_FOR_A_PERSON).await,
         Ok(None) => {

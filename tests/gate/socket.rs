@@ -1,10 +1,13 @@
 //! What may be said at the gate's socket, and what comes of anything else.
 
+use std::io::{Read, Write};
+use std::os::unix::net::UnixStream;
+
 use reeve::gate::client::frame;
 use reeve::gate::protocol::{Answer, Call, MAX_FRAME, ProblemKind};
 use serde_json::{Value, json};
 
-use crate::stage::{Stage, exchange, kind, principal, submission, zfs};
+use crate::stage::{ALICE, PATIENCE, Stage, exchange, kind, principal, submission, zfs};
 
 #[tokio::test]
 async fn a_frame_longer_than_the_bound_is_not_read_and_ends_the_connection() {
@@ -118,4 +121,29 @@ async fn no_answer_and_no_record_holds_the_token() {
     let said = format!("{op:?} {pending:?} {metrics:?} {}", stage.read("log/audit.jsonl"));
     let plain = token.replace('-', "");
     assert!(!said.contains(&token) && !said.contains(&plain), "{token} in {said}");
+}
+
+/// More than it has places for anybody, held for as long as one likes.
+#[tokio::test]
+async fn whoever_holds_all_connections_of_the_network_side_keeps_nobody_on_the_host_out() {
+    let stage = Stage::set().await;
+    let mut held: Vec<UnixStream> = Vec::new();
+    for _one in 0..200 {
+        let mut connection = UnixStream::connect(stage.path("gate.sock")).unwrap();
+        // The beginning of a frame that never comes.
+        drop(connection.write_all(&1000_u32.to_le_bytes()));
+        held.push(connection);
+    }
+    // Those that find no place any more are ended.
+    let ended = |connection: &mut UnixStream| {
+        connection.set_read_timeout(Some(PATIENCE)).unwrap();
+        connection.read(&mut [0]).map_or(true, |count| count == 0)
+    };
+    assert!(ended(held.last_mut().unwrap()));
+    assert_eq!(stage.ask_as(ALICE, &Call::Pending), Some(Ok(Answer::Approvals(Vec::new()))));
+    assert!(exchange(&stage.path("gate.sock"), &4_u32.to_le_bytes()).is_none(), "no more of its own");
+    drop(held);
+    let begun = std::time::Instant::now();
+    while stage.status().await.is_none() && begun.elapsed() < PATIENCE {}
+    assert!(stage.status().await.is_some(), "and it finds room again when they end");
 }
