@@ -5,6 +5,7 @@
 mod corpus;
 mod links;
 mod planting;
+mod refs;
 pub mod servers;
 
 use std::path::PathBuf;
