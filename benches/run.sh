@@ -5,7 +5,8 @@
 #   benches/run.sh [PART…]     parts: requests operations kinds tools systemd start memory endurance policy audit domains approvals (default: all)
 #
 # Environment: REEVE_BENCH_DIR, a directory on the disk that counts (default /var/tmp: what is measured is a real
-# fdatasync); REEVE_BENCH_CORES, a processor for the servers and one for the load (default "0 1"); CARGO_TARGET_DIR.
+# fdatasync); REEVE_BENCH_CORES, a processor for the servers and one for the load (default "0 1"); REEVE_BENCH_FEATURES, further
+# words for cargo ('--features wasm': tier W is among the tools then); CARGO_TARGET_DIR.
 set -euo pipefail
 
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -16,6 +17,7 @@ read -r server_core load_core <<<"${REEVE_BENCH_CORES:-0 1}"
 export REEVE_BENCH_SERVER_CORE=$server_core
 export REEVE_BIN=$target/release REEVE_ROOT_BIN=$target/root/release
 figures=$top/target/figures.json
+features=${REEVE_BENCH_FEATURES:-}
 
 die() { echo "bench: $*" >&2; exit 1; }
 
@@ -32,12 +34,16 @@ ready() {
 
 # The benchmarks come first: with them, cargo puts other builds of the programs where those that ship belong.
 build() {
-  cargo bench --locked --no-run --message-format=json-render-diagnostics |
+  # shellcheck disable=SC2086 # several words, or none
+  cargo bench --locked $features --no-run --message-format=json-render-diagnostics |
     jq -r 'select(.reason == "compiler-artifact" and .target.kind == ["bench"]) | [.target.name, .executable] | @tsv' \
       >"$built"
   # Not --bins: the wrappers of this build would be linked for nothing, a minute each.
-  cargo build --locked --release --bin reeve --bin reeved --bin reeve-gate --bin reeve-builtin --bin reeve-fake-zfs --bin reeve-fake-pct \
-    --bin reeve-signal-stand-in
+  local optional=()
+  [[ $features != *wasm* ]] || optional=(--bin reeve-wasm)
+  # shellcheck disable=SC2086 # as above
+  cargo build --locked $features --release --bin reeve --bin reeved --bin reeve-gate --bin reeve-builtin --bin reeve-fake-zfs \
+    --bin reeve-fake-pct --bin reeve-signal-stand-in "${optional[@]}"
   # What runs as root is built by its own call, as in the Makefile.
   cargo build --locked --release --no-default-features --bins --target-dir "$target/root"
 }

@@ -14,6 +14,8 @@ mod figures;
 mod kinds;
 mod load;
 mod memory;
+#[cfg(feature = "wasm")]
+mod modules;
 mod operations;
 mod processes;
 mod reeve;

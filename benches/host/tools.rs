@@ -27,8 +27,7 @@ const LARGE: usize = 512 << 20;
 
 pub(crate) fn measure() {
     let key = key();
-    let digest = Command::new("/usr/bin/sha256sum").arg(PROGRAM).output().unwrap();
-    let digest = String::from_utf8(digest.stdout).unwrap().split(' ').next().unwrap().to_owned();
+    let digest = sha256(PROGRAM);
     let of = |tier| confinement(tier, &digest);
     let bare = || run(&mut Command::new(PROGRAM));
     let (b, c) = (|| wrapper(&key, &of(Tier::B)), || wrapper(&key, &of(Tier::C)));
@@ -52,17 +51,24 @@ pub(crate) fn measure() {
     let by_large: Vec<_> = (0..ROUNDS).map(|_| one_by_one(&b)).collect();
     assert_eq!(large.iter().map(|byte| usize::from(*byte)).sum::<usize>(), LARGE);
     print("tool_start_b_large_parent_p50", (&by_large, "ms"), &in_b, "<= 1.2");
+    #[cfg(feature = "wasm")]
+    super::modules::measure(&bare, &c);
+}
+
+pub(crate) fn sha256(path: &str) -> String {
+    let said = Command::new("/usr/bin/sha256sum").arg(path).output().unwrap();
+    String::from_utf8(said.stdout).unwrap().split(' ').next().unwrap().to_owned()
 }
 
 /// The gate's key, as root can have it.
-fn key() -> SigningKey {
+pub(crate) fn key() -> SigningKey {
     let copy = "/run/reeve-bench.key";
     std::fs::write(copy, std::fs::read("/var/lib/reeve/grant.key").unwrap()).unwrap();
     std::fs::set_permissions(copy, PermissionsExt::from_mode(0o600)).unwrap();
     SigningKey::load(copy.as_ref()).unwrap()
 }
 
-fn confinement(tier: Tier, digest: &str) -> Confinement {
+pub(crate) fn confinement(tier: Tier, digest: &str) -> Confinement {
     Confinement {
         tool: "true".to_owned(),
         tier,
@@ -102,7 +108,8 @@ fn bubblewrap(confinement: &Confinement) -> Command {
     command
 }
 
-fn wrapper(key: &SigningKey, confinement: &Confinement) {
+/// From a signed grant to the end of the tool.
+pub(crate) fn wrapper(key: &SigningKey, confinement: &Confinement) {
     static NEXT: AtomicU64 = AtomicU64::new(0);
     let mut nonce = [0xbe; 16];
     nonce[8..].copy_from_slice(&NEXT.fetch_add(1, Ordering::Relaxed).to_be_bytes());
@@ -140,7 +147,7 @@ fn timed(work: impl FnOnce()) -> f64 {
     began.elapsed().as_secs_f64() * 1000.0
 }
 
-fn one_by_one(work: &impl Fn()) -> f64 {
+pub(crate) fn one_by_one(work: &impl Fn()) -> f64 {
     median(&(0..TIMES).map(|_| timed(work)).collect::<Vec<_>>())
 }
 
