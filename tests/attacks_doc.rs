@@ -1,4 +1,5 @@
-//! `docs/attacks.md` is held to the code: it has a row for every lesson, and the tests that it and the threat model name exist.
+//! `docs/attacks.md` and `docs/sandbox-rows.md` are held to the code: the first has a row for every lesson, the second each row of the
+//! sandbox with its tests, and the tests that they and the threat model name exist.
 #![allow(clippy::unwrap_used, reason = "a test says what is wrong by failing")]
 
 use std::collections::BTreeSet;
@@ -7,6 +8,9 @@ use std::path::{Path, PathBuf};
 
 /// What earlier systems taught; rows behind them are our own.
 const LESSONS: usize = 52;
+/// What sandboxes are tested for.
+const SANDBOX: usize = 126;
+const SANDBOX_ROWS: &str = "docs/sandbox-rows.md";
 /// What stands where a test cannot be named.
 const NO_TEST: [&str; 2] = ["none yet", "not built yet"];
 
@@ -67,11 +71,27 @@ fn named(text: &str) -> impl Iterator<Item = &str> {
 }
 
 fn rows() -> Vec<Row> {
+    rows_of("docs/attacks.md")
+}
+
+fn rows_of(page: &str) -> Vec<Row> {
     let row = |line: &str| {
         let cells: Vec<&str> = line.strip_prefix('|')?.strip_suffix('|')?.split('|').map(str::trim).collect();
         Some(Row { number: cells.first()?.parse().ok()?, test: (*cells.last()?).to_owned() })
     };
-    read("docs/attacks.md").lines().filter_map(row).collect()
+    read(page).lines().filter_map(row).collect()
+}
+
+/// The rows that a test's name has: `row_003_and_018_…`, `rows_041_to_044_…`.
+fn numbers(test: &str) -> Vec<usize> {
+    let words = test.split('_').take_while(|word| {
+        ["row", "rows", "and", "to"].contains(word) || (word.len() == 3 && word.parse::<usize>().is_ok())
+    });
+    let named: Vec<usize> = words.filter_map(|word| word.parse().ok()).collect();
+    match named.as_slice() {
+        [first, last] if test.contains("_to_") => (*first..=*last).collect(),
+        _one_by_one => named,
+    }
 }
 
 #[test]
@@ -112,4 +132,33 @@ fn is_spelled_like_a_test(name: &str) -> bool {
 
 fn last_cell(line: &str) -> Option<&str> {
     line.strip_suffix('|')?.rsplit('|').next()
+}
+
+#[test]
+fn every_row_of_the_sandbox_has_a_test_of_its_number_and_every_such_test_its_row() {
+    let (tests, rows) = (tests(), rows_of(SANDBOX_ROWS));
+    assert_eq!(rows.iter().map(|row| row.number).collect::<Vec<_>>(), (1..=SANDBOX).collect::<Vec<_>>());
+    for Row { number, test } in &rows {
+        let of_its_number: BTreeSet<&str> =
+            tests.iter().map(String::as_str).filter(|test| numbers(test).contains(number)).collect();
+        assert!(!of_its_number.is_empty(), "row {number} has no test of its number");
+        assert_eq!(named(test).collect::<BTreeSet<_>>(), of_its_number, "row {number}");
+    }
+}
+
+/// What must still work, and what is said of modules.
+#[test]
+fn every_other_test_that_the_page_of_the_sandbox_names_exists_or_it_says_why_there_is_none() {
+    let (tests, page) = (tests(), read(SANDBOX_ROWS));
+    let behind = page.split_once("\n## What must still work").unwrap().1;
+    let rows: Vec<&str> =
+        behind.lines().filter_map(last_cell).skip_while(|cell| !cell.contains('`')).collect();
+    assert!(rows.len() > 25, "{rows:?}");
+    for cell in rows {
+        let cell = cell.trim();
+        let is_heading = cell == "test" || cell == "---";
+        let missing: Vec<&str> = named(cell).filter(|name| !tests.contains(*name)).collect();
+        assert_eq!(missing, Vec::<&str>::new());
+        assert!(is_heading || cell.contains('`') || cell.starts_with("not applicable: "), "{cell}");
+    }
 }

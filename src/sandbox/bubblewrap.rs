@@ -75,11 +75,12 @@ pub fn arguments(confinement: &Confinement, inner: &str, bound: &[Bound]) -> Vec
     }
     READABLE.into_iter().for_each(|path| argv.add(&["--ro-bind-try", path, path]));
     argv.add(&["--proc", "/proc", "--dev", "/dev"]);
-    let size = confinement.limits.workspace.to_string();
-    argv.add(&["--perms", "0700", "--size", &size, "--tmpfs", "/tmp"]);
-    argv.add(&["--perms", "0700", "--size", &size, "--tmpfs", "/dev/shm"]);
-    // A fresh one lies in memory there, bounded, before bubblewrap begins.
-    argv.add(&["--bind", &confinement.workspace.path(), "/workspace"]);
+    // They lie in memory there, bounded, before bubblewrap begins, and so does a fresh workspace.
+    for (from, to) in
+        [("/tmp", "/tmp"), ("/dev/shm", "/dev/shm"), (&confinement.workspace.path(), "/workspace")]
+    {
+        argv.add(&["--bind", from, to]);
+    }
     // What lies deeper is laid over what is above it, so that a path inside of a hidden one is seen where it is granted.
     let mut bound: Vec<&Bound> = bound.iter().collect();
     bound.sort_by(|one, other| one.path.cmp(&other.path));
@@ -111,7 +112,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_namespace_is_new_nothing_but_the_workspace_is_bound_writable_and_no_more_users_can_be_made() {
+    fn every_namespace_is_new_nothing_but_what_a_tool_writes_is_bound_writable_and_no_more_users_can_be_made()
+    {
         let argv = arguments(&sample(Tier::C), "/usr/local/libexec/reeve/reeve-tool", &[]);
         for kind in ["user", "ipc", "pid", "net", "uts", "cgroup"] {
             assert!(argv.contains(&format!("--unshare-{kind}")), "{kind}");
@@ -119,7 +121,8 @@ mod tests {
         assert!(argv.contains(&"--disable-userns".to_owned()));
         let bound: Vec<_> =
             argv.windows(3).filter(|three| three[0] == "--bind" || three[0] == "--dev-bind").collect();
-        assert_eq!(bound, [["--bind", "/var/lib/reeve-tools/principal/librarian", "/workspace"]]);
+        let workspace = ["--bind", "/var/lib/reeve-tools/principal/librarian", "/workspace"];
+        assert_eq!(bound, [["--bind", "/tmp", "/tmp"], ["--bind", "/dev/shm", "/dev/shm"], workspace]);
         assert_eq!(argv[argv.len() - 3..], ["--", "/usr/local/libexec/reeve/reeve-tool", "--inside"]);
     }
 

@@ -25,6 +25,7 @@ pub use encoding::{NotAConfinement, decode, encode};
 pub use syscalls::{Exec, Leave, filter};
 pub use view::{Access, READABLE, View, rights, view};
 
+use crate::sys::mounts::Files;
 use egress::Egress;
 use module::Module;
 
@@ -200,6 +201,12 @@ impl Confinement {
     #[must_use]
     pub fn runs_once(&self) -> bool {
         self.single_program || matches!(self.tier, Tier::A | Tier::W)
+    }
+
+    /// What may become of files that the tool writes.
+    #[must_use]
+    pub fn files(&self) -> Files {
+        if self.workspace_exec { Files::Run } else { Files::Data }
     }
 
     /// Where the tool sees its workspace.

@@ -11,6 +11,8 @@ pub const CHUNK: usize = 32 * 1024;
 pub struct Active {
     /// Landlock's ABI.
     pub landlock: u32,
+    /// Which of Landlock's known flaws the kernel says it has mended.
+    pub errata: u32,
     /// The rights on files that are taken away where nothing gives them back.
     pub fs: u64,
     /// The same for TCP ports.
@@ -33,6 +35,8 @@ pub struct Active {
     pub tracing: String,
     /// What bounds a module, as [`super::module::Bounds`] writes it; `-` where there is none.
     pub module: String,
+    /// Limits as the kernel tells them: the tool's own process those of a process, the wrapper those of the group.
+    pub limits: Vec<(String, u64)>,
     /// What bounds memory, processes and processor time together; empty in the tool's own process.
     pub bounded_by: String,
 }
@@ -41,6 +45,7 @@ impl fmt::Display for Active {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Active {
             landlock,
+            errata,
             fs,
             net,
             scoped,
@@ -52,12 +57,15 @@ impl fmt::Display for Active {
             exec,
             tracing,
             module,
+            limits,
             bounded_by,
         } = self;
+        let limits: Vec<String> = limits.iter().map(|(name, most)| format!("{name}={most}")).collect();
         write!(
             f,
-            "active {landlock} {fs} {net} {scoped} {seccomp} {uid} {gid} {} {egress} {exec} {tracing} {module} {bounded_by}",
-            namespaces.join(",")
+            "active {landlock} {errata} {fs} {net} {scoped} {seccomp} {uid} {gid} {} {egress} {exec} {tracing} {module} {} {bounded_by}",
+            namespaces.join(","),
+            limits.join(",")
         )
     }
 }
@@ -69,6 +77,7 @@ impl Active {
         let mut words = line.strip_prefix("active ")?.split(' ');
         let active = Active {
             landlock: words.next()?.parse().ok()?,
+            errata: words.next()?.parse().ok()?,
             fs: words.next()?.parse().ok()?,
             net: words.next()?.parse().ok()?,
             scoped: words.next()?.parse().ok()?,
@@ -80,10 +89,21 @@ impl Active {
             exec: words.next()?.to_owned(),
             tracing: words.next()?.to_owned(),
             module: words.next()?.to_owned(),
+            limits: words
+                .next()?
+                .split(',')
+                .filter(|one| !one.is_empty())
+                .map(limit)
+                .collect::<Option<_>>()?,
             bounded_by: words.next()?.to_owned(),
         };
         words.next().is_none().then_some(active)
     }
+}
+
+fn limit(text: &str) -> Option<(String, u64)> {
+    let (name, most) = text.split_once('=')?;
+    Some((name.to_owned(), most.parse().ok()?))
 }
 
 /// A limit that ended a run.
@@ -276,6 +296,7 @@ mod tests {
     fn what_is_in_force_is_read_as_it_was_written() {
         let active = Active {
             landlock: 7,
+            errata: 3,
             fs: 65535,
             net: 3,
             scoped: 3,
@@ -287,12 +308,14 @@ mod tests {
             exec: "any".to_owned(),
             tracing: "untraced".to_owned(),
             module: "-".to_owned(),
+            limits: vec![("cpu".to_owned(), 20), ("memory".to_owned(), 1 << 30)],
             bounded_by: "cgroup-v2".to_owned(),
         };
         assert_eq!(Active::read(&active.to_string()), Some(active.clone()));
-        let bare = Active { namespaces: vec![], bounded_by: String::new(), ..active };
+        let bare = Active { namespaces: vec![], limits: vec![], bounded_by: String::new(), ..active.clone() };
         assert_eq!(Active::read(&bare.to_string()), Some(bare));
         assert_eq!(Active::read("active 1 2"), None);
+        assert_eq!(Active::read(&active.to_string().replace("cpu=20", "cpu=x")), None);
     }
 
     #[test]

@@ -1,7 +1,8 @@
 //! A control group for one run: what its processes use together, and their end.
 //!
 //! On a unified hierarchy (v2) with its controllers, or on the older one with a hierarchy for each (v1). A group lies at
-//! the top, below `reeve-tools`: where the launcher itself runs, systemd allows none below a group with processes.
+//! the top, below `reeve-tools`: where the launcher itself runs, systemd allows none below a group with processes. Where the top
+//! is somebody else's, it lies below what systemd delegated; where nothing was, there is none.
 //!
 //! Whoever makes a group tidies away what killed wrappers left. So that nobody takes away a group that has no process *yet*, its
 //! maker holds a lock on its directory, which the kernel takes back when the last of the run has ended, however it ended.
@@ -12,22 +13,18 @@ use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-const TOP: &str = "/sys/fs/cgroup";
+mod hierarchy;
+
+use hierarchy::{Hierarchy, Layout};
+
 const OURS: &str = "reeve-tools";
 /// How often a directory is made anew that was tidied away between being made and being held, which are two system calls.
 const TRIES: u32 = 64;
 
-/// Which kind of hierarchy.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Layout {
-    Unified,
-    Separate,
-}
-
 /// The group of one run.
 #[derive(Debug)]
 pub struct Cgroup {
-    layout: Layout,
+    hierarchy: Hierarchy,
     name: String,
     /// The directories above, held together with other runs, and the group's own, held alone.
     above: Vec<File>,
@@ -35,7 +32,7 @@ pub struct Cgroup {
 }
 
 /// What a run may use.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Bounds {
     /// Bytes of memory, what is swapped out included.
     pub memory: u64,
@@ -49,9 +46,14 @@ impl Cgroup {
     /// # Errors
     /// When this host has no controllers for memory and processes, or a bound cannot be set.
     pub fn new(name: &str, bounds: &Bounds) -> io::Result<Cgroup> {
-        let layout = layout().ok_or_else(|| io::Error::from(io::ErrorKind::Unsupported))?;
-        sweep(layout);
-        let mut group = Cgroup { layout, name: name.to_owned(), above: Vec::new(), held: Vec::new() };
+        let hierarchy =
+            Hierarchy::of_this_host().ok_or_else(|| io::Error::from(io::ErrorKind::Unsupported))?;
+        Self::below(hierarchy, name, bounds)
+    }
+
+    fn below(hierarchy: Hierarchy, name: &str, bounds: &Bounds) -> io::Result<Cgroup> {
+        sweep(&hierarchy);
+        let mut group = Cgroup { hierarchy, name: name.to_owned(), above: Vec::new(), held: Vec::new() };
         group.make(bounds).inspect_err(|_error| group.remove())?;
         Ok(group)
     }
@@ -59,18 +61,18 @@ impl Cgroup {
     /// What it is called in reports.
     #[must_use]
     pub fn kind(&self) -> &'static str {
-        match self.layout {
+        match self.hierarchy.layout {
             Layout::Unified => "cgroup-v2",
             Layout::Separate => "cgroup-v1",
         }
     }
 
     fn make(&mut self, bounds: &Bounds) -> io::Result<()> {
-        for top in tops(self.layout) {
+        for top in tops(&self.hierarchy) {
             self.above.push(hold(&top, File::lock_shared)?);
         }
-        if self.layout == Layout::Unified {
-            for above in [Path::new(TOP).to_owned(), Path::new(TOP).join(OURS)] {
+        if self.hierarchy.layout == Layout::Unified {
+            for above in [self.hierarchy.base.clone(), self.hierarchy.base.join(OURS)] {
                 fs::write(above.join("cgroup.subtree_control"), "+memory +pids")?;
             }
         }
@@ -79,7 +81,7 @@ impl Cgroup {
         }
         let memory = bounds.memory.to_string();
         let processes = bounds.processes.to_string();
-        match self.layout {
+        match self.hierarchy.layout {
             Layout::Unified => {
                 let group = self.directory("");
                 fs::write(group.join("memory.max"), memory)?;
@@ -101,7 +103,7 @@ impl Cgroup {
     /// # Errors
     /// When the group is gone.
     pub fn enter(&self) -> io::Result<()> {
-        let processes = match self.layout {
+        let processes = match self.hierarchy.layout {
             Layout::Unified => "cgroup.procs",
             // A thread that moves itself needs not wait, for some ten milliseconds, until no other thread of the host begins or ends.
             Layout::Separate => "tasks",
@@ -109,10 +111,23 @@ impl Cgroup {
         self.directories().into_iter().try_for_each(|group| fs::write(group.join(processes), "0"))
     }
 
+    /// The bounds that it really has.
+    #[must_use]
+    pub fn bounds(&self) -> Option<Bounds> {
+        let (memory, processes) = match self.hierarchy.layout {
+            Layout::Unified => (self.directory("").join("memory.max"), self.directory("").join("pids.max")),
+            Layout::Separate => (
+                self.directory("memory").join("memory.limit_in_bytes"),
+                self.directory("pids").join("pids.max"),
+            ),
+        };
+        Some(Bounds { memory: number(&memory)?, processes: number(&processes)? })
+    }
+
     /// Processor time that its processes used so far.
     #[must_use]
     pub fn cpu(&self) -> Option<Duration> {
-        match self.layout {
+        match self.hierarchy.layout {
             Layout::Unified => {
                 entry(&self.directory("").join("cpu.stat"), "usage_usec").map(Duration::from_micros)
             }
@@ -125,7 +140,7 @@ impl Cgroup {
     /// The most bytes of memory that they had at one time.
     #[must_use]
     pub fn memory_peak(&self) -> Option<u64> {
-        match self.layout {
+        match self.hierarchy.layout {
             Layout::Unified => number(&self.directory("").join("memory.peak")),
             Layout::Separate => number(&self.directory("memory").join("memory.max_usage_in_bytes")),
         }
@@ -134,7 +149,7 @@ impl Cgroup {
     /// Whether the kernel ended a process of theirs because there was no memory left.
     #[must_use]
     pub fn ran_out_of_memory(&self) -> bool {
-        let killed = match self.layout {
+        let killed = match self.hierarchy.layout {
             Layout::Unified => entry(&self.directory("").join("memory.events"), "oom_kill"),
             Layout::Separate => entry(&self.directory("memory").join("memory.oom_control"), "oom_kill"),
         };
@@ -143,7 +158,7 @@ impl Cgroup {
 
     /// Ends every process in it, as far as this hierarchy can.
     pub fn end_all(&self) {
-        match self.layout {
+        match self.hierarchy.layout {
             Layout::Unified => drop(fs::write(self.directory("").join("cgroup.kill"), "1")),
             // The end of the tree's first process ends the others; the group only counts.
             Layout::Separate => {}
@@ -166,15 +181,15 @@ impl Cgroup {
             let _ = fs::remove_dir(&group);
         }
         self.above.iter().for_each(|top| drop(top.unlock()));
-        tops(self.layout).iter().for_each(|top| remove_unless_held(top));
+        tops(&self.hierarchy).iter().for_each(|top| remove_unless_held(top));
     }
 
     fn directory(&self, controller: &str) -> PathBuf {
-        Path::new(TOP).join(controller).join(OURS).join(&self.name)
+        self.hierarchy.base.join(controller).join(OURS).join(&self.name)
     }
 
     fn directories(&self) -> Vec<PathBuf> {
-        match self.layout {
+        match self.hierarchy.layout {
             Layout::Unified => vec![self.directory("")],
             Layout::Separate => {
                 ["memory", "pids", "cpuacct"].map(|controller| self.directory(controller)).to_vec()
@@ -186,32 +201,20 @@ impl Cgroup {
 /// Whether this host has what a group needs.
 #[must_use]
 pub fn is_there() -> bool {
-    layout().is_some()
-}
-
-fn layout() -> Option<Layout> {
-    let top = Path::new(TOP);
-    if let Ok(controllers) = fs::read_to_string(top.join("cgroup.controllers")) {
-        let has = |name: &str| controllers.split_ascii_whitespace().any(|word| word == name);
-        return (has("memory") && has("pids")).then_some(Layout::Unified);
-    }
-    let has = |name: &str| top.join(name).join("cgroup.procs").exists();
-    (has("memory") && has("pids") && has("cpuacct")).then_some(Layout::Separate)
+    Hierarchy::of_this_host().is_some()
 }
 
 /// The directories in which groups lie.
-fn tops(layout: Layout) -> Vec<PathBuf> {
+fn tops(Hierarchy { layout, base }: &Hierarchy) -> Vec<PathBuf> {
     match layout {
-        Layout::Unified => vec![Path::new(TOP).join(OURS)],
-        Layout::Separate => {
-            ["memory", "pids", "cpuacct"].map(|name| Path::new(TOP).join(name).join(OURS)).to_vec()
-        }
+        Layout::Unified => vec![base.join(OURS)],
+        Layout::Separate => ["memory", "pids", "cpuacct"].map(|name| base.join(name).join(OURS)).to_vec(),
     }
 }
 
 /// Takes away what runs left behind whose wrapper was killed. A group with processes is in use and stays.
-fn sweep(layout: Layout) {
-    for group in tops(layout).iter().filter_map(|top| fs::read_dir(top).ok()).flatten().flatten() {
+fn sweep(hierarchy: &Hierarchy) {
+    for group in tops(hierarchy).iter().filter_map(|top| fs::read_dir(top).ok()).flatten().flatten() {
         if group.file_type().is_ok_and(|kind| kind.is_dir()) {
             remove_unless_held(&group.path());
         }
@@ -268,3 +271,6 @@ fn entry(path: &Path, name: &str) -> Option<u64> {
     let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '))?;
     line.trim().parse().ok()
 }
+
+#[cfg(test)]
+mod tests;

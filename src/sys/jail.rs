@@ -1,5 +1,5 @@
-//! What a process does to itself before it becomes a tool: namespaces, private mounts, limits, rights given up for good,
-//! and a look at what is really so.
+//! What a process does to itself before it becomes a tool: a tree of processes, limits, rights given up for good, and a look
+//! at what is really so.
 //!
 //! Everything here is for a process with one thread that was made for it.
 
@@ -9,7 +9,7 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 
 use nix::fcntl::{FcntlArg, OFlag, fcntl, open};
 use nix::sys::prctl;
-use nix::sys::resource::{Resource, setrlimit};
+use nix::sys::resource::{RLIM_INFINITY, Resource, getrlimit, setrlimit};
 use nix::sys::signal::Signal;
 use nix::sys::stat::{Mode, umask};
 use nix::unistd::{
@@ -56,38 +56,9 @@ pub fn new_process_tree() -> io::Result<()> {
     unshare(libc::CLONE_NEWPID)
 }
 
-/// This process has its own mounts and its own System V objects: what it does to them nobody else sees.
-///
-/// # Errors
-/// When the kernel refuses.
-pub fn new_mounts() -> io::Result<()> {
-    unshare(libc::CLONE_NEWNS | libc::CLONE_NEWIPC)?;
-    mount("none", "/", "", libc::MS_REC | libc::MS_PRIVATE, "")
-}
-
-/// A directory in memory that is this user's, in place of what is there, and of so many bytes and files.
-///
-/// # Errors
-/// When it cannot be mounted.
-pub fn private_directory(path: &str, user: &User, (bytes, inodes): (u64, u64)) -> io::Result<()> {
-    let (uid, gid) = (user.uid, user.gid);
-    let options = format!("mode=0700,uid={uid},gid={gid},size={bytes},nr_inodes={inodes}");
-    mount("tool", path, "tmpfs", libc::MS_NOSUID | libc::MS_NODEV, &options)
-}
-
-fn unshare(what: i32) -> io::Result<()> {
+pub(super) fn unshare(what: i32) -> io::Result<()> {
     // SAFETY: an integer.
     if unsafe { libc::unshare(what) } == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
-}
-
-fn mount(source: &str, target: &str, kind: &str, flags: libc::c_ulong, options: &str) -> io::Result<()> {
-    let [source, target, kind, options] = [source, target, kind, options].map(CString::new);
-    let (source, target, kind, options) = (source?, target?, kind?, options?);
-    // SAFETY: four strings that end in zero and outlive the call, and an integer.
-    let done = unsafe {
-        libc::mount(source.as_ptr(), target.as_ptr(), kind.as_ptr(), flags, options.as_ptr().cast())
-    };
-    if done == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
 /// The limits of one process.
@@ -128,6 +99,22 @@ pub fn limit(limits: &ProcessLimits) -> io::Result<()> {
     }
     umask(Mode::from_bits_truncate(0o022));
     Ok(())
+}
+
+/// The limits that this process really has.
+///
+/// # Errors
+/// When the kernel does not tell.
+pub fn limits_in_force() -> io::Result<ProcessLimits> {
+    let of = |resource| Ok::<u64, io::Error>(getrlimit(resource)?.0);
+    let bounded = |most: u64| (most != RLIM_INFINITY).then_some(most);
+    Ok(ProcessLimits {
+        cpu: of(Resource::RLIMIT_CPU)?,
+        file_size: of(Resource::RLIMIT_FSIZE)?,
+        open_files: of(Resource::RLIMIT_NOFILE)?,
+        processes: bounded(of(Resource::RLIMIT_NPROC)?),
+        address_space: bounded(of(Resource::RLIMIT_AS)?),
+    })
 }
 
 /// Becomes a user without groups but its own, without capabilities and without a way to any.

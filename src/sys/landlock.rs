@@ -89,6 +89,22 @@ pub fn abi() -> u32 {
     u32::try_from(abi).unwrap_or(0)
 }
 
+/// Which of its known flaws the kernel says it has mended, a bit for each; none where it does not know of any.
+#[must_use]
+pub fn errata() -> u32 {
+    const CREATE_ERRATA: u32 = 2;
+    // SAFETY: asked for its errata, the kernel reads no memory of ours.
+    let errata = unsafe {
+        libc::syscall(
+            libc::SYS_landlock_create_ruleset,
+            std::ptr::null::<libc::c_void>(),
+            0usize,
+            CREATE_ERRATA,
+        )
+    };
+    u32::try_from(errata).unwrap_or(0)
+}
+
 /// Rules that are not in force yet.
 #[derive(Debug)]
 pub struct Ruleset {

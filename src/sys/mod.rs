@@ -3,6 +3,7 @@
 #![allow(unsafe_code, reason = "system calls that neither std nor nix wraps are made here and nowhere else")]
 
 pub mod activation;
+mod attribute;
 pub mod beneath;
 pub mod cgroup;
 pub mod clock;
@@ -21,6 +22,7 @@ pub mod landlock;
 pub mod listen;
 #[cfg(feature = "full")]
 pub mod local_time;
+pub mod mounts;
 pub mod peer;
 mod pidfd;
 pub mod process;

@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::adapter::{Garbled, Plan, Ran, WrapperName};
 use crate::sandbox::decode;
 use crate::sandbox::module::Bounds;
-use crate::sandbox::report::{Active, End, How, bytes};
+use crate::sandbox::report::{Active, End, How, Limit, bytes};
 use crate::sandbox::traffic::{Traffic, UNCOUNTED};
 
 /// What the caller may see of one line while the tool runs.
@@ -68,6 +68,9 @@ pub(super) fn ran(stdout: &[u8]) -> Result<Ran, Garbled> {
     if let (Some(map), "strict") = (result.as_object_mut(), active.egress.as_str()) {
         map.insert("egress".to_owned(), through(traffic.as_deref()));
     }
+    if let (Some(map), How::Limit(Limit::Output)) = (result.as_object_mut(), end.how) {
+        map.insert("truncated".to_owned(), Value::Bool(true));
+    }
     Ok(Ran { result, output: json!({"stdout": text(&out), "stderr": text(&err)}), exit_code, error })
 }
 
@@ -124,6 +127,7 @@ fn ended(how: How) -> Value {
 fn receipt(active: &Active) -> Value {
     let Active {
         landlock,
+        errata,
         fs,
         net,
         scoped,
@@ -135,8 +139,10 @@ fn receipt(active: &Active) -> Value {
         exec,
         tracing,
         module,
+        limits,
         bounded_by,
     } = active;
+    let limits: Map<String, Value> = limits.iter().map(|(name, most)| (name.clone(), json!(most))).collect();
     let module = Bounds::read(module).map(|bounds| {
         json!({
             "sha256": bounds.sha256, "signed_by": bounds.key, "fuel": bounds.fuel, "deadline_seconds": bounds.deadline,
@@ -145,10 +151,11 @@ fn receipt(active: &Active) -> Value {
         })
     });
     let mut receipt = json!({
-        "landlock": {"abi": landlock, "fs": format!("{fs:#x}"), "net": format!("{net:#x}"), "scoped": format!("{scoped:#x}")},
+        "landlock": {"abi": landlock, "errata": format!("{errata:#x}"), "fs": format!("{fs:#x}"), "net": format!("{net:#x}"), "scoped": format!("{scoped:#x}")},
         "seccomp": if *seccomp == 2 { "filter" } else { "none" },
         "namespaces": namespaces, "uid": uid, "gid": gid, "groups": "none", "capabilities": "none",
-        "bounding_set": "empty", "no_new_privs": true, "egress": egress, "exec": exec, "tracing": tracing == "tracing", "bounded_by": bounded_by,
+        "bounding_set": "empty", "no_new_privs": true, "egress": egress, "exec": exec, "tracing": tracing == "tracing", "limits": limits,
+        "bounded_by": bounded_by,
     });
     if let (Some(map), Some(module)) = (receipt.as_object_mut(), module) {
         map.insert("module".to_owned(), module);
@@ -180,7 +187,8 @@ fn used(end: &End) -> Value {
 mod tests {
     use super::*;
 
-    const ACTIVE: &str = "active 7 65535 3 3 2 998 997 mnt,pid none once untraced - cgroup-v2\n";
+    const ACTIVE: &str =
+        "active 7 3 65535 3 3 2 998 997 mnt,pid none once untraced - cpu=20,memory=4096 cgroup-v2\n";
 
     #[test]
     fn output_is_put_together_and_told_apart_and_bytes_that_are_no_text_are_kept() {
@@ -189,7 +197,12 @@ mod tests {
         assert_eq!(ran.output, json!({"stdout": {"text": "hi!"}, "stderr": {"base64": "/w=="}}));
         assert_eq!((ran.exit_code, ran.error.as_deref()), (Some(3), Some("the tool ended with status 3")));
         assert_eq!(ran.result["ended"], json!({"by": "itself", "status": 3}));
-        assert_eq!(ran.result["confined"]["landlock"]["abi"], 7);
+        let confined = &ran.result["confined"];
+        assert_eq!(
+            (&confined["landlock"]["abi"], &confined["landlock"]["errata"]),
+            (&json!(7), &json!("0x3"))
+        );
+        assert_eq!(confined["limits"], json!({"cpu": 20, "memory": 4096}));
         assert!(!ran.result.to_string().contains("hi!"), "output goes to the caller, never into the log");
     }
 
@@ -215,6 +228,15 @@ mod tests {
         let ran = ran(lines.as_bytes()).unwrap();
         assert_eq!(ran.error.as_deref(), Some("the tool was ended by its limit: wall_clock"));
         assert_eq!(ran.result["ended"], json!({"by": "limit", "limit": "wall_clock"}));
+    }
+
+    #[test]
+    fn output_that_was_cut_short_is_said_to_be() {
+        let told =
+            |limit: &str| ran(format!("{ACTIVE}out aGk=\nend limit {limit} 1 5 2 -\n").as_bytes()).unwrap();
+        let cut = told("output");
+        assert_eq!((&cut.result["truncated"], &cut.output["stdout"]["text"]), (&json!(true), &json!("hi")));
+        assert_eq!(told("cpu").result.get("truncated"), None);
     }
 
     #[test]

@@ -102,7 +102,7 @@ const TOOL: &[Key] = &[
         name: "workspace_exec",
         kind: Flag,
         default: Is("false"),
-        changes: "whether what lies in the workspace and in `/tmp` may be run",
+        changes: "whether what lies in the workspace and in `/tmp` may be run, or loaded as a library",
     },
     Key {
         name: "single_program",

@@ -23,6 +23,7 @@ use crate::sandbox::{
     Confinement, Descriptors, Exec, Leave, MemoryBy, Network, Tier, decode, filter, rights, view,
 };
 use crate::sys::landlock::{self, Handled, Ruleset};
+use crate::sys::mounts::{self, Files};
 use crate::sys::reap::{Ended, next_end};
 use crate::sys::ticket::Ticket;
 use crate::sys::{handover, jail, seccomp};
@@ -172,11 +173,12 @@ fn become_tool(order: &Order, program: &OwnedFd, tell: &mut File) -> Result<Infa
     setsid().map_err(|errno| step("session")(errno.into()))?;
     let workspace = confinement.workspace_inside();
     chdir(Path::new(&workspace)).map_err(|errno| step("workspace")(errno.into()))?;
-    limit(confinement).map_err(step("limits"))?;
+    let limits = limit(confinement).map_err(step("limits"))?;
     let (uid, gid) = (geteuid().as_raw(), getegid().as_raw());
     jail::look(uid, gid).map_err(|what| Failed(format!("not as it was to be: {what}")))?;
     let namespaces = namespaces().map_err(step("namespaces"))?;
     is_apart(confinement, &namespaces, &order.outside)?;
+    holds_no_code(confinement)?;
     let script = order.is_script.then_some(confinement.program.as_str());
     let ticket = confinement.runs_once().then(|| {
         let path = CString::new(script.unwrap_or_default())?;
@@ -193,6 +195,7 @@ fn become_tool(order: &Order, program: &OwnedFd, tell: &mut File) -> Result<Infa
     seccomp::install(&program_of_filter).map_err(step("seccomp"))?;
     let active = Active {
         landlock: abi,
+        errata: landlock::errata(),
         fs: handled.fs,
         net: handled.net,
         scoped: handled.scoped,
@@ -204,6 +207,7 @@ fn become_tool(order: &Order, program: &OwnedFd, tell: &mut File) -> Result<Infa
         exec: if ticket.is_some() { "once" } else { "any" }.to_owned(),
         tracing: if confinement.debug { "tracing" } else { "untraced" }.to_owned(),
         module: module.first().map_or("-", String::as_str).to_owned(),
+        limits,
         bounded_by: String::new(),
     };
     writeln!(tell, "{active}").map_err(step("report"))?;
@@ -218,7 +222,8 @@ fn c_strings<'a>(texts: impl Iterator<Item = &'a String>) -> Result<Vec<CString>
     all.map_err(|_zero| Failed("a zero byte in an argument".to_owned()))
 }
 
-fn limit(confinement: &Confinement) -> io::Result<()> {
+/// Puts the limits of one process in force, and tells what the kernel makes of them.
+fn limit(confinement: &Confinement) -> io::Result<Vec<(String, u64)>> {
     let limits = &confinement.limits;
     let by_process = limits.memory_by == MemoryBy::Rlimit;
     jail::limit(&jail::ProcessLimits {
@@ -228,7 +233,15 @@ fn limit(confinement: &Confinement) -> io::Result<()> {
         // The kernel counts the first process of the tree, too.
         processes: by_process.then_some(limits.processes + 1),
         address_space: by_process.then_some(limits.memory),
-    })
+    })?;
+    let found = jail::limits_in_force()?;
+    let of_the_process = by_process.then_some([
+        ("memory", found.address_space.unwrap_or(u64::MAX)),
+        ("processes", found.processes.map_or(u64::MAX, |all| all.saturating_sub(1))),
+    ]);
+    let all = [("cpu", found.cpu), ("file_size", found.file_size), ("open_files", found.open_files)];
+    let all = all.into_iter().chain(of_the_process.into_iter().flatten());
+    Ok(all.map(|(name, most)| (name.to_owned(), most)).collect())
 }
 
 /// Each namespace that this process is in, as `mnt:4026531841`.
@@ -258,6 +271,21 @@ fn is_apart(confinement: &Confinement, own: &[String], outside: &[String]) -> Re
         None => Ok(()),
         Some(kind) => Err(Failed(format!("not as it was to be: the {kind} namespace is the host's"))),
     }
+}
+
+/// Nothing that the tool writes can be run, by any loader, where that is not declared.
+fn holds_no_code(confinement: &Confinement) -> Result<(), Failed> {
+    let workspace = confinement.workspace_inside();
+    let places: &[(&str, Files)] = match confinement.tier {
+        // They write nothing.
+        Tier::A | Tier::W => &[],
+        Tier::B => &[(&workspace, confinement.files()), ("/tmp", confinement.files())],
+        Tier::C => {
+            &[(&workspace, confinement.files()), ("/tmp", confinement.files()), ("/dev/shm", Files::Data)]
+        }
+    };
+    let wrong = places.iter().find(|(place, files)| !mounts::is_mounted_for(place, *files));
+    wrong.map_or(Ok(()), |(place, _)| Err(Failed(format!("not as it was to be: the mount of {place}"))))
 }
 
 /// Landlock with every right that the kernel knows. Tier C has a network of its own, in which its ports are its own

@@ -31,6 +31,7 @@ use crate::sandbox::{
 };
 use crate::sys::cgroup::{self, Bounds, Cgroup};
 use crate::sys::ids::{self, User};
+use crate::sys::mounts::{self, Files};
 use crate::sys::{exec, jail, landlock, seccomp, trusted_file};
 use inside::Order;
 use kept::Kept;
@@ -172,15 +173,9 @@ pub(super) fn run(tool: Prepared, grant: &Grant) -> Result<Infallible, Refusal> 
     let cgroup = match confinement.limits.memory_by {
         MemoryBy::Rlimit => None,
         MemoryBy::Cgroup => {
-            // What shuts it in is in the group and not of the tool: the first process of its tree, and bubblewrap.
-            let around = match confinement.tier {
-                Tier::A | Tier::B => 1,
-                // What runs a module has a thread besides for its deadline.
-                Tier::C | Tier::W => 2,
-            };
             let bounds = Bounds {
                 memory: confinement.limits.memory,
-                processes: confinement.limits.processes + around,
+                processes: confinement.limits.processes + around(confinement.tier),
             };
             let name: String = grant.nonce.iter().map(|byte| format!("{byte:02x}")).collect();
             Some(Cgroup::new(&name, &bounds).map_err(|source| Refusal::NotEnforced {
@@ -202,6 +197,15 @@ pub(super) fn run(tool: Prepared, grant: &Grant) -> Result<Infallible, Refusal> 
     supervisor.watch(limit, &mut proxy)
 }
 
+/// What shuts a tool in is in its group and not of it: the first process of its tree, and bubblewrap.
+fn around(tier: Tier) -> u64 {
+    match tier {
+        Tier::A | Tier::B => 1,
+        // What runs a module has a thread besides for its deadline.
+        Tier::C | Tier::W => 2,
+    }
+}
+
 fn start(
     order: &Order,
     who: (&User, &[Place]),
@@ -219,6 +223,8 @@ fn start(
     match jail::split()? {
         jail::Side::Parent(child) => Ok((child, Pipes { report, out, err })),
         jail::Side::Child => {
+            // Whoever reads the report takes its end for the end of this process: not before it has said what failed.
+            let _open_until_then = tell.try_clone()?;
             let own = Own { stdin, stdout, stderr, report: tell, program: program.into(), way_out };
             let Err(error) = own.go(order, who, cgroup);
             // What was standard error is the supervisor's to read, which shows it when nothing was started.
@@ -254,21 +260,15 @@ impl Own {
         let confinement = &order.confinement;
         match confinement.tier {
             Tier::A | Tier::B | Tier::W => {
-                jail::new_mounts().map_err(|error| doing("mounts", &error))?;
-                let size = (confinement.limits.workspace, confinement.limits.inodes);
-                jail::private_directory("/tmp", user, size).map_err(|error| doing("/tmp", &error))?;
-                fresh(confinement, user)?;
+                own_mounts(confinement, user)?;
                 jail::become_nobody_else(user).map_err(|error| doing("user", &error))?;
                 jail::end_with_parent()?;
                 drop((stdin, stdout, stderr));
                 inside::run(order, report, program, way_out)
             }
             Tier::C => {
-                // bubblewrap's own knows no number of files.
-                if confinement.workspace == Workspace::Fresh {
-                    jail::new_mounts().map_err(|error| doing("mounts", &error))?;
-                    fresh(confinement, user)?;
-                }
+                // bubblewrap's own know no number of files, and none that cannot be run.
+                own_mounts(confinement, user)?;
                 let bytes = jail::file_in_memory(&order.to_bytes())?;
                 jail::become_nobody_else(user).map_err(|error| doing("user", &error))?;
                 jail::end_with_parent()?;
@@ -289,13 +289,23 @@ impl Own {
     }
 }
 
-/// A workspace in memory, where it does not stay.
-fn fresh(confinement: &Confinement, user: &User) -> io::Result<()> {
+/// What a tool writes to: in memory and its own, but for a workspace that stays.
+fn own_mounts(confinement: &Confinement, user: &User) -> io::Result<()> {
+    mounts::new_mounts().map_err(|error| doing("mounts", &error))?;
+    let size = (confinement.limits.workspace, confinement.limits.inodes);
+    let own = |path: &str, files| {
+        mounts::private_directory(path, user, size, files).map_err(|error| doing(path, &error))
+    };
+    let files = confinement.files();
+    own("/tmp", files)?;
+    if confinement.tier == Tier::C {
+        own("/dev/shm", Files::Data)?;
+    }
+    let path = confinement.workspace.path();
     match &confinement.workspace {
-        Workspace::Principal(_) | Workspace::Named(_) => Ok(()),
-        fresh @ Workspace::Fresh => {
-            let size = (confinement.limits.workspace, confinement.limits.inodes);
-            jail::private_directory(&fresh.path(), user, size).map_err(|error| doing("workspace", &error))
+        Workspace::Fresh => own(&path, files),
+        Workspace::Principal(_) | Workspace::Named(_) => {
+            mounts::directory_again(&path, files).map_err(|error| doing("workspace", &error))
         }
     }
 }

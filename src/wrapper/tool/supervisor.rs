@@ -21,7 +21,7 @@ use crate::sandbox::Limits;
 use crate::sandbox::module::Said;
 use crate::sandbox::report::{Active, CHUNK, End, How, Limit, output};
 use crate::sandbox::traffic::{Traffic, UNCOUNTED};
-use crate::sys::cgroup::Cgroup;
+use crate::sys::cgroup::{Bounds, Cgroup};
 use crate::sys::jail;
 
 /// How often what is used is looked at.
@@ -49,6 +49,7 @@ pub(super) struct Supervisor {
     cgroup: Option<Cgroup>,
     kept: Option<Kept>,
     limits: Limits,
+    around: u64,
     is_module: bool,
     outside: Vec<String>,
     said: Vec<u8>,
@@ -84,6 +85,7 @@ impl Supervisor {
             cgroup,
             kept,
             limits: order.confinement.limits.clone(),
+            around: super::around(order.confinement.tier),
             is_module: order.confinement.module.is_some(),
             outside: order.outside.clone(),
             said: Vec::new(),
@@ -208,7 +210,9 @@ impl Supervisor {
                 let namespaces =
                     own.map(|one| one.split(':').next().unwrap_or_default().to_owned()).collect();
                 let bounded_by = self.cgroup.as_ref().map_or("rlimit", Cgroup::kind).to_owned();
-                say(&Active { namespaces, bounded_by, ..active }.to_string())?;
+                let mut limits = active.limits.clone();
+                limits.extend(self.bounds_of_the_group());
+                say(&Active { namespaces, limits, bounded_by, ..active }.to_string())?;
             } else if let Some(why) = line.strip_prefix("failed ") {
                 self.is_active = false;
                 self.said.extend_from_slice(why.as_bytes());
@@ -217,6 +221,15 @@ impl Supervisor {
             }
         }
         Ok(())
+    }
+
+    /// As the kernel tells them.
+    fn bounds_of_the_group(&self) -> Vec<(String, u64)> {
+        let bounds = self.cgroup.as_ref().and_then(Cgroup::bounds);
+        let all = bounds.map(|Bounds { memory, processes }| {
+            [("memory", memory), ("processes", processes.saturating_sub(self.around))]
+        });
+        all.into_iter().flatten().map(|(name, most)| (name.to_owned(), most)).collect()
     }
 
     /// A tool's output.
