@@ -284,3 +284,48 @@ fn row_053_neither_workspace_nor_tmp_nor_shared_memory_holds_code_unless_that_is
     }
     held(&tools.run(&script), &expected);
 }
+
+/// A hierarchy of plain files whose top cannot be written, and a real group of that name that the wrapper is in, so that it finds
+/// itself there.
+const DELEGATED: &str = r#"
+real=/sys/fs/cgroup; [ ! -d $real/unified ] || real=$real/unified
+scope=reeve-faults-$$
+mkdir $real/$scope; echo $$ >$real/$scope/cgroup.procs
+tree=$TEST/tree; mkdir "$tree"; mount -t tmpfs -o mode=0755 tree "$tree"
+mkdir "$tree/$scope"; echo cpu memory pids | tee "$tree/cgroup.controllers" >"$tree/$scope/cgroup.controllers"
+mount --bind "$tree/$scope" "$tree/$scope"; mount -o remount,bind,ro "$tree"
+mount --rbind "$tree" /sys/fs/cgroup
+mark() { /usr/bin/python3 -c "import os; os.setxattr('/sys/fs/cgroup/$scope', 'trusted.delegate', b'$1')"; }
+leave() { umount -R /sys/fs/cgroup; echo $$ >$real/cgroup.procs; rmdir $real/$scope; }
+trap leave EXIT
+"#;
+
+#[test]
+fn a_run_is_bounded_below_the_group_that_systemd_delegated_and_begins_nowhere_where_none_was() {
+    let tools = Tools::new("delegated");
+    let (mut script, mut expected) = (DELEGATED.to_owned(), vec![]);
+    let none = Some("cgroup: cannot be enforced here: control groups for memory and processes");
+    for tier in TIERS {
+        for (mark, why) in [("0", none), ("1", None)] {
+            let name = format!("{}-{mark}", tier.as_str());
+            tools.grant(&name, tier, MemoryBy::Cgroup);
+            script += &format!("mark {mark}; tool {name}\n");
+            expected.push((name, why));
+        }
+        let bounds =
+            "$(grep -h '' /sys/fs/cgroup/$scope/reeve-tools/*/{memory.max,pids.max,cgroup.procs} | tr '\\n' ' ')";
+        let receipt = "$(grep -o 'processes=.*' \"$TEST/out\")";
+        script += &format!(
+            "echo \"{}-bounds: 0 1 1 {bounds}{receipt}\"; rm -r /sys/fs/cgroup/$scope/reeve-tools\n",
+            tier.as_str()
+        );
+        expected.push((format!("{}-bounds", tier.as_str()), None));
+    }
+    let came = tools.run(&script);
+    held(&came, &expected);
+    // Its own processes, and those around it.
+    for (place, around) in [(2, 1), (5, 2)] {
+        let wanted = format!("1073741824 {} 0 processes=16 cgroup-v2", 16 + around);
+        assert_eq!(came[place].said, wanted);
+    }
+}
