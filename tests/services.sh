@@ -166,7 +166,9 @@ reeve pki --dir "$pki" renew localhost >/dev/null
 place "$pki/server/localhost.crt" server.crt
 install -o root -g root -m 0600 "$pki/server/localhost.key" /etc/credstore/reeve.tls.key
 systemctl reload reeved
-it "one of another key does not, and the one before stays" same "$before" "$(shown)"
+# Where a reload has two commands, Debian 12's systemd shows the unit its credentials anew for the second: then key and certificate fit.
+stays() { [ "$(shown)" = "$before" ] || { [ "$(systemctl --version | awk 'NR == 1 { print $2 }')" -lt 254 ] && new_one; }; }
+it "one of another key does not, and the one before stays" stays
 it "it still serves" served
 systemctl restart reeved
 it "until a restart" soon new_one
