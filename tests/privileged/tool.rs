@@ -312,8 +312,7 @@ fn a_run_is_bounded_below_the_group_that_systemd_delegated_and_begins_nowhere_wh
             script += &format!("mark {mark}; tool {name}\n");
             expected.push((name, why));
         }
-        let bounds =
-            "$(grep -h '' /sys/fs/cgroup/$scope/reeve-tools/*/{memory.max,pids.max,cgroup.procs} | tr '\\n' ' ')";
+        let bounds = "$(grep -h '' /sys/fs/cgroup/$scope/reeve-tools/*/{memory.max,pids.max,cgroup.procs} | tr '\\n' ' ')";
         let receipt = "$(grep -o 'processes=.*' \"$TEST/out\")";
         script += &format!(
             "echo \"{}-bounds: 0 1 1 {bounds}{receipt}\"; rm -r /sys/fs/cgroup/$scope/reeve-tools\n",

@@ -11,10 +11,10 @@ const NAMES: [&str; 6] = ["rg", "jq", "python", "python-file", "tar", "curl"];
 const PINNED_LATER: &str = "0000000000000000000000000000000000000000000000000000000000000000";
 
 /// The examples in force, with what has to be put in them for this host.
-struct Examples(Edited);
+pub(super) struct Examples(Edited);
 
 impl Examples {
-    fn new(replace: &[(&str, &str)]) -> Examples {
+    pub(super) fn new(replace: &[(&str, &str)]) -> Examples {
         up();
         let examples = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/examples/tools");
         for name in NAMES {
@@ -47,14 +47,14 @@ impl Drop for Examples {
     }
 }
 
-fn run(tool: &str, params: Value) -> Value {
+pub(super) fn run(tool: &str, params: Value) -> Value {
     let asked = op("librarian", json!({"kind": "tool", "op": "run", "resource": tool, "params": params}));
     let end = end_of("librarian", &asked.id());
     assert!(["succeeded", "failed"].contains(&end.state()), "{end:?}");
     end.body
 }
 
-fn printed(tool: &str, params: Value) -> String {
+pub(super) fn printed(tool: &str, params: Value) -> String {
     let body = run(tool, params);
     assert_eq!(body["state"], "succeeded", "{body:#}");
     body["result"]["output"]["stdout"]["text"].as_str().unwrap_or_else(|| panic!("{body:#}")).to_owned()

@@ -10,12 +10,12 @@ use reeve::sandbox::{Tier, Workspace};
 use super::fixture::*;
 
 /// A directory that everybody may read and write, and that no tool is granted.
-struct Open;
+pub(super) struct Open;
 
-const OPEN: &str = "/var/lib/reeve-e2e-open";
+pub(super) const OPEN: &str = "/var/lib/reeve-e2e-open";
 
 impl Open {
-    fn new() -> Open {
+    pub(super) fn new() -> Open {
         drop(std::fs::remove_dir_all(OPEN));
         std::fs::create_dir(OPEN).unwrap();
         std::fs::set_permissions(OPEN, PermissionsExt::from_mode(0o777)).unwrap();

@@ -7,6 +7,7 @@ mod chain;
 mod denied;
 mod egress;
 mod ending;
+mod escaping;
 mod examples;
 mod files;
 mod fixture;
@@ -17,6 +18,7 @@ mod network;
 mod paths;
 mod privilege;
 mod refusals;
+mod variants;
 #[cfg(feature = "wasm")]
 mod wasm;
 mod working;

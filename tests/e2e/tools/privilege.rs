@@ -10,7 +10,7 @@ use super::fixture::*;
 fn row_001_the_receipt_says_which_rights_landlock_really_handles() {
     for tier in TIERS {
         let active = Tool::probe(tier, "").run().active.unwrap();
-        assert_eq!(active.landlock, landlock::abi());
+        assert_eq!((active.landlock, active.errata), (landlock::abi(), landlock::errata()));
         assert_eq!(active.fs, landlock::all_rights(active.landlock));
         assert_eq!((active.seccomp, active.uid == 0), (2, false));
         let own: &[&str] = match tier {
@@ -18,6 +18,22 @@ fn row_001_the_receipt_says_which_rights_landlock_really_handles() {
             Tier::C => &["user", "mnt", "pid", "net", "ipc", "uts", "cgroup"],
         };
         assert_eq!(active.namespaces, own);
+        // As the kernel told them.
+        let declared = limits();
+        let wanted = [
+            ("cpu", declared.cpu),
+            ("file_size", declared.file_size),
+            ("open_files", declared.open_files),
+            ("memory", declared.memory),
+            ("processes", declared.processes),
+        ];
+        assert_eq!(active.limits, wanted.map(|(name, most)| (name.to_owned(), most)), "{tier:?}");
+        let by_rlimit = Tool::probe(tier, "").with(|tool| {
+            tool.confinement.limits.memory_by = reeve::sandbox::MemoryBy::Rlimit;
+            tool.confinement.limits.memory = 1 << 30;
+        });
+        let found = by_rlimit.run().active.unwrap().limits;
+        assert!(found.contains(&("memory".to_owned(), 1 << 30)), "{tier:?} {found:?}");
     }
 }
 
