@@ -27,7 +27,7 @@ says the same at Azure.
 
 `examine` is no word of a grant. It looks who this host is to Azure by azure.toml, whether it sees
 each subscription, and what it may do there, and writes that down for reeve doctor;
-reeve-azure-examine.timer runs it. What could not be looked at is said to be so, and is never a pass.
+reeve-azure-examine.timer runs it. What could not be looked at is said to be so, never a pass.
 
 Examples:
   reeve azure claim production/web-rg/microsoft.app/containerapps/shop

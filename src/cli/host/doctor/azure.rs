@@ -61,7 +61,7 @@ fn acting_by(path: &Path, folder: &FetchedFolder, now: SystemTime) -> Found {
         }
         Err(error) => return Found::new(Status::Fail, with_causes(&error)),
     }
-    match last(folder, "reeve-azure", now) {
+    match last(folder, "reeve-azure-examine", now) {
         Ok(examined) => told(examined.sights.iter(), "nothing was looked at"),
         Err(found) => found,
     }
