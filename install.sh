@@ -354,6 +354,9 @@ uninstall_all() {
   remove /run/reeve
   remove /run/reeve-traces
   remove /run/reeve-azure
+  remove /run/reeve-shields
+  remove /run/reeve-hook
+  remove /run/reeve-bridge
   [ "$systemctl" = no ] || act systemctl daemon-reload
   [ "$purge" = no ] || purge_all
   if [ "$said" = 0 ]; then echo "nothing to do: Reeve is not installed"; fi

@@ -109,7 +109,7 @@ if [ "$1" = remove ] || [ "$1" = purge ]; then
   if [ -d /run/systemd/system ]; then systemctl daemon-reload; fi
 fi
 if [ "$1" = purge ]; then
-  rm -rf /etc/reeve /var/lib/reeve /var/lib/reeve-preflight /var/lib/reeve-root /var/lib/reeve-tools /var/lib/reeve-lists /var/lib/reeve-azure /var/lib/reeve-alarms /var/lib/reeve-signal /var/log/reeve /run/reeve /run/reeve-secrets /run/reeve-azure /run/reeve-traces /etc/credstore/reeve.*
+  rm -rf /etc/reeve /var/lib/reeve /var/lib/reeve-preflight /var/lib/reeve-root /var/lib/reeve-tools /var/lib/reeve-lists /var/lib/reeve-azure /var/lib/reeve-alarms /var/lib/reeve-signal /var/log/reeve /run/reeve /run/reeve-secrets /run/reeve-azure /run/reeve-shields /run/reeve-hook /run/reeve-bridge /run/reeve-traces /etc/credstore/reeve.*
   for user in reeve reeve-gate reeve-run reeve-lists reeve-secrets reeve-shields reeve-azure reeve-alarms reeve-traces reeve-tool reeve-egress reeve-signal reeve-bridge reeve-hook reeve-witness; do
     if getent passwd "$user" >/dev/null; then userdel "$user"; fi
   done

@@ -17,7 +17,7 @@ fi
 install() { "$here/../install.sh" --bin-dir "$REEVE_BIN" --root-bin-dir "$REEVE_ROOT_BIN" --no-systemctl "$@"; }
 # Everything that an installation owns, with owner, mode and content.
 host() {
-  find /etc/reeve /etc/logrotate.d /etc/sudoers.d /etc/tmpfiles.d /etc/sysusers.d /etc/systemd/system /usr/local /var/lib/reeve /var/lib/reeve-preflight /var/lib/reeve-root /var/lib/reeve-tools /var/lib/reeve-lists /var/lib/reeve-alarms /run/reeve-traces /run/reeve-azure /var/log/reeve \
+  find /etc/reeve /etc/logrotate.d /etc/sudoers.d /etc/tmpfiles.d /etc/sysusers.d /etc/systemd/system /usr/local /var/lib/reeve /var/lib/reeve-preflight /var/lib/reeve-root /var/lib/reeve-tools /var/lib/reeve-lists /var/lib/reeve-alarms /run/reeve-traces /run/reeve-azure /run/reeve-shields /run/reeve-hook /run/reeve-bridge /var/log/reeve \
     /run/reeve \( -name 'reeve*' -o -name _reeve -o -path '*/reeve*/*' \) -printf '%p %U:%G %m %T@\n' 2>/dev/null | sort
   sha256sum /etc/passwd /etc/group
 }
@@ -73,6 +73,9 @@ done <<'TABLE'
 /run/reeve-azure root:root 755
 /run/reeve-azure/told reeve-azure:reeve-azure 755
 /etc/reeve/traces root:reeve-traces 750
+/run/reeve-bridge reeve-bridge:reeve-gate 2750
+/run/reeve-hook reeve-hook:reeve-gate 2750
+/run/reeve-shields reeve-shields:reeve-gate 2750
 /run/reeve-traces reeve-traces:reeve-traces 755
 /run/reeve-secrets/alarms reeve-secrets:reeve-alarms 2750
 /run/reeve-secrets/traces reeve-secrets:reeve-traces 2750
@@ -123,11 +126,12 @@ it "the gate cannot say that one was told" fails writable_by reeve-gate /var/lib
 it "who delivers alarms cannot read the gate's state" fails readable_by reeve-alarms /var/lib/reeve
 it "the gate cannot read the secrets that alarms are sent with" fails readable_by reeve-gate /etc/reeve/alarms
 it "the gate cannot read the token that traces are sent with" fails readable_by reeve-gate /etc/reeve/traces
+it "the gate cannot read the key by which signal-cli is reached" fails readable_by reeve-gate /etc/reeve/bridge
 it "who sends traces cannot read the gate's state" fails readable_by reeve-traces /var/lib/reeve
 it "the gate alone is in the group of the Signal daemon's socket" same "reeve-gate" "$(getent group reeve-signal | cut -d: -f4)"
-it "the gate alone is in the group of what asks Prompt Shields" same "reeve-gate" "$(getent group reeve-shields | cut -d: -f4)"
-it "and of the bridge's" same "reeve-gate" "$(getent group reeve-bridge | cut -d: -f4)"
-it "and of the hook's" same "reeve-gate" "$(getent group reeve-hook | cut -d: -f4)"
+it "nobody is in the group that has the identity for Prompt Shields" same "" "$(getent group reeve-shields | cut -d: -f4)"
+it "nor in that of the bridge's key" same "" "$(getent group reeve-bridge | cut -d: -f4)"
+it "nor in the hook's" same "" "$(getent group reeve-hook | cut -d: -f4)"
 it "the hook cannot read the gate's state" fails readable_by reeve-hook /var/lib/reeve
 it "who takes checkpoints to others cannot read the log" fails readable_by reeve-witness /var/log/reeve
 it "the bridge cannot read the gate's state" fails readable_by reeve-bridge /var/lib/reeve

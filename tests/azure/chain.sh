@@ -120,7 +120,7 @@ sed -i '/^manger/d' /etc/reeve/azure.toml
 again gate
 
 it "an agent reads through gate, launcher, sudo and wrapper what Azure answers" asked 0 groups main
-it "to the last page" same 'rg other' "$(answer '[.result.groups[].name] | join(" ")')"
+it "to the last page" same 'rg other spare' "$(answer '[.result.groups[].name] | join(" ")')"
 it "by a grant for this one command" grep -q '"argv":"[^"]*azure groups main"' /var/log/reeve/audit.jsonl
 it "which root's ledger has" /usr/local/bin/reeve audit verify --ledger /var/lib/reeve-root/spent
 it "a container app is read" asked 0 app main/rg/shop
@@ -207,7 +207,7 @@ it "while nobody asks, that is a failure" found azure-shields fail 'nobody answe
 it "and who may find the socket could not be checked" found canary-identities could_not_check
 shields() {
   [ -z "$asker" ] || { kill "$asker"; wait "$asker" 2>/dev/null || true; }
-  install -d -o reeve-shields -g reeve-shields -m 0750 /run/reeve-shields
+  install -d -o reeve-shields -g reeve-gate -m 2750 /run/reeve-shields
   rm -f /run/reeve-shields/socket
   setpriv --reuid reeve-shields --regid reeve-shields --init-groups -- /usr/local/bin/reeve shields serve >>"$stage/shields.log" 2>&1 &
   asker=$!
@@ -234,7 +234,7 @@ it "an ordinary one is not" eval 'agent op azure groups main --reason "the weekl
 it "what each is known by at Azure is its user's, and nobody else finds the socket" found canary-identities pass
 wrong "an identity that others read" canary-identities 'chmod 0644 /etc/reeve/azure.secret' 'chmod 0640 /etc/reeve/azure.secret'
 wrong "an identity that everybody may read" configuration-files 'chmod 0644 /etc/reeve/azure.secret' 'chmod 0640 /etc/reeve/azure.secret'
-wrong "a socket that others find" canary-identities 'chmod 0755 /run/reeve-shields' 'chmod 0750 /run/reeve-shields'
+wrong "a socket that others find" canary-identities 'chmod 2755 /run/reeve-shields' 'chmod 2750 /run/reeve-shields'
 wrong "shields.toml that others may write" configuration-files 'chmod 0666 /etc/reeve/shields.toml' 'chmod 0644 /etc/reeve/shields.toml'
 wrong "the user who acts with a rule of its own" sudo-rule 'echo "reeve-azure ALL=(root) NOPASSWD: /usr/bin/id" >/etc/sudoers.d/more' 'rm /etc/sudoers.d/more'
 wrong "the user who asks getting past sudo" canary-sudo 'echo "reeve-shields ALL=(root) NOPASSWD: ALL" >/etc/sudoers.d/more' 'rm /etc/sudoers.d/more'

@@ -5,9 +5,9 @@ mount -t overlay overlay -o "lowerdir=/var/lib,upperdir=$stage/layers/own,workdi
 rm -rf /var/lib/reeve-azure
 mkdir -m 0700 /var/lib/reeve-azure
 own=/var/lib/reeve-azure/firewall.json
-asks() { asked "$1" main spare "${2:-closed}"; }
+vault_asked() { asked "$1" main spare "${2:-closed}"; }
 # seen COMMAND EXPRESSION [VAULT]: what is told of a firewall.
-seen() { asks "$1" "${3:-closed}" >/dev/null && told_of "(lambda wall: $2)(answer['firewall'])"; }
+seen() { vault_asked "$1" "${3:-closed}" >/dev/null && told_of "(lambda wall: $2)(answer['firewall'])"; }
 lets_in() { same "$1" "$(seen firewall "','.join(wall['rules'])" "${2:-closed}")"; }
 allow() { asked allow main spare "${1:-closed}" "${2:-20.1.2.3/32}" 30 "$(seen firewall "wall['mark']" "${1:-closed}")"; }
 allow_ends() { local wanted=$1 status=0; shift; allow "$@" || status=$?; same "$wanted" "$status"; }
