@@ -64,6 +64,9 @@ without_reason() {
 }
 it "there is something that the launcher lacks" test -n "$(lacking)"
 it "and each has its reason" same "" "$(without_reason)"
+for unit in reeved reeve-alarms reeve-lists reeve-traces reeve-witness reeve-hook reeve-bridge reeve-signal; do
+  it "$unit cannot ask a cloud who the host is" has "$unit.service" IPAddressDeny=169.254.169.254/32
+done
 it "the gate has no network" has reeve-gate.service PrivateNetwork=yes
 it "a reload of reeved fetches secrets first" same "-+systemctl start reeve-secrets.service" "$(grep -m1 '^ExecReload=' "$units/reeved.service" | cut -d= -f2-)"
 it "and so does one of the gate" same "-+systemctl start reeve-secrets.service" "$(grep -m1 '^ExecReload=' "$units/reeve-gate.service" | cut -d= -f2-)"

@@ -50,7 +50,7 @@ struct Count {
     found: Usage,
     most: Usage,
     device: libc::dev_t,
-    /// Files that have several names, and count once.
+    /// Files that have several names, and whose bytes count once.
     seen: HashSet<libc::ino_t>,
 }
 
@@ -73,12 +73,13 @@ impl Count {
             if is_directory && found.st_dev != self.device {
                 continue;
             }
-            if !is_directory && found.st_nlink > 1 && !self.seen.insert(found.st_ino) {
-                continue;
-            }
+            // Each name counts, or names of one file would be room in which others are not looked for.
             self.found.inodes = self.found.inodes.saturating_add(1);
-            let blocks = u64::try_from(found.st_blocks).unwrap_or(u64::MAX);
-            self.found.bytes = self.found.bytes.saturating_add(blocks.saturating_mul(BLOCK));
+            let is_known = !is_directory && found.st_nlink > 1 && !self.seen.insert(found.st_ino);
+            if !is_known {
+                let blocks = u64::try_from(found.st_blocks).unwrap_or(u64::MAX);
+                self.found.bytes = self.found.bytes.saturating_add(blocks.saturating_mul(BLOCK));
+            }
             if self.found.is_beyond(self.most) {
                 return Ok(());
             }
@@ -111,7 +112,7 @@ mod tests {
     const ALL: Usage = Usage { bytes: u64::MAX, inodes: u64::MAX };
 
     #[test]
-    fn bytes_and_names_are_counted_through_no_link_and_a_file_of_two_names_once() {
+    fn bytes_and_names_are_counted_through_no_link_and_the_bytes_of_two_names_once() {
         let scratch = Scratch::new();
         let at = |name: &str| scratch.path(name);
         let outside = scratch.path("outside");
@@ -124,9 +125,20 @@ mod tests {
         std::fs::hard_link(at("top/a/b/f"), at("top/g")).unwrap();
         std::os::unix::fs::symlink(&outside, at("top/l")).unwrap();
         let found = of(&at("top"), ALL).unwrap();
-        assert_eq!(found.inodes, 4);
+        assert_eq!(found.inodes, 5);
         assert!((64 << 10..128 << 10).contains(&(found.bytes - before)), "{found:?}");
         assert!(of(&at("top/l"), ALL).is_err(), "nor is it one itself");
+    }
+
+    #[test]
+    fn many_names_of_one_file_are_too_many_names() {
+        let scratch = Scratch::new();
+        std::fs::write(scratch.path("0"), "").unwrap();
+        for number in 1..50 {
+            std::fs::hard_link(scratch.path("0"), scratch.path(&number.to_string())).unwrap();
+        }
+        let most = Usage { inodes: 10, ..ALL };
+        assert_eq!(of(scratch.root(), most).unwrap().inodes, 11);
     }
 
     #[test]
