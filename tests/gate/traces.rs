@@ -2,6 +2,7 @@
 //! when there is none.
 
 use std::process::{Child, Command};
+use std::time::Duration;
 
 use reeve::gate::protocol::{Answer, Call, State};
 use reeve::trace::{self, Context};
@@ -52,6 +53,18 @@ fn caller() -> Option<Context> {
 async fn metrics(stage: &Stage) -> String {
     let Answer::Text(text) = stage.call("operator", Call::Metrics).await.unwrap() else { panic!() };
     text
+}
+
+/// Spans are counted when their collector has answered, which is after it has heard them.
+async fn exported_is_counted(stage: &Stage) {
+    let line = "reeve_gate_spans_total{outcome=\"exported\"}";
+    for _ in 0..100 {
+        if metrics(stage).await.contains(line) {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    panic!("no {line}: {}", metrics(stage).await);
 }
 
 fn one<'a>(seen: &'a [Seen], service: &str, name: &str) -> &'a Seen {
@@ -106,8 +119,7 @@ async fn an_operation_is_one_trace_from_its_callers_span_to_the_wrapper() {
         .filter(|record| record["operation"] == op.id.as_str())
         .collect();
     assert!(about.len() >= 4 && about.iter().all(|record| record["detail"]["trace"] == TRACE), "{about:#?}");
-    let counted = metrics(&stage).await;
-    assert!(counted.contains("reeve_gate_spans_total{outcome=\"exported\"}"), "{counted}");
+    exported_is_counted(&stage).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

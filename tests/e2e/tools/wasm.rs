@@ -162,6 +162,9 @@ fn what_of_a_module_would_be_refused_is_named_by_a_check_before_anybody_asks() {
     drop(stage);
 }
 
+/// A module, what is bounded for it, how that ends it, and what is said of that.
+type Case = (&'static str, fn(&mut Bounds), How, &'static str);
+
 #[test]
 fn each_limit_of_a_module_ends_it_and_is_named_in_the_outcome() {
     let loops = "(module (func (export \"_start\") (loop $l (br $l))))";
@@ -170,7 +173,7 @@ fn each_limit_of_a_module_ends_it_and_is_named_in_the_outcome() {
     let traps = "(module (func (export \"_start\") unreachable))";
     let wants = "(module (import \"wasi_snapshot_preview1\" \"fd_read\" (func)) (func (export \"_start\")))";
     let nothing: fn(&mut Bounds) = |_| {};
-    let cases: [(&str, fn(&mut Bounds), How, &str); 6] = [
+    let cases: [Case; 6] = [
         (loops, nothing, How::Limit(Limit::Fuel), "limit: fuel"),
         (
             loops,
