@@ -20,6 +20,8 @@ const PATIENCE: Duration = Duration::from_secs(14 * 60);
 const PAUSE: Duration = Duration::from_secs(2);
 /// How long one wait may be, whatever Azure says.
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+/// Azure may say that it need not be waited at all, and is not asked as fast as the network is all the same.
+const SHORTEST_PAUSE: Duration = Duration::from_secs(1);
 /// No answer of use comes near this.
 const LONGEST_ANSWER: usize = 8 << 20;
 /// Nor what is no answer of the manager's.
@@ -201,7 +203,7 @@ impl Client {
 
     /// Waits, unless the time is over before.
     pub(super) async fn wait(&self, pause: Duration) -> Result<(), ArmError> {
-        let wakes = Instant::now() + pause.min(LONGEST_PAUSE);
+        let wakes = Instant::now() + pause.clamp(SHORTEST_PAUSE, LONGEST_PAUSE);
         if wakes >= self.until {
             return Err(ArmError::new(Trouble::Unavailable, "it takes longer than anybody waits here"));
         }

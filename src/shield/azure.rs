@@ -23,6 +23,8 @@ const PATH: &str = "/contentsafety/text:shieldPrompt?api-version=2024-09-01";
 const LONGEST_ANSWER: usize = 64 << 10;
 /// How long to wait where Azure does not say how long.
 const PAUSE: Duration = Duration::from_secs(1);
+/// For so long at most nobody asks, whatever Azure says: without an answer every text is in doubt.
+const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 
 /// A resource of Azure AI Content Safety, asked as this host.
 pub(super) struct ContentSafety {
@@ -74,8 +76,7 @@ impl ContentSafety {
 
     fn rest(&self, answer: &Response) {
         let header = answer.headers().get(RETRY_AFTER);
-        let seconds: Option<u32> = header.and_then(|value| value.to_str().ok()?.trim().parse().ok());
-        let rests = Instant::now() + seconds.map_or(PAUSE, |seconds| Duration::from_secs(seconds.into()));
+        let rests = Instant::now() + pause(header.and_then(|value| value.to_str().ok()));
         let mut until = self.rests_until.lock().unwrap_or_else(PoisonError::into_inner);
         *until = Some(until.map_or(rests, |known| known.max(rests)));
     }
@@ -122,6 +123,12 @@ impl Judge for ContentSafety {
     }
 }
 
+/// How long to rest, by what Azure says of it.
+fn pause(said: Option<&str>) -> Duration {
+    let seconds: Option<u64> = said.and_then(|value| value.trim().parse().ok());
+    seconds.map_or(PAUSE, |seconds| Duration::from_secs(seconds).clamp(PAUSE, LONGEST_PAUSE))
+}
+
 async fn read(mut answer: Response) -> Result<Vec<u8>, Why> {
     let mut body = Vec::new();
     while let Some(part) = answer.chunk().await.map_err(|_broken| Why::Unreachable)? {
@@ -160,6 +167,16 @@ mod tests {
         }
         assert_eq!(answer("null", "false"), Err(Why::Unreadable));
         assert_eq!(answer("\"false\"", "false"), Err(Why::Unreadable));
+    }
+
+    #[test]
+    fn azure_says_how_long_to_rest_and_neither_not_at_all_nor_for_ever() {
+        assert_eq!(pause(Some("7")), Duration::from_secs(7));
+        for (said, rests) in
+            [(Some("0"), PAUSE), (Some("4000000000"), LONGEST_PAUSE), (Some("-1"), PAUSE), (None, PAUSE)]
+        {
+            assert_eq!(pause(said), rests, "{said:?}");
+        }
     }
 
     #[test]

@@ -112,6 +112,10 @@ async fn store<'a, K: Keeper>(
         Kept::Value { .. } if taken == Taken::Refused => {
             return Err("the vault has another value under this name, which is left alone".to_owned());
         }
+        // Disabling is how a value is revoked: who asks for it by its name is not to be given another one.
+        Kept::Disabled if taken == Taken::Refused => {
+            return Err("the vault has a disabled value under this name, which is left alone".to_owned());
+        }
         Kept::Value { value, about, .. } => (about.clone(), Before::Value { value, about }),
         Kept::Nothing | Kept::Disabled => (About::default(), Before::None),
     };

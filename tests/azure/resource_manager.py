@@ -1,6 +1,6 @@
 """A fake of Azure Resource Manager, for fake.py: one subscription with a resource group of container apps, and one of what resources.py has.
 
-What `control.json` says under "arm": "throttle" (so many answers of 429 before any other), "down", "forbidden", "page_lost" (the second page of a
+What `control.json` says under "arm": "throttle" (so many answers of 429 before any other, each of which wants no pause), "down", "forbidden", "page_lost" (the second page of a
 listing fails), "leads_elsewhere" (the next page is on another host), "no_list" (a listing without its list), "fails" (what is begun ends badly),
 "stuck" (old replicas stay), "lost_end" (202 that does not say where its end is).
 """
@@ -70,7 +70,7 @@ def status(handler, number, told):
     begun = BEGUN[number]
     begun["looks"] += 1
     if begun["looks"] < 3:
-        return handler.answer(200, {"name": number, "status": "InProgress"}, [("Retry-After", "1")])
+        return handler.answer(200, {"name": number, "status": "InProgress"}, [("Retry-After", "0")])
     if told.get("fails"):
         return handler.answer(200, {"name": number, "status": "Failed", "error": {"code": "ContainerAppInvalid", "message": "secret words"}})
     begun["done"]()

@@ -193,6 +193,20 @@ async fn a_collector_that_is_busy_is_asked_again_no_sooner_than_it_says() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_collector_that_wants_no_pause_is_not_asked_as_fast_as_the_network_is() {
+    let eager = || Says { head: "retry-after: 0\r\n", ..Says::status(429) };
+    let (place, collector) = (Place::new(), Collector::start(&[eager(), eager()]));
+    let config = place.config(&collector.endpoint(), "");
+    let _exporting = Exporting::start(&config);
+    let program = Program::start(&config);
+    program.makes(3);
+    program.counts(&[("exported", 3)]).await;
+    let requests = collector.requests();
+    assert_eq!(requests.len(), 3);
+    assert!(requests[2].0 - requests[0].0 >= Duration::from_millis(750), "{requests:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_a_collector_will_not_have_is_not_sent_again() {
     let in_part = Says { body: r#"{"partialSuccess":{"rejectedSpans":"1"}}"#, ..Says::TAKEN };
     let (place, collector) =

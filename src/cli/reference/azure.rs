@@ -66,7 +66,9 @@ const KEYS: &[Key] = &[
     },
     Key {
         name: "versions",
-        kind: Table("kinds of resources in small letters, each with `YYYY-MM-DD`, with `-preview` or without"),
+        kind: Table(
+            "kinds of resources in small letters, each with `YYYY-MM-DD`, with `-preview` or without",
+        ),
         default: Absent("none: Azure is asked"),
         changes: "by which version a kind of resources is spoken to",
     },

@@ -144,6 +144,18 @@ async fn somebody_elses_value_is_not_overwritten() {
 }
 
 #[tokio::test]
+async fn somebody_elses_disabled_value_is_not_overwritten() {
+    let shelf = Shelf::new(&["old"], Ill::Well);
+    shelf.versions.lock().unwrap()[0].is_enabled = false;
+    let problem = put(&shelf, "new", Taken::Refused).await.unwrap_err();
+    assert!(problem.contains("a disabled value under this name, which is left alone"), "{problem}");
+    assert_eq!(shelf.given_out(), given(&[None]));
+    // Root may put one there by its name, knowing it.
+    put(&shelf, "new", Taken::Renewed).await.unwrap();
+    assert_eq!(shelf.given_out(), given(&[None, Some("new")]));
+}
+
+#[tokio::test]
 async fn what_is_read_back_otherwise_is_taken_back_and_the_old_value_holds() {
     for ill in [Ill::Loses, Ill::AnswersNothing] {
         let shelf = Shelf::new(&["old"], ill);

@@ -160,7 +160,9 @@ async fn deliver((config, host): (&TracesConfig, &str), clock: &dyn Clock, spans
             }
             Answer::Later(why, wanted) => (why, wanted),
         };
-        let pause = wanted.unwrap_or_else(|| pause(failures));
+        // A collector that wants no pause is not asked as fast as the network is.
+        let own = pause(failures);
+        let pause = wanted.map_or(own, |wanted| wanted.max(own));
         if clock.boot().saturating_add(pause) >= until {
             said(&format!("{why}; {all} spans are given up"));
             return all;
