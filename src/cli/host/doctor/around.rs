@@ -187,8 +187,8 @@ pub(super) fn disks(config: &GateConfig) -> Found {
 fn full(path: &Path, what: &str, free: u64, all: u64) -> Option<(Status, String)> {
     let status = match all {
         0 => return None,
-        _ if free < all / 100 => Status::Fail,
-        _ if free < all / 20 => Status::Warn,
+        _ if free.saturating_mul(100) < all => Status::Fail,
+        _ if free.saturating_mul(20) < all => Status::Warn,
         _ => return None,
     };
     Some((status, format!("{}: {free} of {all} {what} are free", path.display())))
