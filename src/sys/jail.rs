@@ -8,6 +8,7 @@ use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 
 use nix::fcntl::{FcntlArg, OFlag, fcntl, open};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::prctl;
 use nix::sys::resource::{RLIM_INFINITY, Resource, getrlimit, setrlimit};
 use nix::sys::signal::Signal;
@@ -23,8 +24,8 @@ pub use super::pidfd::end_by;
 /// A child of this process, or that this is it.
 #[derive(Debug)]
 pub enum Side {
-    /// This is the child.
-    Child,
+    /// This is the child, and who started it.
+    Child(Starter),
     /// This is the parent of this one.
     Parent(Pid),
 }
@@ -34,10 +35,30 @@ pub enum Side {
 /// # Errors
 /// When there can be none.
 pub fn split() -> io::Result<Side> {
+    let starter = Starter(exit_of(Pid::this())?);
     // SAFETY: by the contract of this module there is one thread, so the child finds no lock held by another.
     match unsafe { fork() }? {
-        ForkResult::Child => Ok(Side::Child),
+        ForkResult::Child => Ok(Side::Child(starter)),
         ForkResult::Parent { child } => Ok(Side::Parent(child)),
+    }
+}
+
+/// The process that started this one, whatever tree of processes either is in.
+#[derive(Debug)]
+pub struct Starter(OwnedFd);
+
+impl Starter {
+    /// This process ends when that one does. Changing users takes that back, so it comes after.
+    ///
+    /// # Errors
+    /// When the kernel refuses, and when that one has ended already, which the kernel says nothing of.
+    pub fn end_with_it(&self) -> io::Result<()> {
+        prctl::set_pdeathsig(Some(Signal::SIGKILL))?;
+        let mut ended = [PollFd::new(self.0.as_fd(), PollFlags::POLLIN)];
+        match poll(&mut ended, PollTimeout::ZERO)? {
+            0 => Ok(()),
+            _ => Err(io::Error::other("whoever started this process has ended")),
+        }
     }
 }
 
@@ -215,14 +236,6 @@ pub fn filter_mode() -> u32 {
     // SAFETY: integers.
     let mode = unsafe { libc::prctl(libc::PR_GET_SECCOMP, 0, 0, 0, 0) };
     u32::try_from(mode).unwrap_or(0)
-}
-
-/// This process ends when the one that started it does.
-///
-/// # Errors
-/// When the kernel refuses.
-pub fn end_with_parent() -> io::Result<()> {
-    Ok(prctl::set_pdeathsig(Some(Signal::SIGKILL))?)
 }
 
 /// Nobody of the same user may look into this process.

@@ -126,7 +126,7 @@ fn start(order: &Order, program: OwnedFd, report: &mut File) -> Result<(), Faile
     jail::hide().map_err(step("hide"))?;
     let (told, tell) = pipe2(OFlag::O_CLOEXEC).map_err(|errno| step("pipe")(errno.into()))?;
     match jail::split().map_err(step("fork"))? {
-        jail::Side::Child => {
+        jail::Side::Child(_stage) => {
             let mut tell = File::from(tell);
             let Err(Failed(why)) = become_tool(order, &program, &mut tell);
             let _ = writeln!(tell, "failed {}", why.replace('\n', " "));

@@ -31,6 +31,7 @@ use crate::sandbox::{
 };
 use crate::sys::cgroup::{self, Bounds, Cgroup};
 use crate::sys::ids::{self, User};
+use crate::sys::jail::Starter;
 use crate::sys::mounts::{self, Files};
 use crate::sys::{exec, jail, landlock, seccomp, trusted_file};
 use inside::Order;
@@ -222,11 +223,13 @@ fn start(
     }
     match jail::split()? {
         jail::Side::Parent(child) => Ok((child, Pipes { report, out, err })),
-        jail::Side::Child => {
+        jail::Side::Child(wrapper) => {
+            // With them it would read what it writes itself, and never see that nobody else does.
+            drop((report, out, err));
             // Whoever reads the report takes its end for the end of this process: not before it has said what failed.
             let _open_until_then = tell.try_clone()?;
             let own = Own { stdin, stdout, stderr, report: tell, program: program.into(), way_out };
-            let Err(error) = own.go(order, who, cgroup);
+            let Err(error) = own.go(order, &wrapper, who, cgroup);
             // What was standard error is the supervisor's to read, which shows it when nothing was started.
             let _ = writeln!(io::stderr(), "{error}");
             jail::end(REFUSED.into())
@@ -248,6 +251,7 @@ impl Own {
     fn go(
         self,
         order: &Order,
+        wrapper: &Starter,
         (user, places): (&User, &[Place]),
         cgroup: Option<&Cgroup>,
     ) -> io::Result<Infallible> {
@@ -262,7 +266,7 @@ impl Own {
             Tier::A | Tier::B | Tier::W => {
                 own_mounts(confinement, user)?;
                 jail::become_nobody_else(user).map_err(|error| doing("user", &error))?;
-                jail::end_with_parent()?;
+                wrapper.end_with_it()?;
                 drop((stdin, stdout, stderr));
                 inside::run(order, report, program, way_out)
             }
@@ -271,7 +275,7 @@ impl Own {
                 own_mounts(confinement, user)?;
                 let bytes = jail::file_in_memory(&order.to_bytes())?;
                 jail::become_nobody_else(user).map_err(|error| doing("user", &error))?;
-                jail::end_with_parent()?;
+                wrapper.end_with_it()?;
                 let laid = Laid::new(confinement, places, Descriptors::FIRST_BOUND)?;
                 let argv = arguments(confinement, INNER, &laid.bound);
                 let argv = std::iter::once(BUBBLEWRAP.to_owned()).chain(argv);

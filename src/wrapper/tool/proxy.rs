@@ -89,13 +89,13 @@ impl Proxy {
         let (way_out, its_way) = UnixStream::pair()?;
         match jail::split()? {
             jail::Side::Parent(child) => Ok((Proxy { child, talk }, way_out.into())),
-            jail::Side::Child => {
+            jail::Side::Child(starter) => {
                 let Err(_unheard) = (|| {
                     let argv = [CString::new(PROXY)?];
                     // What it says it says to the wrapper, and never as the wrapper.
                     jail::let_go_of_output()?;
                     jail::become_nobody_else(user)?;
-                    jail::end_with_parent()?;
+                    starter.end_with_it()?;
                     let at = Descriptors::FIXED;
                     jail::hand_on(&[
                         (order.as_fd(), at.order),
