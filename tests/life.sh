@@ -169,8 +169,13 @@ disk_back() {
   systemctl start reeve-gate
   soon healthy
 }
-# Refused, or not ended as long as its end cannot be written down: what is left of the disk's last block says which.
+# Refused, or not ended as long as its end cannot be written down: what is left of the log's last block says which, and some
+# operations may fit into it before.
 not_done() {
+  local number
+  for number in 1 2 3 4 5 6 7 8; do
+    agent op zfs snapshot tank/media --param "name=last-$number" --wait=5 >/dev/null 2>&1 || break
+  done
   fails agent op zfs snapshot tank/media --param name=on-a-full-disk --wait=5
 }
 

@@ -179,10 +179,12 @@ impl World {
 }
 
 impl State {
-    /// A message's timestamp: the time, and never the same twice.
+    /// A message's timestamp: the time, by a clock that may be set back, and another one than the last.
     pub(super) fn new_timestamp(&mut self) -> u64 {
         let since = SystemClock.now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-        self.last_timestamp = u64::try_from(since.as_millis()).unwrap_or(0).max(self.last_timestamp + 1);
+        let now = u64::try_from(since.as_millis()).unwrap_or(0);
+        let is_of_the_same_moment = (now..now + 1000).contains(&self.last_timestamp);
+        self.last_timestamp = if is_of_the_same_moment { self.last_timestamp + 1 } else { now };
         self.last_timestamp
     }
 

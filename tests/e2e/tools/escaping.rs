@@ -98,7 +98,7 @@ fn what_a_tool_prints_is_output_as_it_comes_and_no_event_of_ours() {
     let of = |kind: &str| -> Vec<Value> {
         let prefix = format!("event: {kind}");
         let events = stream.split("\n\n").filter(|event| event.lines().any(|line| line == prefix));
-        events.filter_map(|event| serde_json::from_str(event.split("data: ").nth(1)?).ok()).collect()
+        events.filter_map(|event| serde_json::from_str(event.split_once("data: ")?.1).ok()).collect()
     };
     let written: String = of("output").iter().filter_map(|entry| entry["text"].as_str()).collect();
     assert_eq!(written, forged, "while it still ran: {stream}");
