@@ -279,7 +279,14 @@ json.dump(state, open(sys.argv[1], "w"))
 E3
 it "a value of somebody else is left alone, and nothing at all is moved then" eval '! migrate --files >/dev/null && says "is left alone" && cmp "$written/alarms.toml" "$stage/kept.toml" && gives_out host01-ntfy-phones-token theirs'
 it "what was put there before is not given out" gives_out host01-webhook-ops-key ""
-it "what stands in the configuration itself is moved" migrate
+python3 - "$stage/state.json" <<'E4'
+import json, sys
+state = json.load(open(sys.argv[1]))
+state["host03-webhook-ops-key"] = [{"version": "0" * 31 + "2", "value": "revoked", "enabled": False}]
+json.dump(state, open(sys.argv[1], "w"))
+E4
+it "nor is a name used again whose value somebody has disabled" eval '! prefix=host03 migrate >/dev/null && says "a disabled value under this name"'
+it "what stands in the configuration itself is moved, also where it was taken back before" migrate
 it "and is named there" grep -qx 'key = "@kv:host01-webhook-ops-key"' "$written/alarms.toml"
 it "with its value" gives_out host01-webhook-ops-key "$plain"
 it "what stands in a file is moved when it is asked for" eval 'prefix=host02 migrate --files'

@@ -26,7 +26,7 @@ pub trait Keeper: Vaults {
         about: &About,
     ) -> impl Future<Output = Result<String, Trouble>> + Send;
 
-    /// Has a version be there and not be given out.
+    /// Has a version be there and not be given out, with a mark that it was taken back.
     fn disable(
         &self,
         url: &Url,
@@ -41,7 +41,10 @@ pub enum Kept {
     /// Nothing.
     Nothing,
     /// A version that it does not give out.
-    Disabled,
+    Disabled {
+        /// Whether it has the mark of what was taken back, and is nobody else's.
+        was_taken_back: bool,
+    },
     /// A value.
     Value {
         /// The value.
@@ -113,11 +116,11 @@ async fn store<'a, K: Keeper>(
             return Err("the vault has another value under this name, which is left alone".to_owned());
         }
         // Disabling is how a value is revoked: who asks for it by its name is not to be given another one.
-        Kept::Disabled if taken == Taken::Refused => {
+        Kept::Disabled { was_taken_back: false } if taken == Taken::Refused => {
             return Err("the vault has a disabled value under this name, which is left alone".to_owned());
         }
         Kept::Value { value, about, .. } => (about.clone(), Before::Value { value, about }),
-        Kept::Nothing | Kept::Disabled => (About::default(), Before::None),
+        Kept::Nothing | Kept::Disabled { .. } => (About::default(), Before::None),
     };
     match keeper.put(url, name, value, &about).await {
         Ok(version) => {
@@ -134,7 +137,7 @@ async fn store<'a, K: Keeper>(
                 Ok(Kept::Value { value: now, version, .. }) if now.digest() == value.digest() => {
                     Err(stored(version, before).taken_back(&problem).await)
                 }
-                Ok(Kept::Value { .. } | Kept::Nothing | Kept::Disabled) => Err(problem),
+                Ok(Kept::Value { .. } | Kept::Nothing | Kept::Disabled { .. }) => Err(problem),
                 Err(_unseen) => {
                     Err(format!("{problem}; whether the vault took it in could not be looked at"))
                 }
@@ -197,7 +200,7 @@ impl<K: Keeper> Stored<'_, K> {
         }
         match self.keeper.newest(&self.url, &self.name).await {
             Ok(Kept::Value { version, .. }) if version == self.version => Ok(()),
-            Ok(Kept::Value { .. } | Kept::Nothing | Kept::Disabled) => {
+            Ok(Kept::Value { .. } | Kept::Nothing | Kept::Disabled { .. }) => {
                 Err("somebody else put another value there at the same time".to_owned())
             }
             Err(trouble) => Err(format!("it cannot be read back: {}", told(trouble))),

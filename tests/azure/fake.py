@@ -291,6 +291,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if told.get("rbac") and not self.is_let(host):
             text = "Caller is not authorized to perform action on resource."
             return self.refuse(403, "Forbidden", text, "ForbiddenByRbac")
+        listed = re.fullmatch(r"/secrets/([0-9a-zA-Z-]{1,127})/versions", self.url.path)
+        if listed:
+            return self.list_versions(host, listed[1])
         match = re.fullmatch(r"/(secrets|deletedsecrets)/([0-9a-zA-Z-]{1,127})(?:/([0-9a-f]{32}|))?", self.url.path)
         if self.url.path == "/secrets":
             return self.answer(200, {"value": [], "nextLink": None})
@@ -323,7 +326,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         """Whether the roles let the host do this with that secret: a vault asks this first, and whether there is such a secret later."""
         scope = f"{VAULTS}/{host.split('.')[0]}"
         parts = self.url.path.strip("/").split("/")
-        if parts == ["secrets"]:
+        if parts == ["secrets"] or parts[-1] == "versions":
             return ROLES.lets(PRINCIPAL, "Microsoft.KeyVault/vaults/secrets/readMetadata/action", scope, True)
         verb = "getSecret" if self.command == "GET" else "setSecret"
         action = f"Microsoft.KeyVault/vaults/secrets/{verb}/action"
@@ -335,8 +338,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
             "id": f"https://{host}/secrets/{name}/{one['version']}",
             "attributes": {
                 "enabled": one.get("enabled", True),
-                "created": 1700000000,
-                "updated": 1700000000,
+                "created": one.get("created", 1700000000),
+                "updated": one.get("created", 1700000000),
                 "recoveryLevel": "Recoverable+Purgeable",
                 "recoverableDays": 90,
             },
@@ -360,6 +363,12 @@ class Handler(http.server.BaseHTTPRequestHandler):
             return self.refuse(403, "Forbidden", "Operation get is not allowed on a disabled secret.", "SecretDisabled")
         return self.answer(200, self.bundle(host, name, found[-1]))
 
+    def list_versions(self, host, name):
+        versions = [self.bundle(host, name, one) for one in vault().get(name, []) if not one.get("deleted")]
+        for one in versions:
+            one.pop("value")
+        return self.answer(200, {"value": versions, "nextLink": None})
+
     def set_secret(self, host, name, body):
         asked = json.loads(body)
         if len(asked["value"]) > 25 * 1024:
@@ -374,6 +383,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             if asked["value"] == control().get("loses"):
                 one["value"] = asked["value"][:-1]
             one["tags"] = asked.get("tags") or {}
+            one["created"] = 1700000000 + len(versions) + 1
             versions.append(one)
             keep(state)
         if control().get("set") == "slow":
@@ -381,7 +391,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         return self.answer(200, self.bundle(host, name, one))
 
     def update_secret(self, host, name, version, body):
-        enabled = json.loads(body).get("attributes", {}).get("enabled")
+        asked = json.loads(body)
+        enabled = asked.get("attributes", {}).get("enabled")
         with LOCK:
             state = vault()
             found = [one for one in state.get(name, []) if one["version"] == version and not one.get("deleted")]
@@ -389,6 +400,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
                 return self.missing(name)
             if enabled is not None:
                 found[0]["enabled"] = enabled
+            if asked.get("tags") is not None:
+                found[0]["tags"] = asked["tags"]
             keep(state)
         answer = self.bundle(host, name, found[0])
         answer.pop("value")

@@ -104,7 +104,9 @@ def main():
     assert error.error.innererror["code"] == "SecretDisabled", error.error.innererror
     two = client.set_secret("oracle-two", "b", tags={"of": "ops"})
     assert client.get_secret("oracle-two").properties.tags == {"of": "ops"}
-    client.update_secret_properties("oracle-two", two.properties.version, enabled=False)
+    client.update_secret_properties("oracle-two", two.properties.version, enabled=False, tags={"of": "nobody"})
+    listed = list(client.list_properties_of_secret_versions("oracle-two"))
+    assert [(one.version, one.enabled, one.tags) for one in listed] == [(two.properties.version, False, {"of": "nobody"})]
     refused(HttpResponseError, 403, "Forbidden", lambda: client.get_secret("oracle-two"))
     client.set_secret("oracle-two", "c")
     assert client.get_secret("oracle-two").value == "c", "a new version is given out again"

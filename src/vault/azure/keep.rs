@@ -8,6 +8,7 @@ use azure_security_keyvault_secrets::models::{
     Secret as Model, SecretAttributes, SecretClientUpdateSecretPropertiesOptions, SetSecretParameters,
     UpdateSecretPropertiesParameters,
 };
+use futures_util::TryStreamExt;
 use serde_json::Value;
 use url::Url;
 use zeroize::Zeroize;
@@ -17,6 +18,8 @@ use crate::secret::Secret;
 use crate::vault::fetch::Trouble;
 use crate::vault::store::{About, Keeper, Kept};
 
+/// The tag of a version that was put there and taken back.
+const TAKEN_BACK: (&str, &str) = ("reeve", "taken-back");
 /// What Azure calls a name without a value, one whose value it does not give out, and one that was deleted and may be brought back.
 const NOTHING: (u16, &str) = (404, "SecretNotFound");
 const DISABLED: (u16, &str) = (403, "SecretDisabled");
@@ -27,7 +30,11 @@ impl Keeper for Azure {
         match self.bundle(url, name).await {
             Ok(model) => self.kept(model),
             Err(error) if is(&error, NOTHING) => Ok(Kept::Nothing),
-            Err(error) if is(&error, DISABLED) => Ok(Kept::Disabled),
+            Err(error) if is(&error, DISABLED) => {
+                // Whoever may not list cannot tell whose it is, and goes by that it is somebody else's.
+                let was_taken_back = self.was_taken_back(url, name).await.unwrap_or(false);
+                Ok(Kept::Disabled { was_taken_back })
+            }
             Err(error) => Err(self.trouble(&error)),
         }
     }
@@ -56,13 +63,31 @@ impl Keeper for Azure {
 
     async fn disable(&self, url: &Url, name: &str, version: &str) -> Result<(), Trouble> {
         let off = SecretAttributes { enabled: Some(false), ..Default::default() };
-        let parameters =
-            UpdateSecretPropertiesParameters { secret_attributes: Some(off), ..Default::default() };
+        let parameters = UpdateSecretPropertiesParameters {
+            secret_attributes: Some(off),
+            tags: Some(HashMap::from([(TAKEN_BACK.0.to_owned(), TAKEN_BACK.1.to_owned())])),
+            ..Default::default()
+        };
         self.update(url, name, (version, parameters)).await.map_err(|error| self.trouble(&error))
     }
 }
 
 impl Azure {
+    /// Whether the newest version has the mark. A disabled one is read by nobody, but is in the list of versions.
+    async fn was_taken_back(&self, url: &Url, name: &str) -> Result<bool, Error> {
+        let mut versions = self.client(url)?.list_secret_properties_versions(name, None)?;
+        let (mut newest, mut is_marked) = (None, false);
+        while let Some(version) = versions.try_next().await? {
+            let made = version.attributes.and_then(|attributes| attributes.created);
+            let tags = version.tags.unwrap_or_default();
+            let has_mark = tags.get(TAKEN_BACK.0).is_some_and(|value| value == TAKEN_BACK.1);
+            // Azure counts seconds: of those of one second all must have it.
+            is_marked = if made > newest { has_mark } else { is_marked && (has_mark || made < newest) };
+            newest = newest.max(made);
+        }
+        Ok(newest.is_some() && is_marked)
+    }
+
     async fn bundle(&self, url: &Url, name: &str) -> Result<Model, Error> {
         self.client(url)?.get_secret(name, None).await?.into_model()
     }

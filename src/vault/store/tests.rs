@@ -8,6 +8,7 @@ use super::*;
 struct Version {
     value: String,
     is_enabled: bool,
+    was_taken_back: bool,
     tags: BTreeMap<String, String>,
 }
 
@@ -43,8 +44,12 @@ fn secret(text: &str) -> Secret {
 impl Shelf {
     fn new(values: &[&str], ill: Ill) -> Self {
         let tags = BTreeMap::from([("of".to_owned(), "ops".to_owned())]);
-        let version =
-            |value: &&str| Version { value: (*value).to_owned(), is_enabled: true, tags: tags.clone() };
+        let version = |value: &&str| Version {
+            value: (*value).to_owned(),
+            is_enabled: true,
+            was_taken_back: false,
+            tags: tags.clone(),
+        };
         Self { versions: Mutex::new(values.iter().map(version).collect()), ill }
     }
 
@@ -78,7 +83,7 @@ impl Keeper for Shelf {
         let versions = self.versions.lock().unwrap();
         Ok(match versions.last() {
             None => Kept::Nothing,
-            Some(one) if !one.is_enabled => Kept::Disabled,
+            Some(one) if !one.is_enabled => Kept::Disabled { was_taken_back: one.was_taken_back },
             Some(one) => Kept::Value {
                 value: secret(&one.value),
                 version: (versions.len() - 1).to_string(),
@@ -95,10 +100,20 @@ impl Keeper for Shelf {
         let text = value.expose_text().unwrap();
         let is_ours = text == "new";
         let kept = if self.ill == Ill::Loses && is_ours { "ne" } else { text };
-        versions.push(Version { value: kept.to_owned(), is_enabled: true, tags: about.tags.clone() });
+        versions.push(Version {
+            value: kept.to_owned(),
+            is_enabled: true,
+            was_taken_back: false,
+            tags: about.tags.clone(),
+        });
         let number = versions.len() - 1;
         if self.ill == Ill::Raced && is_ours {
-            versions.push(Version { value: "theirs".to_owned(), is_enabled: true, tags: BTreeMap::new() });
+            versions.push(Version {
+                value: "theirs".to_owned(),
+                is_enabled: true,
+                was_taken_back: false,
+                tags: BTreeMap::new(),
+            });
         }
         if self.ill == Ill::AnswersNothing && is_ours {
             Err(trouble("no answer"))
@@ -111,7 +126,8 @@ impl Keeper for Shelf {
         if self.is_dead() {
             return Err(trouble("HTTP 503"));
         }
-        self.versions.lock().unwrap()[version.parse::<usize>().unwrap()].is_enabled = false;
+        let one = &mut self.versions.lock().unwrap()[version.parse::<usize>().unwrap()];
+        (one.is_enabled, one.was_taken_back) = (false, true);
         Ok(())
     }
 }
@@ -150,8 +166,19 @@ async fn somebody_elses_disabled_value_is_not_overwritten() {
     let problem = put(&shelf, "new", Taken::Refused).await.unwrap_err();
     assert!(problem.contains("a disabled value under this name, which is left alone"), "{problem}");
     assert_eq!(shelf.given_out(), given(&[None]));
-    // Root may put one there by its name, knowing it.
+    // Root may put one there by its name, knowing it, and what Reeve itself took back is in nobody's way.
     put(&shelf, "new", Taken::Renewed).await.unwrap();
+    assert_eq!(shelf.given_out(), given(&[None, Some("new")]));
+    let shelf = Shelf::new(&[], Ill::Well);
+    let moves = [Move {
+        url: Url::parse("https://m.example").unwrap(),
+        name: "smtp".to_owned(),
+        value: secret("new"),
+        taken: Taken::Refused,
+    }];
+    store_all(&shelf, &moves, || Err(io::Error::other("the disk is full"))).await.unwrap_err();
+    assert_eq!(shelf.given_out(), given(&[None]));
+    store_all(&shelf, &moves, || Ok(())).await.unwrap();
     assert_eq!(shelf.given_out(), given(&[None, Some("new")]));
 }
 
