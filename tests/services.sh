@@ -131,7 +131,8 @@ it "and why is said" grep -q 'systemd passed a socket at 127.0.0.1:18444' <(jour
 systemctl stop reeved.socket reeve-gate.socket reeved reeve-gate
 rm -r /etc/systemd/system/reeved.socket.d
 systemctl daemon-reload
-systemctl reset-failed reeved
+# One that ended and is looked at by nobody is forgotten with its failure.
+systemctl reset-failed reeved 2>/dev/null || true
 it "without them it is as before" systemctl start reeve-gate reeved
 it "and serves as before" soon served
 
