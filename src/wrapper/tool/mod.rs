@@ -217,10 +217,8 @@ fn start(
     let (report, tell) = pipe2(OFlag::O_CLOEXEC)?;
     let (out, stdout) = pipe2(OFlag::O_CLOEXEC)?;
     let (err, stderr) = pipe2(OFlag::O_CLOEXEC)?;
-    match order.confinement.tier {
-        Tier::A | Tier::B | Tier::W => jail::new_process_tree()?,
-        Tier::C => {}
-    }
+    // Also around bubblewrap, which makes another: killed between making its child and letting it go on, it leaves it waiting.
+    jail::new_process_tree()?;
     match jail::split()? {
         jail::Side::Parent(child) => Ok((child, Pipes { report, out, err })),
         jail::Side::Child(wrapper) => {
