@@ -8,6 +8,7 @@ mod inside;
 mod kept;
 mod place;
 mod places;
+mod protected;
 mod proxy;
 mod supervisor;
 
