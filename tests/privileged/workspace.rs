@@ -64,3 +64,58 @@ again free; cat "$W/ci/release.sh"
         "{err}"
     );
 }
+
+#[test]
+fn to_what_is_too_large_already_nothing_is_added_and_all_of_it_can_be_removed() {
+    let tools = Tools::new("full");
+    let python = "python3 -B -c";
+    let adding = [
+        "echo x >new".to_owned(),
+        "echo x >>small".to_owned(),
+        ": <>big".to_owned(),
+        "mkdir d".to_owned(),
+        "mkfifo p".to_owned(),
+        "ln small l".to_owned(),
+        "ln -s x s".to_owned(),
+        "cp big copy".to_owned(),
+        "truncate -s 300K big".to_owned(),
+        "mv small other".to_owned(),
+        format!("{python} 'import os; os.setxattr(\"big\", \"user.x\", bytes(99))'"),
+        format!("{python} 'import socket; socket.socketpair()[0].bind(\"b\")'"),
+        format!("{python} 'import os; os.open(\".\", os.O_TMPFILE | os.O_RDWR)'"),
+    ];
+    // The control: before it is too large.
+    let can: String = adding.iter().map(|one| format!("({one}) && ")).collect();
+    let can = can + "mv other small && rm -r new d p l s copy b";
+    let cannot: String = adding.iter().map(|one| format!("! ({one}) && ")).collect();
+    let cannot = cannot + "cat small >/dev/null && ls >/tmp/list";
+    let mut script = String::new();
+    let mut expected = vec![];
+    for tier in [Tier::B, Tier::C] {
+        let name = |what: &str| format!("{}-{what}", tier.as_str());
+        let of = |confinement: &mut Confinement| confinement.tier = tier;
+        let fills = "dd if=/dev/zero of=big bs=64k count=4 status=none && echo x >small";
+        grant(&tools, (&name("fills"), &format!("{fills} && {can}")), of);
+        grant(&tools, (&name("adds"), &cannot), of);
+        grant(&tools, (&name("fails"), "echo x >new"), of);
+        let removes = format!(
+            "{python} 'import os; os.truncate(\"big\", 1)' && rm big && ls | tr -d '\\n' | grep -qx small"
+        );
+        grant(&tools, (&name("removes"), &removes), of);
+        grant(&tools, (&name("writes"), "echo x >new && echo x >>small"), of);
+        script += &format!(
+            "again {0}-fills\ntools dd if=/dev/zero of=\"$W/big\" bs=1M count=2 status=none\nbefore=$(du -s -B1 \"$W\")\n\
+             again {0}-adds\nagain {0}-fails\n[ \"$before\" != \"$(du -s -B1 \"$W\")\" ] || echo same\n\
+             again {0}-removes\nagain {0}-writes\ntools rm -r \"$W/small\" \"$W/new\"\n",
+            tier.as_str()
+        );
+        expected.push(format!("{}: exit 0", name("fills")));
+        expected.push(format!("{}: exit 0", name("adds")));
+        expected.push(format!("{}: limit workspace", name("fails")));
+        expected.push("same".to_owned());
+        expected.push(format!("{}: exit 0", name("removes")));
+        expected.push(format!("{}: exit 0", name("writes")));
+    }
+    let (out, err) = tools.said(&format!("{KEPT}{script}"));
+    assert_eq!(out.lines().collect::<Vec<_>>(), expected, "{err}");
+}

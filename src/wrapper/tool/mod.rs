@@ -188,7 +188,8 @@ pub(super) fn run(tool: Prepared, grant: &Grant) -> Result<Infallible, Refusal> 
     let outside = inside::namespaces().map_err(cannot("read its namespaces"))?;
     let input = grant.argv.get(1).cloned().unwrap_or_default();
     let args = grant.argv.iter().skip(2).cloned().collect();
-    let order = Order { confinement, args, is_script, outside };
+    let is_full = kept.as_ref().is_some_and(Kept::is_full);
+    let order = Order { confinement, args, is_script, is_full, outside };
     let started = start(&order, (&user, &places), (program, cgroup.as_ref()), (&input, way_out));
     let (child, pipes) = started
         .inspect_err(|_error| cgroup.iter().for_each(Cgroup::remove))
