@@ -67,6 +67,24 @@ it "and each has its reason" same "" "$(without_reason)"
 for unit in reeved reeve-alarms reeve-lists reeve-traces reeve-witness reeve-hook reeve-bridge reeve-signal; do
   it "$unit cannot ask a cloud who the host is" has "$unit.service" IPAddressDeny=169.254.169.254/32
 done
+# An upgrade leaves nobody on an old program: the units that go on running a program of Reeve's, and what says so of each list.
+readonly top=$here/..
+installed() { sed -n '/^readonly units=(/,/)/p' "$top/install.sh" | grep -oE 'reeved?[a-z-]*\.service'; }
+daemons() {
+  local unit
+  for unit in $(installed); do
+    if grep -q '^Restart=' "$top/systemd/$unit" && grep -qE '^ExecStart=/usr/local/bin/reeve' "$top/systemd/$unit"; then echo "${unit%.service}"; fi
+  done | sort
+}
+named() { grep -oE '\breeved?(-[a-z]+)*\b' | sort -u | grep -vxE 'reeve' || true; }
+by_the_package() { sed -n 's/.*systemctl try-restart \(.*\); fi/\1/p' "$top/.ci/deb.sh" | sed 's/\.service//g' | named; }
+by_the_role() { sed -n '/^- name: Restart what asks Azure/,$d; /loop:\|try-restart/,/listen:/p' "$top/ansible/roles/reeve/handlers/main.yml" | sed 's/\.service//g' | named; }
+by_the_book() { sed -n 's/^# reeve check && \(systemctl restart .*\) && reeve doctor$/\1/p' "$top/docs/upgrade.md" | named; }
+it "there are daemons" test "$(daemons | wc -l)" -ge 9
+it "an upgrade of the package restarts all of them" same "$(daemons)" "$(by_the_package)"
+it "and so does one by the role" same "$(daemons)" "$(by_the_role)"
+it "and one by the book" same "$(daemons)" "$(by_the_book)"
+
 it "the gate has no network" has reeve-gate.service PrivateNetwork=yes
 it "a reload of reeved fetches secrets first" same "-+systemctl start reeve-secrets.service" "$(grep -m1 '^ExecReload=' "$units/reeved.service" | cut -d= -f2-)"
 it "a reload of the gate, which has no secret of a vault, waits for none" same "kill -HUP \$MAINPID" "$(grep '^ExecReload=' "$units/reeve-gate.service" | cut -d= -f2-)"
