@@ -85,6 +85,42 @@ it "an upgrade of the package restarts all of them" same "$(daemons)" "$(by_the_
 it "and so does one by the role" same "$(daemons)" "$(by_the_role)"
 it "and one by the book" same "$(daemons)" "$(by_the_book)"
 
+# What modes keep from a unit's user, its mounts do as well: every folder of Reeve's, and every file that is one user's.
+readonly of_one_user="gate.toml=reeve-gate policy.star=reeve-gate reeved.toml=reeve secrets.secret=reeve-secrets secrets.pem=reeve-secrets
+  shields.secret=reeve-shields shields.pem=reeve-shields azure.secret=reeve-azure azure.pem=reeve-azure"
+shut_to() {
+  local type path mode owner group place
+  while read -r type path mode owner group _; do
+    [ "$type" = d ] || continue
+    mode=${mode: -3}
+    if [ "$owner" = "$1" ]; then mode=${mode:0:1}
+    elif [ "$group" = "$1" ] || grep -qxF "m $1 $group" "$top/systemd/reeve.sysusers"; then mode=${mode:1:1}
+    else mode=${mode:2:1}; fi
+    [ "$mode" != 0 ] || echo "$path"
+  done <"$top/systemd/reeve.tmpfiles"
+  for place in $of_one_user; do [ "${place#*=}" = "$1" ] || echo "/etc/reeve/${place%=*}"; done
+  echo /etc/credstore
+}
+# Itself, or what it lies in.
+is_inaccessible() {
+  local place=$2
+  while [ "$place" != "" ]; do
+    if grep '^InaccessiblePaths=' "$top/systemd/$1" | tr ' =' '\n' | grep -qxF -e "-$place"; then return; fi
+    place=${place%/*}
+  done
+  return 1
+}
+left_open() {
+  local place
+  for place in $(shut_to "$(sed -n 's/^User=//p' "$top/systemd/$1")"); do is_inaccessible "$1" "$place" || echo "$place"; done
+}
+it "there is much that is shut to who sends traces" test "$(shut_to reeve-traces | wc -l)" -ge 30
+# The launcher has no mounts of its own, and the doctor is root.
+for unit in $(installed); do
+  case $unit in reeve-launcher.service | reeve-doctor.service) continue ;; esac
+  it "$unit has nothing before it that is shut to its user" same "" "$(left_open "$unit")"
+done
+
 it "the gate has no network" has reeve-gate.service PrivateNetwork=yes
 it "a reload of reeved fetches secrets first" same "-+systemctl start reeve-secrets.service" "$(grep -m1 '^ExecReload=' "$units/reeved.service" | cut -d= -f2-)"
 it "a reload of the gate, which has no secret of a vault, waits for none" same "kill -HUP \$MAINPID" "$(grep '^ExecReload=' "$units/reeve-gate.service" | cut -d= -f2-)"
