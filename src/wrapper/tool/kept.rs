@@ -12,6 +12,10 @@ use crate::sys::usage::{self, Usage};
 /// How often it is counted at most, and how much of the time counting may take.
 const OFTEN: Duration = Duration::from_millis(200);
 const PART: u32 = 10;
+/// How long a count may take before a run, whose directories nobody may have looked at since the host began; and while the tool's
+/// output waits for it. With what ends a tree they are within the time that the wrapper has beyond its tool's.
+pub(super) const FIRST: Duration = Duration::from_secs(3);
+const LATER: Duration = Duration::from_secs(2);
 
 /// A workspace that stays, and what it may come to.
 #[derive(Debug)]
@@ -26,16 +30,23 @@ impl Kept {
     /// The one of a run that may write to it.
     ///
     /// # Errors
-    /// When it cannot be counted.
-    pub(super) fn of(confinement: &Confinement, now: Instant) -> io::Result<Option<Kept>> {
+    /// When it cannot be counted, or not in time.
+    pub(super) fn of(confinement: &Confinement, clock: impl Fn() -> Instant) -> io::Result<Option<Kept>> {
         match (confinement.tier, &confinement.workspace) {
             (Tier::A | Tier::W, _) | (Tier::B | Tier::C, Workspace::Fresh) => return Ok(None),
             (Tier::B | Tier::C, Workspace::Principal(_) | Workspace::Named(_)) => {}
         }
         let path = PathBuf::from(confinement.workspace.path());
         let most = Usage { bytes: confinement.limits.workspace, inodes: confinement.limits.inodes };
-        let is_full = beyond(usage::of(&path, most)?, most).is_some();
-        Ok(Some(Kept { path, most, is_full, next: now + OFTEN }))
+        let until = clock() + FIRST;
+        let found = usage::of(&path, most, || clock() >= until)?.ok_or_else(|| {
+            let path = path.display();
+            io::Error::other(format!(
+                "{path}: took longer than {FIRST:?}: the next run may find it in memory"
+            ))
+        })?;
+        let is_full = beyond(found, most).is_some();
+        Ok(Some(Kept { path, most, is_full, next: clock() + OFTEN }))
     }
 
     /// Whether it was too large when the run began, which then may add nothing.
@@ -49,21 +60,27 @@ impl Kept {
         if self.is_full || began < self.next {
             return None;
         }
-        let reached = self.counted();
+        let reached = self.counted(&clock);
         let ended = clock();
         self.next = ended + OFTEN.max(ended.saturating_duration_since(began) * PART);
         reached
     }
 
     /// The limit that it is beyond at the end. Of what was too large before, only a run that failed is told: by that, most likely.
-    pub(super) fn limit_at_the_end(&self, how: Option<How>) -> Option<Limit> {
+    pub(super) fn limit_at_the_end(&self, how: Option<How>, clock: impl Fn() -> Instant) -> Option<Limit> {
         let has_failed = matches!(how, Some(How::Exit(status)) if status != 0);
-        if self.is_full && !has_failed { None } else { self.counted() }
+        if self.is_full && !has_failed { None } else { self.counted(&clock) }
     }
 
-    fn counted(&self) -> Option<Limit> {
-        // What cannot be counted any more is not bounded any more.
-        usage::of(&self.path, self.most).map_or(Some(Limit::Workspace), |found| beyond(found, self.most))
+    fn counted(&self, clock: &impl Fn() -> Instant) -> Option<Limit> {
+        let until = clock() + LATER;
+        match usage::of(&self.path, self.most, || clock() >= until) {
+            Ok(Some(found)) => beyond(found, self.most),
+            // What takes that long to count is too many.
+            Ok(None) => Some(Limit::Inodes),
+            // What cannot be counted any more is not bounded any more.
+            Err(_) => Some(Limit::Workspace),
+        }
     }
 }
 
@@ -76,6 +93,7 @@ fn beyond(found: Usage, most: Usage) -> Option<Limit> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::supervisor::now;
     use super::*;
     use crate::sys::scratch::Scratch;
 
@@ -87,13 +105,34 @@ mod tests {
             path: scratch.root().to_owned(),
             most: Usage { bytes, inodes: 1 },
             is_full,
-            next: crate::wrapper::tool::supervisor::now(),
+            next: now(),
         };
         for how in [None, Some(How::Signal(9)), Some(How::Exit(0))] {
-            assert_eq!(kept(1, true).limit_at_the_end(how), None, "{how:?}");
-            assert_eq!(kept(1, false).limit_at_the_end(how), Some(Limit::Workspace), "{how:?}");
+            assert_eq!(kept(1, true).limit_at_the_end(how, now), None, "{how:?}");
+            assert_eq!(kept(1, false).limit_at_the_end(how, now), Some(Limit::Workspace), "{how:?}");
         }
-        assert_eq!(kept(1, true).limit_at_the_end(Some(How::Exit(1))), Some(Limit::Workspace));
-        assert_eq!(kept(1 << 20, true).limit_at_the_end(Some(How::Exit(1))), None, "it became smaller");
+        assert_eq!(kept(1, true).limit_at_the_end(Some(How::Exit(1)), now), Some(Limit::Workspace));
+        assert_eq!(kept(1 << 20, true).limit_at_the_end(Some(How::Exit(1)), now), None, "it became smaller");
+    }
+
+    #[test]
+    fn what_takes_too_long_to_count_is_too_many_files() {
+        let scratch = Scratch::new();
+        for number in 0..50 {
+            std::fs::write(scratch.path(&number.to_string()), "").unwrap();
+        }
+        let began = now();
+        let most = Usage { bytes: u64::MAX, inodes: 50 };
+        let mut kept = Kept { path: scratch.root().to_owned(), most, is_full: false, next: began };
+        let time = std::cell::Cell::new(began);
+        // Each look at the clock is so many milliseconds later.
+        let later = |step| {
+            time.set(time.get() + Duration::from_millis(step));
+            time.get()
+        };
+        assert_eq!(kept.limit_reached(|| later(1)), None);
+        assert!(kept.next >= time.get() + OFTEN, "counting is a part of the time");
+        time.set(kept.next);
+        assert_eq!(kept.limit_reached(|| later(100)), Some(Limit::Inodes));
     }
 }

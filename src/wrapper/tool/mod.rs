@@ -43,8 +43,9 @@ use supervisor::{Pipes, Supervisor};
 /// The wrapper itself: what a grant names, and what bubblewrap finds inside.
 pub const INNER: &str = "/usr/local/libexec/reeve/reeve-tool";
 
-/// How much longer than the tool the wrapper may take, before the kernel ends it.
-const SLACK: Duration = Duration::from_secs(8);
+/// How much longer than the tool the wrapper may take, before the kernel ends it. With [`kept::FIRST`] it is what whoever started
+/// the wrapper waits for it.
+const SLACK: Duration = Duration::from_secs(7);
 
 /// Runs the wrapper, or its inner stage where bubblewrap starts it: as a user and with one argument. Root takes none.
 pub fn main(table: &'static Table) -> ExitCode {
@@ -166,9 +167,11 @@ fn digest(program: &mut File) -> io::Result<(String, bool)> {
 pub(super) fn run(tool: Prepared, grant: &Grant) -> Result<Infallible, Refusal> {
     let Prepared { confinement, user, program, is_script, places, proxy } = tool;
     let limit = Duration::from_secs(grant.run_limit_secs.into());
-    exec::end_after(limit + SLACK);
+    exec::end_after(kept::FIRST + SLACK);
     place::ready(&confinement.workspace, &user).map_err(cannot("have the workspace"))?;
-    let kept = Kept::of(&confinement, supervisor::now()).map_err(cannot("count what is in the workspace"))?;
+    let kept = Kept::of(&confinement, supervisor::now).map_err(cannot("count what is in the workspace"))?;
+    // What the count took is not the tool's.
+    exec::end_after(limit + SLACK);
     let proxy = proxy.map(|(user, list)| Proxy::start(&confinement, &user, &list)).transpose();
     let (mut proxy, way_out) = proxy.map_err(cannot("start the proxy"))?.unzip();
     let cgroup = match confinement.limits.memory_by {
