@@ -38,6 +38,10 @@ pub(super) fn find(workspace: &Directory, protected: &[String]) -> io::Result<BT
     for one in protected {
         search.protect(workspace, one).map_err(|error| named(one, &error))?;
     }
+    let names: Vec<&str> = protected.iter().map(String::as_str).filter(|one| is_name(one)).collect();
+    if !names.is_empty() {
+        search.below(workspace, (&names, ""), 0)?;
+    }
     let mut all = BTreeMap::new();
     // Below what is protected everything is, and what lies above it is above both.
     for (path, opened) in search.places {
@@ -82,37 +86,44 @@ impl Search {
             }
             other => other?,
         };
-        self.found(one, opened)?;
-        if is_name(one) { self.below(workspace, (one, ""), 0) } else { Ok(()) }
+        self.found(one, opened)
     }
 
-    /// Looks for a name below.
-    fn below(&mut self, directory: &Directory, (name, above): (&str, &str), depth: u32) -> io::Result<()> {
-        let too_much =
-            || io::Error::other("has too much in it, or too deep, to look through it for what is protected");
-        let (entries, has_more) = directory.names(MOST_SEEN - self.seen)?;
+    /// Looks for all of the names below, in one go, and not in what is protected already.
+    fn below(
+        &mut self,
+        directory: &Directory,
+        (names, above): (&[&str], &str),
+        depth: u32,
+    ) -> io::Result<()> {
+        let here = |error: io::Error| named(if above.is_empty() { "." } else { above }, &error);
+        let (entries, has_more) = directory.names(MOST_SEEN - self.seen).map_err(here)?;
         self.seen += entries.len();
         if has_more || depth == MOST_DEPTH {
-            return Err(too_much());
+            let too_much = "has too much in it, or too deep, to look through it for what is protected";
+            return Err(here(io::Error::other(too_much)));
         }
         for entry in entries {
-            if entry == name && above.is_empty() {
+            let path = below_text(above, &entry);
+            if path.as_ref().is_some_and(|path| self.places.contains_key(path)) {
                 continue;
             }
             let is_directory = match directory.look(&entry) {
                 Ok((Kind::Directory, _)) => true,
                 Ok((Kind::File | Kind::Link | Kind::Other, _)) => false,
                 Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
-                Err(error) => return Err(error),
+                Err(error) => return Err(here(error)),
             };
-            let path = below_text(above, &entry);
-            if entry == name {
-                let path = path.ok_or_else(|| io::Error::other("lies below a name that is no text"))?;
-                self.found(&path, directory.entry(&entry)?)?;
+            if names.iter().any(|name| entry == *name) {
+                let path =
+                    path.ok_or_else(|| here(io::Error::other("its name, or one above it, is no text")))?;
+                let opened = directory.entry(&entry).map_err(|error| named(&path, &error))?;
+                self.found(&path, opened).map_err(|error| named(&path, &error))?;
             } else if is_directory {
                 // Below what is no text nothing can be named, and so nothing be protected: it is found when it is met.
                 let path = path.unwrap_or_else(|| "\u{fffd}".to_owned());
-                self.below(&directory.directory(&entry)?, (name, &path), depth + 1)?;
+                let below = directory.directory(&entry).map_err(|error| named(&path, &error))?;
+                self.below(&below, (names, &path), depth + 1)?;
             }
         }
         Ok(())
@@ -207,5 +218,23 @@ mod tests {
             let error = protecting(&scratch, &[protected]).unwrap_err().to_string();
             assert!(error.contains("with more names than this"), "{error}");
         }
+    }
+
+    #[test]
+    fn all_names_are_looked_for_in_one_go_and_nothing_in_what_is_protected_already() {
+        let scratch = made(&["a", "b/.git/objects"]);
+        for number in 0..MOST_SEEN / 2 + 1 {
+            std::fs::write(scratch.path(&format!("a/{number}")), "").unwrap();
+        }
+        for number in 0..MOST_SEEN / 2 {
+            std::fs::write(scratch.path(&format!("b/.git/objects/{number}")), "").unwrap();
+        }
+        let names = [".git", ".envrc", ".agent"];
+        let paths: Vec<_> = protecting(&scratch, &names).unwrap().into_iter().map(|(path, _)| path).collect();
+        assert_eq!(paths, [".agent", ".envrc", ".git", "b", "b/.git"]);
+        // What is looked through is too much now.
+        std::fs::rename(scratch.path("b/.git/objects"), scratch.path("b/objects")).unwrap();
+        let error = protecting(&scratch, &names).unwrap_err().to_string();
+        assert!(error.contains("b/objects: has too much in it"), "{error}");
     }
 }
