@@ -228,8 +228,6 @@ fn start(
     match jail::split()? {
         jail::Side::Parent(child) => Ok((child, Pipes { report, out, err })),
         jail::Side::Child => {
-            // Whoever reads the report takes its end for the end of this process: not before it has said what failed.
-            let _open_until_then = tell.try_clone()?;
             let own = Own { stdin, stdout, stderr, report: tell, program: program.into(), way_out };
             let Err(error) = own.go(order, who, cgroup);
             // What was standard error is the supervisor's to read, which shows it when nothing was started.
