@@ -54,6 +54,7 @@ build: ## debug build: all programs, and root's side on its own
 FEATURES ?=
 release: ## release build, as install.sh expects it in target/
 	CARGO_TARGET_DIR=target $(CARGO) build --locked --release $(FEATURES) --bin reeve --bin reeved --bin reeve-gate --bin reeve-builtin $(if $(findstring wasm,$(FEATURES)),--bin reeve-wasm)
+	$(if $(findstring wasm,$(FEATURES)),,rm -f target/release/reeve-wasm)
 	CARGO_TARGET_DIR=target $(CARGO) build $(ROOT) --bins --release --target-dir target/root
 
 deb: release ## the Debian package, in target/

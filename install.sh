@@ -102,6 +102,8 @@ files() {
   directory "$libexec" root:root 0755
   for name in "${wrappers[@]}" "${helpers[@]}"; do file "$root_bin_dir/$name" "$libexec/$name" root:root 0755; done
   for name in "${own_tools[@]}"; do file "$bin_dir/$name" "$libexec/$name" root:root 0755; done
+  # What a host has given up does not stay for others to have started.
+  for name in "${optional_tools[@]}"; do [ -x "$bin_dir/$name" ] || remove "$prefix$libexec/$name"; done
   wrapper_sums
   directory "$libexec/ansible" root:root 0755
   for name in "${ansible_parts[@]}"; do file "$source_dir/wrappers/ansible/$name" "$libexec/ansible/$name" root:root 0644; done

@@ -162,6 +162,15 @@ for name in "$REEVE_BIN"/*; do [ "${name##*/}" = reeve-wasm ] || ln -s "$name" "
 packaged=$(mktemp -d)
 it "without what runs modules it installs the rest" "$here/../install.sh" --bin-dir "$without" --root-bin-dir "$REEVE_ROOT_BIN" --prefix "$packaged"
 it "and nothing in its place" same "$packaged/usr/local/libexec/reeve/reeve-builtin" "$(ls "$packaged"/usr/local/libexec/reeve/reeve-{builtin,wasm} 2>/dev/null)"
+it "nor is anything of the host's taken away" is /usr/local/libexec/reeve/reeve-wasm "root:root 755"
+it "a host that had it installs without it" "$here/../install.sh" --bin-dir "$without" --root-bin-dir "$REEVE_ROOT_BIN" --no-systemctl
+it "and has nothing that would run a module" fails test -e /usr/local/libexec/reeve/reeve-wasm
+it "nor does a second run find any" same "nothing to do: Reeve is installed" "$("$here/../install.sh" --bin-dir "$without" --root-bin-dir "$REEVE_ROOT_BIN" --no-systemctl)"
+it "it is there again with what has it" install
+it "as it was" is /usr/local/libexec/reeve/reeve-wasm "root:root 755"
+released() { make -C "$here/.." -n release "$@" | grep -c '^rm -f target/release/reeve-wasm$' || true; }
+it "a release without it leaves none of an earlier one" same 1 "$(released FEATURES=)"
+it "and one with it keeps its own" same 0 "$(released 'FEATURES=--features wasm')"
 rm -rf "$packaged" "$without"
 
 # What an administrator or a mishap changed.

@@ -6,6 +6,9 @@
 # In a guest that lives for this run: a container with the ZFS fake, or, with REEVE_ZFS=real, the virtual machine (tests/real.sh
 # --life). It ends with status 200 when it wants the guest's power cut, and is started again then, with REEVE_BOOT=2.
 #
+# What the cut takes back: in the container nothing, since its disk is this machine's memory; everything ends at once, and it is another
+# boot. In the virtual machine what was in the guest's memory alone, and so what was written and not synced; what its disk has taken stays.
+#
 # Environment: REEVE_BIN and REEVE_ROOT_BIN as for testbed.sh.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)

@@ -117,7 +117,8 @@ leader() {
   return 1
 }
 
-# As a power cut does: nothing is told, nothing is written any more.
+# All of the guest ends at once, as in a power cut: nothing is told, nothing is written any more, and it boots as another boot. What a power cut
+# takes back besides this does not: the guest's disk is this machine's memory, and keeps what was written and not synced.
 cut_power() {
   local tries
   kill -KILL "$nspawn" "$1" 2>/dev/null || true

@@ -6,6 +6,8 @@
 
 #[path = "privileged/tool.rs"]
 mod tool;
+#[path = "privileged/workspace.rs"]
+mod workspace;
 
 use std::ffi::OsString;
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};

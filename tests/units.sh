@@ -67,6 +67,60 @@ it "and each has its reason" same "" "$(without_reason)"
 for unit in reeved reeve-alarms reeve-lists reeve-traces reeve-witness reeve-hook reeve-bridge reeve-signal; do
   it "$unit cannot ask a cloud who the host is" has "$unit.service" IPAddressDeny=169.254.169.254/32
 done
+# An upgrade leaves nobody on an old program: the units that go on running a program of Reeve's, and what says so of each list.
+readonly top=$here/..
+installed() { sed -n '/^readonly units=(/,/)/p' "$top/install.sh" | grep -oE 'reeved?[a-z-]*\.service'; }
+daemons() {
+  local unit
+  for unit in $(installed); do
+    if grep -q '^Restart=' "$top/systemd/$unit" && grep -qE '^ExecStart=/usr/local/bin/reeve' "$top/systemd/$unit"; then echo "${unit%.service}"; fi
+  done | sort
+}
+named() { grep -oE '\breeved?(-[a-z]+)*\b' | sort -u | grep -vxE 'reeve' || true; }
+by_the_package() { sed -n 's/.*systemctl try-restart \(.*\); fi/\1/p' "$top/.ci/deb.sh" | sed 's/\.service//g' | named; }
+by_the_role() { sed -n '/^- name: Restart what asks Azure/,$d; /loop:\|try-restart/,/listen:/p' "$top/ansible/roles/reeve/handlers/main.yml" | sed 's/\.service//g' | named; }
+by_the_book() { sed -n 's/^# reeve check && \(systemctl restart .*\) && reeve doctor$/\1/p' "$top/docs/upgrade.md" | named; }
+it "there are daemons" test "$(daemons | wc -l)" -ge 9
+it "an upgrade of the package restarts all of them" same "$(daemons)" "$(by_the_package)"
+it "and so does one by the role" same "$(daemons)" "$(by_the_role)"
+it "and one by the book" same "$(daemons)" "$(by_the_book)"
+
+# What modes keep from a unit's user, its mounts do as well: every folder of Reeve's, and every file that is one user's.
+readonly of_one_user="gate.toml=reeve-gate policy.star=reeve-gate reeved.toml=reeve secrets.secret=reeve-secrets secrets.pem=reeve-secrets
+  shields.secret=reeve-shields shields.pem=reeve-shields azure.secret=reeve-azure azure.pem=reeve-azure"
+shut_to() {
+  local type path mode owner group place
+  while read -r type path mode owner group _; do
+    [ "$type" = d ] || continue
+    mode=${mode: -3}
+    if [ "$owner" = "$1" ]; then mode=${mode:0:1}
+    elif [ "$group" = "$1" ] || grep -qxF "m $1 $group" "$top/systemd/reeve.sysusers"; then mode=${mode:1:1}
+    else mode=${mode:2:1}; fi
+    [ "$mode" != 0 ] || echo "$path"
+  done <"$top/systemd/reeve.tmpfiles"
+  for place in $of_one_user; do [ "${place#*=}" = "$1" ] || echo "/etc/reeve/${place%=*}"; done
+  echo /etc/credstore
+}
+# Itself, or what it lies in.
+is_inaccessible() {
+  local place=$2
+  while [ "$place" != "" ]; do
+    if grep '^InaccessiblePaths=' "$top/systemd/$1" | tr ' =' '\n' | grep -qxF -e "-$place"; then return; fi
+    place=${place%/*}
+  done
+  return 1
+}
+left_open() {
+  local place
+  for place in $(shut_to "$(sed -n 's/^User=//p' "$top/systemd/$1")"); do is_inaccessible "$1" "$place" || echo "$place"; done
+}
+it "there is much that is shut to who sends traces" test "$(shut_to reeve-traces | wc -l)" -ge 30
+# The launcher has no mounts of its own, and the doctor is root.
+for unit in $(installed); do
+  case $unit in reeve-launcher.service | reeve-doctor.service) continue ;; esac
+  it "$unit has nothing before it that is shut to its user" same "" "$(left_open "$unit")"
+done
+
 it "the gate has no network" has reeve-gate.service PrivateNetwork=yes
 it "a reload of reeved fetches secrets first" same "-+systemctl start reeve-secrets.service" "$(grep -m1 '^ExecReload=' "$units/reeved.service" | cut -d= -f2-)"
 it "a reload of the gate, which has no secret of a vault, waits for none" same "kill -HUP \$MAINPID" "$(grep '^ExecReload=' "$units/reeve-gate.service" | cut -d= -f2-)"

@@ -31,6 +31,8 @@ impl Descriptors {
 pub enum How {
     /// Whatever this descriptor stands for, to read.
     ReadOnly(i32),
+    /// The directory that is there already, which this descriptor stands for, as a mount of its own: it cannot be renamed.
+    Same(i32),
     /// A directory in which nothing is.
     Empty,
     /// A file in which nothing is, from this descriptor.
@@ -87,6 +89,7 @@ pub fn arguments(confinement: &Confinement, inner: &str, bound: &[Bound]) -> Vec
     for Bound { path, how } in &bound {
         match how {
             How::ReadOnly(from) => argv.add(&["--ro-bind-fd", &from.to_string(), path]),
+            How::Same(from) => argv.add(&["--bind-fd", &from.to_string(), path]),
             How::Empty => argv.add(&["--perms", "0555", "--tmpfs", path]),
             How::EmptyFile(from) => argv.add(&["--ro-bind-data", &from.to_string(), path]),
         }
@@ -150,6 +153,21 @@ mod tests {
         let argv = arguments(&sample(Tier::C), "/x", &bound).join(" ");
         let laid = "--ro-bind-fd 7 /srv/docs --ro-bind-data 9 /srv/docs/key --perms 0555 --tmpfs /srv/docs/private \
             --ro-bind-fd 8 /srv/docs/private/open --remount-ro /srv/docs/private --remount-ro /";
+        assert!(argv.contains(laid), "{argv}");
+    }
+
+    #[test]
+    fn a_directory_above_what_is_protected_is_mounted_before_that_and_written() {
+        let bound = [
+            ("/workspace/ci/release.sh", How::ReadOnly(8)),
+            ("/workspace/ci-old/x", How::ReadOnly(10)),
+            ("/workspace/ci", How::Same(7)),
+            ("/workspace/ci-old", How::Same(9)),
+        ]
+        .map(|(path, how)| Bound { path: path.to_owned(), how });
+        let argv = arguments(&sample(Tier::C), "/x", &bound).join(" ");
+        let laid = "/workspace --bind-fd 7 /workspace/ci --bind-fd 9 /workspace/ci-old --ro-bind-fd 10 /workspace/ci-old/x \
+            --ro-bind-fd 8 /workspace/ci/release.sh --remount-ro /";
         assert!(argv.contains(laid), "{argv}");
     }
 }

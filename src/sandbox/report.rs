@@ -6,6 +6,9 @@ use std::fmt::{self, Write as _};
 /// As much output as one line carries.
 pub const CHUNK: usize = 32 * 1024;
 
+/// What a workspace is called that is too large already.
+pub const FULL: &str = "full";
+
 /// What was found to be in force in the tool's own process, just before it became the program.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Active {
@@ -35,6 +38,8 @@ pub struct Active {
     pub tracing: String,
     /// What bounds a module, as [`super::module::Bounds`] writes it; `-` where there is none.
     pub module: String,
+    /// [`FULL`], where nothing may be added to the workspace; `-` elsewhere.
+    pub workspace: String,
     /// Limits as the kernel tells them: the tool's own process those of a process, the wrapper those of the group.
     pub limits: Vec<(String, u64)>,
     /// What bounds memory, processes and processor time together; empty in the tool's own process.
@@ -57,13 +62,14 @@ impl fmt::Display for Active {
             exec,
             tracing,
             module,
+            workspace,
             limits,
             bounded_by,
         } = self;
         let limits: Vec<String> = limits.iter().map(|(name, most)| format!("{name}={most}")).collect();
         write!(
             f,
-            "active {landlock} {errata} {fs} {net} {scoped} {seccomp} {uid} {gid} {} {egress} {exec} {tracing} {module} {} {bounded_by}",
+            "active {landlock} {errata} {fs} {net} {scoped} {seccomp} {uid} {gid} {} {egress} {exec} {tracing} {module} {workspace} {} {bounded_by}",
             namespaces.join(","),
             limits.join(",")
         )
@@ -89,6 +95,7 @@ impl Active {
             exec: words.next()?.to_owned(),
             tracing: words.next()?.to_owned(),
             module: words.next()?.to_owned(),
+            workspace: words.next()?.to_owned(),
             limits: words
                 .next()?
                 .split(',')
@@ -308,6 +315,7 @@ mod tests {
             exec: "any".to_owned(),
             tracing: "untraced".to_owned(),
             module: "-".to_owned(),
+            workspace: "-".to_owned(),
             limits: vec![("cpu".to_owned(), 20), ("memory".to_owned(), 1 << 30)],
             bounded_by: "cgroup-v2".to_owned(),
         };

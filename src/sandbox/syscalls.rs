@@ -45,8 +45,7 @@ const ALLOWED: &[libc::c_long] = &[
     libc::SYS_renameat2, libc::SYS_linkat, libc::SYS_symlinkat, libc::SYS_readlinkat, libc::SYS_faccessat,
     libc::SYS_faccessat2, libc::SYS_fchmod, libc::SYS_fchmodat, libc::SYS_fchmodat2, libc::SYS_fchown, libc::SYS_fchownat,
     libc::SYS_utimensat, libc::SYS_umask, libc::SYS_mknodat, libc::SYS_getxattr, libc::SYS_lgetxattr, libc::SYS_fgetxattr,
-    libc::SYS_listxattr, libc::SYS_llistxattr, libc::SYS_flistxattr, libc::SYS_setxattr, libc::SYS_lsetxattr,
-    libc::SYS_fsetxattr, libc::SYS_removexattr, libc::SYS_lremovexattr, libc::SYS_fremovexattr, libc::SYS_sync,
+    libc::SYS_listxattr, libc::SYS_llistxattr, libc::SYS_flistxattr, libc::SYS_removexattr, libc::SYS_lremovexattr, libc::SYS_fremovexattr, libc::SYS_sync,
     libc::SYS_inotify_init1, libc::SYS_inotify_add_watch, libc::SYS_inotify_rm_watch,
     // Memory.
     libc::SYS_mmap, libc::SYS_munmap, libc::SYS_mremap, libc::SYS_mprotect, libc::SYS_madvise, libc::SYS_mincore, libc::SYS_msync,
@@ -120,6 +119,12 @@ pub(super) const REFUSED: &[libc::c_long] = &[
     libc::SYS_set_mempolicy, libc::SYS_migrate_pages, libc::SYS_move_pages, libc::SYS_mlockall, libc::SYS_munlockall,
 ];
 
+/// What puts attributes on a file, which may be as large as files are, and which Landlock does not handle.
+#[rustfmt::skip]
+const ATTRIBUTES: &[libc::c_long] = &[
+    libc::SYS_setxattr, libc::SYS_lsetxattr, libc::SYS_fsetxattr,
+];
+
 /// What debuggers and tracers call, where that was declared.
 #[rustfmt::skip]
 const TRACING: &[libc::c_long] = &[
@@ -177,6 +182,8 @@ pub struct Leave {
     pub exec: Exec,
     /// Whether processes may be traced. Landlock and the tree of processes say whose.
     pub tracing: bool,
+    /// Whether no attributes are put on files, where nothing may be added to them.
+    pub no_attributes: bool,
 }
 
 fn op(code: u16, k: u32, jt: u8, jf: u8) -> sock_filter {
@@ -256,6 +263,7 @@ pub fn filter(tier: Tier, network: Network, leave: Leave) -> Vec<sock_filter> {
             on(&mut program, libc::SYS_socket, &own);
         }
     }
+    answer(&mut program, ATTRIBUTES, if leave.no_attributes { EPERM } else { ALLOW });
     answer(&mut program, ALLOWED, ALLOW);
     answer(&mut program, ALLOWED_HERE, ALLOW);
     answer(&mut program, ABSENT, ENOSYS);

@@ -20,12 +20,16 @@ pub mod fs {
     pub const READ_DIR: u64 = 1 << 3;
     /// Make a device of characters.
     pub const MAKE_CHAR: u64 = 1 << 6;
+    /// Make whatever else has a name: directories, files, sockets, pipes, links.
+    pub const MAKE_OTHERS: u64 = 1 << 7 | 1 << 8 | 1 << 9 | 1 << 10 | 1 << 12;
     /// Make a device of blocks.
     pub const MAKE_BLOCK: u64 = 1 << 11;
     /// Shorten it (ABI 3).
     pub const TRUNCATE: u64 = 1 << 14;
     /// What a device does besides reading and writing (ABI 5).
     pub const IOCTL_DEV: u64 = 1 << 15;
+    /// What it takes to add anything to a directory, or to a file in it.
+    pub const ADDING: u64 = WRITE_FILE | MAKE_CHAR | MAKE_OTHERS | MAKE_BLOCK;
     /// What can be a right on something that is no directory.
     pub const OF_FILES: u64 = EXECUTE | WRITE_FILE | READ_FILE | TRUNCATE | IOCTL_DEV;
 }

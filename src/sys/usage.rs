@@ -4,6 +4,7 @@
 use std::collections::HashSet;
 use std::ffi::CString;
 use std::io;
+use std::ops::ControlFlow;
 use std::os::fd::OwnedFd;
 use std::path::Path;
 
@@ -34,35 +35,47 @@ impl Usage {
     }
 }
 
-/// What lies below a directory. When it is more than `most`, it may be more still.
+/// What lies below a directory. When it is more than `most`, it may be more still. Nothing, when time is over before that is known.
 ///
 /// # Errors
 /// When it cannot be read.
-pub fn of(directory: &Path, most: Usage) -> io::Result<Usage> {
+pub fn of(directory: &Path, most: Usage, is_over: impl Fn() -> bool) -> io::Result<Option<Usage>> {
     let top = open(directory, DIRECTORY, Mode::empty())?;
     let device = fstat(&top)?.st_dev;
-    let mut count = Count { found: Usage::default(), most, device, seen: HashSet::new() };
-    count.add(top, 0)?;
-    Ok(count.found)
+    let mut count = Count { found: Usage::default(), most, device, seen: HashSet::new(), is_over };
+    Ok(match count.add(top, 0)? {
+        ControlFlow::Continue(()) | ControlFlow::Break(Over::TooMuch) => Some(count.found),
+        ControlFlow::Break(Over::TooLong) => None,
+    })
 }
 
-struct Count {
+/// Why counting is over before its end.
+enum Over {
+    TooMuch,
+    TooLong,
+}
+
+struct Count<F> {
     found: Usage,
     most: Usage,
     device: libc::dev_t,
     /// Files that have several names, and whose bytes count once.
     seen: HashSet<libc::ino_t>,
+    is_over: F,
 }
 
-impl Count {
-    fn add(&mut self, directory: OwnedFd, depth: usize) -> io::Result<()> {
+impl<F: Fn() -> bool> Count<F> {
+    fn add(&mut self, directory: OwnedFd, depth: usize) -> io::Result<ControlFlow<Over>> {
         if depth == MOST_DEPTH {
             self.found.inodes = u64::MAX;
-            return Ok(());
+            return Ok(ControlFlow::Break(Over::TooMuch));
         }
         let mut listed = Dir::from_fd(directory)?;
         let names = names(&mut listed, self.most.inodes.saturating_sub(self.found.inodes))?;
         for name in names {
+            if (self.is_over)() {
+                return Ok(ControlFlow::Break(Over::TooLong));
+            }
             let found = match fstatat(&listed, name.as_c_str(), AtFlags::AT_SYMLINK_NOFOLLOW) {
                 // Somebody took it away meanwhile.
                 Err(Errno::ENOENT) => continue,
@@ -81,18 +94,21 @@ impl Count {
                 self.found.bytes = self.found.bytes.saturating_add(blocks.saturating_mul(BLOCK));
             }
             if self.found.is_beyond(self.most) {
-                return Ok(());
+                return Ok(ControlFlow::Break(Over::TooMuch));
             }
             if is_directory {
                 match openat(&listed, name.as_c_str(), DIRECTORY, Mode::empty()) {
-                    Ok(below) => self.add(below, depth + 1)?,
+                    Ok(below) => match self.add(below, depth + 1)? {
+                        ControlFlow::Continue(()) => {}
+                        over @ ControlFlow::Break(_) => return Ok(over),
+                    },
                     // Gone meanwhile, or another thing by now.
                     Err(Errno::ENOENT | Errno::ELOOP | Errno::ENOTDIR) => {}
                     Err(errno) => return Err(errno.into()),
                 }
             }
         }
-        Ok(())
+        Ok(ControlFlow::Continue(()))
     }
 }
 
@@ -110,6 +126,25 @@ mod tests {
     use super::*;
 
     const ALL: Usage = Usage { bytes: u64::MAX, inodes: u64::MAX };
+
+    fn of(directory: &Path, most: Usage) -> io::Result<Usage> {
+        super::of(directory, most, || false).map(Option::unwrap)
+    }
+
+    #[test]
+    fn counting_ends_when_its_time_is_over_and_says_nothing_then() {
+        let scratch = Scratch::new();
+        for number in 0..50 {
+            std::fs::create_dir_all(scratch.path(&format!("a/{number}/b"))).unwrap();
+        }
+        let looks = std::cell::Cell::new(0);
+        let after = |most| {
+            looks.set(0);
+            super::of(scratch.root(), ALL, || looks.replace(looks.get() + 1) >= most).unwrap()
+        };
+        assert_eq!((after(20), looks.get()), (None, 21));
+        assert_eq!(after(101).unwrap().inodes, 101);
+    }
 
     #[test]
     fn bytes_and_names_are_counted_through_no_link_and_the_bytes_of_two_names_once() {

@@ -1,9 +1,11 @@
 //! What a module can call: those functions of WASI's first preview that open nothing. Bytes come from standard input and go
 //! to the outputs; there is no file, no socket, no way to wait, and no list of anything.
 //!
-//! Every byte that is moved for a module costs it one unit of fuel, so that fuel bounds our work, too.
+//! Every byte that is moved for a module costs it one unit of fuel, and so does each string that is looked at, before that is done: so
+//! fuel bounds our work, too.
 
 use std::io::{Read, Write};
+use std::sync::Arc;
 use std::time::UNIX_EPOCH;
 
 use wasmtime::{Caller, Linker, Memory};
@@ -41,25 +43,25 @@ fn one(linker: &mut Linker<State>, name: &str) -> Result<()> {
     match name {
         "args_get" => {
             linker.func_wrap(INTERFACE, name, |mut caller: Caller<'_, State>, list: i32, text: i32| {
-                let all = caller.data().args.clone();
+                let all = Arc::clone(&caller.data().args);
                 strings(&mut caller, &all, [list, text])
             })
         }
         "args_sizes_get" => {
             linker.func_wrap(INTERFACE, name, |mut caller: Caller<'_, State>, count: i32, bytes: i32| {
-                let all = caller.data().args.clone();
+                let all = Arc::clone(&caller.data().args);
                 sizes(&mut caller, &all, [count, bytes])
             })
         }
         "environ_get" => {
             linker.func_wrap(INTERFACE, name, |mut caller: Caller<'_, State>, list: i32, text: i32| {
-                let all = caller.data().environment.clone();
+                let all = Arc::clone(&caller.data().environment);
                 strings(&mut caller, &all, [list, text])
             })
         }
         "environ_sizes_get" => {
             linker.func_wrap(INTERFACE, name, |mut caller: Caller<'_, State>, count: i32, bytes: i32| {
-                let all = caller.data().environment.clone();
+                let all = Arc::clone(&caller.data().environment);
                 sizes(&mut caller, &all, [count, bytes])
             })
         }
@@ -177,7 +179,8 @@ fn draw(mut caller: Caller<'_, State>, at: i32, length: i32) -> Result<i32> {
 
 /// How many strings there are, and how many bytes they have with the zero at the end of each.
 fn sizes(caller: &mut Caller<'_, State>, all: &[Vec<u8>], [count, bytes]: [i32; 2]) -> Result<i32> {
-    let length: usize = all.iter().map(|one| one.len() + 1).sum();
+    spend(caller, u32::try_from(all.len()).unwrap_or(u32::MAX))?;
+    let length = length_of(all);
     for (at, number) in [(count, all.len()), (bytes, length)] {
         let done = put(caller, at, &u32::try_from(number).unwrap_or(u32::MAX).to_le_bytes())?;
         if done != DONE {
@@ -187,8 +190,14 @@ fn sizes(caller: &mut Caller<'_, State>, all: &[Vec<u8>], [count, bytes]: [i32; 
     Ok(DONE)
 }
 
+fn length_of(all: &[Vec<u8>]) -> usize {
+    all.iter().map(|one| one.len() + 1).sum()
+}
+
 /// The strings, each with a zero at its end, and where each begins.
 fn strings(caller: &mut Caller<'_, State>, all: &[Vec<u8>], [list, text]: [i32; 2]) -> Result<i32> {
+    let moved = length_of(all).saturating_add(all.len() * 4);
+    spend(caller, u32::try_from(moved).unwrap_or(u32::MAX))?;
     let (mut begins, mut bytes) = (Vec::new(), Vec::new());
     for one in all {
         let place = u32::try_from(bytes.len()).ok().and_then(|length| unsigned(text).checked_add(length));
@@ -197,8 +206,8 @@ fn strings(caller: &mut Caller<'_, State>, all: &[Vec<u8>], [list, text]: [i32; 
         bytes.extend(one);
         bytes.push(0);
     }
-    match put(caller, text, &bytes)? {
-        DONE => put(caller, list, &begins),
+    match set(caller, text, &bytes)? {
+        DONE => set(caller, list, &begins),
         other => Ok(other),
     }
 }
@@ -217,6 +226,11 @@ fn buffer(caller: &mut Caller<'_, State>, list: i32, place: u32) -> Result<Optio
 
 fn put(caller: &mut Caller<'_, State>, at: i32, bytes: &[u8]) -> Result<i32> {
     spend(caller, u32::try_from(bytes.len()).unwrap_or(u32::MAX))?;
+    set(caller, at, bytes)
+}
+
+/// The same, where it is paid for already.
+fn set(caller: &mut Caller<'_, State>, at: i32, bytes: &[u8]) -> Result<i32> {
     let memory = memory(caller)?;
     let length = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
     let Some(into) = slice(memory.data_mut(caller), unsigned(at), length) else { return Ok(FAULT) };

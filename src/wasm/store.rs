@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::io::{Read, Write};
+use std::sync::Arc;
 
 use wasmtime::ResourceLimiter;
 
@@ -18,8 +19,8 @@ pub(super) struct Streams {
 /// One run.
 pub(super) struct State {
     pub(super) bounds: Bounds,
-    pub(super) args: Vec<Vec<u8>>,
-    pub(super) environment: Vec<Vec<u8>>,
+    pub(super) args: Arc<Strings>,
+    pub(super) environment: Arc<Strings>,
     pub(super) streams: Streams,
     pub(super) has_begun: bool,
     memory: u64,
@@ -31,6 +32,7 @@ type Strings = Vec<Vec<u8>>;
 
 impl State {
     pub(super) fn new(bounds: Bounds, (args, environment): (Strings, Strings), streams: Streams) -> State {
+        let (args, environment) = (Arc::new(args), Arc::new(environment));
         State { bounds, args, environment, streams, has_begun: false, memory: 0, table: 0 }
     }
 }

@@ -111,6 +111,28 @@ fn what_we_do_for_a_module_costs_it_fuel() {
 }
 
 #[test]
+fn strings_cost_a_module_fuel_also_where_they_are_put_nowhere() {
+    let given = (vec![vec![b'x'; 60_000]; 2], vec![vec![b'y'; 60_000]; 2]);
+    let with = |fuel, name: &str, call: &str| {
+        let bounds = Bounds { fuel, ..bounds(&[name]) };
+        let engine = engine(&bounds).unwrap();
+        let streams =
+            Streams { input: Box::new(io::empty()), out: Box::new(io::sink()), err: Box::new(io::sink()) };
+        let text = module(&[name], &format!("(func (export \"_start\") (drop (call ${name} {call})))"));
+        run(&engine, &wat::parse_str(text).unwrap(), State::new(bounds, given.clone(), streams))
+    };
+    for name in ["args_get", "environ_get"] {
+        for call in ["(i32.const 0) (i32.const -2)", "(i32.const 0) (i32.const 64)"] {
+            assert_eq!(with(119_000, name, call), Ending::Limit(Limit::Fuel), "{name} {call}");
+            assert_eq!(with(121_000, name, call), Ending::Exit(0), "{name} {call}");
+        }
+    }
+    for name in ["args_sizes_get", "environ_sizes_get"] {
+        assert_eq!(with(1000, name, "(i32.const 0) (i32.const 4)"), Ending::Exit(0), "{name}");
+    }
+}
+
+#[test]
 fn a_deadline_interrupts_what_has_fuel_left() {
     let bounds = Bounds { fuel: 1 << 50, ..bounds(&[]) };
     let engine = engine(&bounds).unwrap();

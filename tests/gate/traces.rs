@@ -172,10 +172,20 @@ async fn a_reload_begins_and_ends_traces() {
     let records = stage.records("decision");
     let record = records.iter().find(|record| record["operation"] == off.id.as_str()).unwrap();
     assert_eq!(record["detail"]["trace"], TRACE);
+    let asked = trace::within(caller(), stage.submit("librarian", zfs("destroy", "tank/media@old"))).await;
+    let asked = asked.unwrap();
+    assert_eq!(asked.state, State::Pending);
     stage.write("traces.toml", &text);
     let _exporting = Exporting::start(&stage);
     stage.reload();
     trace::within(caller(), stage.submit("librarian", zfs("list", "tank/media"))).await.unwrap();
     let seen = collector.hears(TRACE, &["reeve-gate submit", "reeve-gate read", "reeve-gate zfs.list"]);
     one(&seen, "reeve-gate", "zfs.list");
+    // What was asked for before is a part of what asked for it, and not that itself.
+    stage.phones.says("alice", &format!("CONFIRM {}", token(&stage.phones.messages("alice", 1)[0].text)));
+    stage.until(&asked.id, State::Succeeded).await;
+    let seen = collector.hears(TRACE, &["reeve-gate zfs.destroy"]);
+    let whole = one(&seen, "reeve-gate", "zfs.destroy");
+    assert_ne!(whole.id, caller().unwrap().span.to_string());
+    assert_eq!(whole.parent, Some(caller().unwrap().span.to_string()));
 }

@@ -48,10 +48,10 @@ assert ctypes.CDLL(None).prctl(22, 2, filter) == 0
 os.execv(sys.argv[3], sys.argv[3:])
 ";
 
-struct Tools(Host);
+pub(super) struct Tools(Host);
 
 impl Tools {
-    fn new(name: &str) -> Tools {
+    pub(super) fn new(name: &str) -> Tools {
         let host = Host::new(name);
         std::fs::write(host.path("without.py"), WITHOUT).unwrap();
         Tools(host)
@@ -64,7 +64,12 @@ impl Tools {
         });
     }
 
-    fn grant_of(&self, name: &str, (program, args): (&str, &[&str]), change: impl FnOnce(&mut Confinement)) {
+    pub(super) fn grant_of(
+        &self,
+        name: &str,
+        (program, args): (&str, &[&str]),
+        change: impl FnOnce(&mut Confinement),
+    ) {
         let mut confinement = Confinement {
             tool: "faults".to_owned(),
             tier: Tier::B,
@@ -104,10 +109,14 @@ impl Tools {
 
     /// What each call of `tool` in this script came to, a line each.
     fn run(&self, script: &str) -> Vec<Came> {
-        let built = env!("CARGO_BIN_EXE_reeve-tool");
-        let finished = self.0.run(&format!("BUILT={built}\n{TOOLS}{script}"));
-        let (out, err) = said(&finished);
+        let (out, err) = self.said(script);
         out.lines().map(|line| Came::read(line).unwrap_or_else(|| panic!("{line}: {out}{err}"))).collect()
+    }
+
+    /// What a script said on that host.
+    pub(super) fn said(&self, script: &str) -> (String, String) {
+        let built = env!("CARGO_BIN_EXE_reeve-tool");
+        said(&self.0.run(&format!("BUILT={built}\n{TOOLS}{script}")))
     }
 }
 

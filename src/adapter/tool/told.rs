@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 use crate::adapter::{Garbled, Plan, Ran, WrapperName};
 use crate::sandbox::decode;
 use crate::sandbox::module::Bounds;
-use crate::sandbox::report::{Active, End, How, Limit, bytes};
+use crate::sandbox::report::{Active, End, FULL, How, Limit, bytes};
 use crate::sandbox::traffic::{Traffic, UNCOUNTED};
 
 /// What the caller may see of one line while the tool runs.
@@ -139,6 +139,7 @@ fn receipt(active: &Active) -> Value {
         exec,
         tracing,
         module,
+        workspace,
         limits,
         bounded_by,
     } = active;
@@ -159,6 +160,9 @@ fn receipt(active: &Active) -> Value {
     });
     if let (Some(map), Some(module)) = (receipt.as_object_mut(), module) {
         map.insert("module".to_owned(), module);
+    }
+    if let (Some(map), FULL) = (receipt.as_object_mut(), workspace.as_str()) {
+        map.insert("workspace".to_owned(), json!(FULL));
     }
     receipt
 }
@@ -188,7 +192,7 @@ mod tests {
     use super::*;
 
     const ACTIVE: &str =
-        "active 7 3 65535 3 3 2 998 997 mnt,pid none once untraced - cpu=20,memory=4096 cgroup-v2\n";
+        "active 7 3 65535 3 3 2 998 997 mnt,pid none once untraced - - cpu=20,memory=4096 cgroup-v2\n";
 
     #[test]
     fn output_is_put_together_and_told_apart_and_bytes_that_are_no_text_are_kept() {
@@ -241,7 +245,7 @@ mod tests {
 
     #[test]
     fn what_bounded_a_module_and_how_it_ended_are_told() {
-        let active = ACTIVE.replace("untraced -", "untraced 0f,vendor,1000,5,65536,10,fd_read+fd_write");
+        let active = ACTIVE.replace("untraced - -", "untraced 0f,vendor,1000,5,65536,10,fd_read+fd_write -");
         let told = |end: &str| ran(format!("{active}end {end} 1 5 2 -\n").as_bytes()).unwrap();
         let fuel = told("limit fuel");
         assert_eq!(fuel.result["ended"], json!({"by": "limit", "limit": "fuel"}));
@@ -253,6 +257,13 @@ mod tests {
         assert_eq!(told("trap -").result["ended"], json!({"by": "trap"}));
         assert_eq!(told("refused -").result["ended"], json!({"by": "refusal"}));
         assert!(told("refused -").error.unwrap().contains("not begun"));
+    }
+
+    #[test]
+    fn that_nothing_could_be_added_to_the_workspace_is_told() {
+        let told = |active: &str| ran(format!("{active}end exit 0 1 5 2 -\n").as_bytes()).unwrap().result;
+        assert_eq!(told(ACTIVE)["confined"].get("workspace"), None);
+        assert_eq!(told(&ACTIVE.replace("untraced - -", "untraced - full"))["confined"]["workspace"], "full");
     }
 
     #[test]

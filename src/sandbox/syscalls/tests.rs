@@ -55,7 +55,7 @@ fn usual(tier: Tier) -> Vec<sock_filter> {
 fn one_exec_is_let_through_by_its_three_addresses_and_by_no_others() {
     let at = [0x1234_5678_9000, 0x2234_5678_9000, 0x3234_5678_9000];
     for by_path in [false, true] {
-        let leave = Leave { exec: Exec::Once { by_path, at }, tracing: false };
+        let leave = Leave { exec: Exec::Once { by_path, at }, ..Leave::default() };
         let filter = filter(Tier::B, Network::None, leave);
         let asked = |call, arguments| answers_to(&filter, ARCHITECTURE, number(call), arguments);
         let (right, wrong, own) = match by_path {
@@ -85,6 +85,17 @@ fn tracing_is_left_only_where_that_was_declared() {
         for call in TRACING {
             let answer = answers(&filter, ARCHITECTURE, number(*call), [0; 3]);
             assert_eq!(answer, if tracing { ALLOW } else { EPERM }, "{call}");
+        }
+    }
+}
+
+#[test]
+fn attributes_are_put_on_files_unless_nothing_may_be_added_to_them() {
+    for no_attributes in [false, true] {
+        let filter = filter(Tier::C, Network::Own, Leave { no_attributes, ..Leave::default() });
+        for call in ATTRIBUTES {
+            let answer = answers(&filter, ARCHITECTURE, number(*call), [0; 3]);
+            assert_eq!(answer, if no_attributes { EPERM } else { ALLOW }, "{call}");
         }
     }
 }
@@ -122,7 +133,7 @@ fn another_architecture_and_x32_get_nothing() {
 
 #[test]
 fn no_call_stands_in_two_lists() {
-    let lists = [ALLOWED, ALLOWED_HERE, ABSENT, REFUSED, IPC];
+    let lists = [ALLOWED, ALLOWED_HERE, ATTRIBUTES, ABSENT, REFUSED, IPC];
     let all: Vec<_> = lists.iter().flat_map(|list| list.iter()).collect();
     assert_eq!(all.iter().collect::<BTreeSet<_>>().len(), all.len());
 }

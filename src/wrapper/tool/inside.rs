@@ -18,7 +18,7 @@ use nix::unistd::{chdir, getegid, geteuid, pipe2, setsid};
 
 use crate::egress::READY;
 use crate::sandbox::egress::{Egress, PROXY_PORT};
-use crate::sandbox::report::{Active, How};
+use crate::sandbox::report::{Active, FULL, How};
 use crate::sandbox::{
     Confinement, Descriptors, Exec, Leave, MemoryBy, Network, Tier, decode, filter, rights, view,
 };
@@ -37,6 +37,8 @@ pub(super) struct Order {
     pub(super) confinement: Confinement,
     pub(super) args: Vec<String>,
     pub(super) is_script: bool,
+    /// Whether its workspace is too large already: then it may remove from it, and add nothing.
+    pub(super) is_full: bool,
     /// The namespaces of the host, which the tool must not be in.
     pub(super) outside: Vec<String>,
 }
@@ -55,8 +57,13 @@ impl Order {
     /// The bytes in which an order goes through bubblewrap.
     pub(super) fn to_bytes(&self) -> Vec<u8> {
         let script = if self.is_script { "script" } else { "program" };
-        let mut parts =
-            vec![script.to_owned(), self.outside.join(","), crate::sandbox::encode(&self.confinement)];
+        let room = if self.is_full { FULL } else { "room" };
+        let mut parts = vec![
+            script.to_owned(),
+            room.to_owned(),
+            self.outside.join(","),
+            crate::sandbox::encode(&self.confinement),
+        ];
         parts.extend(self.args.iter().cloned());
         parts.join("\0").into_bytes()
     }
@@ -66,6 +73,7 @@ impl Order {
         let mut parts = text.split('\0');
         Some(Order {
             is_script: parts.next()? == "script",
+            is_full: parts.next()? == FULL,
             outside: parts.next()?.split(',').map(str::to_owned).collect(),
             confinement: decode(parts.next()?).ok()?,
             args: parts.map(str::to_owned).collect(),
@@ -188,9 +196,9 @@ fn become_tool(order: &Order, program: &OwnedFd, tell: &mut File) -> Result<Infa
     let exec = ticket
         .as_ref()
         .map_or(Exec::Any, |ticket| Exec::Once { by_path: order.is_script, at: ticket.addresses() });
-    let leave = Leave { exec, tracing: confinement.debug };
+    let leave = Leave { exec, tracing: confinement.debug, no_attributes: order.is_full };
     let program_of_filter = filter(confinement.tier, confinement.network(), leave);
-    let (handled, abi) = shut_in(confinement, program).map_err(step("landlock"))?;
+    let (handled, abi) = shut_in(order, program).map_err(step("landlock"))?;
     jail::close_all_on_exec().map_err(step("descriptors"))?;
     seccomp::install(&program_of_filter).map_err(step("seccomp"))?;
     let active = Active {
@@ -207,6 +215,7 @@ fn become_tool(order: &Order, program: &OwnedFd, tell: &mut File) -> Result<Infa
         exec: if ticket.is_some() { "once" } else { "any" }.to_owned(),
         tracing: if confinement.debug { "tracing" } else { "untraced" }.to_owned(),
         module: module.first().map_or("-", String::as_str).to_owned(),
+        workspace: if order.is_full { FULL } else { "-" }.to_owned(),
         limits,
         bounded_by: String::new(),
     };
@@ -289,8 +298,9 @@ fn holds_no_code(confinement: &Confinement) -> Result<(), Failed> {
 }
 
 /// Landlock with every right that the kernel knows. Tier C has a network of its own, in which its ports are its own
-/// matter.
-fn shut_in(confinement: &Confinement, program: &impl AsFd) -> io::Result<(Handled, u32)> {
+/// matter. To a workspace that is too large already nothing is added.
+fn shut_in(order: &Order, program: &impl AsFd) -> io::Result<(Handled, u32)> {
+    let confinement = &order.confinement;
     let abi = landlock::abi();
     let needed = confinement.landlock();
     if abi < needed {
@@ -303,8 +313,10 @@ fn shut_in(confinement: &Confinement, program: &impl AsFd) -> io::Result<(Handle
     let scoped = if abi >= 6 { 3 } else { 0 };
     let handled = Handled { fs: landlock::all_rights(abi), net, scoped };
     let rules = Ruleset::new(handled)?;
+    let full = order.is_full.then(|| confinement.workspace_inside());
     for seen in view(confinement) {
-        match rules.allow(Path::new(&seen.path), rights(seen.access)) {
+        let taken = if full.as_ref() == Some(&seen.path) { landlock::fs::ADDING } else { 0 };
+        match rules.allow(Path::new(&seen.path), rights(seen.access) & !taken) {
             Err(error) if seen.optional && error.kind() == io::ErrorKind::NotFound => {}
             other => {
                 other.map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", seen.path)))?

@@ -8,6 +8,7 @@ mod inside;
 mod kept;
 mod place;
 mod places;
+mod protected;
 mod proxy;
 mod supervisor;
 
@@ -43,8 +44,9 @@ use supervisor::{Pipes, Supervisor};
 /// The wrapper itself: what a grant names, and what bubblewrap finds inside.
 pub const INNER: &str = "/usr/local/libexec/reeve/reeve-tool";
 
-/// How much longer than the tool the wrapper may take, before the kernel ends it.
-const SLACK: Duration = Duration::from_secs(8);
+/// How much longer than the tool the wrapper may take, before the kernel ends it. With [`kept::FIRST`] it is what whoever started
+/// the wrapper waits for it.
+const SLACK: Duration = Duration::from_secs(7);
 
 /// Runs the wrapper, or its inner stage where bubblewrap starts it: as a user and with one argument. Root takes none.
 pub fn main(table: &'static Table) -> ExitCode {
@@ -166,9 +168,11 @@ fn digest(program: &mut File) -> io::Result<(String, bool)> {
 pub(super) fn run(tool: Prepared, grant: &Grant) -> Result<Infallible, Refusal> {
     let Prepared { confinement, user, program, is_script, places, proxy } = tool;
     let limit = Duration::from_secs(grant.run_limit_secs.into());
-    exec::end_after(limit + SLACK);
+    exec::end_after(kept::FIRST + SLACK);
     place::ready(&confinement.workspace, &user).map_err(cannot("have the workspace"))?;
-    let kept = Kept::of(&confinement, supervisor::now()).map_err(cannot("count what is in the workspace"))?;
+    let kept = Kept::of(&confinement, supervisor::now).map_err(cannot("count what is in the workspace"))?;
+    // What the count took is not the tool's.
+    exec::end_after(limit + SLACK);
     let proxy = proxy.map(|(user, list)| Proxy::start(&confinement, &user, &list)).transpose();
     let (mut proxy, way_out) = proxy.map_err(cannot("start the proxy"))?.unzip();
     let cgroup = match confinement.limits.memory_by {
@@ -188,7 +192,8 @@ pub(super) fn run(tool: Prepared, grant: &Grant) -> Result<Infallible, Refusal> 
     let outside = inside::namespaces().map_err(cannot("read its namespaces"))?;
     let input = grant.argv.get(1).cloned().unwrap_or_default();
     let args = grant.argv.iter().skip(2).cloned().collect();
-    let order = Order { confinement, args, is_script, outside };
+    let is_full = kept.as_ref().is_some_and(Kept::is_full);
+    let order = Order { confinement, args, is_script, is_full, outside };
     let started = start(&order, (&user, &places), (program, cgroup.as_ref()), (&input, way_out));
     let (child, pipes) = started
         .inspect_err(|_error| cgroup.iter().for_each(Cgroup::remove))
@@ -224,8 +229,6 @@ fn start(
         jail::Side::Child(wrapper) => {
             // With them it would read what it writes itself, and never see that nobody else does.
             drop((report, out, err));
-            // Whoever reads the report takes its end for the end of this process: not before it has said what failed.
-            let _open_until_then = tell.try_clone()?;
             let own = Own { stdin, stdout, stderr, report: tell, program: program.into(), way_out };
             let Err(error) = own.go(order, &wrapper, who, cgroup);
             // What was standard error is the supervisor's to read, which shows it when nothing was started.

@@ -109,7 +109,8 @@ impl Supervisor {
         self.end_all();
         let over = over.and_then(|over| self.drain().map(|()| over));
         // Nobody writes any more: what was filled in a last moment is found, too.
-        self.limit = self.limit.or_else(|| self.kept.as_ref().and_then(Kept::counted));
+        self.limit =
+            self.limit.or_else(|| self.kept.as_ref().and_then(|kept| kept.limit_at_the_end(self.how, now)));
         let ended = self.end();
         self.cgroup.iter().for_each(Cgroup::remove);
         let traffic = proxy.as_mut().map(Proxy::end);

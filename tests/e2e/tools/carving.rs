@@ -1,5 +1,6 @@
 //! Rows 41 to 45: what is taken out of a grant again, by mounts, in tier C; and that tier B refuses what it cannot.
 
+use std::os::unix::fs::MetadataExt;
 use std::process::Command;
 
 use reeve::sandbox::{Tier, Workspace};
@@ -65,26 +66,55 @@ fn row_041_what_is_protected_of_a_workspace_is_read_and_neither_written_nor_move
         .is_refused("argument");
 }
 
+/// Which file is at a path of the repository.
+fn inode(path: &str) -> u64 {
+    std::fs::symlink_metadata(format!("{REPOSITORY}/{path}")).unwrap().ino()
+}
+
 #[test]
-fn row_042_a_protected_name_is_so_at_any_depth() {
+fn row_042_a_protected_name_is_so_at_any_depth_and_no_directory_above_it_is_moved() {
     let _repository = Repository::new();
     let deep = "os.makedirs('a/b/c/.git'); open('a/b/c/w', 'w').close(); os.makedirs('w/t'); open('w/t/.git', 'w').write('gitdir: x')";
     Tool::probe(Tier::B, deep).with(kept).run().text();
-    let code = "print(tried(wrote, 'a/b/c/.git/x'), tried(wrote, 'w/t/.git'), tried(os.unlink, 'w/t/.git'), tried(wrote, 'a/b/c/w'), tried(os.rename, 'a', 'z'), tried(wrote, 'z/b/c/.git/x'))";
-    assert_eq!(protecting(code, &[".git"]).run().text(), "EROFS EROFS EBUSY OK OK EROFS");
+    let before = ["a/b/c/.git", "vendor/x/.git"].map(inode);
+    let code = "print(tried(wrote, 'a/b/c/.git/x'), tried(wrote, 'w/t/.git'), tried(os.unlink, 'w/t/.git'), tried(wrote, 'a/b/c/w'))\n\
+        print(tried(os.rename, 'a', 'z'), tried(os.rename, 'a/b', 'a/z'), tried(os.rename, 'a/b/c', 'a/b/z'), tried(os.rename, 'vendor', 'v'), \
+        tried(os.rename, 'vendor/x', 'x'), call(316, -100, b'a', -100, b'vendor', 2))\n\
+        os.mkdir('a/b/own'); wrote('a/b/own/x'); os.rename('a/b/own', 'a/b/other'); os.unlink('a/b/other/x'); os.rmdir('a/b/other')";
+    assert_eq!(
+        protecting(code, &[".git"]).run().text(),
+        "EROFS EROFS EBUSY OK\nEBUSY EBUSY EBUSY EBUSY EXDEV EBUSY"
+    );
+    assert_eq!(["a/b/c/.git", "vendor/x/.git"].map(inode), before);
     // A path is that one place.
-    Tool::probe(Tier::B, "os.rename('z', 'a')").with(kept).run().text();
-    assert_eq!(protecting(code, &["a/b/c/.git"]).run().text(), "EROFS OK OK OK OK EROFS");
+    let one = "print(tried(wrote, 'a/b/c/.git/x'), tried(wrote, 'w/t/.git'), tried(os.rename, 'a', 'z'), tried(os.rename, 'vendor', 'v'))";
+    assert_eq!(protecting(one, &["a/b/c/.git"]).run().text(), "EROFS OK EBUSY OK");
+    assert_eq!(inode("a/b/c/.git"), before[0]);
+    // The control: the same without it.
+    assert_eq!(protecting(one, &[]).run().text(), "OK OK OK ENOENT");
+}
+
+#[test]
+fn row_042_a_protected_file_with_another_name_keeps_the_tool_from_starting() {
+    let _repository = Repository::new();
+    Tool::probe(Tier::B, "os.link('.git/config', 'other')").with(kept).run().text();
+    protecting("print('ran')", &[".git/config"]).run().is_refused(".git/config: is a file with more names");
+    Tool::probe(Tier::B, "os.unlink('other')").with(kept).run().text();
+    assert_eq!(protecting("print('ran')", &[".git/config"]).run().text(), "ran");
 }
 
 #[test]
 fn row_043_what_is_protected_and_not_there_is_not_made_by_the_tool() {
     let _repository = Repository::new();
-    let code = "print(tried(wrote, '.agent/x'), tried(os.rmdir, '.agent'), tried(os.rename, 'own', '.agent'), tried(wrote, 'ci/rc'), os.listdir('.agent'))";
+    let code = "print(tried(wrote, '.agent/x'), tried(os.rmdir, '.agent'), tried(os.rename, 'own', '.agent'), tried(wrote, 'ci/rc'), os.listdir('.agent'))\n\
+        print(tried(os.rename, 'ci', 'x'), tried(wrote, 'ci/other'))";
     let tool = protecting(&format!("os.mkdir('own')\n{code}"), &[".agent", "ci/rc"]);
-    assert_eq!(tool.run().text(), "EROFS EBUSY EBUSY EISDIR []");
+    assert_eq!(tool.run().text(), "EROFS EBUSY EBUSY EISDIR []\nEBUSY OK");
     let left = std::fs::read_dir(format!("{REPOSITORY}/.agent")).unwrap().count();
     assert_eq!(left, 0);
+    let place = inode("ci/rc");
+    protecting("tried(os.rename, 'ci', 'x')", &["ci/rc"]).run().text();
+    assert_eq!(inode("ci/rc"), place);
 }
 
 #[test]
