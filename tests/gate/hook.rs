@@ -41,17 +41,45 @@ async fn asks(user: &str) -> Stage {
     stage
 }
 
+/// A host whose hook looks at each vote until it is let go.
+async fn looks_for_long() -> (Stage, Hook) {
+    let mut stage = asks("nobody").await;
+    stage.write("gate.toml", &stage.read("gate.toml").replace("timeout = \"2s\"", "timeout = \"60s\""));
+    stage.crash().await;
+    let folder = stage.path("hook");
+    let script = format!(
+        "#!/bin/sh\ncat >/dev/null\ntouch {folder:?}/looks-$$\nn=0\nuntil [ -e {folder:?}/go ] || [ $n -gt 600 ]; do n=$((n+1)); sleep 0.1; done\n"
+    );
+    let hook = with_program_for(&stage, &script, "60s");
+    (stage, hook)
+}
+
+/// Waits until it looks at so many votes.
+fn looks_at(stage: &Stage, count: usize) {
+    let looks = || {
+        let names = std::fs::read_dir(stage.path("hook")).unwrap();
+        names.filter(|one| one.as_ref().unwrap().file_name().to_string_lossy().starts_with("looks")).count()
+    };
+    eventually("the hook looks", || (looks() == count).then_some(()));
+}
+
 /// Starts `reeve hook` with a program that does this.
 fn with_program(stage: &Stage, script: &str) -> Hook {
+    with_program_for(stage, script, "1s")
+}
+
+fn with_program_for(stage: &Stage, script: &str, timeout: &str) -> Hook {
     let program = stage.path("hook-program");
     std::fs::write(&program, script).unwrap();
     std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).unwrap();
-    with(stage, &format!("command = [{program:?}, \"$(touch /tmp/x)\", \"; exit 0\"]\n"))
+    with(
+        stage,
+        &format!("timeout = {timeout:?}\ncommand = [{program:?}, \"$(touch /tmp/x)\", \"; exit 0\"]\n"),
+    )
 }
 
 fn with(stage: &Stage, by: &str) -> Hook {
-    let config =
-        format!("socket = {:?}\ngate_user = \"root\"\ntimeout = \"1s\"\n{by}", stage.path("hook/socket"));
+    let config = format!("socket = {:?}\ngate_user = \"root\"\n{by}", stage.path("hook/socket"));
     stage.write("hook.toml", &config);
     std::fs::set_permissions(stage.path("hook.toml"), std::fs::Permissions::from_mode(0o644)).unwrap();
     let mut command = Command::new("setpriv");
@@ -97,6 +125,62 @@ async fn a_vote_that_the_hook_refuses_does_not_count_and_a_no_is_never_put_to_it
     stage.phones.votes("alice", 1, "DENY");
     stage.until(&op.id, State::Refused).await;
     assert!(stage.launcher.commands().is_empty());
+}
+
+#[tokio::test]
+async fn a_no_is_heard_while_the_hook_still_looks_at_votes_that_came_before() {
+    let (stage, _hook) = looks_for_long().await;
+    let op = stage.submit("librarian", zfs("destroy", "tank/vm@old")).await.unwrap();
+    stage.phones.votes("alice", 1, "CONFIRM");
+    stage.phones.votes("bob", 1, "CONFIRM");
+    looks_at(&stage, 2);
+    stage.phones.votes("bob", 1, "DENY");
+    stage.until(&op.id, State::Refused).await;
+    // What it lets pass after that counts for nothing any more.
+    std::fs::write(stage.path("hook/go"), "").unwrap();
+    for who in ["alice", "bob"] {
+        let told = || {
+            let messages = stage.phones.so_far(who);
+            messages.iter().any(|one| one.text.contains("this request was refused by bob")).then_some(())
+        };
+        eventually(who, told);
+    }
+    assert_eq!(stage.look("librarian", &op.id).await.unwrap().state, State::Refused);
+    assert!(stage.launcher.commands().is_empty());
+}
+
+#[tokio::test]
+async fn a_phone_that_confirms_again_and_again_keeps_nobodys_freeze_waiting_and_not_its_own() {
+    let (stage, _hook) = looks_for_long().await;
+    let op = stage.submit("librarian", zfs("destroy", "tank/vm@old")).await.unwrap();
+    for _ in 0..5 {
+        stage.phones.votes("alice", 1, "CONFIRM");
+    }
+    let vote = last_vote(&stage, 1);
+    assert_eq!((&vote["counted"], &vote["by"]), (&json!(false), &json!("alice")));
+    assert!(vote["why"].as_str().unwrap().contains("still being looked at"), "{vote}");
+    looks_at(&stage, 1);
+    stage.phones.says("bob", "FREEZE archivist");
+    stage.phones.says("alice", "FREEZE librarian");
+    stage.until_recorded("frozen", 2);
+    stage.until(&op.id, State::Cancelled).await;
+    // A thaw waits for nobody else's votes, and undoes nothing that is said after it.
+    stage.phones.says("bob", "THAW archivist");
+    stage.until_recorded("thawed", 1);
+    std::fs::write(stage.path("hook/go"), "").unwrap();
+    assert!(stage.launcher.commands().is_empty());
+}
+
+#[tokio::test]
+async fn an_account_in_other_hands_while_the_hook_looks_does_not_vote() {
+    let (stage, _hook) = looks_for_long().await;
+    let op = stage.submit("librarian", zfs("destroy", "tank/media@old")).await.unwrap();
+    stage.phones.votes("alice", 1, "CONFIRM");
+    looks_at(&stage, 1);
+    stage.phones.has_new_key("alice", '9');
+    std::fs::write(stage.path("hook/go"), "").unwrap();
+    assert_eq!(last_vote(&stage, 1)["counted"], json!(false));
+    assert_eq!(stage.look("librarian", &op.id).await.unwrap().state, State::Pending);
 }
 
 #[tokio::test]

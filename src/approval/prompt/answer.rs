@@ -56,6 +56,8 @@ pub enum Answer {
     },
     /// Nobody of that name is frozen.
     NotFrozen,
+    /// They were frozen again after that was said.
+    FrozenAnew,
     /// Nobody of that name may ask for anything here, so nobody was frozen.
     NobodyCalled {
         /// Who may.
@@ -123,6 +125,8 @@ pub enum Answer {
     HookRefused,
     /// It did not answer.
     HookSilent,
+    /// Too many messages of the same person are being looked at.
+    TooManyAtOnce,
     /// Whether the identity key is still the one that was enrolled could not be found out.
     IdentityUnknown,
 }
@@ -188,6 +192,7 @@ impl Answer {
             | Self::Thawed { .. }
             | Self::Checkpoint { .. }
             | Self::NotFrozen
+            | Self::FrozenAnew
             | Self::NobodyCalled { .. }
             | Self::Stopped { .. }
             | Self::NothingToStop
@@ -203,6 +208,7 @@ impl Answer {
             | Self::NotRecorded
             | Self::HookRefused
             | Self::HookSilent
+            | Self::TooManyAtOnce
             | Self::IdentityUnknown => false,
         }
     }
@@ -224,6 +230,9 @@ impl Answer {
             Self::Thawed { who } => format!("{who} may go on."),
             Self::Checkpoint { checkpoint } => audit(checkpoint),
             Self::NotFrozen => "Nothing was changed: nobody of that name is frozen.".to_owned(),
+            Self::FrozenAnew => {
+                "Nothing was changed: that was frozen again after you sent this. Send it again if you mean it.".to_owned()
+            }
             Self::NobodyCalled { names } => {
                 let shown: Vec<&str> = names.iter().take(NAMES_SHOWN).map(String::as_str).collect();
                 format!(
@@ -297,6 +306,11 @@ impl Answer {
             Self::HookSilent => {
                 "Not counted: this host's own check of who votes did not answer. Send your vote again, or tell an \
                  administrator."
+                    .to_owned()
+            }
+            Self::TooManyAtOnce => {
+                "Not counted: what you sent before is still being looked at. Wait for the answers to that, and then send this \
+                 again. DENY, FREEZE and STOP need not wait."
                     .to_owned()
             }
             Self::IdentityUnknown => {

@@ -265,6 +265,8 @@ fn answers() -> Vec<(&'static str, String)> {
         ("answer-not-recorded", told(Answer::NotRecorded)),
         ("answer-hook-refused", told(Answer::HookRefused)),
         ("answer-hook-silent", told(Answer::HookSilent)),
+        ("answer-too-many-at-once", told(Answer::TooManyAtOnce)),
+        ("answer-frozen-anew", told(Answer::FrozenAnew)),
         ("answer-identity-unknown", told(Answer::IdentityUnknown)),
     ]
 }
