@@ -105,9 +105,12 @@ impl Gate {
         drop(order);
         let terms = asked.approval.terms.clone();
         let people = self.people.load_full();
-        let mut told = Vec::new();
+        let (mut told, asking) = (Vec::new(), self.channel.asking());
         for person in people.eligible(terms.quorum(), &asked.excluded) {
-            match self.channel.send(person, &asked.text, None).await {
+            if !self.still_asks(cell).await {
+                return Ok(());
+            }
+            match asking.of(person, &asked.text).await {
                 Ok(sent) => {
                     told.push(person.groups.as_slice());
                     let prompt = SentPrompt::new(&person.name, sent.timestamp);
@@ -165,6 +168,13 @@ impl Gate {
             return Err(error.into());
         }
         Ok(Asked { approval, text, excluded: excluded(&job) })
+    }
+
+    /// Whether there is still something to ask: somebody may have said no, or taken it back, while others were told.
+    async fn still_asks(&self, cell: &Cell) -> bool {
+        let job = cell.job.lock().await;
+        let is_over = job.approval.as_ref().is_some_and(|approval| approval.expires_at <= self.now_ms());
+        matches!(job.state, State::Pending | State::Approved) && !is_over
     }
 
     /// Keeps which message a person got, so that a reply to it counts. Without it the token still does.

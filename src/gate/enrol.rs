@@ -140,7 +140,7 @@ impl Gate {
             wrong: 0,
             is_answered: false,
         });
-        if let Err(error) = self.channel.send(&approver, &text, None).await {
+        if let Err(error) = self.channel.asking().of(&approver, &text).await {
             *self.enrolling.now() = None;
             return Err(Problem::new(
                 ProblemKind::NoChannel,

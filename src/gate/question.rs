@@ -203,9 +203,9 @@ impl Gate {
 
     async fn send_question(self: &Arc<Self>, question: Question, text: &str) -> Result<Question, Problem> {
         let people = self.people.load_full();
-        let mut told = Vec::new();
+        let (mut told, asking) = (Vec::new(), self.channel.asking());
         for person in people.eligible(question.terms.quorum(), &question.excluded) {
-            match self.channel.send(person, text, None).await {
+            match asking.of(person, text).await {
                 Ok(sent) => {
                     told.push(person.groups.as_slice());
                     if let Some(own) = self.questions.0.lock().await.get_mut(&question.id) {

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::alarms::{self, Delivering, metrics};
 use crate::enrolling::at_the_console;
 use crate::servers::{Mail, Web, eventually};
-use crate::stage::{ALICE, Stage, kind, zfs};
+use crate::stage::{ALICE, LENIENT, Stage, kind, zfs};
 
 /// What people on the host are shown of an operation.
 fn shown(stage: &Stage, id: &str) -> Value {
@@ -112,6 +112,25 @@ async fn a_question_waits_for_a_limit_that_is_short_and_nobody_waits_for_one_tha
         assert!(begun.elapsed() < Duration::from_secs(5), "{why}");
     }
     assert!(metrics(&stage).await.lines().any(|line| line.starts_with("reeve_signal_held_seconds 3")));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_limit_keeps_neither_who_asks_at_the_same_time_waiting_nor_a_reload() {
+    let stage = Stage::set().await;
+    stage.write("policy.star", LENIENT);
+    stage.phones.change(&json!({"limit": {"times": 1000, "retry_after": 3600}}));
+    let begun = Instant::now();
+    let (one, other, rules) = tokio::join!(
+        stage.submit("librarian", zfs("destroy", "tank/vm@old")),
+        stage.submit("archivist", zfs("destroy", "tank/archive@old")),
+        stage.call("operator", Call::Reload),
+    );
+    assert_eq!((kind(one), kind(other), kind(rules)), {
+        let none = ProblemKind::NoChannel;
+        (none, none, none)
+    });
+    assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
+    stage.reload();
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -130,7 +130,7 @@ impl Link {
     ) -> (Self, mpsc::Receiver<Inbound>) {
         let (inbox, messages) = mpsc::channel(INBOX);
         let (delivered, receipts) = mpsc::channel(INBOX);
-        let outbox = Arc::new(Outbox::new(config.pause, config.question_patience));
+        let outbox = Arc::new(Outbox::new(config.pause));
         let hub = Arc::new(Hub::new(config, people, clock, (inbox, delivered)));
         let task = Arc::new(Supervisor(tokio::spawn(session::supervise(Arc::clone(&hub)))));
         let receipts = Arc::new(Mutex::new(Some(receipts)));
@@ -141,14 +141,25 @@ impl Link {
     ///
     /// The identity is checked first: a prompt holds a token, which is for nobody who has only taken over the number.
     /// After [`SendError::Timeout`] the text may have arrived; sending it again is right, and either copy can be
-    /// answered by its token.
+    /// answered by its token. For its turn and for the server it waits until [`Link::patient_until`].
     pub async fn send(
         &self,
         to: &Approver,
         text: &str,
         quote: Option<Quote>,
     ) -> Result<SentMessage, SendError> {
-        self.send_with(to, Worth::Question, self.send_params(to, text, quote)).await
+        let until = self.patient_until();
+        self.send_with(to, Some(until), self.send_params(to, text, quote)).await
+    }
+
+    /// The same for one of several people who are asked the same: they share the time.
+    pub async fn ask(&self, to: &Approver, text: &str, until: Instant) -> Result<SentMessage, SendError> {
+        self.send_with(to, Some(until), self.send_params(to, text, None)).await
+    }
+
+    /// Until when a question of now waits: beyond it, somebody who is not asked in time is not asked at all.
+    pub fn patient_until(&self) -> Instant {
+        Instant::now() + self.hub.config.question_patience
     }
 
     /// The same for what may wait, and is given up first when too much does.
@@ -158,7 +169,7 @@ impl Link {
         text: &str,
         quote: Option<Quote>,
     ) -> Result<SentMessage, SendError> {
-        self.send_with(to, Worth::News, self.send_params(to, text, quote)).await
+        self.send_with(to, None, self.send_params(to, text, quote)).await
     }
 
     /// Puts another text in the place of one that was sent. The edit is a message with an identity of its own.
@@ -166,7 +177,7 @@ impl Link {
         let account = &self.hub.config.account;
         let params =
             json!({"account": account, "recipient": [to.uuid], "message": text, "editTimestamp": timestamp});
-        self.send_with(to, Worth::News, params).await
+        self.send_with(to, None, params).await
     }
 
     /// A note of our own account to itself: whether the server takes anything from us.
@@ -175,7 +186,7 @@ impl Link {
         if let Some(left) = self.traffic().held_for {
             return Err(SendError::RateLimited { retry_after: Some(left.as_secs()) });
         }
-        let _turn = self.outbox.turn(Worth::News).await?;
+        let _turn = self.outbox.turn(None).await?;
         let rpc = self.hub.rpc().ok_or(SendError::Down)?;
         let answer = rpc.call("send", params, self.hub.config.send_timeout).await;
         let sent = sending::judge_for(answer, self.hub.config.own_uuid);
@@ -188,22 +199,21 @@ impl Link {
         self.hub.came_back()
     }
 
-    async fn send_with(&self, to: &Approver, worth: Worth, params: Value) -> Result<SentMessage, SendError> {
-        let _turn = self.outbox.turn(worth).await?;
-        let begun = Instant::now();
+    async fn send_with(
+        &self,
+        to: &Approver,
+        until: Option<Instant>,
+        params: Value,
+    ) -> Result<SentMessage, SendError> {
+        let _turn = self.outbox.turn(until).await?;
         loop {
-            self.outbox.until_free().await;
+            self.outbox.until_free(until).await?;
             let sent = self.send_once(to, params.clone()).await;
             // What the server does not want yet stays the next that it gets.
-            if !self.outbox.came_out(&sent) || !self.may_wait(worth, begun) {
+            if !self.outbox.came_out(&sent) || !self.outbox.is_in_time(until) {
                 return sent;
             }
         }
-    }
-
-    fn may_wait(&self, worth: Worth, begun: Instant) -> bool {
-        let left = self.outbox.traffic().held_for.unwrap_or_default();
-        worth == Worth::News || begun.elapsed() + left <= self.hub.config.question_patience
     }
 
     async fn send_once(&self, to: &Approver, params: Value) -> Result<SentMessage, SendError> {

@@ -105,8 +105,9 @@ impl Gate {
             *self.drills.now() = None;
             return Err(error.into());
         }
+        let asking = self.channel.asking();
         for (person, text) in texts {
-            match self.channel.send(&person, &text, None).await {
+            match asking.of(&person, &text).await {
                 Ok(sent) => self.note_drill(&person.name, |one, now| {
                     one.approval.prompts.push(SentPrompt::new(&one.name, sent.timestamp));
                     one.asked_at.get_or_insert(now);
