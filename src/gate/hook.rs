@@ -80,6 +80,11 @@ impl Hook {
         self.settings.load().is_some()
     }
 
+    /// Whose word votes are held against.
+    pub(super) fn told(&self) -> Option<String> {
+        self.settings.load().as_ref().map(|settings| settings.told())
+    }
+
     /// Asks it, if there is one. Whatever is not a clear pass in time keeps the vote from counting.
     pub(super) async fn admits(
         &self,

@@ -306,6 +306,35 @@ async fn a_hook_that_is_taken_away_is_told_to_everybody() {
     eventually("a word to bob", || told().then_some(()));
 }
 
+#[tokio::test]
+async fn another_hook_is_put_to_people_or_told_to_everybody() {
+    let mut stage = asks("nobody").await;
+    let other = stage.read("gate.toml").replace("user = \"nobody\"", "user = \"daemon\"");
+    stage.write("gate.toml", &other);
+    let asked = stage.call("operator", reeve::gate::protocol::Call::Reload).await.unwrap();
+    let reeve::gate::protocol::Answer::Document(asked) = asked else { panic!("{asked:?}") };
+    assert_eq!(asked["reloaded"], json!(false), "{asked}");
+    let socket = stage.path("hook/socket");
+    let line = format!(
+        "~ votes are held against another identity hook: nobody at {0} → daemon at {0}",
+        socket.display()
+    );
+    let reloaded = stage.records("config_reloaded").pop().unwrap();
+    assert_eq!(
+        (&reloaded["detail"]["loaded"], &reloaded["detail"]["weaker"]),
+        (&json!(false), &json!([line]))
+    );
+    // Whoever starts the gate anew is root, and everybody hears of it.
+    let known = stage.phones.so_far("bob").len();
+    stage.crash().await;
+    assert_eq!(stage.records("gate_started").pop().unwrap()["detail"]["weaker"], json!([line]));
+    let told = || {
+        let messages = stage.phones.so_far("bob").into_iter().skip(known);
+        messages.filter(|message| message.text.contains("another identity hook")).count() == 1
+    };
+    eventually("a word to bob", || told().then_some(()));
+}
+
 #[test]
 fn the_hook_does_not_run_as_root() {
     let output = Command::new(env!("CARGO_BIN_EXE_reeve")).arg("hook").output().unwrap();
