@@ -11,7 +11,7 @@ use super::permit::binding;
 use super::protocol::{Envelope, Problem, ProblemKind};
 use super::record::Unrecorded;
 use super::submit::Order;
-use crate::approval::prompt::Stands;
+use crate::approval::prompt::{Outcome, Stands};
 use crate::approval::token::Token;
 use crate::approval::vote::SentPrompt;
 use crate::audit::EventKind;
@@ -210,6 +210,8 @@ impl Gate {
         }
         self.metrics.approval_ended("no_channel", Duration::ZERO);
         self.alarm_of_refusal(&job, why);
+        // Who was told before the others could not be has a request in the chat that is none any more.
+        self.tell(&job, &Outcome::Void { why: why.to_owned() }).await;
         Err(Problem { operation: Some(job.id.clone()), ..Problem::new(kind, format!("{why}; nothing ran")) })
     }
 

@@ -243,6 +243,7 @@ impl Gate {
             | Settled::Cancelled
             | Settled::Superseded
             | Settled::Void
+            | Settled::NotAsked
             | Settled::Drill => (Outcome::Void { why: why.to_owned() }, "void"),
         };
         let Some(question) = self.questions.end(id, how, self.now_ms()).await else { return };

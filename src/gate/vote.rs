@@ -304,6 +304,10 @@ fn settled(job: &Job) -> Option<Settled> {
         State::Expired => Some(Settled::Expired),
         State::Cancelled => Some(Settled::Cancelled),
         State::Superseded | State::Denied => Some(Settled::Superseded),
+        // Nobody's yes was enough for it, so it ended before it was put to all who had to be told.
+        State::Failed if job.approval.as_ref().is_some_and(|approval| approval.runs.is_none()) => {
+            Some(Settled::NotAsked)
+        }
         State::Executing | State::Succeeded | State::Failed | State::Unknown => Some(Settled::Begun),
     }
 }

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use crate::alarms::{self, Delivering, metrics};
 use crate::enrolling::at_the_console;
+use crate::phones::token;
 use crate::servers::{Mail, Web, eventually};
 use crate::stage::{ALICE, LENIENT, Stage, kind, zfs};
 
@@ -131,6 +132,28 @@ async fn a_limit_keeps_neither_who_asks_at_the_same_time_waiting_nor_a_reload() 
     });
     assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
     stage.reload();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_was_told_before_the_others_could_not_be_hears_that_it_is_void_and_not_that_it_was_approved() {
+    let stage = Stage::set().await;
+    // The gate has seen another key when it last looked.
+    stage.phones.has_new_key("bob", '9');
+    let refused = stage.submit("librarian", zfs("destroy", "tank/vm@old")).await.unwrap_err();
+    assert_eq!(refused.kind, ProblemKind::NoChannel);
+    let asked = stage.phones.messages("alice", 1).remove(0).text;
+    // Among news of bob's key.
+    let hears = |words: &str| {
+        let heard =
+            || stage.phones.so_far("alice").iter().any(|message| message.text.contains(words)).then_some(());
+        eventually(words, heard);
+    };
+    hears("It is void: too few of the people could be told");
+    let shown = stage.phones.shows("alice", "void");
+    assert!(!shown.contains("CONFIRM"), "{shown}");
+    stage.phones.says("alice", &format!("CONFIRM {}", token(&asked)));
+    hears("is void: too few of you could be told of it, and nothing ran");
+    assert!(stage.phones.so_far("bob").is_empty() && stage.launcher.commands().is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread")]

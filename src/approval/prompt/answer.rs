@@ -151,6 +151,8 @@ pub enum Settled {
     Superseded,
     /// What was asked about is not so any more.
     Void,
+    /// Too few people could be told of it, so that nobody was really asked.
+    NotAsked,
     /// It was a drill.
     Drill,
 }
@@ -329,6 +331,7 @@ impl Settled {
             Self::Expired => "has expired; nothing ran".to_owned(),
             Self::Cancelled => "was cancelled by whoever asked".to_owned(),
             Self::Void => "is void: what it was about has changed since".to_owned(),
+            Self::NotAsked => "is void: too few of you could be told of it, and nothing ran".to_owned(),
             Self::Drill => "was a drill, of which nothing could come".to_owned(),
             Self::Superseded => "was replaced by a newer one, because the host has changed".to_owned(),
         }
