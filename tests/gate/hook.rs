@@ -1,6 +1,7 @@
 //! The host's own check of who votes: it can keep a vote from counting, and do nothing else.
 
 use std::io::{Read, Write};
+use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixListener;
 use std::process::{Child, Command};
@@ -9,7 +10,7 @@ use reeve::gate::protocol::State;
 use serde_json::{Value, json};
 
 use crate::servers::eventually;
-use crate::stage::{Stage, zfs};
+use crate::stage::{PATIENCE, Stage, zfs};
 
 /// `reeve hook`, as the user that it runs as; ended with the test.
 struct Hook(Child);
@@ -277,6 +278,49 @@ async fn an_answer_that_is_none_is_no_pass_and_what_is_asked_has_no_token_in_it(
     stage.phones.votes("alice", 1, "CONFIRM");
     passes.join().unwrap();
     stage.until(&op.id, State::Succeeded).await;
+}
+
+/// Lets everything pass over HTTP, once, and says what it was told.
+fn server() -> (u16, std::thread::JoinHandle<String>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let server = std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        let (mut told, mut part) = (Vec::new(), [0; 4096]);
+        while !told.ends_with(b"}") {
+            match stream.read(&mut part).unwrap() {
+                0 => return String::from_utf8(told).unwrap(),
+                read => told.extend_from_slice(&part[..read]),
+            }
+        }
+        let body = "{\"verdict\": \"pass\"}";
+        write!(stream, "HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{body}", body.len()).unwrap();
+        String::from_utf8(told).unwrap()
+    });
+    (port, server)
+}
+
+#[tokio::test]
+async fn a_server_on_this_host_is_told_nothing_before_it_is_known_whose_it_is() {
+    let stage = asks("nobody").await;
+    let op = stage.submit("librarian", zfs("destroy", "tank/media@old")).await.unwrap();
+    let (port, stranger) = server();
+    {
+        let _hook = with(&stage, &format!("url = \"http://127.0.0.1:{port}/may\"\nuser = \"nobody\"\n"));
+        stage.phones.votes("alice", 1, "CONFIRM");
+        let vote = last_vote(&stage, 1);
+        assert_eq!(vote["counted"], json!(false));
+        assert!(vote["why"].as_str().unwrap().contains("by a process of uid 0"), "{vote}");
+    }
+    assert_eq!(stranger.join().unwrap(), "", "it was told something");
+    std::fs::remove_file(stage.path("hook/socket")).unwrap();
+    let (port, server) = server();
+    let _hook = with(&stage, &format!("url = \"http://127.0.0.1:{port}/may\"\nuser = \"root\"\n"));
+    stage.phones.votes("alice", 1, "CONFIRM");
+    stage.until(&op.id, State::Succeeded).await;
+    let told = server.join().unwrap();
+    assert!(told.starts_with("POST /may ") && told.contains("\"approver\":\"alice\""), "{told}");
 }
 
 #[tokio::test]
