@@ -21,6 +21,9 @@ const CAPTCHA_PAUSE: Duration = Duration::from_secs(600);
 /// Nothing is held for longer than the server has ever asked for.
 const LONGEST: Duration = Duration::from_secs(48 * 3600);
 
+/// The least that is waited is doubled so often.
+const LONGEST_LEAST: u32 = 5;
+
 /// What a message is worth when not all of them can wait.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Worth {
@@ -89,6 +92,15 @@ impl Waits {
 struct Held {
     until: Instant,
     captcha: Option<String>,
+    /// How many attempts in a row the server did not want before this one.
+    before: u32,
+}
+
+impl Held {
+    /// The least that is waited, whatever the server says: longer with each attempt in a row that it does not want.
+    fn least(before: u32) -> Duration {
+        Duration::from_secs(1 << before.min(LONGEST_LEAST))
+    }
 }
 
 /// The turn to send, passed on when it is dropped.
@@ -158,18 +170,20 @@ impl Outbox {
     pub(super) fn came_out<T>(&self, result: &Result<T, SendError>) -> bool {
         let mut state = self.state();
         *state.results.entry(result.as_ref().err().map_or("success", SendError::label)).or_default() += 1;
+        let before = state.held.as_ref().map_or(0, |held| held.before.saturating_add(1));
         let (pause, captcha) = match result {
             Ok(_) => {
                 state.held = None;
                 return false;
             }
             Err(SendError::RateLimited { retry_after }) => {
-                (retry_after.map_or(self.pause, Duration::from_secs), None)
+                let said = retry_after.map(|said| Duration::from_secs(said).max(Held::least(before)));
+                (said.unwrap_or(self.pause), None)
             }
             Err(SendError::NeedsCaptcha { challenge }) => (CAPTCHA_PAUSE, Some(challenge.clone())),
             Err(_) => return false,
         };
-        state.held = Some(Held { until: Instant::now() + pause.min(LONGEST), captcha });
+        state.held = Some(Held { until: Instant::now() + pause.min(LONGEST), captcha, before });
         state.give_up_late();
         true
     }

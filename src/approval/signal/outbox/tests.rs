@@ -168,3 +168,17 @@ async fn a_question_waits_for_its_turn_until_its_time_is_over_and_not_for_ever()
     drop(turn);
     assert!(outbox.turn(None).await.is_ok(), "the turn is nobody's");
 }
+
+#[tokio::test]
+async fn a_server_that_says_no_time_worth_waiting_is_not_asked_again_at_once() {
+    let outbox = outbox();
+    let mut left = Vec::new();
+    for _ in 0..8 {
+        assert!(outbox.came_out(&limited(0)));
+        left.push(outbox.traffic().held_for.unwrap().as_secs_f64().round());
+    }
+    assert_eq!(left, [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 32.0, 32.0]);
+    assert!(!outbox.came_out(&Ok(())));
+    assert!(outbox.came_out(&limited(3)));
+    assert!((2.5..=3.0).contains(&outbox.traffic().held_for.unwrap().as_secs_f64()));
+}
