@@ -18,6 +18,9 @@ use crate::audit::EventKind;
 use crate::job::{Approval, Job, State};
 use crate::policy::ReviewTerms;
 
+/// Why nobody is asked who could be reached a moment ago.
+const ASLEEP: &str = "the Signal daemon does not answer";
+
 /// What people are about to be told.
 struct Asked {
     approval: Approval,
@@ -54,11 +57,10 @@ impl Gate {
             self.alarm_of_refusal(job, &none.to_string());
             return Err(Problem::new(ProblemKind::NoChannel, format!("{none}; nobody was asked")));
         }
-        if !self.channel.is_awake().await {
-            let why = "the Signal daemon does not answer";
+        if let Err(asleep) = self.is_awake().await {
             self.metrics.approval_ended("no_channel", Duration::ZERO);
-            self.alarm_of_refusal(job, why);
-            return Err(Problem::new(ProblemKind::NoChannel, format!("{why}; nobody was asked")));
+            self.alarm_of_refusal(job, ASLEEP);
+            return Err(asleep);
         }
         if let Some((left, id)) = self.cooling.left(job, self.now_ms()) {
             return Err(Problem {
@@ -95,6 +97,14 @@ impl Gate {
             ));
         }
         Ok(())
+    }
+
+    /// Whether anybody can be asked anything at this moment: nobody waits for a daemon that hangs, person after person.
+    pub(super) async fn is_awake(&self) -> Result<(), Problem> {
+        if self.channel.is_awake().await {
+            return Ok(());
+        }
+        Err(Problem::new(ProblemKind::NoChannel, format!("{ASLEEP}; nobody was asked")))
     }
 
     /// Asks people. When too few could be told, the operation fails at once instead of waiting for nobody.

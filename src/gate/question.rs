@@ -165,6 +165,7 @@ impl Gate {
         if let Err(none) = self.channel.enough_of(voters, terms.quorum()) {
             return Err(Problem::new(ProblemKind::NoChannel, format!("{none}; nobody was asked")));
         }
+        self.is_awake().await?;
         let token = Token::generate()
             .map_err(|_error| Problem::new(ProblemKind::Unavailable, "the host gives no randomness"))?;
         let now = self.now_ms();

@@ -119,6 +119,18 @@ async fn who_says_yes_to_a_wrong_target_hears_what_was_wrong_and_who_says_nothin
     assert!(stage.launcher.granted().is_empty());
 }
 
+#[tokio::test]
+async fn nobody_waits_with_a_drill_for_a_daemon_that_hangs() {
+    let stage = at_the_console().await;
+    stage.phones.fault(true);
+    let begun = std::time::Instant::now();
+    let refused = drill(&stage, begin(zfs("destroy", "tank/media@old"), None)).await;
+    assert_eq!(kind(refused), ProblemKind::NoChannel);
+    assert!(begun.elapsed() < std::time::Duration::from_secs(8), "{:?}", begun.elapsed());
+    stage.phones.fault(false);
+    drill(&stage, begin(zfs("destroy", "tank/media@old"), None)).await.unwrap();
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn who_may_have_been_asked_in_a_drill_is_told_that_it_was_one() {
     let stage = at_the_console().await;

@@ -56,6 +56,17 @@ async fn a_daemon_that_does_not_answer_is_no_channel_within_a_second_and_the_sec
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_reload_does_not_wait_for_a_daemon_that_hangs_one_person_after_another() {
+    let stage = Stage::set().await;
+    stage.write("policy.star", LENIENT);
+    stage.phones.fault(true);
+    let begun = Instant::now();
+    assert_eq!(kind(stage.call("operator", Call::Reload).await), ProblemKind::NoChannel);
+    assert!(begun.elapsed() < Duration::from_secs(8), "{:?}", begun.elapsed());
+    stage.reload();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn when_a_question_arrived_and_was_read_is_kept_and_shown_also_over_a_crash() {
     let mut stage = Stage::set().await;
     let op = stage.submit("librarian", zfs("destroy", "tank/media@old")).await.unwrap();

@@ -79,6 +79,7 @@ impl Gate {
             let why = "none of those who would be asked can be reached; nobody was asked";
             return Err(Problem::new(ProblemKind::NoChannel, why));
         }
+        self.is_awake().await?;
         let mut texts = Vec::new();
         let mut asked = Vec::new();
         for person in reached {
