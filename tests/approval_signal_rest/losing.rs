@@ -1,9 +1,10 @@
 //! What signal-cli-rest-api does not do as signal-cli does, seen and said.
 
 use reeve::approval::identity::IdentityTrouble;
-use reeve::approval::signal::{Down, SendError, Status};
+use reeve::approval::signal::{CaptchaError, Down, SendError, Status};
 use serde_json::json;
 
+use crate::link::change;
 use crate::stage::{Stage, fault, impatient, say};
 use crate::stand_in::Command;
 
@@ -60,4 +61,16 @@ async fn a_key_that_was_compared_is_trusted_over_rest_too() {
     assert!(stage.link.trust(alice.uuid, "00000").await.is_err(), "another number than was seen");
     stage.link.trust(alice.uuid, &seen.safety_number).await.unwrap();
     assert!(stage.link.newest_identity(alice.uuid).await.unwrap().is_verified);
+}
+
+#[tokio::test]
+async fn a_captcha_is_solved_by_way_of_it_too() {
+    let stage = Stage::with(|_| {}, impatient).await.up().await;
+    let alice = stage.approver("alice");
+    change(&stage, json!({"captcha": "ch-1"}));
+    let wanted = SendError::NeedsCaptcha { challenge: "ch-1".into() };
+    assert_eq!(stage.link.send(alice, "hello", None).await, Err(wanted));
+    assert_eq!(stage.link.solve_captcha("signalcaptcha://other").await, Err(CaptchaError::Rejected));
+    assert_eq!(stage.link.solve_captcha("signalcaptcha://solved").await, Ok(()));
+    assert!(stage.link.send(alice, "hello", None).await.is_ok());
 }

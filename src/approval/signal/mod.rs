@@ -44,6 +44,10 @@ const INBOX: usize = 1024;
 /// How long a daemon that is there takes to say so.
 const AWAKE: Duration = Duration::from_millis(500);
 
+/// What the daemon says of a solution that the server does not take, and of a call that it does not know.
+const CAPTCHA_REJECTED: i64 = -6;
+const NO_METHOD: i64 = -32601;
+
 /// Where the daemon is, who we are to it, and how patient we are.
 #[derive(Debug, Clone)]
 pub struct SignalConfig {
@@ -98,6 +102,17 @@ pub enum CaptchaError {
         "the Signal server does not take this solution: solve a new one, from this host's address, and be quick"
     )]
     Rejected,
+    /// By this way no solution can be handed over.
+    #[error(
+        "what speaks for signal-cli takes no solutions: solve it there, by its own means, and messages go on within some minutes"
+    )]
+    NotHere,
+    /// Something else went wrong.
+    #[error("the solution was not handed over (code {code}): it may be tried again")]
+    Failed {
+        /// The JSON-RPC error code.
+        code: i64,
+    },
     /// The daemon does not answer.
     #[error("the Signal daemon does not answer")]
     Down,
@@ -261,7 +276,11 @@ impl Link {
                 self.outbox.release();
                 Ok(())
             }
-            Err(CallError::Refused(_)) => Err(CaptchaError::Rejected),
+            Err(CallError::Refused(error)) => Err(match error.code {
+                CAPTCHA_REJECTED => CaptchaError::Rejected,
+                NO_METHOD => CaptchaError::NotHere,
+                code => CaptchaError::Failed { code },
+            }),
             Err(CallError::Down | CallError::Lost | CallError::Timeout) => Err(CaptchaError::Down),
         }
     }

@@ -22,11 +22,12 @@ use super::upstream::Upstream;
 const LONGEST: usize = 256 << 10;
 /// How long it may take until messages come.
 const CONNECTING: Duration = Duration::from_secs(20);
-/// signal-cli's codes: no such method, wrong parameters, refused, limited.
+/// signal-cli's codes: no such method, wrong parameters, refused, limited, a captcha that is not taken.
 const NO_METHOD: i64 = -32601;
 const WRONG_PARAMS: i64 = -32602;
 const REFUSED: i64 = -1;
 const LIMITED: i64 = -5;
+const CAPTCHA_REJECTED: i64 = -6;
 
 /// Makes one call.
 pub(super) async fn call(upstream: &Upstream, method: &str, params: &Value) -> Result<Answer, String> {
@@ -39,7 +40,10 @@ pub(super) async fn call(upstream: &Upstream, method: &str, params: &Value) -> R
             trust(upstream, account, (text("recipient"), text("verifiedSafetyNumber"))).await
         }
         ("send", Some(account)) => send(upstream, account, params).await,
-        ("listIdentities" | "trust" | "send", None) => {
+        ("submitRateLimitChallenge", Some(account)) => {
+            solve(upstream, account, (text("challenge"), text("captcha"))).await
+        }
+        ("listIdentities" | "trust" | "send" | "submitRateLimitChallenge", None) => {
             Ok(Err(error(WRONG_PARAMS, "Method requires valid account parameter")))
         }
         _ => Ok(Err(error(NO_METHOD, "Method not implemented"))),
@@ -109,6 +113,28 @@ async fn trust(
     match ask(upstream, Method::PUT, &["v1", "identities", account, "trust", who], Some(&body)).await? {
         (status, _) if status.is_success() => Ok(Ok(json!({}))),
         (StatusCode::BAD_REQUEST, _) => Ok(Err(error(REFUSED, "Failed to set the trust"))),
+        (other, bytes) => not_done(other, &bytes),
+    }
+}
+
+/// Of a solution that is not taken it says no more than that something went wrong.
+async fn solve(
+    upstream: &Upstream,
+    account: &str,
+    (challenge, captcha): (Option<&str>, Option<&str>),
+) -> Result<Answer, String> {
+    let (Some(challenge), Some(captcha)) = (challenge, captcha) else {
+        return Ok(Err(error(WRONG_PARAMS, "submitRateLimitChallenge needs challenge and captcha")));
+    };
+    let body = json!({"challenge_token": challenge, "captcha": captcha});
+    let path = ["v1", "accounts", account, "rate-limit-challenge"];
+    match ask(upstream, Method::POST, &path, Some(&body)).await? {
+        (status, _) if status.is_success() => Ok(Ok(json!({}))),
+        (StatusCode::BAD_REQUEST, _) => Ok(Err(error(CAPTCHA_REJECTED, "Captcha rejected"))),
+        // An old one, which cannot be told.
+        (StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED, _) => {
+            Ok(Err(error(NO_METHOD, "Method not implemented")))
+        }
         (other, bytes) => not_done(other, &bytes),
     }
 }
