@@ -1,11 +1,16 @@
 //! What signal-cli-rest-api does not do as signal-cli does, seen and said.
 
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::sync::mpsc;
+
+use nix::unistd::{Uid, User, setfsuid};
 use reeve::approval::identity::IdentityTrouble;
 use reeve::approval::signal::{CaptchaError, Down, SendError, Status};
 use serde_json::json;
 
 use crate::link::change;
-use crate::stage::{Stage, fault, impatient, say};
+use crate::stage::{ACCOUNT, Bridge, PATIENCE, Stage, fault, impatient, say};
 use crate::stand_in::Command;
 
 #[tokio::test]
@@ -73,4 +78,52 @@ async fn a_captcha_is_solved_by_way_of_it_too() {
     assert_eq!(stage.link.solve_captcha("signalcaptcha://other").await, Err(CaptchaError::Rejected));
     assert_eq!(stage.link.solve_captcha("signalcaptcha://solved").await, Ok(()));
     assert!(stage.link.send(alice, "hello", None).await.is_ok());
+}
+
+/// Hands the first connection on, and listens as another user to what the others say. Needs root.
+fn taken_over(to: String) -> (String, mpsc::Receiver<String>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let (told, heard) = mpsc::channel();
+    std::thread::spawn(move || {
+        let (near, _) = listener.accept().unwrap();
+        let far = TcpStream::connect(&to).unwrap();
+        let pump = |mut from: TcpStream, mut to: TcpStream| {
+            std::thread::spawn(move || drop(std::io::copy(&mut from, &mut to)));
+        };
+        pump(near.try_clone().unwrap(), far.try_clone().unwrap());
+        pump(far, near);
+        // Whose a socket is, is said by who accepts it: of this thread alone.
+        setfsuid(User::from_name("nobody").unwrap().unwrap().uid);
+        assert_ne!(setfsuid(Uid::from_raw(u32::MAX)), Uid::from_raw(0), "these tests need root");
+        for stream in listener.incoming().map_while(Result::ok) {
+            let told = told.clone();
+            std::thread::spawn(move || {
+                let (mut said, mut part) = (Vec::new(), [0; 4096]);
+                while let Ok(read @ 1..) = (&stream).read(&mut part) {
+                    said.extend_from_slice(&part[..read]);
+                    drop((&stream).write_all(b"HTTP/1.1 204 No Content\r\n\r\n"));
+                }
+                drop(told.send(String::from_utf8_lossy(&said).into_owned()));
+            });
+        }
+    });
+    (address, heard)
+}
+
+#[tokio::test]
+async fn who_takes_the_place_of_the_server_while_it_runs_is_not_told_whose_messages_are_wanted() {
+    let mut stage = Stage::with(|_| {}, |_| {}).await;
+    let (address, heard) = taken_over(std::fs::read_to_string(stage.dir.path().join("address")).unwrap());
+    drop(stage.bridge.take());
+    stage.bridge = Some(Bridge::start(stage.dir.path(), &format!("http://{address}"), &Bridge::own_user()));
+    let begun = std::time::Instant::now();
+    let mut said = Vec::new();
+    // The connection for messages is the one on which not even a harmless question is asked.
+    while !said.contains(&String::new()) {
+        assert!(begun.elapsed() < PATIENCE, "{said:?}\n{}", stage.bridge_log());
+        said.extend(heard.recv_timeout(PATIENCE));
+    }
+    assert!(stage.bridge_log().contains("nothing was said to it"), "{}", stage.bridge_log());
+    assert!(said.iter().all(|said| !said.contains(ACCOUNT.trim_start_matches('+'))), "{said:?}");
 }

@@ -201,9 +201,11 @@ pub(super) async fn listen(
     let limits = WebSocketConfig::default().max_message_size(Some(LONGEST)).max_frame_size(Some(LONGEST));
     let connecting = async {
         let (stream, ends) = upstream.open().await?;
+        if let Some(ends) = ends {
+            upstream.accepted(ends).await?;
+        }
         let upgraded = tokio_tungstenite::client_async_with_config(asked, stream, Some(limits)).await;
         let (socket, _response) = upgraded.map_err(|error| upstream.told(&error))?;
-        ends.map_or(Ok(()), |ends| upstream.check(ends))?;
         Ok(socket)
     };
     let connected: Result<_, String> = timeout(CONNECTING, connecting)
