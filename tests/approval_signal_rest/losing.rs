@@ -80,6 +80,26 @@ async fn a_captcha_is_solved_by_way_of_it_too() {
     assert!(stage.link.send(alice, "hello", None).await.is_ok());
 }
 
+#[tokio::test]
+async fn a_captcha_that_was_solved_elsewhere_holds_nothing_up_once_its_time_is_over() {
+    let stage = Stage::with(
+        |_| {},
+        |config| {
+            impatient(config);
+            config.captcha_pause = config.pause * 2;
+        },
+    );
+    let stage = stage.await.up().await;
+    let alice = stage.approver("alice").clone();
+    change(&stage, json!({"captcha": "ch-1"}));
+    assert!(stage.link.send(&alice, "hello", None).await.is_err());
+    let link = stage.link.clone();
+    let news = tokio::spawn(async move { link.tell(&alice, "news", None).await });
+    change(&stage, json!({"captcha": ""}));
+    assert!(news.await.unwrap().is_ok());
+    assert_eq!(stage.link.traffic().captcha, None);
+}
+
 /// Hands the first connection on, and listens as another user to what the others say. Needs root.
 fn taken_over(to: String) -> (String, mpsc::Receiver<String>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();

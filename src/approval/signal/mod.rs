@@ -67,6 +67,8 @@ pub struct SignalConfig {
     pub probe_timeout: Duration,
     /// How long nothing is sent when the server limits messages and does not say for how long.
     pub pause: Duration,
+    /// How long nothing is sent while the server wants a captcha solved.
+    pub captcha_pause: Duration,
     /// How long a question waits for the server: beyond it, somebody who is not asked in time is not asked at all.
     pub question_patience: Duration,
     /// The first and the longest pause before connecting again; the actual one is drawn below them.
@@ -85,6 +87,7 @@ impl SignalConfig {
             probe_every: Duration::from_secs(30),
             probe_timeout: Duration::from_secs(10),
             pause: Duration::from_secs(30),
+            captcha_pause: Duration::from_secs(600),
             question_patience: Duration::from_secs(60),
             backoff: (Duration::from_millis(250), Duration::from_secs(30)),
         }
@@ -145,7 +148,7 @@ impl Link {
     ) -> (Self, mpsc::Receiver<Inbound>) {
         let (inbox, messages) = mpsc::channel(INBOX);
         let (delivered, receipts) = mpsc::channel(INBOX);
-        let outbox = Arc::new(Outbox::new(config.pause));
+        let outbox = Arc::new(Outbox::new(config.pause, config.captcha_pause));
         let hub = Arc::new(Hub::new(config, people, clock, (inbox, delivered)));
         let task = Arc::new(Supervisor(tokio::spawn(session::supervise(Arc::clone(&hub)))));
         let receipts = Arc::new(Mutex::new(Some(receipts)));

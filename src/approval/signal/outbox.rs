@@ -16,8 +16,6 @@ use super::sending::SendError;
 
 /// How many messages wait at most.
 const MOST: usize = 256;
-/// How long nothing is sent while the server wants a captcha solved.
-const CAPTCHA_PAUSE: Duration = Duration::from_secs(600);
 /// Nothing is held for longer than the server has ever asked for.
 const LONGEST: Duration = Duration::from_secs(48 * 3600);
 
@@ -64,6 +62,7 @@ pub(super) struct Outbox {
     state: Mutex<State>,
     released: Notify,
     pause: Duration,
+    captcha_pause: Duration,
 }
 
 #[derive(Default)]
@@ -115,9 +114,10 @@ impl Drop for Turn {
 }
 
 impl Outbox {
-    /// One that sends nothing for `pause` when the server does not say how long.
-    pub(super) fn new(pause: Duration) -> Self {
-        Self { state: Mutex::default(), released: Notify::new(), pause }
+    /// One that sends nothing for `pause` when the server does not say how long, and for `captcha_pause` when it wants a captcha
+    /// solved.
+    pub(super) fn new(pause: Duration, captcha_pause: Duration) -> Self {
+        Self { state: Mutex::default(), released: Notify::new(), pause, captcha_pause }
     }
 
     /// Waits for the turn: a question until then, and news, which have no such time, for as long as it takes.
@@ -180,7 +180,7 @@ impl Outbox {
                 let said = retry_after.map(|said| Duration::from_secs(said).max(Held::least(before)));
                 (said.unwrap_or(self.pause), None)
             }
-            Err(SendError::NeedsCaptcha { challenge }) => (CAPTCHA_PAUSE, Some(challenge.clone())),
+            Err(SendError::NeedsCaptcha { challenge }) => (self.captcha_pause, Some(challenge.clone())),
             Err(_) => return false,
         };
         state.held = Some(Held { until: Instant::now() + pause.min(LONGEST), captcha, before });

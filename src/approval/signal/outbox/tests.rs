@@ -5,7 +5,7 @@ use super::*;
 const PATIENCE: Duration = Duration::from_secs(60);
 
 fn outbox() -> Outbox {
-    Outbox::new(Duration::from_secs(30))
+    Outbox::new(Duration::from_secs(30), Duration::from_secs(600))
 }
 
 /// How long what is worth so much waits.
