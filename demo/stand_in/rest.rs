@@ -51,6 +51,16 @@ pub(super) fn answer(stream: &TcpStream, request: &Request, world: &World) -> io
                 Some(Err(error)) => respond_json(stream, 400, &told(&error).1),
             }
         }
+        ("POST", ["v1", "accounts", account, "rate-limit-challenge"]) => {
+            let body = request.json();
+            let (challenge, captcha) = (&body["challenge_token"], &body["captcha"]);
+            let params = json!({"account": account, "challenge": challenge, "captcha": captcha});
+            match world.call("submitRateLimitChallenge", &params) {
+                None => withhold(stream).map(|()| true),
+                Some(Ok(_)) => respond_json(stream, 204, &Value::Null),
+                Some(Err(error)) => respond_json(stream, 400, &told(&error).1),
+            }
+        }
         ("POST", ["v2", "send"]) => send(stream, &request.json(), world),
         ("GET", ["v1", "receive", account]) => {
             let key = request.header("sec-websocket-key");

@@ -39,7 +39,7 @@ impl Default for Trouble {
 pub(crate) enum Change {
     /// The next messages are not taken for some seconds.
     Limit { times: u32, retry_after: u64 },
-    /// No message is taken before this challenge is solved.
+    /// No message is taken before this challenge is solved; an empty one is none.
     Captcha(String),
     /// Whether phones say what they got.
     Receipts(bool),
@@ -58,7 +58,9 @@ impl World {
         let mut state = self.state();
         match change {
             Change::Limit { times, retry_after } => state.trouble.limit = Some((times, retry_after)),
-            Change::Captcha(challenge) => state.trouble.challenge = Some(challenge),
+            Change::Captcha(challenge) => {
+                state.trouble.challenge = Some(challenge).filter(|challenge| !challenge.is_empty());
+            }
             Change::Receipts(receipts) => state.trouble.receipts = receipts,
             Change::Notes { taken, back } => state.trouble.notes = (taken, back),
             Change::Withhold(method) => state.trouble.withheld = Some(method),

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::identity::{IdentityHeld, IdentityTrouble, Seen};
@@ -18,6 +19,19 @@ pub enum Channel {
     None,
 }
 
+/// One question that is put to people, one after another: all of them together in the time that a question waits.
+pub struct Asking<'a>(Option<(&'a Link, Instant)>);
+
+impl Asking<'_> {
+    /// Puts it to one of them. See [`Link::ask`].
+    pub async fn of(&self, to: &Approver, text: &str) -> Result<SentMessage, SendError> {
+        match self.0 {
+            Some((link, until)) => link.ask(to, text, until).await,
+            None => Err(SendError::Down),
+        }
+    }
+}
+
 /// Too few approvers can be reached to decide the request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("no channel: {reachable} of the approvers who may decide can be reached, {needed} are needed")]
@@ -29,20 +43,15 @@ pub struct NoChannel {
 }
 
 impl Channel {
-    /// Sends a text to one person. See [`Link::send`].
-    pub async fn send(
-        &self,
-        to: &Approver,
-        text: &str,
-        quote: Option<Quote>,
-    ) -> Result<SentMessage, SendError> {
+    /// Begins to ask people. See [`Link::patient_until`].
+    pub fn asking(&self) -> Asking<'_> {
         match self {
-            Self::Signal(link) => link.send(to, text, quote).await,
-            Self::None => Err(SendError::Down),
+            Self::Signal(link) => Asking(Some((link, link.patient_until()))),
+            Self::None => Asking(None),
         }
     }
 
-    /// The same for what may wait. See [`Link::tell`].
+    /// Sends what may wait. See [`Link::tell`].
     pub async fn tell(
         &self,
         to: &Approver,

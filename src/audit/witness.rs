@@ -49,8 +49,16 @@ pub enum NotCosigned {
     /// It does not begin where the last one ended; it is told where that is.
     #[error("the last checkpoint that was cosigned is of {0} records")]
     OldSize(u64),
-    /// The log's own key has signed fewer records than were seen, or others in their place.
-    #[error("the log was cut or forked: {size} records with another root, after {seen} were seen")]
+    /// The log's own key has signed fewer records than were seen. It did so of a log that grows, too, before.
+    #[error("the log was cut, or an old checkpoint of it was sent: {size} records, after {seen} were seen")]
+    Fewer {
+        /// How many it is of.
+        size: u64,
+        /// How many were seen.
+        seen: u64,
+    },
+    /// The log's own key has signed other records in the place of those that were seen.
+    #[error("the log was forked: {size} records with another root, after {seen} were seen")]
     Forked {
         /// How many it is of.
         size: u64,
@@ -63,12 +71,23 @@ pub enum NotCosigned {
 }
 
 impl NotCosigned {
-    /// Whether the log's own key has said what no log that only grows can say, or cannot show that it only grew.
+    /// Whether the one whose log it is says what it never says of a log that only grows, or cannot show that it only grew.
     #[must_use]
     pub fn is_alarming(&self) -> bool {
         match self {
-            Self::Forked { .. } | Self::Inconsistent(_) => true,
+            Self::Fewer { .. } | Self::Forked { .. } | Self::Inconsistent(_) => true,
             Self::Malformed(_) | Self::Unknown | Self::Unsigned | Self::OldSize(_) => false,
+        }
+    }
+
+    /// Whether what was sent shows by itself that the log does not only grow, whoever has sent it.
+    #[must_use]
+    pub fn is_proof(&self) -> bool {
+        match self {
+            Self::Forked { .. } | Self::Inconsistent(_) => true,
+            Self::Fewer { .. } | Self::Malformed(_) | Self::Unknown | Self::Unsigned | Self::OldSize(_) => {
+                false
+            }
         }
     }
 }
@@ -97,7 +116,10 @@ impl AddCheckpoint {
         let (size, root) = (self.note.size(), self.note.root());
         let seen = last.map_or(0, |last| last.size);
         let is_other = |last: &Seen| size == last.size && root.base64() != last.root;
-        if size < seen || last.is_some_and(is_other) {
+        if size < seen {
+            return Err(NotCosigned::Fewer { size, seen });
+        }
+        if last.is_some_and(is_other) {
             return Err(NotCosigned::Forked { size, seen });
         }
         if self.old > size {

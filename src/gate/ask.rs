@@ -11,12 +11,15 @@ use super::permit::binding;
 use super::protocol::{Envelope, Problem, ProblemKind};
 use super::record::Unrecorded;
 use super::submit::Order;
-use crate::approval::prompt::Stands;
+use crate::approval::prompt::{Outcome, Stands};
 use crate::approval::token::Token;
 use crate::approval::vote::SentPrompt;
 use crate::audit::EventKind;
 use crate::job::{Approval, Job, State};
 use crate::policy::ReviewTerms;
+
+/// Why nobody is asked who could be reached a moment ago.
+const ASLEEP: &str = "the Signal daemon does not answer";
 
 /// What people are about to be told.
 struct Asked {
@@ -54,11 +57,10 @@ impl Gate {
             self.alarm_of_refusal(job, &none.to_string());
             return Err(Problem::new(ProblemKind::NoChannel, format!("{none}; nobody was asked")));
         }
-        if !self.channel.is_awake().await {
-            let why = "the Signal daemon does not answer";
+        if let Err(asleep) = self.is_awake().await {
             self.metrics.approval_ended("no_channel", Duration::ZERO);
-            self.alarm_of_refusal(job, why);
-            return Err(Problem::new(ProblemKind::NoChannel, format!("{why}; nobody was asked")));
+            self.alarm_of_refusal(job, ASLEEP);
+            return Err(asleep);
         }
         if let Some((left, id)) = self.cooling.left(job, self.now_ms()) {
             return Err(Problem {
@@ -97,6 +99,14 @@ impl Gate {
         Ok(())
     }
 
+    /// Whether anybody can be asked anything at this moment: nobody waits for a daemon that hangs, person after person.
+    pub(super) async fn is_awake(&self) -> Result<(), Problem> {
+        if self.channel.is_awake().await {
+            return Ok(());
+        }
+        Err(Problem::new(ProblemKind::NoChannel, format!("{ASLEEP}; nobody was asked")))
+    }
+
     /// Asks people. When too few could be told, the operation fails at once instead of waiting for nobody.
     ///
     /// The caller's next submission may be decided as soon as this one waits: from then on a retry joins it.
@@ -105,9 +115,12 @@ impl Gate {
         drop(order);
         let terms = asked.approval.terms.clone();
         let people = self.people.load_full();
-        let mut told = Vec::new();
+        let (mut told, asking) = (Vec::new(), self.channel.asking());
         for person in people.eligible(terms.quorum(), &asked.excluded) {
-            match self.channel.send(person, &asked.text, None).await {
+            if !self.still_asks(cell).await {
+                return Ok(());
+            }
+            match asking.of(person, &asked.text).await {
                 Ok(sent) => {
                     told.push(person.groups.as_slice());
                     let prompt = SentPrompt::new(&person.name, sent.timestamp);
@@ -167,6 +180,13 @@ impl Gate {
         Ok(Asked { approval, text, excluded: excluded(&job) })
     }
 
+    /// Whether there is still something to ask: somebody may have said no, or taken it back, while others were told.
+    async fn still_asks(&self, cell: &Cell) -> bool {
+        let job = cell.job.lock().await;
+        let is_over = job.approval.as_ref().is_some_and(|approval| approval.expires_at <= self.now_ms());
+        matches!(job.state, State::Pending | State::Approved) && !is_over
+    }
+
     /// Keeps which message a person got, so that a reply to it counts. Without it the token still does.
     async fn note_prompt(&self, cell: &Cell, approval: &str, prompt: SentPrompt) {
         let mut job = cell.job.lock().await;
@@ -200,6 +220,8 @@ impl Gate {
         }
         self.metrics.approval_ended("no_channel", Duration::ZERO);
         self.alarm_of_refusal(&job, why);
+        // Who was told before the others could not be has a request in the chat that is none any more.
+        self.tell(&job, &Outcome::Void { why: why.to_owned() }).await;
         Err(Problem { operation: Some(job.id.clone()), ..Problem::new(kind, format!("{why}; nothing ran")) })
     }
 

@@ -88,6 +88,7 @@ impl Gate {
         let invalid = |why: String| Problem::new(ProblemKind::Invalid, why);
         let uuid = Uuid::try_parse(account)
             .map_err(|_| invalid(format!("{account:?} is not the UUID of a Signal account")))?;
+        self.is_awake().await?;
         let seen = self.channel.newest_identity(uuid).await.map_err(|trouble| match trouble {
             IdentityTrouble::Unknown => {
                 let why = "the Signal daemon knows no identity key of this account: let its owner write to this host's account first";
@@ -140,7 +141,7 @@ impl Gate {
             wrong: 0,
             is_answered: false,
         });
-        if let Err(error) = self.channel.send(&approver, &text, None).await {
+        if let Err(error) = self.channel.asking().of(&approver, &text).await {
             *self.enrolling.now() = None;
             return Err(Problem::new(
                 ProblemKind::NoChannel,

@@ -125,6 +125,22 @@ impl By<'_> {
     }
 }
 
+/// How far an order was taken.
+pub(super) enum Ordered {
+    /// All the way.
+    Done(Answer),
+    /// It is known what is to be thawed, and its sender is to be looked at.
+    Thaw(Thaw),
+    /// Those who watch the log are to be asked.
+    Checkpoint,
+}
+
+/// What somebody wants thawed, as it was frozen when they said so.
+pub(super) struct Thaw {
+    whom: Whom,
+    since: Since,
+}
+
 impl Gate {
     /// The refusal that a frozen principal gets.
     pub(super) fn frozen(&self, principal: &PrincipalName) -> Option<PolicyDecision> {
@@ -134,14 +150,14 @@ impl Gate {
         Some(PolicyDecision { contract, ..PolicyDecision::deny("frozen", reason, rules.revision.clone()) })
     }
 
-    /// Takes an order from the chat.
+    /// Takes an order from the chat, as far as that can be done without asking anybody.
     pub(super) async fn ordered(
         self: &Arc<Self>,
         order: Order,
         sender: &Approver,
         inbound: &Inbound,
-    ) -> Answer {
-        match order {
+    ) -> Ordered {
+        Ordered::Done(match order {
             Order::Freeze(whom) => match self.known_as(whom) {
                 Ok(whom) => {
                     self.freeze(&whom, &By::Person(sender), None).await;
@@ -150,30 +166,32 @@ impl Gate {
                 Err(unknown) => unknown,
             },
             // No secret, and it changes nothing: whoever gets it learns how many records there are.
-            Order::Checkpoint => Answer::Checkpoint { checkpoint: self.checkpoint_seen().await },
+            Order::Checkpoint => return Ordered::Checkpoint,
             Order::Thaw(whom) => {
                 let whom = self.meant(whom);
-                let at = self.frozen.all().get(key(&whom)).map(|since| since.at);
-                let Some(at) = at else { return Answer::NotFrozen };
-                if inbound.group.is_some() {
-                    return Answer::InGroup;
-                }
-                if inbound.edited {
-                    return Answer::Edited;
-                }
-                // Signal delivers late: an old word does not undo what was said since.
-                if inbound.sent_at() < at {
-                    return Answer::OlderThanQuestion;
-                }
-                if let Err(trouble) = self.channel.identity_holds(sender).await {
-                    return trouble.answer();
-                }
-                match self.thaw(&whom, &By::Person(sender)).await {
-                    Ok(true) => Answer::Thawed { who: whom.as_str().to_owned() },
-                    Ok(false) => Answer::NotFrozen,
-                    Err(_unrecorded) => Answer::NotRecorded,
+                let since = self.frozen.all().get(key(&whom)).cloned();
+                match since {
+                    None => Answer::NotFrozen,
+                    Some(_) if inbound.group.is_some() => Answer::InGroup,
+                    Some(_) if inbound.edited => Answer::Edited,
+                    // Signal delivers late: an old word does not undo what was said since.
+                    Some(since) if inbound.sent_at() < since.at => Answer::OlderThanQuestion,
+                    Some(since) => return Ordered::Thaw(Thaw { whom, since }),
                 }
             }
+        })
+    }
+
+    /// Thaws what was frozen when the order came, once its sender is known to be who was enrolled.
+    pub(super) async fn thawed_by(self: &Arc<Self>, sender: &Approver, thaw: Thaw) -> Answer {
+        if let Err(trouble) = self.channel.identity_holds(sender).await {
+            return trouble.answer();
+        }
+        match self.thaw_since(&thaw.whom, &By::Person(sender), thaw.since).await {
+            Ok(true) => Answer::Thawed { who: thaw.whom.as_str().to_owned() },
+            Ok(false) if self.frozen.all().contains_key(key(&thaw.whom)) => Answer::FrozenAnew,
+            Ok(false) => Answer::NotFrozen,
+            Err(_unrecorded) => Answer::NotRecorded,
         }
     }
 
@@ -295,6 +313,19 @@ impl Gate {
     /// Thaws; false when nothing was frozen.
     async fn thaw(self: &Arc<Self>, whom: &Whom, by: &By<'_>) -> Result<bool, Unrecorded> {
         let Some(since) = self.frozen.all().get(key(whom)).cloned() else { return Ok(false) };
+        self.thaw_since(whom, by, since).await
+    }
+
+    /// The same of what is frozen since then: whoever is frozen anew meanwhile stays so.
+    async fn thaw_since(
+        self: &Arc<Self>,
+        whom: &Whom,
+        by: &By<'_>,
+        since: Since,
+    ) -> Result<bool, Unrecorded> {
+        if self.frozen.all().get(key(whom)) != Some(&since) {
+            return Ok(false);
+        }
         // Whom people have frozen since it was looked is theirs.
         if since.holds == Holds::UntilPeople && by.holds() == Holds::UntilAnyAdmin {
             return Ok(false);

@@ -169,6 +169,9 @@ impl Gate {
                 self.channel.solve_captcha(&solution).await.map_err(|error| match error {
                     CaptchaError::NotWanted => Problem::new(ProblemKind::NotFound, error.to_string()),
                     CaptchaError::Rejected => Problem::new(ProblemKind::Denied, error.to_string()),
+                    CaptchaError::NotHere | CaptchaError::Failed { .. } => {
+                        Problem::new(ProblemKind::Unavailable, error.to_string())
+                    }
                     CaptchaError::Down => Problem::new(ProblemKind::NoChannel, error.to_string()),
                 })?;
                 Ok(Answer::Done("the server has taken it; what waited is sent now".to_owned()))

@@ -8,6 +8,7 @@ use arc_swap::ArcSwapOption;
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
+use tokio::sync::Semaphore;
 
 use super::config::HookSettings;
 use super::vote::Via;
@@ -20,8 +21,14 @@ const LONGEST: u64 = 4096;
 /// How much of its words is recorded.
 const WORDS: usize = 200;
 
+/// How many votes it is asked about at once, as many as `reeve hook` takes; the others wait.
+const AT_ONCE: usize = 8;
+
 /// Where it is asked, when there is one.
-pub(super) struct Hook(ArcSwapOption<HookSettings>);
+pub(super) struct Hook {
+    settings: ArcSwapOption<HookSettings>,
+    places: Semaphore,
+}
 
 /// What it is asked: no token, and nothing that an agent has written.
 #[derive(Debug, Serialize)]
@@ -61,16 +68,21 @@ pub(super) struct Kept {
 impl Hook {
     /// With these settings.
     pub(super) fn of(settings: Option<HookSettings>) -> Self {
-        Self(ArcSwapOption::from_pointee(settings))
+        Self { settings: ArcSwapOption::from_pointee(settings), places: Semaphore::new(AT_ONCE) }
     }
 
     /// With these settings from now on.
     pub(super) fn set(&self, settings: Option<HookSettings>) {
-        self.0.store(settings.map(Into::into));
+        self.settings.store(settings.map(Into::into));
     }
 
     pub(super) fn is_there(&self) -> bool {
-        self.0.load().is_some()
+        self.settings.load().is_some()
+    }
+
+    /// Whose word votes are held against.
+    pub(super) fn told(&self) -> Option<String> {
+        self.settings.load().as_ref().map(|settings| settings.told())
     }
 
     /// Asks it, if there is one. Whatever is not a clear pass in time keeps the vote from counting.
@@ -80,7 +92,8 @@ impl Hook {
         approver: &Approver,
         via: Via,
     ) -> Result<(), Kept> {
-        let Some(settings) = self.0.load_full() else { return Ok(()) };
+        let Some(settings) = self.settings.load_full() else { return Ok(()) };
+        let _place = self.places.acquire().await;
         let question = Question {
             host,
             approver: &approver.name,

@@ -30,6 +30,7 @@ mod evaluate;
 mod files;
 mod freeze;
 mod health;
+mod hear;
 mod history;
 mod hook;
 mod hosts;

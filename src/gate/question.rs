@@ -165,6 +165,7 @@ impl Gate {
         if let Err(none) = self.channel.enough_of(voters, terms.quorum()) {
             return Err(Problem::new(ProblemKind::NoChannel, format!("{none}; nobody was asked")));
         }
+        self.is_awake().await?;
         let token = Token::generate()
             .map_err(|_error| Problem::new(ProblemKind::Unavailable, "the host gives no randomness"))?;
         let now = self.now_ms();
@@ -203,9 +204,9 @@ impl Gate {
 
     async fn send_question(self: &Arc<Self>, question: Question, text: &str) -> Result<Question, Problem> {
         let people = self.people.load_full();
-        let mut told = Vec::new();
+        let (mut told, asking) = (Vec::new(), self.channel.asking());
         for person in people.eligible(question.terms.quorum(), &question.excluded) {
-            match self.channel.send(person, text, None).await {
+            match asking.of(person, text).await {
                 Ok(sent) => {
                     told.push(person.groups.as_slice());
                     if let Some(own) = self.questions.0.lock().await.get_mut(&question.id) {
@@ -243,6 +244,7 @@ impl Gate {
             | Settled::Cancelled
             | Settled::Superseded
             | Settled::Void
+            | Settled::NotAsked
             | Settled::Drill => (Outcome::Void { why: why.to_owned() }, "void"),
         };
         let Some(question) = self.questions.end(id, how, self.now_ms()).await else { return };

@@ -48,7 +48,7 @@ impl Anew {
     pub(super) fn standing(&self) -> Standing {
         Standing::of(&self.people, &self.rules, &self.budgets)
             .with_keys(self.keys.told())
-            .with_hook(self.hook.is_some())
+            .with_hook(self.hook.as_ref().map(HookSettings::told))
     }
 }
 

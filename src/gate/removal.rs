@@ -1,5 +1,5 @@
 //! Whether somebody may be taken out: not while that would leave too few for what waits, for what people were asked lately,
-//! or for a change of these very rules.
+//! or for a change of these very rules. Whoever is out of the file already is not left, even while they are in force.
 
 use std::sync::Arc;
 
@@ -7,8 +7,10 @@ use serde_json::json;
 
 use super::Gate;
 use super::ask::{excluded, terms_of};
+use super::config::GateConfig;
 use super::protocol::{Answer as GateAnswer, Problem, ProblemKind};
-use crate::approval::people::Approver;
+use super::start_error::causes;
+use crate::approval::people::{Approver, People};
 use crate::job::Job;
 use crate::policy::{Quorum, Verdict};
 use crate::principal::PrincipalName;
@@ -51,12 +53,23 @@ impl Gate {
             let why = format!("nobody who may approve is called {name}");
             return Err(Problem::new(ProblemKind::NotFound, why));
         }
+        let (staying, going) = self.staying(&people, name)?;
         for takes in self.what_takes_people().await? {
-            let left = takes.missing(people.iter().filter(|one| one.name != name));
+            let left = takes.missing(staying.iter());
             // What is for too few as it is does not keep anybody.
             if left > 0 && takes.missing(people.iter()) == 0 {
+                let gone = if going.is_empty() {
+                    String::new()
+                } else {
+                    format!(
+                        " {} may approve less by gate.toml than is in force, and count{} as there: it comes into force with \
+                         the next reload.",
+                        going.join(", "),
+                        if going.len() == 1 { "s" } else { "" }
+                    )
+                };
                 let why = format!(
-                    "without {name} too few could say yes to `{}`: it takes {}, and {left} would be missing. Enrol \
+                    "without {name} too few could say yes to `{}`: it takes {}, and {left} would be missing.{gone} Enrol \
                      somebody first (`reeve approver add NAME --account UUID`, with the same groups), or have the rules ask \
                      for fewer, then remove {name}. Where {name} lost their phone, `reeve approver recover {name}`",
                     takes.what,
@@ -66,6 +79,30 @@ impl Gate {
             }
         }
         Ok(GateAnswer::Document(json!({"name": name})))
+    }
+
+    /// Who may approve now and still may by the file once somebody is out of it, in the groups of both; and who of them may
+    /// less by the file than now.
+    fn staying(&self, people: &People, without: &str) -> Result<(Vec<Approver>, Vec<String>), Problem> {
+        let file = GateConfig::read(&self.sources.config, &self.identity.name);
+        let file = file.map_err(|error| {
+            let why = format!("gate.toml cannot be read as it is now: {}", causes(&error));
+            Problem::new(ProblemKind::Unavailable, why)
+        })?;
+        let (mut staying, mut going) = (Vec::new(), Vec::new());
+        for now in people.iter().filter(|one| one.name != without) {
+            let written = file.people.named(&now.name);
+            let groups: Vec<String> = written.map_or_else(Vec::new, |written| {
+                now.groups.iter().filter(|group| written.groups.contains(group)).cloned().collect()
+            });
+            if written.is_none() || groups.len() < now.groups.len() {
+                going.push(now.name.clone());
+            }
+            if written.is_some() {
+                staying.push(Approver { groups, ..now.clone() });
+            }
+        }
+        Ok((staying, going))
     }
 
     /// What people were asked lately, what waits for them, and what a change of the rules takes.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::Gate;
 use super::config::Budget;
@@ -40,9 +40,9 @@ pub(super) struct Standing {
     /// Whose votes may be posted, and by which keys.
     #[serde(default)]
     webhook: BTreeMap<String, Digest>,
-    /// Whether votes are held against the identity hook.
-    #[serde(default)]
-    hook: bool,
+    /// Whose word votes are held against, where there is a hook.
+    #[serde(default, deserialize_with = "kept_hook")]
+    hook: Option<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -74,12 +74,12 @@ impl Standing {
             lists,
             screening,
             webhook: BTreeMap::new(),
-            hook: false,
+            hook: None,
         }
     }
 
-    /// With or without somebody who is asked about each confirmation.
-    pub(super) fn with_hook(self, hook: bool) -> Self {
+    /// With whoever is asked about each confirmation, if anybody is.
+    pub(super) fn with_hook(self, hook: Option<String>) -> Self {
         Self { hook, ..self }
     }
 
@@ -114,8 +114,13 @@ impl Standing {
         if self.screening != before.screening {
             lines.push("~ screening is another one".to_owned());
         }
-        if before.hook && !self.hook {
-            lines.push("~ votes are no longer held against the identity hook".to_owned());
+        match (&before.hook, &self.hook) {
+            (Some(_), None) => lines.push("~ votes are no longer held against the identity hook".to_owned()),
+            // Who else answers there may let everything pass.
+            (Some(old), Some(new)) if old != new && !old.is_empty() => {
+                lines.push(format!("~ votes are held against another identity hook: {old} → {new}"));
+            }
+            (None | Some(_), _) => {}
         }
         for (name, key) in &self.webhook {
             match before.webhook.get(name) {
@@ -179,6 +184,20 @@ impl Person {
     }
 }
 
+/// What was kept before it was kept whose word it was: whether there was any.
+fn kept_hook<'de, D: Deserializer<'de>>(kept: D) -> Result<Option<String>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Kept {
+        Before(bool),
+        Now(Option<String>),
+    }
+    Ok(match Kept::deserialize(kept)? {
+        Kept::Before(was_there) => was_there.then(String::new),
+        Kept::Now(hook) => hook,
+    })
+}
+
 fn of_groups(groups: &[String]) -> String {
     if groups.is_empty() { String::new() } else { format!(" in {}", groups.join(", ")) }
 }
@@ -192,7 +211,7 @@ impl Gate {
     pub(super) fn standing(&self) -> Standing {
         Standing::of(&self.people.load(), &self.rules.load(), &self.budgets.limits())
             .with_keys(self.posted.told())
-            .with_hook(self.hook.is_there())
+            .with_hook(self.hook.told())
     }
 
     /// Keeps what is in force, and says what it makes weaker than what was kept before, and what narrower.
@@ -263,7 +282,7 @@ mod tests {
             lists: String::new(),
             screening: String::new(),
             webhook: BTreeMap::new(),
-            hook: true,
+            hook: Some("reeve-hook at /run/reeve-hook/socket".to_owned()),
         }
     }
 
@@ -302,7 +321,7 @@ mod tests {
         assert!(changed(|new| drop(new.people.pop())).is_empty());
         assert!(changed(|new| new.people[0].groups.clear()).is_empty());
         assert!(changed(|new| new.people[0].unix_user = None).is_empty());
-        assert!(standing().weaker_than(&Standing { hook: false, ..standing() }).is_empty());
+        assert!(standing().weaker_than(&Standing { hook: None, ..standing() }).is_empty());
     }
 
     #[test]
@@ -328,7 +347,22 @@ mod tests {
         assert_eq!(changed(|new| new.budgets = "more".to_owned()), ["~ budgets are other ones"]);
         assert_eq!(changed(|new| new.lists = "more".to_owned()), ["~ lists of domains are other ones"]);
         let without = ["~ votes are no longer held against the identity hook"];
-        assert_eq!(changed(|new| new.hook = false), without);
+        assert_eq!(changed(|new| new.hook = None), without);
         assert_eq!(changed(|new| new.screening = "less".to_owned()), ["~ screening is another one"]);
+    }
+
+    #[test]
+    fn another_hook_may_be_weaker_and_what_was_kept_before_hooks_had_names_is_read() {
+        let another = changed(|new| new.hook = Some("agent at /tmp/socket".to_owned()));
+        let wanted = "~ votes are held against another identity hook: reeve-hook at /run/reeve-hook/socket → agent at /tmp/socket";
+        assert_eq!(another, [wanted]);
+        let mut kept = serde_json::to_value(standing()).unwrap();
+        assert_eq!(serde_json::from_value::<Standing>(kept.clone()).unwrap(), standing());
+        kept["hook"] = serde_json::json!(true);
+        let before: Standing = serde_json::from_value(kept.clone()).unwrap();
+        assert!(standing().weaker_than(&before).is_empty(), "whose it was is not known");
+        assert_eq!(Standing { hook: None, ..standing() }.weaker_than(&before).len(), 1);
+        kept["hook"] = serde_json::json!(false);
+        assert_eq!(serde_json::from_value::<Standing>(kept).unwrap().hook, None);
     }
 }

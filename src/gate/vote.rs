@@ -12,13 +12,10 @@ use super::permit::still_counting;
 use super::protocol::{Answer as GateAnswer, Problem, ProblemKind};
 use super::record::Unrecorded;
 use super::{Gate, from_millis};
-use crate::approval::inbound::Inbound;
-use crate::approval::order;
 use crate::approval::people::Approver;
 use crate::approval::prompt::{Answer, Outcome, Settled, Stands};
-use crate::approval::reply;
 use crate::approval::vote::{
-    Candidate, Counted, Judged, LocalJudged, LocalVote, NotCounted, Pending, Refusal, judge, judge_local,
+    Candidate, Counted, LocalJudged, LocalVote, NotCounted, Pending, Refusal, judge_local,
 };
 use crate::audit::{Event, EventKind};
 use crate::job::{Job, State};
@@ -26,28 +23,6 @@ use crate::policy::Timing;
 
 /// What a voter is told: of a vote that counts, or of one that does not.
 pub(super) type Heard = Result<Answer, Answer>;
-
-/// A message that meant something.
-pub(super) struct Understood {
-    /// Whose it was.
-    pub(super) sender: Approver,
-    /// What came of it.
-    pub(super) heard: Heard,
-    /// What the request is about that it was about.
-    about: Option<String>,
-}
-
-impl Understood {
-    fn of(sender: &Approver, heard: Heard) -> Self {
-        Self { sender: sender.clone(), heard, about: None }
-    }
-
-    /// What its sender reads in the chat.
-    pub(super) fn text(&self) -> String {
-        let (Ok(answer) | Err(answer)) = &self.heard;
-        self.about.as_ref().map_or_else(|| answer.text(), |about| answer.about(about))
-    }
-}
 
 /// The way that a vote came, as records have it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -71,49 +46,17 @@ impl Via {
 }
 
 impl Gate {
-    /// Takes one message from the channel.
-    pub(super) async fn hear(self: &Arc<Self>, inbound: Inbound) {
-        // Of an account that is nobody's yet, perhaps.
-        if inbound.text.as_deref().and_then(reply::enrolment).is_some() {
-            return self.hear_enrolment(&inbound).await;
-        }
-        let Some(understood) = self.understood(&inbound, Via::Signal).await else { return };
-        let text = understood.text();
-        self.reply(understood.sender, text, &inbound);
-    }
-
-    /// Does what a message means, and says what its sender is to be told; nothing where it means nothing.
-    pub(super) async fn understood(self: &Arc<Self>, inbound: &Inbound, via: Via) -> Option<Understood> {
-        let people = self.people.load_full();
-        let sender = people.with_uuid(inbound.sender_uuid)?;
-        if let Some(name) = inbound.text.as_deref().and_then(order::stop) {
-            let answer = self.stop_recovery(&name, &sender.name).await;
-            return Some(Understood::of(sender, Ok(answer.unwrap_or_else(|error| unrecorded(&error)))));
-        }
-        if let Some(order) = inbound.text.as_deref().and_then(order::parse) {
-            return Some(Understood::of(sender, Ok(self.ordered(order, sender, inbound).await)));
-        }
-        let pendings = self.pendings().await;
-        let judged = judge(inbound, &pendings, &people, self.clock.now());
-        let is_meant = |pending: &&Pending| judged.approval_id() == Some(&pending.approval_id);
-        let about = pendings.iter().find(is_meant).map(|pending| pending.about.clone());
-        let heard = match judged {
-            Judged::Nothing(_) => return None,
-            Judged::Confirm(candidate) => self.confirmed(candidate, via).await,
-            Judged::Refuse(refusal) => self.refused(&refusal, via).await,
-            Judged::NotCounted(not_counted) => self.not_counted(&not_counted, via).await,
-        };
-        Some(Understood { about, ..Understood::of(sender, heard) })
-    }
-
     /// A confirmation counts when its sender's identity holds, now, and nobody who is asked about it objects.
-    async fn confirmed(self: &Arc<Self>, candidate: Candidate, via: Via) -> Heard {
+    pub(super) async fn confirmed(self: &Arc<Self>, candidate: Candidate, via: Via) -> Heard {
         let (id, approver) = (candidate.approval_id().to_owned(), candidate.approver().clone());
-        match self.channel.identity_holds(&approver).await {
-            Ok(held) => {
-                self.admitted(&id, &approver, via).await?;
-                self.counted(&id, via, |pending, now| candidate.count(held, pending, now)).await
-            }
+        let mut holds = self.channel.identity_holds(&approver).await;
+        if holds.is_ok() && self.hook.is_there() {
+            self.admitted(&id, &approver, via).await?;
+            // It may have taken its time over that.
+            holds = self.channel.identity_holds(&approver).await;
+        }
+        match holds {
+            Ok(held) => self.counted(&id, via, |pending, now| candidate.count(held, pending, now)).await,
             Err(trouble) => {
                 let answer = trouble.answer();
                 let not_counted = NotCounted { approval_id: Some(id), by: approver.name, answer };
@@ -248,7 +191,7 @@ impl Gate {
         waits.then(|| Outcome::Approved { by, at: from_millis(at), now: from_millis(now) })
     }
 
-    async fn refused(self: &Arc<Self>, refusal: &Refusal, via: Via) -> Heard {
+    pub(super) async fn refused(self: &Arc<Self>, refusal: &Refusal, via: Via) -> Heard {
         if let Some(heard) = self.question_refused(refusal, via).await {
             return heard;
         }
@@ -278,7 +221,7 @@ impl Gate {
     }
 
     /// Records a vote that does not count.
-    async fn not_counted(&self, not_counted: &NotCounted, via: Via) -> Heard {
+    pub(super) async fn not_counted(&self, not_counted: &NotCounted, via: Via) -> Heard {
         let NotCounted { approval_id, by, answer } = not_counted;
         let event = uncounted(approval_id.as_deref(), (by, via), &answer.text());
         Err(match self.record(event).await {
@@ -299,7 +242,7 @@ impl Gate {
     }
 
     /// Requests that wait or ended lately, as the judge sees them.
-    async fn pendings(&self) -> Vec<Pending> {
+    pub(super) async fn pendings(&self) -> Vec<Pending> {
         let mut pendings = self.questions.pendings(&self.people.load_full()).await;
         pendings.extend(self.drill_pendings());
         for cell in self.live.all() {
@@ -361,12 +304,16 @@ fn settled(job: &Job) -> Option<Settled> {
         State::Expired => Some(Settled::Expired),
         State::Cancelled => Some(Settled::Cancelled),
         State::Superseded | State::Denied => Some(Settled::Superseded),
+        // Nobody's yes was enough for it, so it ended before it was put to all who had to be told.
+        State::Failed if job.approval.as_ref().is_some_and(|approval| approval.runs.is_none()) => {
+            Some(Settled::NotAsked)
+        }
         State::Executing | State::Succeeded | State::Failed | State::Unknown => Some(Settled::Begun),
     }
 }
 
 /// A vote that cannot be recorded does not count, and the voter hears that.
-fn unrecorded(error: &Unrecorded) -> Answer {
+pub(super) fn unrecorded(error: &Unrecorded) -> Answer {
     tracing::error!(error = error as &dyn std::error::Error, "a vote could not be recorded");
     Answer::NotRecorded
 }

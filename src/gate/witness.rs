@@ -1,15 +1,15 @@
 //! Hosts that watch each other's logs. What this one says of another's log is one line that its own key signs, after it was kept;
 //! what others say of this one's is checked, kept, and stands beneath the checkpoints that people get.
 
+mod words;
+
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
-use serde::{Deserialize, Serialize};
 use serde_json::json;
-use tokio::sync::watch;
 
 use super::Gate;
 use super::protocol::{Answer, Cosigned, Problem, ProblemKind, WitnessStep};
@@ -21,10 +21,10 @@ use crate::audit::{Cosignature, Event, EventKind, SignedCheckpoint, Signer, Witn
 use crate::job::{Store, StoreError};
 use crate::principal::PrincipalName;
 use crate::sys::clock::Clock;
+use words::{Said, Words};
 
-/// Where it is kept what was seen of other logs, and what others said of this one.
+/// Where it is kept what was seen of other logs.
 const SEEN: &str = "witness_seen:";
-const SAID: &str = "witness_said";
 /// One who takes checkpoints to peers looks twice a second. Who was not there for so long is not waited for.
 const THERE: Duration = Duration::from_secs(5);
 /// People are told about a peer no more often.
@@ -39,7 +39,7 @@ pub(super) struct Witnesses {
     /// One at a time: what is checked against is what is replaced.
     watching: tokio::sync::Mutex<()>,
     standing: Mutex<Standing>,
-    said: watch::Sender<BTreeMap<String, Said>>,
+    said: Words,
 }
 
 #[derive(Default)]
@@ -58,20 +58,14 @@ struct ToPeer {
     old: u64,
     /// What it was asked to cosign.
     offered: Option<SignedCheckpoint>,
+    /// The most records that it was asked about, whether or not its answer came: fewer would look to it like a log that was cut.
+    most: u64,
     /// When its turn was asked for, on the boot's clock.
     there: Option<Duration>,
     /// When it last cosigned, likewise.
     cosigned: Option<Duration>,
     /// Whether the last that was asked of it came to nothing. It is not waited for.
     fails: bool,
-}
-
-/// What a peer said last.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-struct Said {
-    size: u64,
-    checkpoint: String,
-    line: String,
 }
 
 impl Witnesses {
@@ -82,9 +76,8 @@ impl Witnesses {
         log: PathBuf,
         (store, clock): (&Store, Arc<dyn Clock>),
     ) -> Result<Self, StoreError> {
-        let said: BTreeMap<String, Said> = store.note(SAID)?.unwrap_or_default();
-        let peers =
-            said.iter().map(|(peer, said)| (peer.clone(), ToPeer { old: said.size, ..ToPeer::default() }));
+        let said = Words::load(store)?;
+        let peers = said.sizes().into_iter().map(|(peer, old)| (peer, ToPeer { old, ..ToPeer::default() }));
         let standing = Standing { peers: peers.collect(), ..Standing::default() };
         Ok(Self {
             config: ArcSwapOption::from_pointee(config),
@@ -93,7 +86,7 @@ impl Witnesses {
             clock,
             watching: tokio::sync::Mutex::default(),
             standing: Mutex::new(standing),
-            said: watch::Sender::new(said),
+            said,
         })
     }
 
@@ -116,16 +109,17 @@ impl Witnesses {
     fn next(&self, peer: &str, newest: SignedCheckpoint) -> Option<(u64, SignedCheckpoint)> {
         let config = self.config.load_full()?;
         config.peer(peer)?.asked.as_ref()?;
-        let (now, done) = (self.clock.boot(), self.said.borrow().get(peer).map_or(0, |said| said.size));
+        let (now, done) = (self.clock.boot(), self.said.size(peer));
         let mut standing = self.standing();
         let wanted = standing.wanted.clone();
         let own = standing.peers.entry(peer.to_owned()).or_default();
         own.there = Some(now);
         let is_due = own.cosigned.is_none_or(|at| now.saturating_sub(at) >= config.every);
-        let is_new = |checkpoint: &SignedCheckpoint| checkpoint.size() > done && checkpoint.size() >= own.old;
+        let least = own.old.max(own.most);
+        let is_new = |checkpoint: &SignedCheckpoint| checkpoint.size() > done && checkpoint.size() >= least;
         let next =
             wanted.filter(is_new).or_else(|| Some(newest).filter(|newest| is_due && is_new(newest)))?;
-        own.offered = Some(next.clone());
+        (own.offered, own.most) = (Some(next.clone()), next.size());
         Some((own.old, next))
     }
 
@@ -149,16 +143,7 @@ impl Witnesses {
     async fn said_of(&self, checkpoint: &SignedCheckpoint) -> Vec<String> {
         let Some(config) = self.config.load_full() else { return Vec::new() };
         let awaited = self.want(checkpoint, &config);
-        let note = checkpoint.to_string();
-        let mut said = self.said.subscribe();
-        let has_said = |said: &BTreeMap<String, Said>, peer: &String| {
-            said.get(peer).is_some_and(|said| said.checkpoint == note)
-        };
-        let all = said.wait_for(|said| awaited.iter().all(|peer| has_said(said, peer)));
-        // Who is late says it beneath a later one.
-        drop(tokio::time::timeout(config.patience, all).await);
-        let said = self.said.borrow();
-        said.values().filter(|said| said.checkpoint == note).map(|said| said.line.clone()).collect()
+        self.said.beneath(&checkpoint.to_string(), &awaited, config.patience).await
     }
 
     /// Has it cosigned next, and tells by whom that can be soon.
@@ -168,8 +153,10 @@ impl Witnesses {
         if standing.wanted.as_ref().is_none_or(|wanted| wanted.size() < checkpoint.size()) {
             standing.wanted = Some(checkpoint.clone());
         }
-        let is_there =
-            |peer: &ToPeer| !peer.fails && peer.there.is_some_and(|there| now.saturating_sub(there) < THERE);
+        let is_there = |peer: &ToPeer| {
+            let is_late = peer.old.max(peer.most) > checkpoint.size();
+            !peer.fails && !is_late && peer.there.is_some_and(|there| now.saturating_sub(there) < THERE)
+        };
         let asked = config.asked().map(|(peer, _, _)| peer.name.as_str().to_owned());
         asked.filter(|name| standing.peers.get(name).is_some_and(is_there)).collect()
     }
@@ -250,7 +237,6 @@ impl Gate {
         }
     }
 
-    /// Kept first, so that what people are shown is known after a restart, too.
     async fn cosigned(
         self: &Arc<Self>,
         peer: &str,
@@ -258,16 +244,11 @@ impl Gate {
         word: &Cosignature,
     ) -> Result<Answer, Problem> {
         let said = Said { size: offered.size(), checkpoint: offered.to_string(), line: word.to_string() };
-        let mut all = self.witnesses.said.borrow().clone();
-        all.insert(peer.to_owned(), said);
-        let (store, kept) = (Arc::clone(&self.store), all.clone());
-        let written = tokio::task::spawn_blocking(move || store.put_note(SAID, &kept)).await;
-        written.map_err(|error| unavailable(&error))?.map_err(|error| unavailable(&error))?;
+        self.witnesses.said.keep(&self.store, peer, said).await.map_err(|error| unavailable(&error))?;
         let now = self.witnesses.clock.boot();
         if let Some(own) = self.witnesses.standing().peers.get_mut(peer) {
             (own.old, own.cosigned, own.fails) = (offered.size(), Some(now), false);
         }
-        self.witnesses.said.send_replace(all);
         Ok(Answer::Done(format!("{peer} has seen {} records", offered.size())))
     }
 
@@ -372,7 +353,9 @@ impl Gate {
             NotCosigned::Malformed(problem) => Cosigned::Malformed(problem.clone()),
             NotCosigned::Unknown => Cosigned::Unknown,
             NotCosigned::Unsigned => Cosigned::Unsigned,
-            NotCosigned::OldSize(seen) | NotCosigned::Forked { size: _, seen } => Cosigned::Conflict(*seen),
+            NotCosigned::OldSize(seen)
+            | NotCosigned::Fewer { size: _, seen }
+            | NotCosigned::Forked { size: _, seen } => Cosigned::Conflict(*seen),
             NotCosigned::Inconsistent(_) => Cosigned::Inconsistent,
         }))
     }
@@ -382,3 +365,6 @@ fn unavailable(error: &(dyn std::error::Error + 'static)) -> Problem {
     tracing::error!(error, "a checkpoint cannot be witnessed");
     Problem::new(ProblemKind::Unavailable, "the log or the store does not answer")
 }
+
+#[cfg(test)]
+mod tests;

@@ -8,7 +8,7 @@ use reeve::approval::signal::{CaptchaError, SendError, Status};
 use serde_json::{Value, json};
 
 use crate::link::change;
-use crate::stage::{ACCOUNT, Stage, fault, say, uuid};
+use crate::stage::{ACCOUNT, PATIENCE, Stage, fault, say, uuid};
 use crate::stand_in::Command;
 
 #[tokio::test]
@@ -74,4 +74,55 @@ async fn while_a_captcha_is_wanted_no_question_waits_and_news_go_out_when_it_is_
     stage.link.solve_captcha("signalcaptcha://solved").await.unwrap();
     assert!(news.await.unwrap().is_ok());
     assert_eq!(stage.link.solve_captcha("signalcaptcha://solved").await, Err(CaptchaError::NotWanted));
+}
+
+#[tokio::test]
+async fn two_questions_that_run_into_a_long_limit_together_are_both_given_up_at_once() {
+    let stage = Stage::set().await;
+    change(&stage, json!({"limit": {"times": 1000, "retry_after": 3600}}));
+    let (alice, bob) = (stage.approver("alice"), stage.approver("bob"));
+    let begun = std::time::Instant::now();
+    let (one, other) =
+        tokio::join!(stage.link.send(alice, "a question", None), stage.link.send(bob, "another", None));
+    for result in [one, other] {
+        assert!(
+            matches!(result, Err(SendError::RateLimited { retry_after: Some(3_500..=3_600) })),
+            "{result:?}"
+        );
+    }
+    assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
+}
+
+#[tokio::test]
+async fn a_question_goes_before_the_news_that_wait_and_is_given_up_where_they_wait_on() {
+    let patient = Duration::from_secs(2);
+    let stage = Stage::with(|_| {}, |config| config.question_patience = patient).await.up().await;
+    change(&stage, json!({"limit": {"times": 1, "retry_after": 1}}));
+    let (alice, bob) = (stage.approver("alice").clone(), stage.approver("bob").clone());
+    let tell = |text: &'static str| {
+        let (link, alice) = (stage.link.clone(), alice.clone());
+        tokio::spawn(async move { link.tell(&alice, text, None).await })
+    };
+    let first = tell("first");
+    while stage.link.traffic().held_for.is_none() {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    let second = tell("second");
+    while stage.link.traffic().waiting < 1 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    stage.link.send(&bob, "a question", None).await.unwrap();
+    assert!(first.await.unwrap().is_ok() && second.await.unwrap().is_ok());
+    let asked = stage.world.wait_for_messages("bob", 1, PATIENCE)[0].timestamp;
+    let told = stage.world.wait_for_messages("alice", 2, PATIENCE);
+    assert!(told[0].timestamp < asked && asked < told[1].timestamp, "{told:?}");
+    // News that are in hand are tried for ever, and hold up no question for longer than its time.
+    change(&stage, json!({"limit": {"times": 1000, "retry_after": 1}}));
+    let third = tell("third");
+    while stage.link.traffic().held_for.is_none() {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    let begun = std::time::Instant::now();
+    assert!(stage.link.send(&bob, "another", None).await.is_err());
+    assert!(begun.elapsed() < patient + Duration::from_secs(10) && !third.is_finished());
 }

@@ -120,6 +120,69 @@ async fn who_says_yes_to_a_wrong_target_hears_what_was_wrong_and_who_says_nothin
 }
 
 #[tokio::test]
+async fn nobody_waits_with_a_drill_for_a_daemon_that_hangs() {
+    let stage = at_the_console().await;
+    stage.phones.fault(true);
+    let begun = std::time::Instant::now();
+    let refused = drill(&stage, begin(zfs("destroy", "tank/media@old"), None)).await;
+    assert_eq!(kind(refused), ProblemKind::NoChannel);
+    assert!(begun.elapsed() < std::time::Duration::from_secs(8), "{:?}", begun.elapsed());
+    stage.phones.fault(false);
+    drill(&stage, begin(zfs("destroy", "tank/media@old"), None)).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_may_have_been_asked_in_a_drill_is_told_that_it_was_one() {
+    let stage = at_the_console().await;
+    stage.phones.fails(&json!({"lose_answer": true}));
+    let client = stage.client();
+    let step = Call::Drill(begin(zfs("destroy", "tank/media@old"), None));
+    let beginning = tokio::spawn(async move { client.call(None, step).await });
+    // She has it, and the gate never hears so.
+    stage.phones.messages("alice", 1);
+    stage.phones.fails(&json!({}));
+    stage.phones.drops();
+    let Answer::Document(report) = beginning.await.unwrap().unwrap() else { panic!() };
+    assert_eq!(
+        (&report["people"][0]["name"], &report["people"][0]["sent"]),
+        (&json!("alice"), &json!(false))
+    );
+    let told = stage.phones.messages("alice", 2).remove(1).text;
+    assert!(told.contains("it was a drill, nothing ran"), "{told}");
+    assert_eq!(until_over(&stage).await["people"][0]["outcome"], json!("none"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_cannot_be_told_as_a_drill_ends_is_told_later_also_over_a_crash() {
+    let mut stage = at_the_console().await;
+    drill(&stage, begin(zfs("destroy", "tank/media@old"), None)).await.unwrap();
+    let asked = stage.phones.messages("alice", 1).remove(0).text;
+    stage.phones.messages("bob", 1);
+    stage.phones.change(&json!({"limit": {"times": 1000, "retry_after": 3600}}));
+    stage.phones.says("alice", &format!("CONFIRM {}", token(&asked)));
+    until_over(&stage).await;
+    stage.until_recorded("drill", 3);
+    assert_eq!(states(&stage), ["begun", "answered", "ended"]);
+    let again = begin(zfs("destroy", "tank/media@old"), None);
+    assert_eq!(kind(drill(&stage, again).await), ProblemKind::Busy, "not before everybody knows of the last");
+    for who in ["alice", "bob"] {
+        assert_eq!(stage.phones.so_far(who).len(), 1, "{who} was told nothing");
+    }
+    stage.kill();
+    stage.phones.change(&json!({"limit": {"times": 0, "retry_after": 0}}));
+    stage.start().await;
+    for who in ["alice", "bob"] {
+        let told = stage.phones.messages(who, 2).remove(1).text;
+        assert!(told.contains("it was a drill, nothing ran"), "{told}");
+        stage.phones.shows(who, "it was a drill");
+    }
+    // Once is enough.
+    stage.crash().await;
+    drill(&stage, begin(zfs("destroy", "tank/media@old"), None)).await.unwrap();
+    assert!(stage.phones.messages("bob", 3)[2].is_question());
+}
+
+#[tokio::test]
 async fn a_drill_is_about_what_people_were_asked_last_or_would_be_asked_and_about_nothing_else() {
     let stage = Stage::set().await;
     stage.submit("librarian", zfs("destroy", "tank/media@old")).await.unwrap();

@@ -8,8 +8,9 @@ use serde_json::{Value, json};
 
 use crate::alarms::{self, Delivering, metrics};
 use crate::enrolling::at_the_console;
+use crate::phones::token;
 use crate::servers::{Mail, Web, eventually};
-use crate::stage::{ALICE, Stage, kind, zfs};
+use crate::stage::{ALICE, LENIENT, Stage, kind, zfs};
 
 /// What people on the host are shown of an operation.
 fn shown(stage: &Stage, id: &str) -> Value {
@@ -52,6 +53,17 @@ async fn a_daemon_that_does_not_answer_is_no_channel_within_a_second_and_the_sec
     assert!(told.contains("the Signal daemon does not answer"), "{told}");
     stage.phones.fault(false);
     stage.submit("librarian", zfs("destroy", "tank/media@old")).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reload_does_not_wait_for_a_daemon_that_hangs_one_person_after_another() {
+    let stage = Stage::set().await;
+    stage.write("policy.star", LENIENT);
+    stage.phones.fault(true);
+    let begun = Instant::now();
+    assert_eq!(kind(stage.call("operator", Call::Reload).await), ProblemKind::NoChannel);
+    assert!(begun.elapsed() < Duration::from_secs(8), "{:?}", begun.elapsed());
+    stage.reload();
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -112,6 +124,47 @@ async fn a_question_waits_for_a_limit_that_is_short_and_nobody_waits_for_one_tha
         assert!(begun.elapsed() < Duration::from_secs(5), "{why}");
     }
     assert!(metrics(&stage).await.lines().any(|line| line.starts_with("reeve_signal_held_seconds 3")));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_limit_keeps_neither_who_asks_at_the_same_time_waiting_nor_a_reload() {
+    let stage = Stage::set().await;
+    stage.write("policy.star", LENIENT);
+    stage.phones.change(&json!({"limit": {"times": 1000, "retry_after": 3600}}));
+    let begun = Instant::now();
+    let (one, other, rules) = tokio::join!(
+        stage.submit("librarian", zfs("destroy", "tank/vm@old")),
+        stage.submit("archivist", zfs("destroy", "tank/archive@old")),
+        stage.call("operator", Call::Reload),
+    );
+    assert_eq!((kind(one), kind(other), kind(rules)), {
+        let none = ProblemKind::NoChannel;
+        (none, none, none)
+    });
+    assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
+    stage.reload();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_was_told_before_the_others_could_not_be_hears_that_it_is_void_and_not_that_it_was_approved() {
+    let stage = Stage::set().await;
+    // The gate has seen another key when it last looked.
+    stage.phones.has_new_key("bob", '9');
+    let refused = stage.submit("librarian", zfs("destroy", "tank/vm@old")).await.unwrap_err();
+    assert_eq!(refused.kind, ProblemKind::NoChannel);
+    let asked = stage.phones.messages("alice", 1).remove(0).text;
+    // Among news of bob's key.
+    let hears = |words: &str| {
+        let heard =
+            || stage.phones.so_far("alice").iter().any(|message| message.text.contains(words)).then_some(());
+        eventually(words, heard);
+    };
+    hears("It is void: too few of the people could be told");
+    let shown = stage.phones.shows("alice", "void");
+    assert!(!shown.contains("CONFIRM"), "{shown}");
+    stage.phones.says("alice", &format!("CONFIRM {}", token(&asked)));
+    hears("is void: too few of you could be told of it, and nothing ran");
+    assert!(stage.phones.so_far("bob").is_empty() && stage.launcher.commands().is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread")]

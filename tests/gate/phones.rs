@@ -86,6 +86,18 @@ impl Phones {
         assert_eq!(self.tell(&json!({"do": "fault", "stall": stalls})), json!({}));
     }
 
+    /// The daemon fails in one of its other ways; in none, by an empty object.
+    pub(crate) fn fails(&self, how: &Value) {
+        let mut command = json!({"do": "fault"});
+        command.as_object_mut().unwrap().extend(how.as_object().unwrap().clone());
+        assert_eq!(self.tell(&command), json!({}));
+    }
+
+    /// The daemon's connections break.
+    pub(crate) fn drops(&self) {
+        assert_eq!(self.tell(&json!({"do": "drop"})), json!({}));
+    }
+
     /// The server, the phones or the daemon behave otherwise from now on.
     pub(crate) fn change(&self, to: &Value) {
         assert_eq!(self.tell(&json!({"do": "change", "to": to})), json!({}));

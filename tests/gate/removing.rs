@@ -77,3 +77,37 @@ async fn where_too_few_would_be_left_nobody_is_taken_out_and_it_says_what_to_do(
     stage.start().await;
     stage.until(&op.id, State::Succeeded).await;
 }
+
+/// `gate.toml` without somebody's entry, as an editor leaves it.
+fn without(config: &str, name: &str) -> String {
+    let mut parts = config.split("[[approver]]");
+    let head = parts.next().unwrap().to_owned();
+    let others = parts.filter(|part| !part.contains(&format!("name = \"{name}\"")));
+    head + &others.map(|part| format!("[[approver]]{part}")).collect::<String>()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_is_out_of_the_file_already_is_not_counted_as_left() {
+    let stage = at_the_console().await;
+    // A change of the rules takes one of storage, and nobody has reloaded what was cut out by hand.
+    let cut = without(&stage.read("gate.toml"), "bob");
+    stage.write("gate.toml", &cut);
+    let refused = remove(&stage, "alice");
+    assert_eq!(refused.status.code(), Some(3), "{}", said(&refused));
+    assert!(
+        said(&refused).contains("bob may approve less by gate.toml than is in force"),
+        "{}",
+        said(&refused)
+    );
+    assert_eq!(stage.read("gate.toml"), cut, "nothing was changed");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_in_the_file_without_the_group_that_is_asked_for_is_not_counted_as_left() {
+    let stage = at_the_console().await;
+    let moved = stage.read("gate.toml").replace("[\"storage\", \"owners\"]", "[\"owners\"]");
+    stage.write("gate.toml", &moved);
+    let refused = remove(&stage, "alice");
+    assert_eq!(refused.status.code(), Some(3), "{}", said(&refused));
+    assert_eq!(stage.read("gate.toml"), moved, "nothing was changed");
+}

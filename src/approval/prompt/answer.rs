@@ -56,6 +56,8 @@ pub enum Answer {
     },
     /// Nobody of that name is frozen.
     NotFrozen,
+    /// They were frozen again after that was said.
+    FrozenAnew,
     /// Nobody of that name may ask for anything here, so nobody was frozen.
     NobodyCalled {
         /// Who may.
@@ -123,6 +125,8 @@ pub enum Answer {
     HookRefused,
     /// It did not answer.
     HookSilent,
+    /// Too many messages of the same person are being looked at.
+    TooManyAtOnce,
     /// Whether the identity key is still the one that was enrolled could not be found out.
     IdentityUnknown,
 }
@@ -147,6 +151,8 @@ pub enum Settled {
     Superseded,
     /// What was asked about is not so any more.
     Void,
+    /// Too few people could be told of it, so that nobody was really asked.
+    NotAsked,
     /// It was a drill.
     Drill,
 }
@@ -188,6 +194,7 @@ impl Answer {
             | Self::Thawed { .. }
             | Self::Checkpoint { .. }
             | Self::NotFrozen
+            | Self::FrozenAnew
             | Self::NobodyCalled { .. }
             | Self::Stopped { .. }
             | Self::NothingToStop
@@ -203,6 +210,7 @@ impl Answer {
             | Self::NotRecorded
             | Self::HookRefused
             | Self::HookSilent
+            | Self::TooManyAtOnce
             | Self::IdentityUnknown => false,
         }
     }
@@ -224,6 +232,9 @@ impl Answer {
             Self::Thawed { who } => format!("{who} may go on."),
             Self::Checkpoint { checkpoint } => audit(checkpoint),
             Self::NotFrozen => "Nothing was changed: nobody of that name is frozen.".to_owned(),
+            Self::FrozenAnew => {
+                "Nothing was changed: that was frozen again after you sent this. Send it again if you mean it.".to_owned()
+            }
             Self::NobodyCalled { names } => {
                 let shown: Vec<&str> = names.iter().take(NAMES_SHOWN).map(String::as_str).collect();
                 format!(
@@ -299,6 +310,11 @@ impl Answer {
                  administrator."
                     .to_owned()
             }
+            Self::TooManyAtOnce => {
+                "Not counted: what you sent before is still being looked at. Wait for the answers to that, and then send this \
+                 again. DENY, FREEZE and STOP need not wait."
+                    .to_owned()
+            }
             Self::IdentityUnknown => {
                 "Not counted: your safety number could not be checked just now. Send your vote again.".to_owned()
             }
@@ -315,6 +331,7 @@ impl Settled {
             Self::Expired => "has expired; nothing ran".to_owned(),
             Self::Cancelled => "was cancelled by whoever asked".to_owned(),
             Self::Void => "is void: what it was about has changed since".to_owned(),
+            Self::NotAsked => "is void: too few of you could be told of it, and nothing ran".to_owned(),
             Self::Drill => "was a drill, of which nothing could come".to_owned(),
             Self::Superseded => "was replaced by a newer one, because the host has changed".to_owned(),
         }

@@ -248,6 +248,7 @@ fn answers() -> Vec<(&'static str, String)> {
         ("answer-decided-cancelled", decided(Settled::Cancelled)),
         ("answer-decided-superseded", decided(Settled::Superseded)),
         ("answer-decided-void", decided(Settled::Void)),
+        ("answer-decided-not-asked", decided(Settled::NotAsked)),
         ("answer-by-webhook", by_webhook(&Answer::Refused.text())),
         ("answer-expired", told(Answer::Expired { at: at(1800), now: at(1900) })),
         ("answer-older-than-question", told(Answer::OlderThanQuestion)),
@@ -265,6 +266,8 @@ fn answers() -> Vec<(&'static str, String)> {
         ("answer-not-recorded", told(Answer::NotRecorded)),
         ("answer-hook-refused", told(Answer::HookRefused)),
         ("answer-hook-silent", told(Answer::HookSilent)),
+        ("answer-too-many-at-once", told(Answer::TooManyAtOnce)),
+        ("answer-frozen-anew", told(Answer::FrozenAnew)),
         ("answer-identity-unknown", told(Answer::IdentityUnknown)),
     ]
 }

@@ -44,6 +44,10 @@ const INBOX: usize = 1024;
 /// How long a daemon that is there takes to say so.
 const AWAKE: Duration = Duration::from_millis(500);
 
+/// What the daemon says of a solution that the server does not take, and of a call that it does not know.
+const CAPTCHA_REJECTED: i64 = -6;
+const NO_METHOD: i64 = -32601;
+
 /// Where the daemon is, who we are to it, and how patient we are.
 #[derive(Debug, Clone)]
 pub struct SignalConfig {
@@ -63,6 +67,8 @@ pub struct SignalConfig {
     pub probe_timeout: Duration,
     /// How long nothing is sent when the server limits messages and does not say for how long.
     pub pause: Duration,
+    /// How long nothing is sent while the server wants a captcha solved.
+    pub captcha_pause: Duration,
     /// How long a question waits for the server: beyond it, somebody who is not asked in time is not asked at all.
     pub question_patience: Duration,
     /// The first and the longest pause before connecting again; the actual one is drawn below them.
@@ -81,6 +87,7 @@ impl SignalConfig {
             probe_every: Duration::from_secs(30),
             probe_timeout: Duration::from_secs(10),
             pause: Duration::from_secs(30),
+            captcha_pause: Duration::from_secs(600),
             question_patience: Duration::from_secs(60),
             backoff: (Duration::from_millis(250), Duration::from_secs(30)),
         }
@@ -98,6 +105,17 @@ pub enum CaptchaError {
         "the Signal server does not take this solution: solve a new one, from this host's address, and be quick"
     )]
     Rejected,
+    /// By this way no solution can be handed over.
+    #[error(
+        "what speaks for signal-cli takes no solutions: solve it there, by its own means, and messages go on within some minutes"
+    )]
+    NotHere,
+    /// Something else went wrong.
+    #[error("the solution was not handed over (code {code}): it may be tried again")]
+    Failed {
+        /// The JSON-RPC error code.
+        code: i64,
+    },
     /// The daemon does not answer.
     #[error("the Signal daemon does not answer")]
     Down,
@@ -130,7 +148,7 @@ impl Link {
     ) -> (Self, mpsc::Receiver<Inbound>) {
         let (inbox, messages) = mpsc::channel(INBOX);
         let (delivered, receipts) = mpsc::channel(INBOX);
-        let outbox = Arc::new(Outbox::new(config.pause, config.question_patience));
+        let outbox = Arc::new(Outbox::new(config.pause, config.captcha_pause));
         let hub = Arc::new(Hub::new(config, people, clock, (inbox, delivered)));
         let task = Arc::new(Supervisor(tokio::spawn(session::supervise(Arc::clone(&hub)))));
         let receipts = Arc::new(Mutex::new(Some(receipts)));
@@ -141,14 +159,25 @@ impl Link {
     ///
     /// The identity is checked first: a prompt holds a token, which is for nobody who has only taken over the number.
     /// After [`SendError::Timeout`] the text may have arrived; sending it again is right, and either copy can be
-    /// answered by its token.
+    /// answered by its token. For its turn and for the server it waits until [`Link::patient_until`].
     pub async fn send(
         &self,
         to: &Approver,
         text: &str,
         quote: Option<Quote>,
     ) -> Result<SentMessage, SendError> {
-        self.send_with(to, Worth::Question, self.send_params(to, text, quote)).await
+        let until = self.patient_until();
+        self.send_with(to, Some(until), self.send_params(to, text, quote)).await
+    }
+
+    /// The same for one of several people who are asked the same: they share the time.
+    pub async fn ask(&self, to: &Approver, text: &str, until: Instant) -> Result<SentMessage, SendError> {
+        self.send_with(to, Some(until), self.send_params(to, text, None)).await
+    }
+
+    /// Until when a question of now waits: beyond it, somebody who is not asked in time is not asked at all.
+    pub fn patient_until(&self) -> Instant {
+        Instant::now() + self.hub.config.question_patience
     }
 
     /// The same for what may wait, and is given up first when too much does.
@@ -158,7 +187,7 @@ impl Link {
         text: &str,
         quote: Option<Quote>,
     ) -> Result<SentMessage, SendError> {
-        self.send_with(to, Worth::News, self.send_params(to, text, quote)).await
+        self.send_with(to, None, self.send_params(to, text, quote)).await
     }
 
     /// Puts another text in the place of one that was sent. The edit is a message with an identity of its own.
@@ -166,7 +195,7 @@ impl Link {
         let account = &self.hub.config.account;
         let params =
             json!({"account": account, "recipient": [to.uuid], "message": text, "editTimestamp": timestamp});
-        self.send_with(to, Worth::News, params).await
+        self.send_with(to, None, params).await
     }
 
     /// A note of our own account to itself: whether the server takes anything from us.
@@ -175,7 +204,7 @@ impl Link {
         if let Some(left) = self.traffic().held_for {
             return Err(SendError::RateLimited { retry_after: Some(left.as_secs()) });
         }
-        let _turn = self.outbox.turn(Worth::News).await?;
+        let _turn = self.outbox.turn(None).await?;
         let rpc = self.hub.rpc().ok_or(SendError::Down)?;
         let answer = rpc.call("send", params, self.hub.config.send_timeout).await;
         let sent = sending::judge_for(answer, self.hub.config.own_uuid);
@@ -188,22 +217,21 @@ impl Link {
         self.hub.came_back()
     }
 
-    async fn send_with(&self, to: &Approver, worth: Worth, params: Value) -> Result<SentMessage, SendError> {
-        let _turn = self.outbox.turn(worth).await?;
-        let begun = Instant::now();
+    async fn send_with(
+        &self,
+        to: &Approver,
+        until: Option<Instant>,
+        params: Value,
+    ) -> Result<SentMessage, SendError> {
+        let _turn = self.outbox.turn(until).await?;
         loop {
-            self.outbox.until_free().await;
+            self.outbox.until_free(until).await?;
             let sent = self.send_once(to, params.clone()).await;
             // What the server does not want yet stays the next that it gets.
-            if !self.outbox.came_out(&sent) || !self.may_wait(worth, begun) {
+            if !self.outbox.came_out(&sent) || !self.outbox.is_in_time(until) {
                 return sent;
             }
         }
-    }
-
-    fn may_wait(&self, worth: Worth, begun: Instant) -> bool {
-        let left = self.outbox.traffic().held_for.unwrap_or_default();
-        worth == Worth::News || begun.elapsed() + left <= self.hub.config.question_patience
     }
 
     async fn send_once(&self, to: &Approver, params: Value) -> Result<SentMessage, SendError> {
@@ -251,7 +279,11 @@ impl Link {
                 self.outbox.release();
                 Ok(())
             }
-            Err(CallError::Refused(_)) => Err(CaptchaError::Rejected),
+            Err(CallError::Refused(error)) => Err(match error.code {
+                CAPTCHA_REJECTED => CaptchaError::Rejected,
+                NO_METHOD => CaptchaError::NotHere,
+                code => CaptchaError::Failed { code },
+            }),
             Err(CallError::Down | CallError::Lost | CallError::Timeout) => Err(CaptchaError::Down),
         }
     }

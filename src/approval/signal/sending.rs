@@ -136,7 +136,10 @@ fn one_result(result: &RecipientResult) -> Result<(), SendError> {
     match result.kind.as_str() {
         "SUCCESS" => Ok(()),
         "IDENTITY_FAILURE" => Err(SendError::Identity(IdentityTrouble::Changed)),
-        "RATE_LIMIT_FAILURE" => Err(SendError::RateLimited { retry_after: result.retry_after_seconds }),
+        "RATE_LIMIT_FAILURE" => {
+            let said = result.retry_after_seconds.and_then(|said| u64::try_from(said).ok());
+            Err(SendError::RateLimited { retry_after: said })
+        }
         "UNREGISTERED_FAILURE" => Err(SendError::Unregistered),
         "NETWORK_FAILURE" => Err(SendError::Network),
         _ => Err(SendError::Refused { code: 0 }),
@@ -211,15 +214,22 @@ mod tests {
         wanted["token"] = json!("ch-1");
         let captcha = SendError::NeedsCaptcha { challenge: "ch-1".into() };
         assert_eq!(answered(json!([wanted.clone()])), Err(captcha.clone()));
-        assert_eq!(failed(-1, json!({"response": {"results": [wanted]}})), captcha);
+        assert_eq!(failed(-1, json!({"response": {"results": [wanted.clone()]}})), captcha);
+        // The server has left out when to come again.
+        wanted["retryAfterSeconds"] = json!(-1);
+        assert_eq!(answered(json!([wanted.clone()])), Err(captcha.clone()));
+        assert_eq!(failed(-5, json!({"response": {"results": [wanted]}})), captcha);
     }
 
     #[test]
     fn an_error_is_read_by_its_results_first_and_by_its_code_otherwise() {
         let mut limited = entry("RATE_LIMIT_FAILURE");
         limited["retryAfterSeconds"] = json!(86_400);
-        let data = json!({"response": {"timestamp": 42, "results": [limited]}});
+        let data = json!({"response": {"timestamp": 42, "results": [limited.clone()]}});
         assert_eq!(failed(-5, data), SendError::RateLimited { retry_after: Some(86_400) });
+        limited["retryAfterSeconds"] = json!(-1);
+        let data = json!({"response": {"timestamp": 42, "results": [limited]}});
+        assert_eq!(failed(-5, data), SendError::RateLimited { retry_after: None });
         assert_eq!(failed(-5, json!(null)), SendError::RateLimited { retry_after: None });
         assert_eq!(failed(-4, json!(null)), SendError::Identity(IdentityTrouble::Changed));
         assert_eq!(failed(-3, json!(null)), SendError::Network);

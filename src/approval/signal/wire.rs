@@ -44,7 +44,8 @@ pub(super) struct RecipientResult {
     #[serde(rename = "type")]
     pub(super) kind: String,
     pub(super) token: Option<String>,
-    pub(super) retry_after_seconds: Option<u64>,
+    /// Below zero where the server has not said it.
+    pub(super) retry_after_seconds: Option<i64>,
 }
 
 #[derive(Debug, Clone, Deserialize)]

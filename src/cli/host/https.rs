@@ -96,6 +96,15 @@ pub(super) async fn send(
     sender.send_request(request).await.map_err(|error| told(url, &error))
 }
 
+/// Sends it in the clear, on a connection of which it is known whose it is.
+pub(super) async fn send_on(
+    stream: TcpStream,
+    url: &Url,
+    request: Request<Full<Bytes>>,
+) -> Result<Response<Incoming>, String> {
+    speak(stream, url).await?.send_request(request).await.map_err(|error| told(url, &error))
+}
+
 /// A connection to the server over TLS, whose certificate is for the name in the address.
 pub(super) async fn connect_tls(
     tls: &Arc<ClientConfig>,

@@ -30,8 +30,14 @@ const KEYS: &[Key] = &[
         changes: "where each confirmation is posted to",
     },
     Key {
+        name: "user",
+        kind: Text("a Unix user; with `http://`, which needs it"),
+        default: Absent("none"),
+        changes: "who runs what listens there: before anything is said the kernel must name this user",
+    },
+    Key {
         name: "ca",
-        kind: Path("PEM; with `url`"),
+        kind: Path("PEM; with `https://`"),
         default: Absent("`\"/etc/ssl/certs/ca-certificates.crt\"`"),
         changes: "the authorities that the server's certificate may be from",
     },

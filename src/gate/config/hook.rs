@@ -18,6 +18,13 @@ pub struct HookSettings {
     pub timeout: Duration,
 }
 
+impl HookSettings {
+    /// Who answers, and where: whoever else does is another hook.
+    pub fn told(&self) -> String {
+        format!("{} at {}", self.user, self.socket.display())
+    }
+}
+
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct HookAsWritten {

@@ -1,10 +1,11 @@
 //! Drills: people are asked as if it were in earnest, each for themselves, and what they answer is written down and comes
 //! to nothing. There is no operation behind it in hand or in the store, so there is nothing that an answer could begin.
 //!
-//! A drill outlives the gate: who was asked is told that it was one, whatever happens meanwhile.
+//! A drill outlives the gate: who was asked, or may have been, is told that it was one, whatever happens meanwhile.
 
 mod record;
 mod scene;
+mod telling;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -15,10 +16,11 @@ use super::Gate;
 use super::ask::excluded;
 use super::protocol::{Answer as GateAnswer, Drill as Step, Problem, ProblemKind};
 use super::record::Unrecorded;
-use crate::approval::prompt::{Answer, Drill as Heard, Outcome, Settled, Stands};
+use crate::approval::people::Approver;
+use crate::approval::prompt::{Answer, Drill as Heard, Settled, Stands};
+use crate::approval::signal::SendError;
 use crate::approval::token::Token;
 use crate::approval::vote::{Pending, Refusal, SentPrompt};
-use crate::job::StoreError;
 
 use record::{Asked, Drill, Given};
 
@@ -26,8 +28,6 @@ use record::{Asked, Drill, Given};
 const NOTE: &str = "drill";
 /// How long people have: at least, and at most.
 const WITHIN: (u64, u64) = (10, 24 * 3600);
-/// How often it is looked whether it is over.
-const LOOK: Duration = Duration::from_millis(500);
 /// How long its tokens are known to who answers late.
 const REMEMBERED_MS: u64 = 24 * 3_600_000;
 
@@ -79,6 +79,7 @@ impl Gate {
             let why = "none of those who would be asked can be reached; nobody was asked";
             return Err(Problem::new(ProblemKind::NoChannel, why));
         }
+        self.is_awake().await?;
         let mut texts = Vec::new();
         let mut asked = Vec::new();
         for person in reached {
@@ -90,9 +91,12 @@ impl Gate {
         let drill = Drill::new(self.new_id("dr")?, (job, claims), (asked, missed), self.now_ms(), within);
         {
             let mut now = self.drills.now();
-            if now.as_ref().is_some_and(|other| !other.is_over) {
-                let why =
-                    "another drill is not over yet; its report is what `reeve approver drill --last` shows";
+            let is_remembered = |other: &Drill| {
+                self.now_ms().saturating_sub(other.expires_at) <= REMEMBERED_MS && !other.is_told()
+            };
+            if now.as_ref().is_some_and(|other| !other.is_over || is_remembered(other)) {
+                let why = "another drill is not over yet, or not everybody has been told yet that it was one; its report is \
+                           what `reeve approver drill --last` shows";
                 return Err(Problem::new(ProblemKind::Busy, why));
             }
             *now = Some(drill.clone());
@@ -105,23 +109,43 @@ impl Gate {
             *self.drills.now() = None;
             return Err(error.into());
         }
+        let (asked, all_asked) = tokio::sync::oneshot::channel::<()>();
+        let (gate, id) = (Arc::clone(self), drill.id);
+        // Whoever asked for it may go away meanwhile; who was asked is told all the same.
+        tokio::spawn(async move {
+            gate.ask_all_in_drill(&id, texts).await;
+            drop(asked);
+            gate.watch_drill(id).await;
+        });
+        drop(all_asked.await);
+        Ok(GateAnswer::Document(self.drills.last().map_or(Value::Null, |drill| drill.report())))
+    }
+
+    /// Asks one after another. That somebody may have been asked is kept before they are.
+    async fn ask_all_in_drill(self: &Arc<Self>, id: &str, texts: Vec<(Approver, String)>) {
+        let asking = self.channel.asking();
         for (person, text) in texts {
-            match self.channel.send(&person, &text, None).await {
-                Ok(sent) => self.note_drill(&person.name, |one, now| {
+            if self.drills.last().is_none_or(|drill| drill.id != id || self.now_ms() >= drill.expires_at) {
+                return;
+            }
+            self.note_drill(&person.name, |one, _now| one.is_told = false);
+            self.keep_drill_or_say("whom a drill reaches is not kept").await;
+            let sent = asking.of(&person, &text).await;
+            self.note_drill(&person.name, |one, now| match &sent {
+                Ok(sent) => {
                     one.approval.prompts.push(SentPrompt::new(&one.name, sent.timestamp));
                     one.asked_at.get_or_insert(now);
-                }),
-                Err(error) => {
-                    let error = &error as &dyn std::error::Error;
-                    tracing::warn!(approver = person.name, error, "somebody could not be asked in a drill");
                 }
+                // It may have arrived all the same.
+                Err(SendError::Timeout) => {}
+                Err(_) => one.is_told = true,
+            });
+            if let Err(error) = &sent {
+                let error = error as &dyn std::error::Error;
+                tracing::warn!(approver = person.name, error, "somebody could not be asked in a drill");
             }
+            self.keep_drill_or_say("whom a drill reached is not kept").await;
         }
-        if let Err(error) = self.keep_drill().await {
-            tracing::error!(error = &error as &dyn std::error::Error, "whom a drill reached is not kept");
-        }
-        tokio::spawn(Arc::clone(self).watch_drill(drill.id));
-        Ok(GateAnswer::Document(self.drills.last().map_or(Value::Null, |drill| drill.report())))
     }
 
     /// What one person is asked: with a token of their own, so that each answers for themselves.
@@ -140,7 +164,7 @@ impl Gate {
         let text = self
             .prompt_text(job, &approval, Stands::Asked(&token))
             .map_err(|why| Problem::new(ProblemKind::Denied, format!("{why}, so nobody can be asked")))?;
-        Ok((Asked { name: name.to_owned(), approval, asked_at: None, answer: None }, text))
+        Ok((Asked { name: name.to_owned(), approval, asked_at: None, answer: None, is_told: true }, text))
     }
 
     /// What was asked in a drill, as the judge sees it; each request is one person's.
@@ -197,34 +221,11 @@ impl Gate {
             return Err(Answer::NotRecorded);
         }
         self.note_drill(by, |one, _now| one.answer = one.answer.or(Some(given)));
-        if let Err(error) = self.keep_drill().await {
-            tracing::error!(error = &error as &dyn std::error::Error, "an answer to a drill is not kept");
-        }
+        self.keep_drill_or_say("an answer to a drill is not kept").await;
         self.metrics.drill_answered(drill.outcome(Some(given)));
         self.show_drill(&drill, one);
         let after = Duration::from_millis(given.after_ms);
         Ok(Answer::Drill(Heard { claims: drill.claims, is_yes, after }))
-    }
-
-    /// Puts into the place of the request that it was a drill.
-    fn show_drill(&self, drill: &Drill, one: &Asked) {
-        let outcome = Outcome::Drill { claims: drill.claims.clone() };
-        let Ok(text) = self.prompt_text(&drill.job, &one.approval, Stands::Told(&outcome)) else { return };
-        let (channel, people, prompts) =
-            (self.channel.clone(), self.people.load_full(), one.approval.prompts.clone());
-        tokio::spawn(async move {
-            for prompt in prompts {
-                let Some(person) = people.named(&prompt.approver) else { continue };
-                if let Err(error) = channel.edit(person, prompt.timestamp, &text).await {
-                    let error = &error as &dyn std::error::Error;
-                    tracing::warn!(
-                        approver = person.name,
-                        error,
-                        "a drill's request does not say that it was one"
-                    );
-                }
-            }
-        });
     }
 
     fn note_drill(&self, name: &str, change: impl FnOnce(&mut Asked, u64)) {
@@ -240,52 +241,9 @@ impl Gate {
         Ok(kept.map_err(|_panicked| Unrecorded::Thread)??)
     }
 
-    /// Goes on with what a restart cut off.
-    pub(super) fn resume_drill(self: &Arc<Self>) -> Result<(), StoreError> {
-        let kept: Option<Option<Drill>> = self.store.note(NOTE)?;
-        let Some(drill) = kept.flatten() else { return Ok(()) };
-        let (id, is_over) = (drill.id.clone(), drill.is_over);
-        *self.drills.now() = Some(drill);
-        if !is_over {
-            tokio::spawn(Arc::clone(self).watch_drill(id));
-        }
-        Ok(())
-    }
-
-    /// Ends it when everybody has answered, or their time is over.
-    async fn watch_drill(self: Arc<Self>, id: String) {
-        loop {
-            let Some(drill) = self.drills.last().filter(|drill| drill.id == id && !drill.is_over) else {
-                return;
-            };
-            if drill.is_answered() || self.now_ms() >= drill.expires_at {
-                return self.end_drill().await;
-            }
-            tokio::time::sleep(LOOK).await;
-        }
-    }
-
-    /// Tells those who have not answered that it was one, too.
-    async fn end_drill(self: &Arc<Self>) {
-        let ended = self.drills.now().as_mut().map(|drill| {
-            drill.is_over = true;
-            drill.clone()
-        });
-        let Some(drill) = ended else { return };
-        if let Err(error) = self.record(drill.ended()).await {
-            tracing::error!(error = &error as &dyn std::error::Error, "the end of a drill is not recorded");
-        }
-        let outcome = Outcome::Drill { claims: drill.claims.clone() };
-        for one in drill.asked.iter().filter(|one| one.answer.is_none()) {
-            self.metrics.drill_answered(drill.outcome(None));
-            let now = self.prompt_text(&drill.job, &one.approval, Stands::Told(&outcome)).ok();
-            let about = drill.job.submission.operation.command_line();
-            let news = (self.outcome_text(&drill.job, &outcome), now);
-            self.answer_prompts(one.approval.prompts.clone(), &about, news);
-        }
-        // Kept last: who was not told before a crash is told after it.
+    async fn keep_drill_or_say(&self, what: &str) {
         if let Err(error) = self.keep_drill().await {
-            tracing::error!(error = &error as &dyn std::error::Error, "that a drill is over is not kept");
+            tracing::error!(error = &error as &dyn std::error::Error, "{what}");
         }
     }
 }

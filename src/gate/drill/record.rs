@@ -33,6 +33,14 @@ pub(super) struct Asked {
     /// When the message was sent; nothing where it was not.
     pub(super) asked_at: Option<u64>,
     pub(super) answer: Option<Given>,
+    /// Whether they know that it was a drill, or have nothing of which they could not know it. Before that was kept, people
+    /// were told as it ended.
+    #[serde(default = "yes")]
+    pub(super) is_told: bool,
+}
+
+fn yes() -> bool {
+    true
 }
 
 /// An answer.
@@ -68,6 +76,25 @@ impl Drill {
     /// What one person was asked about, as if it waited.
     pub(super) fn job_of(&self, one: &Asked) -> Job {
         Job { state: State::Pending, approval: Some(one.approval.clone()), ..self.job.clone() }
+    }
+
+    /// Who does not know yet that it was one.
+    pub(super) fn untold(&self) -> impl Iterator<Item = &Asked> {
+        self.asked.iter().filter(|one| !one.is_told)
+    }
+
+    /// It is not over, so that who has a request and has said nothing knows nothing.
+    pub(super) fn nobody_was_told(&mut self) {
+        for one in
+            self.asked.iter_mut().filter(|one| one.answer.is_none() && !one.approval.prompts.is_empty())
+        {
+            one.is_told = false;
+        }
+    }
+
+    /// Whether everybody knows.
+    pub(super) fn is_told(&self) -> bool {
+        self.untold().next().is_none()
     }
 
     /// Whether nothing more is to come.

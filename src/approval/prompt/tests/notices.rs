@@ -52,7 +52,7 @@ pub(super) fn notices() -> Vec<(&'static str, String)> {
             "notice-others-log",
             Notice::OthersLog {
                 peer: "host02".into(),
-                why: "the log was cut or forked: 12 records with another root, after 48213 were seen".into(),
+                why: "the log was forked: 48213 records with another root, after 48213 were seen".into(),
             }
             .text("host01"),
         ),

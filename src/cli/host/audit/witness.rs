@@ -100,11 +100,15 @@ fn refused(screen: Screen, request: &AddCheckpoint, why: &NotCosigned) -> Result
     if screen.is_json() {
         screen.document(&json!({ "cosignature": null, "why": why }))?;
     }
-    Err(match why.is_alarming() {
-        true => {
+    Err(match (why.is_proof(), why.is_alarming()) {
+        (true, _) => {
             failure.hint("keep what was sent: its key has signed it, so it is proof; and look at that host")
         }
-        false => failure,
+        (false, true) => failure.hint(
+            "by itself it proves nothing, since every log has had fewer records once: ask that host for its newest, which \
+             it can show or was cut",
+        ),
+        (false, false) => failure,
     })
 }
 

@@ -22,11 +22,12 @@ use super::upstream::Upstream;
 const LONGEST: usize = 256 << 10;
 /// How long it may take until messages come.
 const CONNECTING: Duration = Duration::from_secs(20);
-/// signal-cli's codes: no such method, wrong parameters, refused, limited.
+/// signal-cli's codes: no such method, wrong parameters, refused, limited, a captcha that is not taken.
 const NO_METHOD: i64 = -32601;
 const WRONG_PARAMS: i64 = -32602;
 const REFUSED: i64 = -1;
 const LIMITED: i64 = -5;
+const CAPTCHA_REJECTED: i64 = -6;
 
 /// Makes one call.
 pub(super) async fn call(upstream: &Upstream, method: &str, params: &Value) -> Result<Answer, String> {
@@ -39,7 +40,10 @@ pub(super) async fn call(upstream: &Upstream, method: &str, params: &Value) -> R
             trust(upstream, account, (text("recipient"), text("verifiedSafetyNumber"))).await
         }
         ("send", Some(account)) => send(upstream, account, params).await,
-        ("listIdentities" | "trust" | "send", None) => {
+        ("submitRateLimitChallenge", Some(account)) => {
+            solve(upstream, account, (text("challenge"), text("captcha"))).await
+        }
+        ("listIdentities" | "trust" | "send" | "submitRateLimitChallenge", None) => {
             Ok(Err(error(WRONG_PARAMS, "Method requires valid account parameter")))
         }
         _ => Ok(Err(error(NO_METHOD, "Method not implemented"))),
@@ -113,6 +117,28 @@ async fn trust(
     }
 }
 
+/// Of a solution that is not taken it says no more than that something went wrong.
+async fn solve(
+    upstream: &Upstream,
+    account: &str,
+    (challenge, captcha): (Option<&str>, Option<&str>),
+) -> Result<Answer, String> {
+    let (Some(challenge), Some(captcha)) = (challenge, captcha) else {
+        return Ok(Err(error(WRONG_PARAMS, "submitRateLimitChallenge needs challenge and captcha")));
+    };
+    let body = json!({"challenge_token": challenge, "captcha": captcha});
+    let path = ["v1", "accounts", account, "rate-limit-challenge"];
+    match ask(upstream, Method::POST, &path, Some(&body)).await? {
+        (status, _) if status.is_success() => Ok(Ok(json!({}))),
+        (StatusCode::BAD_REQUEST, _) => Ok(Err(error(CAPTCHA_REJECTED, "Captcha rejected"))),
+        // An old one, which cannot be told.
+        (StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED, _) => {
+            Ok(Err(error(NO_METHOD, "Method not implemented")))
+        }
+        (other, bytes) => not_done(other, &bytes),
+    }
+}
+
 async fn send(upstream: &Upstream, account: &str, params: &Value) -> Result<Answer, String> {
     let Some(to) = params.pointer("/recipient/0").and_then(Value::as_str) else {
         return Ok(Err(error(WRONG_PARAMS, "send needs a recipient")));
@@ -175,9 +201,11 @@ pub(super) async fn listen(
     let limits = WebSocketConfig::default().max_message_size(Some(LONGEST)).max_frame_size(Some(LONGEST));
     let connecting = async {
         let (stream, ends) = upstream.open().await?;
+        if let Some(ends) = ends {
+            upstream.accepted(ends).await?;
+        }
         let upgraded = tokio_tungstenite::client_async_with_config(asked, stream, Some(limits)).await;
         let (socket, _response) = upgraded.map_err(|error| upstream.told(&error))?;
-        ends.map_or(Ok(()), |ends| upstream.check(ends))?;
         Ok(socket)
     };
     let connected: Result<_, String> = timeout(CONNECTING, connecting)

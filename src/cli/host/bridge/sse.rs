@@ -22,6 +22,8 @@ pub(super) struct Parser {
     name: Option<Vec<u8>>,
     data: Option<Vec<u8>>,
     is_too_long: bool,
+    /// Whether there is anything in the line, of which nothing may be kept: an empty one is an event's end.
+    has_content: bool,
 }
 
 impl Parser {
@@ -33,17 +35,19 @@ impl Parser {
                 self.is_too_long = true;
                 self.line.clear();
             }
-            if self.is_too_long {
-                // What is left of it says nothing; that there was something, or it would look like the empty line of an end.
-                if self.line.is_empty() && part != b"\n" {
-                    self.line.push(b':');
-                }
-            } else {
+            self.has_content |= part.iter().any(|byte| !matches!(byte, b'\r' | b'\n'));
+            // What is left of one that is too long says nothing.
+            if !self.is_too_long {
                 self.line.extend_from_slice(part);
             }
             if part.ends_with(b"\n") {
-                let line = std::mem::take(&mut self.line);
-                events.extend(self.line(line.trim_ascii_end()));
+                let (line, has_content) =
+                    (std::mem::take(&mut self.line), std::mem::take(&mut self.has_content));
+                events.extend(match (self.is_too_long, has_content) {
+                    (true, true) => None,
+                    (true, false) => self.end(),
+                    (false, _) => self.line(line.trim_ascii_end()),
+                });
             }
         }
         events
@@ -81,7 +85,7 @@ impl Parser {
     }
 
     fn end(&mut self) -> Option<Event> {
-        let Self { line: _, name, data, is_too_long } = std::mem::take(self);
+        let Self { line: _, name, data, is_too_long, has_content: _ } = std::mem::take(self);
         if is_too_long {
             return Some(Event::TooLong);
         }
@@ -127,15 +131,32 @@ mod tests {
         let long = "x".repeat(3 * LONGEST);
         let lines = "data:xxxxxxxx\n".repeat(LONGEST / 4);
         for too_long in [format!("data:{long}\n\n"), format!("{lines}\n"), format!(":{long}\ndata:a\n\n")] {
-            let mut parser = Parser::default();
-            let mut events = Vec::new();
-            for part in too_long.as_bytes().chunks(1000) {
-                events.extend(parser.take(part));
-                assert!(parser.line.len() <= LONGEST + 1000);
-                assert!(parser.data.as_ref().is_none_or(|data| data.len() <= LONGEST));
+            for (too_long, size) in [
+                (too_long.clone(), 1000),
+                (too_long.replace('\n', "\r\n"), 1000),
+                (too_long.replace('\n', "\r\n"), 1),
+            ] {
+                let mut parser = Parser::default();
+                let mut events = Vec::new();
+                for part in too_long.as_bytes().chunks(size) {
+                    events.extend(parser.take(part));
+                    assert!(parser.line.len() <= LONGEST + 1000);
+                    assert!(parser.data.as_ref().is_none_or(|data| data.len() <= LONGEST));
+                }
+                events.extend(parser.take(b"event:receive\ndata:next\n\n"));
+                assert_eq!(events, [Event::TooLong, message("next")], "in parts of {size}");
             }
-            events.extend(parser.take(b"event:receive\ndata:next\n\n"));
-            assert_eq!(events, [Event::TooLong, message("next")]);
         }
+    }
+
+    #[test]
+    fn a_line_whose_end_alone_makes_it_too_long_is_not_the_end_of_its_event() {
+        let mut parser = Parser::default();
+        let mut line = b"data:".to_vec();
+        line.resize(LONGEST, b'x');
+        assert!(parser.take(&line).is_empty());
+        assert!(parser.take(b"\n").is_empty());
+        assert!(parser.take(b"data:more\n").is_empty());
+        assert_eq!(parser.take(b"\ndata:next\n\n"), [Event::TooLong, message("next")]);
     }
 }

@@ -28,6 +28,8 @@ const CONNECTING: Duration = Duration::from_secs(10);
 const ANSWERING: Duration = Duration::from_secs(40);
 /// How long a connection is used again: less than any server keeps one.
 const FRESH: Duration = Duration::from_secs(4);
+/// How often it is looked whether a connection was accepted.
+const LOOK: Duration = Duration::from_millis(10);
 /// No answer of signal-cli comes near this.
 const LONGEST: usize = 1 << 20;
 
@@ -134,6 +136,15 @@ impl Upstream {
         let stream = https::connect_tls(tls, &self.url, 443).await?;
         stream.get_ref().0.set_nodelay(true).map_err(|error| self.told(&error))?;
         Ok((Box::new(stream), None))
+    }
+
+    /// [Checks](Self::check) a connection on which nothing was said yet, as soon as somebody has accepted it.
+    pub(super) async fn accepted(&self, ends: Ends) -> Result<(), String> {
+        let (own, peer) = ends;
+        while tcp_peer::accepted_by(own, peer).map_err(|error| self.told(&error))?.is_none() {
+            tokio::time::sleep(LOOK).await;
+        }
+        self.check(ends)
     }
 
     /// That the connection ends at the process of the user who is meant. Any user can listen where the daemon did before it fell.

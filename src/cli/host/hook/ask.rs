@@ -1,21 +1,28 @@
 //! One question to the program or the server. Whatever is not a clear pass is a refusal.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use http::header::CONTENT_TYPE;
 use http::{Method, StatusCode};
 use http_body_util::{BodyExt, Full, Limited};
 use serde_json::{Value, json};
+use tokio::net::TcpStream;
+use url::Url;
 
-use super::config::{By, HookConfig};
+use super::config::{By, HookConfig, Trust, owner};
 use super::said;
 use crate::cli::exit::with_causes;
 use crate::cli::host::https;
 use crate::sys::process::{self, Command};
+use crate::sys::tcp_peer;
 
 /// How much of what a program or a server says is read.
 const LONGEST: usize = 4096;
 /// How much of that is handed on.
 const WORDS: usize = 200;
+/// How often it is looked whether a connection was accepted.
+const LOOK: Duration = Duration::from_millis(10);
 
 /// The verdict, as the gate reads it.
 pub(super) async fn verdict(config: &HookConfig, question: &Value) -> Value {
@@ -32,8 +39,8 @@ pub(super) async fn verdict(config: &HookConfig, question: &Value) -> Value {
                 Err(error) => Err(error.to_string()),
             }
         }
-        By::Server { url, ca } => {
-            let asking = post((url, ca), question);
+        By::Server { url, trust } => {
+            let asking = post((url, trust), question);
             let asked = tokio::time::timeout(config.timeout, asking).await;
             asked.unwrap_or_else(|_elapsed| Err("no answer in time".to_owned()))
         }
@@ -62,13 +69,15 @@ fn run(command: &Command) -> Result<(), String> {
 }
 
 /// It passes by saying so.
-async fn post((url, ca): (&url::Url, &std::path::Path), question: &Value) -> Result<(), String> {
-    let tls = https::client(ca)?;
+async fn post((url, trust): (&Url, &Trust), question: &Value) -> Result<(), String> {
     let request = https::request(Method::POST, url)
         .header(CONTENT_TYPE, "application/json")
         .body(Full::new(Bytes::from(question.to_string())))
         .map_err(|error| error.to_string())?;
-    let response = https::send(&tls, url, request).await?;
+    let response = match trust {
+        Trust::Certificate(ca) => https::send(&https::client(ca)?, url, request).await?,
+        Trust::User(name) => https::send_on(accepted(url, name).await?, url, request).await?,
+    };
     let status = response.status();
     let body = Limited::new(response.into_body(), LONGEST).collect().await;
     let body = body.map_err(|error| format!("the server's answer broke off: {error}"))?.to_bytes();
@@ -78,6 +87,29 @@ async fn post((url, ca): (&url::Url, &std::path::Path), question: &Value) -> Res
         (status, _) => {
             let why = answer.get("why").and_then(Value::as_str).unwrap_or_default();
             Err(format!("the server answers {status}: {why}"))
+        }
+    }
+}
+
+/// A connection that a process of that user has accepted. Nothing is said before that is known: any user can listen where the
+/// server did before it fell.
+async fn accepted(url: &Url, name: &str) -> Result<TcpStream, String> {
+    let user = name.to_owned();
+    // Looking a user up may ask a server elsewhere, so it has a thread of its own.
+    let owner =
+        tokio::task::spawn_blocking(move || owner(&user)).await.map_err(|error| error.to_string())??;
+    let stream = https::connect(url, 80).await?;
+    let failed = |error: std::io::Error| with_causes(&error);
+    let (own, peer) = (stream.local_addr().map_err(failed)?, stream.peer_addr().map_err(failed)?);
+    loop {
+        match tcp_peer::accepted_by(own, peer).map_err(failed)? {
+            Some(uid) if uid == owner => return Ok(stream),
+            Some(uid) => {
+                return Err(format!(
+                    "{url} is answered by a process of uid {uid}, and `user` is {name}: nothing was said to it"
+                ));
+            }
+            None => tokio::time::sleep(LOOK).await,
         }
     }
 }
