@@ -15,6 +15,8 @@ mod firewall;
 mod rules;
 mod said;
 #[cfg(feature = "azure")]
+mod scale;
+#[cfg(feature = "azure")]
 mod survey;
 
 pub use address::{AddressSource, FirewallSettings};
