@@ -14,6 +14,10 @@ use crate::secret::{Alias, FetchedFolder, Reference, VaultReference};
 use examine::{ExamineAsWritten, TrialAsWritten};
 pub use examine::{ExamineSettings, Trial};
 
+/// How long one answer may be waited for: everything that is fetched is told of within one time, which no answer may use up.
+const SHORTEST: Duration = Duration::from_secs(1);
+const LONGEST: Duration = Duration::from_secs(30);
+
 /// How secrets are fetched.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct VaultsConfig {
@@ -214,7 +218,7 @@ impl AzureAsWritten {
             return Err("azure.client_secret and azure.client_certificate: one of them".to_owned());
         }
         let patience = humantime::parse_duration(&self.patience).ok();
-        let patience = patience.filter(|patience| (1..=300).contains(&patience.as_secs()));
+        let patience = patience.filter(|patience| (SHORTEST..=LONGEST).contains(patience));
         Ok(AzureSettings {
             credentials: self.credentials,
             client_id: self.client_id,
@@ -223,7 +227,7 @@ impl AzureAsWritten {
             authority: server_address(&self.authority)
                 .map_err(|problem| format!("azure.authority: {problem}"))?,
             ca: self.ca,
-            patience: patience.ok_or("azure.patience: is not from 1s to 5m")?,
+            patience: patience.ok_or("azure.patience: is not from 1s to 30s")?,
         })
     }
 }
@@ -344,6 +348,8 @@ mod tests {
                 "azure.client_secret and azure.client_certificate",
             ),
             ("[azure]\npatience = \"1h\"", "azure.patience: is not from"),
+            ("[azure]\npatience = \"31s\"", "azure.patience: is not from 1s to 30s"),
+            ("[azure]\npatience = \"900ms\"", "azure.patience: is not from 1s to 30s"),
             ("[azure]\nca = \"ca\"", "azure.ca: is not an absolute path"),
             ("directory = \"d\"", "directory: is not an absolute path"),
             ("[examine]\nmanagement = \"http://a\"", "examine.management: is not `https://`"),

@@ -8,6 +8,7 @@ use std::time::{Duration, SystemTime};
 
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 use url::Url;
 
 use super::config::VaultsConfig;
@@ -18,6 +19,10 @@ use crate::sys::clock::Clock;
 
 /// How many are asked for at one time: enough that none waits long, few enough that a vault does not throttle.
 const AT_ONCE: usize = 16;
+
+/// How long a round may take with all that it fetches: it always comes to where it is told how it went. The unit that runs it, and who waits for that,
+/// count on it.
+pub const AT_MOST: Duration = Duration::from_secs(50);
 
 /// Who has the secrets.
 pub trait Vaults: Send + Sync + 'static {
@@ -48,7 +53,7 @@ pub struct Trouble {
     pub credential: Option<&'static str>,
 }
 
-/// Fetches everything that is wanted, puts it in place, and tells how it went.
+/// Fetches everything that is wanted, puts it in place, and tells how it went: of what did not come until then, that it did not.
 ///
 /// # Errors
 /// When it cannot be told; what is wrong with one secret is told of that secret.
@@ -56,7 +61,7 @@ pub async fn fetch<V: Vaults>(
     config: &VaultsConfig,
     wanted: &Wanted,
     vaults: Arc<V>,
-    clock: &dyn Clock,
+    (clock, until): (&dyn Clock, Instant),
 ) -> io::Result<State> {
     let mut rounds = JoinSet::new();
     let places = Arc::new(Semaphore::new(AT_ONCE));
@@ -66,7 +71,7 @@ pub async fn fetch<V: Vaults>(
         let places = Arc::clone(&places);
         rounds.spawn(async move {
             let _place = places.acquire().await;
-            let got = ask(address.as_ref(), &reference, vaults.as_ref(), patience).await;
+            let got = ask(address.as_ref(), &reference, vaults.as_ref(), (patience, until)).await;
             (reference, consumers, address, got)
         });
     }
@@ -89,13 +94,20 @@ async fn ask<V: Vaults>(
     address: Result<&Url, &String>,
     reference: &VaultReference,
     vaults: &V,
-    patience: Duration,
+    (patience, until): (Duration, Instant),
 ) -> Result<Got, Trouble> {
     let trouble = |problem: String| Trouble { problem, credential: None };
     let address = address.map_err(|problem| trouble(problem.clone()))?;
-    let asked = tokio::time::timeout(patience, vaults.get(address, reference.name(), reference.version()));
-    let got =
-        asked.await.map_err(|_late| trouble(format!("no answer within {} s", patience.as_secs())))??;
+    let now = Instant::now();
+    if now >= until {
+        return Err(trouble(
+            "was not asked for: others did not come, and the time for all was over".to_owned(),
+        ));
+    }
+    let ends = until.min(now + patience);
+    let asked = tokio::time::timeout_at(ends, vaults.get(address, reference.name(), reference.version()));
+    let waited = ends.duration_since(now).as_secs_f64().ceil();
+    let got = asked.await.map_err(|_late| trouble(format!("no answer within {waited} s")))??;
     let unfit = |problem: &str| Trouble { problem: problem.to_owned(), credential: Some(got.credential) };
     if got.value.is_empty() {
         return Err(unfit("its value is empty, and an empty secret keeps nobody out"));

@@ -2,7 +2,7 @@
 
 use super::Default::{Absent, Is, Needed};
 use super::Kind::{List, Path, Text, Time};
-use super::{File, Key, MINUTE, SECOND};
+use super::{File, Key, SECOND};
 use crate::vault::VaultsConfig;
 
 pub(super) const FILE: File = File {
@@ -107,7 +107,7 @@ pub(super) const AZURE: &[Key] = &[
     },
     Key {
         name: "azure.patience",
-        kind: Time(SECOND, 5 * MINUTE),
+        kind: Time(SECOND, 30 * SECOND),
         default: Is("\"20s\""),
         changes: "how long one answer may take, with all that is tried for it",
     },
