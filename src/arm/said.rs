@@ -4,7 +4,20 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-/// The answer, in the last line.
+use crate::vault::CredentialKind;
+
+/// The last line: the answer, and by what the host was known that got it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Answered {
+    /// What came of it.
+    pub answer: Answer,
+    /// The credential that Azure took.
+    #[serde(default)]
+    pub credential: Option<CredentialKind>,
+}
+
+/// The answer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Answer {

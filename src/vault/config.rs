@@ -96,7 +96,7 @@ struct AsWritten {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct AzureAsWritten {
-    credentials: Vec<CredentialKind>,
+    credentials: Option<Vec<CredentialKind>>,
     client_id: Option<String>,
     client_secret: Option<Reference>,
     client_certificate: Option<Reference>,
@@ -126,8 +126,7 @@ fn user() -> String {
 impl Default for AzureAsWritten {
     fn default() -> Self {
         Self {
-            // The CLI starts a program that somebody else installed: only where it is asked for.
-            credentials: vec![CredentialKind::Workload, CredentialKind::Managed, CredentialKind::Environment],
+            credentials: None,
             client_id: None,
             client_secret: None,
             client_certificate: None,
@@ -197,15 +196,38 @@ impl AsWritten {
     }
 }
 
+/// What is tried where nothing is said. The CLI starts a program that somebody else installed: only where it is asked for.
+const CHAIN: [CredentialKind; 3] =
+    [CredentialKind::Workload, CredentialKind::Managed, CredentialKind::Environment];
+
 impl AzureAsWritten {
-    /// What is meant.
+    /// What is meant, for who only reads: one way after the other may be tried.
     ///
     /// # Errors
     /// Says which key is wrong, and how.
-    pub fn meant(self) -> Result<AzureSettings, String> {
-        if self.credentials.is_empty() {
+    pub fn meant(mut self) -> Result<AzureSettings, String> {
+        let credentials = self.credentials.take().unwrap_or_else(|| CHAIN.to_vec());
+        if credentials.is_empty() {
             return Err("azure.credentials: without any, nobody can be asked".to_owned());
         }
+        self.known_by(credentials)
+    }
+
+    /// What is meant, for who acts or is paid for: as whom is said, and never found out.
+    ///
+    /// # Errors
+    /// Says which key is wrong, and how.
+    pub fn meant_for_one(mut self) -> Result<AzureSettings, String> {
+        match self.credentials.take().unwrap_or_default().as_slice() {
+            [one] => self.known_by(vec![*one]),
+            _none_or_several => Err(
+                "azure.credentials: has to name the one by which this host is meant to be known, such as [\"managed\"]"
+                    .to_owned(),
+            ),
+        }
+    }
+
+    fn known_by(self, credentials: Vec<CredentialKind>) -> Result<AzureSettings, String> {
         if !self.ca.is_absolute() {
             return Err("azure.ca: is not an absolute path".to_owned());
         }
@@ -220,7 +242,7 @@ impl AzureAsWritten {
         let patience = humantime::parse_duration(&self.patience).ok();
         let patience = patience.filter(|patience| (SHORTEST..=LONGEST).contains(patience));
         Ok(AzureSettings {
-            credentials: self.credentials,
+            credentials,
             client_id: self.client_id,
             client_secret: self.client_secret,
             client_certificate: self.client_certificate,

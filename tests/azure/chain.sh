@@ -131,6 +131,7 @@ it "another agent, whose contract has nothing of it, is refused" eval 'who=archi
 it "so is a group that no contract grants, for a change" asked 3 scale main/other/shop --param min=1 --param max=2
 it "a change that people approve is made" asked 0 scale main/rg/shop --param min=2 --param max=5
 it "by people, who saw what it was and what it becomes" eval 'grep -F "\"kind\":\"vote\"" /var/log/reeve/audit.jsonl | grep -qF "$(answer .id)"'
+it "and the record says as whom it was made" grep -q '"acted_as":"service principal of the environment"' /var/log/reeve/audit.jsonl
 it "it is looked at afterwards, and can be undone" same 'succeeded true 1' "$(answer '"\(.state) \(.verified) \(.undo.op.params.min)"')"
 asked 0 app main/rg/shop
 it "and Azure has it" same '2 5' "$(answer '"\(.result.min) \(.result.max)"')"

@@ -230,6 +230,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if resource not in RESOURCES:
             return self.refuse_login(400, "invalid_scope", 70011, "The provided value for 'scope' is not valid.")
         good = control()
+        if good.get("login") == "slow":
+            time.sleep(60)
         if form.get("client_id") != good.get("client_id", "app"):
             return self.refuse_login(400, "unauthorized_client", 700016, "Application was not found in the directory.")
         if form.get("client_assertion", "").count(".") == 2:

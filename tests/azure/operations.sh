@@ -7,7 +7,7 @@ chmod 0755 "$stage/layers/upper"
 mount -t overlay overlay -o "lowerdir=/etc,upperdir=$stage/layers/upper,workdir=$stage/layers/work" /etc
 mount --bind "$stage/hosts" /etc/hosts
 mkdir -p /etc/reeve
-printf '[subscriptions]\nmain = "%s"\nother = "99999999-2222-3333-4444-555555555555"\n[azure]\nca = "%s"\npatience = "8s"\n' "$tenant" "$stage/ca.crt" >/etc/reeve/azure.toml
+printf '[subscriptions]\nmain = "%s"\nother = "99999999-2222-3333-4444-555555555555"\n[azure]\ncredentials = ["managed"]\nca = "%s"\npatience = "8s"\n' "$tenant" "$stage/ca.crt" >/etc/reeve/azure.toml
 # What was said is kept, for what must not be in it. The status of the program is the answer's.
 asked() {
   local status=0
@@ -22,6 +22,7 @@ why() { grep -F -- "$1" "$stage/err"; }
 
 told '{}'
 it "the groups of a subscription are read" asked groups main
+it "with who asked" same "managed" "$(python3 -c 'import json,sys; print(json.loads(open(sys.argv[1]).read().splitlines()[-1])["credential"])' "$stage/out")"
 it "to the last page" same "['rg', 'other', 'spare']" "$(told_of '[one["name"] for one in answer["groups"]]')"
 it "the resources of a group are read" asked resources main rg
 it "with what they are" same "[('shop', 'Microsoft.App/containerApps'), ('mail', 'Microsoft.App/containerApps')]" \

@@ -29,7 +29,7 @@ chmod 0755 "$stage/layers/upper"
 mount -t overlay overlay -o "lowerdir=/etc,upperdir=$stage/layers/upper,workdir=$stage/layers/work" /etc
 mount --bind "$stage/hosts" /etc/hosts
 mkdir -p /etc/reeve
-acts_by() { printf '[subscriptions]\nmain = "%s"\n[azure]\nca = "%s"\npatience = "8s"\n' "$tenant" "$1" >/etc/reeve/azure.toml; }
+acts_by() { printf '[subscriptions]\nmain = "%s"\n[azure]\ncredentials = ["managed"]\nca = "%s"\npatience = "8s"\n' "$tenant" "$1" >/etc/reeve/azure.toml; }
 acts_by "$stage/ca.crt"
 tokens() { grep -c '^GET 169.254.169.254/metadata/identity/oauth2/token' "$stage/requests.log" || true; }
 told '{"token_seconds": 2}'

@@ -21,6 +21,7 @@ use super::{
 };
 use crate::arm::{Answer, App, Trouble};
 use crate::operation::azure::{AppName, AzureOperation};
+use crate::vault::CredentialKind;
 
 use reader::{argv, last_line, read_app, unreadable};
 
@@ -143,7 +144,7 @@ impl Adapter for AzureOperation {
         if !matches!(self, Self::Restart { .. }) {
             return None;
         }
-        Some(match last_line(stdout) {
+        Some(match last_line(stdout).map(|answered| answered.answer) {
             Some(Answer::Restarted(replaced)) => Ok(Ran {
                 result: json!({"replaced": replaced}),
                 output: Value::Null,
@@ -152,6 +153,10 @@ impl Adapter for AzureOperation {
             }),
             Some(_) | None => Err(Garbled("a restart does not say what it restarted".to_owned())),
         })
+    }
+
+    fn acted_as(&self, stdout: &[u8]) -> Option<&'static str> {
+        last_line(stdout)?.credential.map(CredentialKind::name)
     }
 
     /// How far Azure is, while it takes its time.

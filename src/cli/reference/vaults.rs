@@ -7,7 +7,7 @@ use crate::vault::VaultsConfig;
 
 pub(super) const FILE: File = File {
     mark: "secrets.toml",
-    keys: &[KEYS, AZURE],
+    keys: &[KEYS, CHAIN, AZURE],
     read: |text| {
         VaultsConfig::parse("secrets.toml", text)
             .map(|read| format!("{read:?}"))
@@ -67,14 +67,23 @@ const KEYS: &[Key] = &[
     },
 ];
 
+const CHAIN: &[Key] = &[Key {
+    name: "azure.credentials",
+    kind: List("`workload`, `managed`, `environment`, `cli`"),
+    default: Is("[\"workload\", \"managed\", \"environment\"]"),
+    changes: "[what is tried](azure.md#credentials) to say who the host is, in this order; the first that is set up is used, and told",
+}];
+
+/// By what who acts is known.
+pub(super) const ONE: &[Key] = &[Key {
+    name: "azure.credentials",
+    kind: List("one of `workload`, `managed`, `environment`, `cli`"),
+    default: Needed,
+    changes: "[by what](azure.md#credentials) the host is known; no other one is ever taken in its place",
+}];
+
 /// As whom Azure is asked.
 pub(super) const AZURE: &[Key] = &[
-    Key {
-        name: "azure.credentials",
-        kind: List("`workload`, `managed`, `environment`, `cli`"),
-        default: Is("[\"workload\", \"managed\", \"environment\"]"),
-        changes: "[what is tried](azure.md#credentials) to say who the host is, in this order; the first that gets a token is used, and told",
-    },
     Key {
         name: "azure.client_id",
         kind: Text(""),
