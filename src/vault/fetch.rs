@@ -1,11 +1,13 @@
 //! One round: every secret that is wanted is asked for, those that came are put in place, and of the others the last good one stays.
 
 use std::collections::BTreeSet;
+use std::fs::File;
 use std::future::Future;
 use std::io;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use nix::fcntl::Flock;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
@@ -23,6 +25,10 @@ const AT_ONCE: usize = 16;
 /// How long a round may take with all that it fetches: it always comes to where it is told how it went. The unit that runs it, and who waits for that,
 /// count on it.
 pub const AT_MOST: Duration = Duration::from_secs(50);
+
+/// How long a round waits for another one that goes on, and how often it looks.
+const FOR_ANOTHER: Duration = Duration::from_secs(5);
+const LOOK: Duration = Duration::from_millis(100);
 
 /// Who has the secrets.
 pub trait Vaults: Send + Sync + 'static {
@@ -56,13 +62,15 @@ pub struct Trouble {
 /// Fetches everything that is wanted, puts it in place, and tells how it went: of what did not come until then, that it did not.
 ///
 /// # Errors
-/// When it cannot be told; what is wrong with one secret is told of that secret.
+/// When it cannot be told, or another round goes on; what is wrong with one secret is told of that secret.
 pub async fn fetch<V: Vaults>(
     config: &VaultsConfig,
     wanted: &Wanted,
     vaults: Arc<V>,
-    (clock, until): (&dyn Clock, Instant),
+    (clock, within): (&dyn Clock, Duration),
 ) -> io::Result<State> {
+    let _alone = alone(config).await?;
+    let until = Instant::now() + within;
     let mut rounds = JoinSet::new();
     let places = Arc::new(Semaphore::new(AT_ONCE));
     for (reference, consumers) in wanted.iter() {
@@ -88,6 +96,20 @@ pub async fn fetch<V: Vaults>(
     }
     folder::tell(&config.folder, &state)?;
     Ok(state)
+}
+
+/// A round by itself: two would take away each other's values.
+async fn alone(config: &VaultsConfig) -> io::Result<Flock<File>> {
+    let until = Instant::now() + FOR_ANOTHER;
+    loop {
+        if let Some(held) = folder::alone(&config.folder)? {
+            return Ok(held);
+        }
+        if Instant::now() >= until {
+            return Err(io::Error::other("another round goes on: `reeve secret list` says how it went"));
+        }
+        tokio::time::sleep(LOOK).await;
+    }
 }
 
 async fn ask<V: Vaults>(

@@ -34,10 +34,9 @@ pub async fn from_azure(
     clock: &dyn Clock,
     environment: &dyn Fn(&str) -> Option<String>,
 ) -> std::io::Result<crate::secret::State> {
-    let until = tokio::time::Instant::now() + AT_MOST;
     match azure::Azure::new(&config.azure, environment) {
-        Ok(azure) => fetch(config, wanted, std::sync::Arc::new(azure), (clock, until)).await,
-        Err(problem) => fetch(config, wanted, std::sync::Arc::new(Unable(problem)), (clock, until)).await,
+        Ok(azure) => fetch(config, wanted, std::sync::Arc::new(azure), (clock, AT_MOST)).await,
+        Err(problem) => fetch(config, wanted, std::sync::Arc::new(Unable(problem)), (clock, AT_MOST)).await,
     }
 }
 
@@ -49,8 +48,7 @@ pub async fn from_azure(
     clock: &dyn Clock,
     _environment: &dyn Fn(&str) -> Option<String>,
 ) -> std::io::Result<crate::secret::State> {
-    let until = tokio::time::Instant::now() + AT_MOST;
-    fetch(config, wanted, std::sync::Arc::new(Unable(UNABLE.to_owned())), (clock, until)).await
+    fetch(config, wanted, std::sync::Arc::new(Unable(UNABLE.to_owned())), (clock, AT_MOST)).await
 }
 
 /// Vaults that can be written to, as whoever the settings say, in a build that can.
