@@ -147,6 +147,11 @@ before=$(grep -c '^GET 169.254.169.254/' "$stage/requests.log" || true)
 it "a workload whose authority is slow does not become the machine" fails_with 'workload identity: no answer within'
 it "nor is the machine's token asked for" same "$before" "$(grep -c '^GET 169.254.169.254/' "$stage/requests.log" || true)"
 unset AZURE_TENANT_ID AZURE_CLIENT_ID AZURE_FEDERATED_TOKEN_FILE
+told '{"imds": "endless"}'
+most() { python3 -c 'import resource, subprocess, sys; subprocess.run(sys.argv[1:], check=False); print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)' "$@" 2>/dev/null | tail -n1; }
+it "whoever answers without an end in Azure's place does not fill its memory" eval '
+  kept=$(most timeout 60 "$bin/reeve" secret fetch --config "$stage/secrets.toml" --gate "$stage/gate.toml" --reeved "$stage/reeved.toml" --alarms "$stage/alarms.toml"); [ "$kept" -lt $((128 * 1024)) ] || { echo "$kept KiB"; return 1; }'
+it "and is no secret" fails_with 'managed identity: '
 told '{"client_ids": ["mine"]}'
 vaults 'client_id = "mine"'
 it "an identity that the machine was assigned is named by its client id" fetch
