@@ -4,6 +4,7 @@
 mod bounded;
 mod certificate;
 mod chain;
+mod cli;
 mod keep;
 mod registry;
 mod identity;

@@ -9,13 +9,15 @@ use azure_core::credentials::{AccessToken, Secret as AzureSecret, TokenCredentia
 use azure_core::error::{Error, ErrorKind};
 use azure_core::http::ClientOptions;
 use azure_identity::{
-    AzureCliCredential, ClientAssertionCredential, ClientAssertionCredentialOptions, ClientSecretCredential,
-    ClientSecretCredentialOptions, ManagedIdentityCredential, ManagedIdentityCredentialOptions,
-    UserAssignedId, WorkloadIdentityCredential, WorkloadIdentityCredentialOptions,
+    AzureCliCredential, AzureCliCredentialOptions, ClientAssertionCredential,
+    ClientAssertionCredentialOptions, ClientSecretCredential, ClientSecretCredentialOptions,
+    ManagedIdentityCredential, ManagedIdentityCredentialOptions, UserAssignedId, WorkloadIdentityCredential,
+    WorkloadIdentityCredentialOptions,
 };
 use tokio::sync::Mutex;
 
 use super::certificate::Certificate;
+use super::cli::Az;
 use super::words;
 use crate::secret::{Consumer, PlacesAsWritten, Reference, Secret};
 use crate::vault::config::{AzureSettings, CredentialKind};
@@ -217,7 +219,11 @@ fn credential(
             let options = ClientSecretCredentialOptions { client_options: options.clone() };
             ClientSecretCredential::new(&tenant, client, secret, Some(options)).map(|made| made as _)
         }
-        CredentialKind::Cli => AzureCliCredential::new(None).map(|made| made as _),
+        CredentialKind::Cli => {
+            let executor: Arc<dyn azure_identity::Executor> = Arc::new(Az::new(environment));
+            let options = AzureCliCredentialOptions { executor: Some(executor), ..Default::default() };
+            AzureCliCredential::new(Some(options)).map(|made| made as _)
+        }
     };
     made.map_err(|error| Missing::Broken(words(&error)))
 }
