@@ -196,6 +196,7 @@ it "the network side starts with its key from the vault" again front
 it "and serves with it" agent op zfs list tank/media
 it "who tells people has its token from there, and says nothing of it" eval '! as reeve-alarms /usr/local/bin/reeve alarms test >"$stage/told" 2>&1; cat "$stage/told" >>"$stage/all.log"; [ -s "$stage/told" ]'
 it "each folder of what was fetched is its reader's" found canary-secrets pass
+wrong "a user who is in the group of somebody who has secrets" canary-secrets 'gpasswd --add reeve-hook reeve-alarms >/dev/null' 'gpasswd --delete reeve-hook reeve-alarms >/dev/null'
 wrong "one that the tools' user reads" canary-secrets 'chmod 2755 /run/reeve-secrets/alarms' 'chmod 2750 /run/reeve-secrets/alarms'
 
 # Prompt Shields, asked by their user.
