@@ -33,6 +33,7 @@ test-real: ## on real components: signal-cli, and the end-to-end suite on OpenZF
 test-azure: build ## secrets from Key Vault, on a fake that Microsoft's own SDKs find right (root)
 	tests/install-packages.sh real
 	tests/azure.sh
+	tests/azure/unit.sh
 
 # Without what is optional otherwise, so that a host agent without it is tried as well.
 WASM := --locked --no-default-features --features full,wasm

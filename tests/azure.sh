@@ -113,36 +113,54 @@ it "and that is why" says 'invalid peer certificate'
 
 vaults
 told '{"imds": "slow", "client_secret": "'"$key_canary"'"}'
+# Where the address leads nowhere, as on a machine that is not Azure's.
+metadata_is_gone() { ip address del 169.254.169.254/32 dev lo; }
+metadata_is_back() { ip address add 169.254.169.254/32 dev lo; }
 it "without an answer from the metadata service there is no secret" fails_with 'managed identity: no answer within'
 printf '%s\n' "$key_canary" >"$stage/client-secret"
 chmod 0600 "$stage/client-secret"
 vaults "client_secret = \"$stage/client-secret\""
 export AZURE_TENANT_ID=$tenant AZURE_CLIENT_ID=app
-it "and with a service principal there is" fetch
+before=$(grep -c '^POST login.microsoftonline.com' "$stage/requests.log" || true)
+it "nor is another identity taken while the meant one does not answer" fails_with 'managed identity: no answer within'
+it "whose token nobody asks for" same "$before" "$(grep -c '^POST login.microsoftonline.com' "$stage/requests.log" || true)"
+metadata_is_gone
+told '{"client_secret": "'"$key_canary"'"}'
+it "where there is no metadata service, there is one with a service principal" fetch
 it "which is said" says 'as service principal of the environment'
-told '{"imds": "slow", "client_secret": "another"}'
+told '{"client_secret": "another"}'
 vaults "client_certificate = \"$stage/client.pem\""
-told '{"imds": "slow"}'
+told '{}'
 it "and with its certificate, too, whose key goes nowhere" fetch
 vaults "client_certificate = \"$stage/wrong.pem\""
 it "another certificate is not enough" fails_with 'AADSTS700027'
 vaults "client_secret = \"$stage/client-secret\""
 it "a refused service principal is named with Azure's own code" fails_with 'AADSTS7000215'
 printf 'assertion' >"$stage/federated"
-told '{"imds": "slow", "assertion": "assertion"}'
+told '{"assertion": "assertion"}'
 export AZURE_FEDERATED_TOKEN_FILE=$stage/federated
 it "a workload's own token is tried first" fetch
 it "and it is said, too" says 'as workload identity'
+metadata_is_back
+told '{"assertion": "assertion", "login": "slow"}'
+before=$(grep -c '^GET 169.254.169.254/' "$stage/requests.log" || true)
+it "a workload whose authority is slow does not become the machine" fails_with 'workload identity: no answer within'
+it "nor is the machine's token asked for" same "$before" "$(grep -c '^GET 169.254.169.254/' "$stage/requests.log" || true)"
 unset AZURE_TENANT_ID AZURE_CLIENT_ID AZURE_FEDERATED_TOKEN_FILE
+told '{"imds": "endless"}'
+most() { python3 -c 'import resource, subprocess, sys; subprocess.run(sys.argv[1:], check=False); print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)' "$@" 2>/dev/null | tail -n1; }
+it "whoever answers without an end in Azure's place does not fill its memory" eval '
+  kept=$(most timeout 60 "$bin/reeve" secret fetch --config "$stage/secrets.toml" --gate "$stage/gate.toml" --reeved "$stage/reeved.toml" --alarms "$stage/alarms.toml"); [ "$kept" -lt $((128 * 1024)) ] || { echo "$kept KiB"; return 1; }'
+it "and is no secret" fails_with 'managed identity: '
 told '{"client_ids": ["mine"]}'
 vaults 'client_id = "mine"'
 it "an identity that the machine was assigned is named by its client id" fetch
 vaults 'client_id = "other"'
 it "and another is not found" fails_with 'Identity not found'
-ip address del 169.254.169.254/32 dev lo
+metadata_is_gone
 vaults
-it "where there is no metadata service, that is said" fails_with 'managed identity: no answer within'
-ip address add 169.254.169.254/32 dev lo
+it "where there is no metadata service, that is said" fails_with 'managed identity: no metadata service is at 169.254.169.254'
+metadata_is_back
 
 # At a start.
 cat >"$stage/reeved.toml" <<E2

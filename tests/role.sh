@@ -60,6 +60,8 @@ all:
           reeve_azure_toml: |
             [subscriptions]
             production = "11111111-2222-3333-4444-555555555555"
+            [azure]
+            credentials = ["managed"]
     reeve_agents:
       hosts:
         localhost:

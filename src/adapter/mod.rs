@@ -117,6 +117,11 @@ pub trait Adapter {
         None
     }
 
+    /// As whom a step acted elsewhere than on this host, where it says so: for the audit log.
+    fn acted_as(&self, _stdout: &[u8]) -> Option<&'static str> {
+        None
+    }
+
     /// What the caller may see of one line that a step prints, while it runs; most tools say nothing that is for callers.
     fn progress(&self, _line: &[u8]) -> Option<Value> {
         None

@@ -163,6 +163,8 @@ pub enum Rule {
     AzureBusy,
     /// Nothing of it runs at Azure.
     AzureNotRunning,
+    /// Its revisions stand beside each other, and what is asked for would change none of those that serve.
+    AzureSeveralRevisions,
     /// Not both this host's list and a tag at Azure claim it.
     AzureUnclaimed,
     /// Too many resources for one operation.
@@ -242,6 +244,7 @@ impl Rule {
             Self::AzureNotFound => "azure-not-found",
             Self::AzureBusy => "azure-busy",
             Self::AzureNotRunning => "azure-not-running",
+            Self::AzureSeveralRevisions => "azure-several-revisions",
             Self::AzureUnclaimed => "azure-unclaimed",
             Self::AzureTooMany => "azure-too-many",
             Self::AzureFirewall => "azure-firewall",

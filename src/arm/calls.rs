@@ -11,9 +11,9 @@ use super::survey::Survey;
 use super::{Answer, App, ArmConfig, ArmError, Command, Group, Resource, Revision};
 
 pub(super) const RESOURCES: &str = "2021-04-01";
-const APPS: &str = "2024-03-01";
+pub(super) const APPS: &str = "2024-03-01";
 /// How often it is looked whether replicas are new ones.
-const LOOK: Duration = Duration::from_secs(3);
+pub(super) const LOOK: Duration = Duration::from_secs(3);
 
 impl Client {
     /// Does one thing.
@@ -36,10 +36,7 @@ impl Client {
             Command::App(_) => Ok(Answer::App(Box::new(self.app(&path).await?))),
             Command::Restart { revisions, .. } => self.restart(&path, revisions, progress).await,
             Command::Scale { min, max, .. } => {
-                let scale = json!({"minReplicas": min, "maxReplicas": max});
-                let body = json!({"properties": {"template": {"scale": scale}}});
-                let change = Change { body: Some(body), ..Change::of(Method::PATCH, &path, APPS) };
-                self.act(change, progress).await?;
+                self.scale(&path, (*min, *max), progress).await?;
                 Ok(Answer::Scaled)
             }
             Command::Claimed { subscription, group } => {
@@ -68,7 +65,7 @@ impl Client {
         }
     }
 
-    async fn app(&self, path: &str) -> Result<App, ArmError> {
+    pub(super) async fn app(&self, path: &str) -> Result<App, ArmError> {
         let app = self.get(path, APPS).await?;
         let mut revisions = Vec::new();
         for revision in self.list(&format!("{path}/revisions"), APPS).await? {
@@ -78,15 +75,17 @@ impl Client {
             }
         }
         revisions.sort_by(|one, two| one.name.cmp(&two.name));
+        let (min, max) = scale_of(&app)?;
         Ok(App {
             name: text(&app, "/name")?,
             id: text(&app, "/id")?,
             location: text(&app, "/location")?,
             state: text(&app, "/properties/provisioningState")?,
             running: maybe(&app, "/properties/runningStatus"),
-            // What Azure does where a template says nothing.
-            min: number(&app, "/properties/template/scale/minReplicas")?.unwrap_or(0),
-            max: number(&app, "/properties/template/scale/maxReplicas")?.unwrap_or(10),
+            min,
+            max,
+            mode: maybe(&app, "/properties/configuration/activeRevisionsMode"),
+            latest: maybe(&app, "/properties/latestRevisionName"),
             revisions,
             tags: tags(&app),
         })
@@ -95,10 +94,13 @@ impl Client {
     async fn revision(&self, path: &str, revision: &Value) -> Result<Revision, ArmError> {
         let name = text(revision, "/name")?;
         let replicas = self.replicas(path, &name).await?;
+        let (min, max) = scale_of(revision)?;
         Ok(Revision {
             created: maybe(revision, "/properties/createdTime"),
             running: maybe(revision, "/properties/runningState"),
             traffic: number(revision, "/properties/trafficWeight")?.unwrap_or(0),
+            min,
+            max,
             replicas: replicas.into_iter().collect(),
             name,
         })
@@ -139,6 +141,12 @@ impl Client {
         }
         Ok(Answer::Restarted(before.into_iter().map(|(revision, old)| (revision, old.len())).collect()))
     }
+}
+
+/// How many replicas a template asks for, with what Azure does where it says nothing.
+fn scale_of(value: &Value) -> Result<(u32, u32), ArmError> {
+    let min = number(value, "/properties/template/scale/minReplicas")?.unwrap_or(0);
+    Ok((min, number(value, "/properties/template/scale/maxReplicas")?.unwrap_or(10)))
 }
 
 fn group(value: &Value) -> Result<Group, ArmError> {

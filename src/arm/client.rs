@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use url::Url;
 
 use super::{ArmConfig, ArmError, Trouble};
-use crate::vault::Identity;
+use crate::vault::{CredentialKind, Identity};
 
 /// What the token is for, below the manager's own address.
 const SCOPE: &str = ".default";
@@ -81,6 +81,11 @@ impl Client {
         let identity = identity.map_err(|problem| ArmError::new(Trouble::Other, problem))?;
         let until = Instant::now() + PATIENCE;
         Ok(Self { identity: Arc::new(identity), manager: config.manager.clone(), until })
+    }
+
+    /// By what this host was known.
+    pub(super) fn credential(&self) -> Option<CredentialKind> {
+        self.identity.answered()
     }
 
     /// Reads one thing.

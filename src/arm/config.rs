@@ -184,7 +184,7 @@ impl AsWritten {
             claims: self.claims,
             firewall: self.firewall.map(address::AsWritten::meant).transpose()?,
             versions: self.versions,
-            azure: self.azure.meant()?,
+            azure: self.azure.meant_for_one()?,
             environment: self.environment,
         })
     }
@@ -194,7 +194,7 @@ impl AsWritten {
 mod tests {
     use super::*;
 
-    const LEAST: &str = "subscriptions = { main = \"11111111-2222-3333-4444-555555555555\" }\n";
+    const LEAST: &str = "azure.credentials = [\"managed\"]\nsubscriptions = { main = \"11111111-2222-3333-4444-555555555555\" }\n";
 
     fn read(text: &str) -> Result<ArmConfig, String> {
         ArmConfig::parse("azure.toml", text).map_err(|error| error.to_string())
@@ -203,8 +203,9 @@ mod tests {
     #[test]
     fn every_key_changes_its_value() {
         let text = format!(
-            "manager = \"https://management.example\"\n{LEAST}[claims]\nvalue = \"host01\"\n[firewall]\naddress = \"20.1.2.3\"\n[versions]\n\"a.b/c\" = \"2024-03-01-preview\"\n[azure]\npatience = \"3s\"\n[examine]\nscopes = [\"/subscriptions/s/resourceGroups/g\"]\n[environment]\nAZURE_CLIENT_ID = \"x\"\n"
-        );
+            "manager = \"https://management.example\"\n{LEAST}[claims]\nvalue = \"host01\"\n[firewall]\naddress = \"20.1.2.3\"\n[versions]\n\"a.b/c\" = \"2024-03-01-preview\"\n[examine]\nscopes = [\"/subscriptions/s/resourceGroups/g\"]\n[environment]\nAZURE_CLIENT_ID = \"x\"\n"
+        )
+        .replace("azure.credentials", "azure.patience = \"3s\"\nazure.credentials");
         let config = read(&text).unwrap();
         assert_eq!(config.manager.as_str(), "https://management.example/");
         assert_eq!(config.azure.patience.as_secs(), 3);
@@ -240,6 +241,15 @@ mod tests {
             (
                 &format!("{LEAST}[environment]\nAZURE_CLIENT_SECRET = \"x\""),
                 "environment.AZURE_CLIENT_SECRET: is none",
+            ),
+            (
+                &LEAST.replace("managed\"", "managed\", \"environment\""),
+                "azure.credentials: has to name the one",
+            ),
+            (&LEAST.replace("\"managed\"", ""), "azure.credentials: has to name the one"),
+            (
+                &LEAST.replace("azure.credentials = [\"managed\"]", ""),
+                "azure.credentials: has to name the one",
             ),
             (&format!("{LEAST}subscription = 1"), "unknown key"),
             (&format!("{LEAST}[claims]\ntag = \"x\""), "value"),

@@ -15,13 +15,15 @@ mod firewall;
 mod rules;
 mod said;
 #[cfg(feature = "azure")]
+mod scale;
+#[cfg(feature = "azure")]
 mod survey;
 
 pub use address::{AddressSource, FirewallSettings};
 pub use claims::{CLAIMS, Claim, Claims};
 pub use command::Command;
 pub use config::{ArmConfig, ClaimTag};
-pub use said::{Answer, App, Claimable, Firewall, Group, Resource, Revision, Word};
+pub use said::{Answer, Answered, App, Claimable, Firewall, Group, Resource, Revision, Word};
 
 use std::fmt;
 
@@ -120,8 +122,10 @@ pub async fn run(
     config: &ArmConfig,
     command: &Command,
     progress: &mut (dyn FnMut(serde_json::Value) + Send),
-) -> Result<Answer, ArmError> {
-    client::Client::new(config)?.run(config, command, progress).await
+) -> Result<Answered, ArmError> {
+    let client = client::Client::new(config)?;
+    let answer = client.run(config, command, progress).await?;
+    Ok(Answered { answer, credential: client.credential() })
 }
 
 /// Takes away, of every vault, what this host let in and whose time is over; in a build that can.
@@ -157,6 +161,6 @@ pub async fn run(
     _config: &ArmConfig,
     _command: &Command,
     _progress: &mut (dyn FnMut(serde_json::Value) + Send),
-) -> Result<Answer, ArmError> {
+) -> Result<Answered, ArmError> {
     Err(ArmError::new(Trouble::Other, "this build cannot ask Azure: it takes one with the feature `azure`"))
 }

@@ -4,7 +4,20 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-/// The answer, in the last line.
+use crate::vault::CredentialKind;
+
+/// The last line: the answer, and by what the host was known that got it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Answered {
+    /// What came of it.
+    pub answer: Answer,
+    /// The credential that Azure took.
+    #[serde(default)]
+    pub credential: Option<CredentialKind>,
+}
+
+/// The answer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Answer {
@@ -167,14 +180,47 @@ pub struct App {
     pub state: String,
     /// `Running`, `Stopped`.
     pub running: Option<String>,
-    /// As many replicas at least.
+    /// As many replicas at least, by the template that its next revision is made from.
     pub min: u32,
     /// As many at most.
     pub max: u32,
+    /// `Single`, `Multiple`: whether a new revision takes the place of the one before, or stands beside it.
+    pub mode: Option<String>,
+    /// The revision that was made last.
+    pub latest: Option<String>,
     /// Its active revisions.
     pub revisions: Vec<Revision>,
     /// Its tags.
     pub tags: BTreeMap<String, String>,
+}
+
+impl App {
+    /// How many replicas its template asks for.
+    #[must_use]
+    pub fn scale(&self) -> (u32, u32) {
+        (self.min, self.max)
+    }
+
+    /// Whether a new revision takes the place of the one before.
+    #[must_use]
+    pub fn is_single(&self) -> bool {
+        self.mode.as_deref().is_some_and(|mode| mode.eq_ignore_ascii_case("single"))
+    }
+
+    /// The revision that serves, where that is one, and the one that was made last.
+    #[must_use]
+    pub fn serving(&self) -> Option<&Revision> {
+        match self.revisions.as_slice() {
+            [one] if self.latest.as_deref() == Some(one.name.as_str()) => Some(one),
+            _several_or_none => None,
+        }
+    }
+
+    /// Whether what serves has that scale, and so will what is made next.
+    #[must_use]
+    pub fn serves_at(&self, scale: (u32, u32)) -> bool {
+        self.scale() == scale && self.serving().is_some_and(|revision| revision.scale() == scale)
+    }
 }
 
 /// An active revision of a container app.
@@ -189,6 +235,18 @@ pub struct Revision {
     pub running: Option<String>,
     /// The share of requests that it gets, in percent.
     pub traffic: u32,
+    /// As many replicas at least. A revision has the scale that it was made with.
+    pub min: u32,
+    /// As many at most.
+    pub max: u32,
     /// The names of its replicas.
     pub replicas: Vec<String>,
+}
+
+impl Revision {
+    /// How many replicas it was made to have.
+    #[must_use]
+    pub fn scale(&self) -> (u32, u32) {
+        (self.min, self.max)
+    }
 }

@@ -314,6 +314,7 @@ pub(super) fn plan_problem(refusal: &PlanRefusal, alternatives: Vec<serde_json::
         | adapter::Rule::AzureNotFound
         | adapter::Rule::AzureBusy
         | adapter::Rule::AzureNotRunning
+        | adapter::Rule::AzureSeveralRevisions
         | adapter::Rule::AzureUnclaimed
         | adapter::Rule::AzureTooMany
         | adapter::Rule::AzureFirewall

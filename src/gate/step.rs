@@ -112,6 +112,10 @@ impl Gate {
             .with("exit", exit_word(&finished.status))
             .with("stdout", output_digest(&finished.stdout))
             .with("stderr", output_digest(&finished.stderr));
+        let event = match adapter::of(&job.submission.operation).acted_as(&finished.stdout) {
+            Some(who) => event.with("acted_as", who),
+            None => event,
+        };
         if let Err(error) = self.record(event).await {
             // It has run. The outcome's own record waits for the log, and nothing more is begun before.
             tracing::error!(

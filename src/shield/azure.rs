@@ -109,8 +109,8 @@ impl Judge for ContentSafety {
                 StatusCode::SERVICE_UNAVAILABLE if answer.headers().contains_key(RETRY_AFTER) => {
                     self.rest(&answer);
                 }
-                // A token may end between its look at the clock and Azure's.
-                StatusCode::UNAUTHORIZED if !is_renewed => {
+                // A token may end between its look at the clock and Azure's, or be from before a role was given.
+                StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN if !is_renewed => {
                     is_renewed = true;
                     self.identity.forget();
                 }

@@ -105,7 +105,7 @@ impl AsWritten {
             at_once: self.at_once,
             cache_entries: self.cache_entries,
             cache_for: cache_for.ok_or("cache_for: is not from 0s to 24h")?,
-            azure: self.azure.meant()?,
+            azure: self.azure.meant_for_one()?,
         })
     }
 }
@@ -114,7 +114,8 @@ impl AsWritten {
 mod tests {
     use super::*;
 
-    const LEAST: &str = "endpoint = \"https://test.cognitiveservices.azure.com\"\n";
+    const LEAST: &str =
+        "endpoint = \"https://test.cognitiveservices.azure.com\"\nazure.credentials = [\"managed\"]\n";
 
     fn read(more: &str) -> Result<ShieldsConfig, String> {
         ShieldsConfig::parse("shields.toml", &format!("{LEAST}{more}")).map_err(|error| error.to_string())
@@ -124,7 +125,7 @@ mod tests {
     fn every_key_changes_its_value() {
         let config = read(
             "socket = \"/s\"\ngate_user = \"g\"\nat_once = 3\ncache_entries = 0\ncache_for = \"0s\"\n\
-             [azure]\nclient_id = \"c\"\npatience = \"4s\"\n",
+             azure.client_id = \"c\"\nazure.patience = \"4s\"\n",
         )
         .unwrap();
         assert_eq!(config.endpoint.as_str(), "https://test.cognitiveservices.azure.com/");
@@ -146,11 +147,18 @@ mod tests {
             ("at_once = 0", "at_once: is not from 1 to 64"),
             ("cache_entries = 1000001", "cache_entries: is not from 0 to 1000000"),
             ("cache_for = \"2d\"", "cache_for: is not from 0s to 24h"),
-            ("[azure]\ncredentials = []", "azure.credentials: without any"),
             ("cache = 1", "unknown key"),
         ] {
             let refusal = read(text).unwrap_err();
             assert!(refusal.contains(problem), "{text}: {refusal}");
+        }
+        let endpoint = "endpoint = \"https://a.example\"";
+        for credentials in
+            ["", "azure.credentials = []", "azure.credentials = [\"managed\", \"environment\"]"]
+        {
+            let text = format!("{endpoint}\n{credentials}\n");
+            let refusal = ShieldsConfig::parse("shields.toml", &text).unwrap_err().to_string();
+            assert!(refusal.contains("azure.credentials: has to name the one"), "{refusal}");
         }
         for endpoint in ["http://a.example", "https://a.example/path", "a.example", "https://127.0.0.1"] {
             let text = format!("endpoint = \"{endpoint}\"");

@@ -96,7 +96,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let socket = dir.path().join("socket");
         let text = format!(
-            "endpoint = \"https://test.cognitiveservices.azure.com\"\nsocket = \"{}\"\ngate_user = \"{gate_user}\"\n",
+            "endpoint = \"https://test.cognitiveservices.azure.com\"\nsocket = \"{}\"\ngate_user = \"{gate_user}\"\nazure.credentials = [\"managed\"]\n",
             socket.display()
         );
         let config = ShieldsConfig::parse("shields.toml", &text).unwrap();

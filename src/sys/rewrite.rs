@@ -29,6 +29,14 @@ pub struct Draft {
     is_put: bool,
 }
 
+/// That it is in the place of the original.
+#[derive(Debug)]
+#[must_use = "it may not be there after a power failure"]
+pub struct Put {
+    /// Why the disk may not have it yet.
+    pub unsynced: Option<io::Error>,
+}
+
 /// Tells a file from what somebody else made of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Stamp {
@@ -124,12 +132,22 @@ impl Draft {
     ///
     /// # Errors
     /// When somebody changed the original meanwhile, or it cannot be put there; then the original stays.
-    pub fn put(mut self) -> io::Result<()> {
+    pub fn put(self) -> io::Result<Put> {
+        self.put_and(File::sync_all)
+    }
+
+    /// The same, with how its folder is brought to the disk. Once it is in its place nothing is an error any more: whoever took one for that
+    /// would take back what the file relies on.
+    ///
+    /// # Errors
+    /// As [`Self::put`].
+    pub fn put_and(mut self, sync: impl FnOnce(&File) -> io::Result<()>) -> io::Result<Put> {
         self.check()?;
         let path = &self.original.path;
+        let folder = File::open(path.parent().unwrap_or(Path::new("/")))?;
         fs::rename(&self.beside, path)?;
         self.is_put = true;
-        File::open(path.parent().unwrap_or(Path::new("/")))?.sync_all()
+        Ok(Put { unsynced: sync(&folder).err() })
     }
 }
 
@@ -188,7 +206,7 @@ mod tests {
         let stage = Stage::new(0o644);
         let draft = stage.draft(0);
         assert_eq!(fs::read_to_string(&stage.path).unwrap(), "old");
-        draft.put().unwrap();
+        assert!(draft.put().unwrap().unsynced.is_none());
         assert_eq!(fs::read_to_string(&stage.path).unwrap(), "new");
         assert_eq!((stage.names(), stage.mode()), (vec!["a.toml".to_owned()], 0o600));
         drop(Stage::new(0o600).draft(0));
@@ -199,9 +217,18 @@ mod tests {
         for (before, readers, after) in [(0o644, 0o044, 0o644), (0o644, 0o040, 0o640), (0o600, 0o044, 0o600)]
         {
             let stage = Stage::new(before);
-            stage.draft(readers).put().unwrap();
+            assert!(stage.draft(readers).put().unwrap().unsynced.is_none());
             assert_eq!(stage.mode(), after, "{before:o} {readers:o}");
         }
+    }
+
+    #[test]
+    fn what_was_put_is_put_whatever_comes_after() {
+        let stage = Stage::new(0o600);
+        let put = stage.draft(0).put_and(|_folder| Err(io::Error::other("EIO"))).unwrap();
+        assert_eq!(put.unsynced.unwrap().to_string(), "EIO");
+        assert_eq!(fs::read_to_string(&stage.path).unwrap(), "new");
+        assert_eq!(stage.names(), ["a.toml"]);
     }
 
     #[test]
@@ -220,7 +247,7 @@ mod tests {
         fs::write(stage.folder.path().join(".a.toml.reeve-new"), "half").unwrap();
         let draft = stage.draft(0);
         assert!(Original::open(&stage.path).unwrap_err().to_string().contains("somebody else is writing it"));
-        draft.put().unwrap();
+        assert!(draft.put().unwrap().unsynced.is_none());
         assert_eq!(stage.names(), ["a.toml"]);
     }
 

@@ -1,8 +1,10 @@
 //! Azure itself, by Microsoft's own SDK: who the host is, and what a vault answers. What goes wrong is told in Azure's codes, and never with
 //! what a successful answer held.
 
+mod bounded;
 mod certificate;
 mod chain;
+mod cli;
 mod keep;
 mod registry;
 mod identity;
@@ -23,6 +25,7 @@ use zeroize::Zeroize;
 use super::config::AzureSettings;
 use super::fetch::{Got, Trouble, Vaults};
 use crate::secret::Secret;
+use bounded::Bounded;
 use chain::Chain;
 pub use identity::Identity;
 pub(super) use registry::Register;
@@ -109,7 +112,7 @@ fn options(settings: &AzureSettings, http: &reqwest::Client) -> ClientOptions {
     let mut cloud = CustomConfiguration::default();
     cloud.authority_host = settings.authority.as_str().trim_end_matches('/').to_owned();
     ClientOptions {
-        transport: Some(Transport::new(Arc::new(http.clone()))),
+        transport: Some(Transport::new(Arc::new(Bounded(http.clone())))),
         cloud: Some(Arc::new(CloudConfiguration::from(cloud))),
         retry: RetryOptions::exponential(ExponentialRetryOptions { max_retries: 3, ..Default::default() }),
         ..Default::default()

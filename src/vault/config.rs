@@ -14,6 +14,10 @@ use crate::secret::{Alias, FetchedFolder, Reference, VaultReference};
 use examine::{ExamineAsWritten, TrialAsWritten};
 pub use examine::{ExamineSettings, Trial};
 
+/// How long one answer may be waited for: everything that is fetched is told of within one time, which no answer may use up.
+const SHORTEST: Duration = Duration::from_secs(1);
+const LONGEST: Duration = Duration::from_secs(30);
+
 /// How secrets are fetched.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct VaultsConfig {
@@ -92,7 +96,7 @@ struct AsWritten {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct AzureAsWritten {
-    credentials: Vec<CredentialKind>,
+    credentials: Option<Vec<CredentialKind>>,
     client_id: Option<String>,
     client_secret: Option<Reference>,
     client_certificate: Option<Reference>,
@@ -122,8 +126,7 @@ fn user() -> String {
 impl Default for AzureAsWritten {
     fn default() -> Self {
         Self {
-            // The CLI starts a program that somebody else installed: only where it is asked for.
-            credentials: vec![CredentialKind::Workload, CredentialKind::Managed, CredentialKind::Environment],
+            credentials: None,
             client_id: None,
             client_secret: None,
             client_certificate: None,
@@ -193,15 +196,38 @@ impl AsWritten {
     }
 }
 
+/// What is tried where nothing is said. The CLI starts a program that somebody else installed: only where it is asked for.
+const CHAIN: [CredentialKind; 3] =
+    [CredentialKind::Workload, CredentialKind::Managed, CredentialKind::Environment];
+
 impl AzureAsWritten {
-    /// What is meant.
+    /// What is meant, for who only reads: one way after the other may be tried.
     ///
     /// # Errors
     /// Says which key is wrong, and how.
-    pub fn meant(self) -> Result<AzureSettings, String> {
-        if self.credentials.is_empty() {
+    pub fn meant(mut self) -> Result<AzureSettings, String> {
+        let credentials = self.credentials.take().unwrap_or_else(|| CHAIN.to_vec());
+        if credentials.is_empty() {
             return Err("azure.credentials: without any, nobody can be asked".to_owned());
         }
+        self.known_by(credentials)
+    }
+
+    /// What is meant, for who acts or is paid for: as whom is said, and never found out.
+    ///
+    /// # Errors
+    /// Says which key is wrong, and how.
+    pub fn meant_for_one(mut self) -> Result<AzureSettings, String> {
+        match self.credentials.take().unwrap_or_default().as_slice() {
+            [one] => self.known_by(vec![*one]),
+            _none_or_several => Err(
+                "azure.credentials: has to name the one by which this host is meant to be known, such as [\"managed\"]"
+                    .to_owned(),
+            ),
+        }
+    }
+
+    fn known_by(self, credentials: Vec<CredentialKind>) -> Result<AzureSettings, String> {
         if !self.ca.is_absolute() {
             return Err("azure.ca: is not an absolute path".to_owned());
         }
@@ -214,16 +240,16 @@ impl AzureAsWritten {
             return Err("azure.client_secret and azure.client_certificate: one of them".to_owned());
         }
         let patience = humantime::parse_duration(&self.patience).ok();
-        let patience = patience.filter(|patience| (1..=300).contains(&patience.as_secs()));
+        let patience = patience.filter(|patience| (SHORTEST..=LONGEST).contains(patience));
         Ok(AzureSettings {
-            credentials: self.credentials,
+            credentials,
             client_id: self.client_id,
             client_secret: self.client_secret,
             client_certificate: self.client_certificate,
             authority: server_address(&self.authority)
                 .map_err(|problem| format!("azure.authority: {problem}"))?,
             ca: self.ca,
-            patience: patience.ok_or("azure.patience: is not from 1s to 5m")?,
+            patience: patience.ok_or("azure.patience: is not from 1s to 30s")?,
         })
     }
 }
@@ -344,6 +370,8 @@ mod tests {
                 "azure.client_secret and azure.client_certificate",
             ),
             ("[azure]\npatience = \"1h\"", "azure.patience: is not from"),
+            ("[azure]\npatience = \"31s\"", "azure.patience: is not from 1s to 30s"),
+            ("[azure]\npatience = \"900ms\"", "azure.patience: is not from 1s to 30s"),
             ("[azure]\nca = \"ca\"", "azure.ca: is not an absolute path"),
             ("directory = \"d\"", "directory: is not an absolute path"),
             ("[examine]\nmanagement = \"http://a\"", "examine.management: is not `https://`"),

@@ -1,13 +1,16 @@
 //! One round: every secret that is wanted is asked for, those that came are put in place, and of the others the last good one stays.
 
 use std::collections::BTreeSet;
+use std::fs::File;
 use std::future::Future;
 use std::io;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use nix::fcntl::Flock;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 use url::Url;
 
 use super::config::VaultsConfig;
@@ -18,6 +21,14 @@ use crate::sys::clock::Clock;
 
 /// How many are asked for at one time: enough that none waits long, few enough that a vault does not throttle.
 const AT_ONCE: usize = 16;
+
+/// How long a round may take with all that it fetches: it always comes to where it is told how it went. The unit that runs it, and who waits for that,
+/// count on it.
+pub const AT_MOST: Duration = Duration::from_secs(50);
+
+/// How long a round waits for another one that goes on, and how often it looks.
+const FOR_ANOTHER: Duration = Duration::from_secs(5);
+const LOOK: Duration = Duration::from_millis(100);
 
 /// Who has the secrets.
 pub trait Vaults: Send + Sync + 'static {
@@ -48,16 +59,18 @@ pub struct Trouble {
     pub credential: Option<&'static str>,
 }
 
-/// Fetches everything that is wanted, puts it in place, and tells how it went.
+/// Fetches everything that is wanted, puts it in place, and tells how it went: of what did not come until then, that it did not.
 ///
 /// # Errors
-/// When it cannot be told; what is wrong with one secret is told of that secret.
+/// When it cannot be told, or another round goes on; what is wrong with one secret is told of that secret.
 pub async fn fetch<V: Vaults>(
     config: &VaultsConfig,
     wanted: &Wanted,
     vaults: Arc<V>,
-    clock: &dyn Clock,
+    (clock, within): (&dyn Clock, Duration),
 ) -> io::Result<State> {
+    let _alone = alone(config).await?;
+    let until = Instant::now() + within;
     let mut rounds = JoinSet::new();
     let places = Arc::new(Semaphore::new(AT_ONCE));
     for (reference, consumers) in wanted.iter() {
@@ -66,7 +79,7 @@ pub async fn fetch<V: Vaults>(
         let places = Arc::clone(&places);
         rounds.spawn(async move {
             let _place = places.acquire().await;
-            let got = ask(address.as_ref(), &reference, vaults.as_ref(), patience).await;
+            let got = ask(address.as_ref(), &reference, vaults.as_ref(), (patience, until)).await;
             (reference, consumers, address, got)
         });
     }
@@ -85,17 +98,38 @@ pub async fn fetch<V: Vaults>(
     Ok(state)
 }
 
+/// A round by itself: two would take away each other's values.
+async fn alone(config: &VaultsConfig) -> io::Result<Flock<File>> {
+    let until = Instant::now() + FOR_ANOTHER;
+    loop {
+        if let Some(held) = folder::alone(&config.folder)? {
+            return Ok(held);
+        }
+        if Instant::now() >= until {
+            return Err(io::Error::other("another round goes on: `reeve secret list` says how it went"));
+        }
+        tokio::time::sleep(LOOK).await;
+    }
+}
+
 async fn ask<V: Vaults>(
     address: Result<&Url, &String>,
     reference: &VaultReference,
     vaults: &V,
-    patience: Duration,
+    (patience, until): (Duration, Instant),
 ) -> Result<Got, Trouble> {
     let trouble = |problem: String| Trouble { problem, credential: None };
     let address = address.map_err(|problem| trouble(problem.clone()))?;
-    let asked = tokio::time::timeout(patience, vaults.get(address, reference.name(), reference.version()));
-    let got =
-        asked.await.map_err(|_late| trouble(format!("no answer within {} s", patience.as_secs())))??;
+    let now = Instant::now();
+    if now >= until {
+        return Err(trouble(
+            "was not asked for: others did not come, and the time for all was over".to_owned(),
+        ));
+    }
+    let ends = until.min(now + patience);
+    let asked = tokio::time::timeout_at(ends, vaults.get(address, reference.name(), reference.version()));
+    let waited = ends.duration_since(now).as_secs_f64().ceil();
+    let got = asked.await.map_err(|_late| trouble(format!("no answer within {waited} s")))??;
     let unfit = |problem: &str| Trouble { problem: problem.to_owned(), credential: Some(got.credential) };
     if got.value.is_empty() {
         return Err(unfit("its value is empty, and an empty secret keeps nobody out"));

@@ -20,7 +20,7 @@ pub use azure::Identity;
 pub use config::{
     AzureAsWritten, AzureSettings, CredentialKind, ExamineSettings, Trial, VaultsConfig, server_address,
 };
-pub use fetch::{Got, Trouble, Vaults, fetch};
+pub use fetch::{AT_MOST, Got, Trouble, Vaults, fetch};
 pub use store::{About, Keeper, Kept, MOST_IN_VAULT, Move, Moved, Taken, store_all};
 pub use wanted::Wanted;
 
@@ -35,8 +35,8 @@ pub async fn from_azure(
     environment: &dyn Fn(&str) -> Option<String>,
 ) -> std::io::Result<crate::secret::State> {
     match azure::Azure::new(&config.azure, environment) {
-        Ok(azure) => fetch(config, wanted, std::sync::Arc::new(azure), clock).await,
-        Err(problem) => fetch(config, wanted, std::sync::Arc::new(Unable(problem)), clock).await,
+        Ok(azure) => fetch(config, wanted, std::sync::Arc::new(azure), (clock, AT_MOST)).await,
+        Err(problem) => fetch(config, wanted, std::sync::Arc::new(Unable(problem)), (clock, AT_MOST)).await,
     }
 }
 
@@ -48,7 +48,7 @@ pub async fn from_azure(
     clock: &dyn Clock,
     _environment: &dyn Fn(&str) -> Option<String>,
 ) -> std::io::Result<crate::secret::State> {
-    fetch(config, wanted, std::sync::Arc::new(Unable(UNABLE.to_owned())), clock).await
+    fetch(config, wanted, std::sync::Arc::new(Unable(UNABLE.to_owned())), (clock, AT_MOST)).await
 }
 
 /// Vaults that can be written to, as whoever the settings say, in a build that can.

@@ -131,6 +131,7 @@ it "another agent, whose contract has nothing of it, is refused" eval 'who=archi
 it "so is a group that no contract grants, for a change" asked 3 scale main/other/shop --param min=1 --param max=2
 it "a change that people approve is made" asked 0 scale main/rg/shop --param min=2 --param max=5
 it "by people, who saw what it was and what it becomes" eval 'grep -F "\"kind\":\"vote\"" /var/log/reeve/audit.jsonl | grep -qF "$(answer .id)"'
+it "and the record says as whom it was made" grep -q '"acted_as":"service principal of the environment"' /var/log/reeve/audit.jsonl
 it "it is looked at afterwards, and can be undone" same 'succeeded true 1' "$(answer '"\(.state) \(.verified) \(.undo.op.params.min)"')"
 asked 0 app main/rg/shop
 it "and Azure has it" same '2 5' "$(answer '"\(.result.min) \(.result.max)"')"
@@ -195,6 +196,7 @@ it "the network side starts with its key from the vault" again front
 it "and serves with it" agent op zfs list tank/media
 it "who tells people has its token from there, and says nothing of it" eval '! as reeve-alarms /usr/local/bin/reeve alarms test >"$stage/told" 2>&1; cat "$stage/told" >>"$stage/all.log"; [ -s "$stage/told" ]'
 it "each folder of what was fetched is its reader's" found canary-secrets pass
+wrong "a user who is in the group of somebody who has secrets" canary-secrets 'gpasswd --add reeve-hook reeve-alarms >/dev/null' 'gpasswd --delete reeve-hook reeve-alarms >/dev/null'
 wrong "one that the tools' user reads" canary-secrets 'chmod 2755 /run/reeve-secrets/alarms' 'chmod 2750 /run/reeve-secrets/alarms'
 
 # Prompt Shields, asked by their user.

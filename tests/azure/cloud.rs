@@ -112,14 +112,7 @@ impl Cloud {
 
     /// A new app of that name, whatever there was.
     pub fn make(&self, name: &str, (min, max): (u32, u32)) {
-        let number = self.next();
-        let revision = Revision {
-            name: format!("{name}--{number}"),
-            created: Some(format!("2026-11-20T10:00:{number:02}Z")),
-            running: Some("Running".to_owned()),
-            traffic: 100,
-            replicas: vec![format!("{name}--{number}-{}", self.next())],
-        };
+        let revision = self.revision(name, (min, max));
         let app = App {
             name: name.to_owned(),
             id: format!("/subscriptions/s/resourceGroups/rg/providers/Microsoft.App/containerApps/{name}"),
@@ -128,10 +121,42 @@ impl Cloud {
             running: Some("Running".to_owned()),
             min,
             max,
+            mode: Some("Single".to_owned()),
+            latest: Some(revision.name.clone()),
             revisions: vec![revision],
             tags: BTreeMap::new(),
         };
         self.apps().insert(name.to_owned(), app);
+    }
+
+    fn revision(&self, name: &str, (min, max): (u32, u32)) -> Revision {
+        let number = self.next();
+        Revision {
+            name: format!("{name}--{number}"),
+            created: Some(format!("2026-11-20T10:00:{number:02}Z")),
+            running: Some("Running".to_owned()),
+            traffic: 100,
+            min,
+            max,
+            replicas: vec![format!("{name}--{number}-{}", self.next())],
+        }
+    }
+
+    /// What Azure does of a new scale: the template has it, and so has a new revision. Where there may be several, those that serve stay.
+    pub fn scale(&self, name: &str, (min, max): (u32, u32)) -> Result<(), Trouble> {
+        let new = self.revision(name, (min, max));
+        let mut apps = self.apps();
+        let app = apps.get_mut(name).ok_or(Trouble::NotFound)?;
+        if (app.min, app.max) == (min, max) {
+            return Ok(());
+        }
+        (app.min, app.max, app.latest) = (min, max, Some(new.name.clone()));
+        if app.is_single() {
+            app.revisions = vec![new];
+        } else {
+            app.revisions.push(Revision { traffic: 0, ..new });
+        }
+        Ok(())
     }
 
     fn next(&self) -> u32 {
@@ -223,10 +248,8 @@ impl Cloud {
                 Ok(Answer::Restarted(replaced))
             }
             ["azure", "scale", _, "rg", name, min, max] => {
-                let mut apps = self.apps();
-                let app = apps.get_mut(name).ok_or(Trouble::NotFound)?;
-                (app.min, app.max) = (min.parse().unwrap(), max.parse().unwrap());
-                Ok(Answer::Scaled)
+                let scale = (min.parse().unwrap(), max.parse().unwrap());
+                self.scale(name, scale).map(|()| Answer::Scaled)
             }
             ["azure", "claimed", _, "rg"] => Ok(Answer::Claimed(self.held().values().cloned().collect())),
             ["azure", "firewall", _, "rg", "vault"] => Ok(Answer::Firewall(Box::new(self.told_wall(None)))),

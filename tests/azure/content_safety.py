@@ -1,7 +1,7 @@
 """A fake of Azure AI Content Safety's Prompt Shields, for fake.py.
 
 What `control.json` says under "safety": "throttle" (so many answers of 429 before any other), "down", "slow" (for ever), "empty" (200 without
-the fields), "half" (200 without that of the documents), "unauthorized" (so many answers of 401), "odd" (a field that is no truth value).
+the fields), "half" (200 without that of the documents), "unauthorized" (so many answers of 401), "forbidden" (of 403), "odd" (a field that is no truth value).
 """
 
 import json
@@ -37,6 +37,8 @@ def answer(handler, body, valid_for, told):
         return refuse(handler, 500, "InternalServerError", "The server encountered an unexpected condition.")
     if valid_for != RESOURCE or once("unauthorized", told.get("unauthorized", 0)):
         return refuse(handler, 401, "401", "Access denied due to invalid subscription key or wrong API endpoint.")
+    if once("forbidden", told.get("forbidden", 0)):
+        return refuse(handler, 403, "403", "The principal lacks the required data action.")
     if handler.query.get("api-version") != "2024-09-01":
         return refuse(handler, 404, "404", "Resource not found")
     if once("throttle", told.get("throttle", 0)):

@@ -166,6 +166,16 @@ class Handler(http.server.BaseHTTPRequestHandler):
         told = control().get("imds", "ok")
         if told == "slow":
             time.sleep(60)
+        if told == "endless":
+            self.send_response(200)
+            self.send_header("Connection", "close")
+            self.end_headers()
+            try:
+                while True:
+                    self.wfile.write(b" " * (1 << 16))
+            except OSError:
+                self.close_connection = True
+                return None
         if self.url.path != "/metadata/identity/oauth2/token" or told == "none":
             return self.answer(404, {"error": "not_found", "error_description": "nothing here"})
         if self.headers.get("Metadata", "").lower() != "true" or self.headers.get("X-Forwarded-For"):
@@ -230,6 +240,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if resource not in RESOURCES:
             return self.refuse_login(400, "invalid_scope", 70011, "The provided value for 'scope' is not valid.")
         good = control()
+        if good.get("login") == "slow":
+            time.sleep(60)
         if form.get("client_id") != good.get("client_id", "app"):
             return self.refuse_login(400, "unauthorized_client", 700016, "Application was not found in the directory.")
         if form.get("client_assertion", "").count(".") == 2:

@@ -16,6 +16,7 @@ enum Other {
     Revision(&'static str),
     Busy(&'static str),
     Replicas(&'static str),
+    Several(&'static str),
 }
 
 fn anything() -> impl Strategy<Value = Other> {
@@ -27,6 +28,7 @@ fn anything() -> impl Strategy<Value = Other> {
         2 => app().prop_map(Other::Revision),
         1 => app().prop_map(Other::Busy),
         2 => app().prop_map(Other::Replicas),
+        1 => app().prop_map(Other::Several),
     ]
 }
 
@@ -34,7 +36,8 @@ fn does(cloud: &Cloud, other: &Other) {
     match *other {
         Other::Anew(app) => return cloud.make(app, (1, 3)),
         Other::Gone(app) => drop(cloud.apps().remove(app)),
-        Other::Scale(..) | Other::Revision(_) | Other::Busy(_) | Other::Replicas(_) => {}
+        Other::Scale(app, min, max) => drop(cloud.scale(app, (min, max))),
+        Other::Revision(_) | Other::Busy(_) | Other::Replicas(_) | Other::Several(_) => {}
     }
     let mut apps = cloud.apps();
     let (Other::Scale(name, ..)
@@ -42,14 +45,15 @@ fn does(cloud: &Cloud, other: &Other) {
     | Other::Gone(name)
     | Other::Revision(name)
     | Other::Busy(name)
-    | Other::Replicas(name)) = *other;
+    | Other::Replicas(name)
+    | Other::Several(name)) = *other;
     let Some(app) = apps.get_mut(name) else { return };
     match *other {
-        Other::Scale(_, min, max) => (app.min, app.max) = (min, max),
         Other::Revision(_) => {
             for revision in &mut app.revisions {
                 revision.name.push('x');
                 revision.created = Some("2026-11-21T10:00:00Z".to_owned());
+                app.latest = Some(revision.name.clone());
             }
         }
         Other::Busy(_) => app.state = "InProgress".to_owned(),
@@ -59,7 +63,8 @@ fn does(cloud: &Cloud, other: &Other) {
                 revision.replicas.push(name);
             }
         }
-        Other::Anew(_) | Other::Gone(_) => {}
+        Other::Several(_) => app.mode = Some("Multiple".to_owned()),
+        Other::Anew(_) | Other::Gone(_) | Other::Scale(..) => {}
     }
 }
 
@@ -109,9 +114,8 @@ fn live(op: &Operation, before: &[Other], meanwhile: &[Other]) -> Result<Option<
     if (is.min, is.max) != (left.min, left.max) && (was.min, was.max) != (is.min, is.max) {
         return Err(format!("a scale that nobody was shown: {was:?} {is:?}"));
     }
-    let restarted =
-        is.revisions.iter().zip(&left.revisions).filter(|(is, left)| is.replicas != left.replicas);
-    for (revision, _) in restarted {
+    let replaced = is.revisions.iter().zip(&left.revisions).filter(|(is, left)| is.replicas != left.replicas);
+    for (revision, _) in replaced {
         if !was.revisions.iter().any(|shown| shown.name == revision.name) {
             return Err(format!("a revision that nobody was shown: {revision:?}"));
         }
@@ -144,6 +148,9 @@ fn an_approval_about_an_app_is_kept_replaced_or_cleared() {
     assert_eq!(came(&scale, &[Other::Scale("shop", 0, 4)]), Some(Came::Asked));
     assert_eq!(came(&scale, &[Other::Scale("shop", 2, 5)]), Some(Came::Nothing));
     assert_eq!(came(&scale, &[Other::Busy("shop")]), Some(Came::Refused));
+    assert_eq!(came(&scale, &[Other::Revision("shop")]), Some(Came::Asked), "another one is replaced");
+    assert_eq!(came(&scale, &[Other::Several("shop")]), Some(Came::Refused));
+    assert_eq!(came(&scale, &[Other::Replicas("shop")]), Some(Came::Ran), "Azure scales by itself");
     assert_eq!(came(&restart, &[Other::Replicas("shop")]), Some(Came::Ran), "Azure scales by itself");
     assert_eq!(came(&restart, &[Other::Revision("shop")]), Some(Came::Asked));
     assert_eq!(came(&restart, &[Other::Gone("shop")]), Some(Came::Refused));

@@ -7,7 +7,7 @@ chmod 0755 "$stage/layers/upper"
 mount -t overlay overlay -o "lowerdir=/etc,upperdir=$stage/layers/upper,workdir=$stage/layers/work" /etc
 mount --bind "$stage/hosts" /etc/hosts
 mkdir -p /etc/reeve
-printf '[subscriptions]\nmain = "%s"\nother = "99999999-2222-3333-4444-555555555555"\n[azure]\nca = "%s"\npatience = "8s"\n' "$tenant" "$stage/ca.crt" >/etc/reeve/azure.toml
+printf '[subscriptions]\nmain = "%s"\nother = "99999999-2222-3333-4444-555555555555"\n[azure]\ncredentials = ["managed"]\nca = "%s"\npatience = "8s"\n' "$tenant" "$stage/ca.crt" >/etc/reeve/azure.toml
 # What was said is kept, for what must not be in it. The status of the program is the answer's.
 asked() {
   local status=0
@@ -22,6 +22,7 @@ why() { grep -F -- "$1" "$stage/err"; }
 
 told '{}'
 it "the groups of a subscription are read" asked groups main
+it "with who asked" same "managed" "$(python3 -c 'import json,sys; print(json.loads(open(sys.argv[1]).read().splitlines()[-1])["credential"])' "$stage/out")"
 it "to the last page" same "['rg', 'other', 'spare']" "$(told_of '[one["name"] for one in answer["groups"]]')"
 it "the resources of a group are read" asked resources main rg
 it "with what they are" same "[('shop', 'Microsoft.App/containerApps'), ('mail', 'Microsoft.App/containerApps')]" \
@@ -55,16 +56,26 @@ told '{}'
 
 it "a scale is set, and its end is waited for" asked scale main rg shop 2 5
 it "with what Azure says meanwhile" same 2 "$(told_meanwhile '"waits":"InProgress"')"
+it "until the revision of before serves no more" told_meanwhile '"old_revisions":1'
 asked app main rg shop
 it "and it is so" same "(2, 5)" "$(told_of '(answer["app"]["min"], answer["app"]["max"])')"
+it "the revision that serves has the scale" same "[('shop--2', 2, 5)]" "$(told_of '[(r["name"], r["min"], r["max"]) for r in answer["app"]["revisions"]]')"
+told '{"arm": {"several": true}}'
+it "an app with several revisions is not scaled" ends_with 23 scale main rg shop 3 6
+told '{"arm": {"broken": true}}'
+it "a new revision that does not come up has failed" ends_with 24 scale main rg mail 2 5
+it "by its name" why 'mail--2'
+asked app main rg mail
+it "and the one of before serves as it did" same "[('mail--1', 1, 3, 100), ('mail--2', 2, 5, 0)]" \
+  "$(told_of '[(r["name"], r["min"], r["max"], r["traffic"]) for r in answer["app"]["revisions"]]')"
 told '{"arm": {"fails": true}}'
 it "what ends badly has failed" ends_with 24 scale main rg shop 3 6
 it "by Azure's own code, and without its words" eval "why ContainerAppInvalid && fails why 'secret words'"
 told '{"arm": {"lost_end": true}}'
 it "what was begun and cannot be followed is no success" ends_with 26 scale main rg shop 3 6
 told '{}'
-it "a restart waits until no replica of before is left" asked restart main rg shop shop--1
-it "and says how many were replaced" same "{'shop--1': 2}" "$(told_of 'answer["restarted"]')"
+it "a restart waits until no replica of before is left" asked restart main rg shop shop--2
+it "and says how many were replaced" same "{'shop--2': 2}" "$(told_of 'answer["restarted"]')"
 it "having told of those that were left" told_meanwhile '"old_replicas":2'
 it "a revision that is not there is not restarted" ends_with 20 restart main rg shop shop--9
 

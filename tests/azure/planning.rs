@@ -75,6 +75,57 @@ fn a_scale_is_shown_done_seen_and_taken_back() {
 }
 
 #[test]
+fn a_scale_shows_the_revision_that_it_replaces() {
+    let cloud = Cloud::new();
+    let plan = cloud.plan(&scale(2, 5)).unwrap();
+    let shown: Vec<_> = plan.effects.objects.iter().map(|one| (one.action, one.name.as_str())).collect();
+    assert_eq!(shown, [(Action::Set, "main/rg/shop"), (Action::Restart, "main/rg/shop/shop--1")]);
+    let replaced = &plan.effects.objects[1];
+    assert_eq!(replaced.guid.as_deref(), Some("2026-11-20T10:00:01Z"));
+    let note = "a new revision takes its place: 1 replicas, 100 % of the requests";
+    assert_eq!(replaced.note.as_deref(), Some(note));
+    cloud.act(&plan).unwrap();
+    // What is scaled as wanted is not replaced.
+    assert_eq!(cloud.plan(&scale(2, 5)).unwrap().effects.objects.len(), 1);
+}
+
+#[test]
+fn a_scale_of_an_app_with_several_revisions_is_refused() {
+    for mode in [Some("Multiple"), Some("Labels"), None] {
+        let cloud = Cloud::new();
+        cloud.apps().get_mut("shop").unwrap().mode = mode.map(str::to_owned);
+        assert_eq!(cloud.plan(&scale(2, 5)).unwrap_err().rule, Rule::AzureSeveralRevisions, "{mode:?}");
+        // The scale that it has already is no way in either.
+        assert_eq!(cloud.plan(&scale(1, 3)).unwrap_err().rule, Rule::AzureSeveralRevisions, "{mode:?}");
+    }
+}
+
+#[test]
+fn an_app_whose_latest_revision_does_not_serve_is_not_scaled() {
+    let cloud = Cloud::new();
+    cloud.apps().get_mut("shop").unwrap().latest = Some("shop--broken".to_owned());
+    let refusal = cloud.plan(&scale(2, 5)).unwrap_err();
+    assert_eq!(refusal.rule, Rule::AzureBusy);
+    assert!(refusal.reason.contains("shop--broken"), "{}", refusal.reason);
+}
+
+#[test]
+fn a_scale_is_looked_for_at_what_serves_and_not_at_what_would_come_next() {
+    let cloud = Cloud::new();
+    let op = scale(2, 5);
+    let plan = cloud.plan(&op).unwrap();
+    // The template has it; the revision that serves has not.
+    {
+        let mut apps = cloud.apps();
+        let shop = apps.get_mut("shop").unwrap();
+        (shop.min, shop.max) = (2, 5);
+    }
+    let seen = cloud.verify(&op, &plan);
+    assert_eq!((seen.verified, seen.happened), (false, Happened::CannotTell));
+    assert_eq!(seen.reason.as_deref(), Some("shop--1 has 1 to 3 replicas"));
+}
+
+#[test]
 fn a_restart_names_each_revision_and_says_what_it_replaced() {
     let cloud = Cloud::new();
     let op = operation("restart", "main/rg/shop", json!({}));

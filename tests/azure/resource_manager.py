@@ -2,7 +2,11 @@
 
 What `control.json` says under "arm": "throttle" (so many answers of 429 before any other, each of which wants no pause), "down", "forbidden", "page_lost" (the second page of a
 listing fails), "leads_elsewhere" (the next page is on another host), "no_list" (a listing without its list), "fails" (what is begun ends badly),
-"stuck" (old replicas stay), "lost_end" (202 that does not say where its end is).
+"stuck" (old replicas stay), "lost_end" (202 that does not say where its end is), "several" (apps have several revisions at a time), "broken" (a new
+revision does not come up).
+
+As Azure does, a change of an app's template makes a new revision, and a revision keeps the scale that it was made with. Of one revision at a time the
+old one is active until the new one is ready, which takes two looks; of several, it stays.
 """
 
 import json
@@ -22,9 +26,37 @@ BEGUN = {}
 APPS = {}
 
 
+def revision_of(name, number, low, high):
+    own = f"{name}--{number}"
+    return {"name": own, "min": low, "max": high, "replicas": [f"{own}-a", f"{own}-b"], "old": [], "looks": 0, "running": "Running", "active": True, "traffic": 100}
+
+
 def app(name):
-    revision = {"name": f"{name}--1", "replicas": [f"{name}--1-a", f"{name}--1-b"], "old": [], "looks": 0}
-    return {"name": name, "min": 1, "max": 3, "state": "Succeeded", "revisions": [revision]}
+    return {"name": name, "min": 1, "max": 3, "state": "Succeeded", "revisions": [revision_of(name, 1, 1, 3)]}
+
+
+def scaled(one, scale, told):
+    """A new template, and therefore a new revision."""
+    low, high = scale["minReplicas"], scale["maxReplicas"]
+    if (low, high) == (one["min"], one["max"]):
+        return
+    new = revision_of(one["name"], len(one["revisions"]) + 1, low, high)
+    if told.get("several"):
+        new["traffic"] = 0
+    else:
+        new.update(running="Failed" if told.get("broken") else "Processing", traffic=0)
+    one.update(min=low, max=high, revisions=one["revisions"] + [new])
+
+
+def comes_up(one, told):
+    """Counts the looks at a new revision; the ones of before go when it is ready."""
+    new = one["revisions"][-1]
+    new["looks"] += 1
+    if new["running"] == "Processing" and new["looks"] > 2:
+        new.update(running="Running", traffic=100)
+        for old in one["revisions"][:-1]:
+            old.update(active=False, traffic=0)
+    return one["revisions"]
 
 
 for one in ["shop", "mail"]:
@@ -41,9 +73,11 @@ def refuse(handler, status, code, headers=()):
     return handler.answer(status, {"error": {"code": code, "message": f"{code} of the fake"}}, headers)
 
 
-def told_app(one):
+def told_app(one, told):
     template = {"scale": {"minReplicas": one["min"], "maxReplicas": one["max"]}}
-    properties = {"provisioningState": one["state"], "runningStatus": "Running", "template": template}
+    mode = "Multiple" if told.get("several") else "Single"
+    properties = {"provisioningState": one["state"], "runningStatus": "Running", "template": template, "configuration": {"activeRevisionsMode": mode}}
+    properties["latestRevisionName"] = one["revisions"][-1]["name"]
     where = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/rg/providers/Microsoft.App/containerApps/{one['name']}"
     return {"id": where, "name": one["name"], "type": "Microsoft.App/containerApps", "location": "westeurope", "properties": properties, "tags": {"team": "web"}}
 
@@ -130,24 +164,31 @@ def below(handler, path, body, told):
     if not match or match[1] != "rg":
         return refuse(handler, 404, "ResourceGroupNotFound")
     if match[2] == "/resources":
-        return listed(handler, [told_app(one) for one in APPS.values()], told)
+        return listed(handler, [told_app(one, told) for one in APPS.values()], told)
     match = re.fullmatch(r"/providers/Microsoft.App/containerApps/([^/]+)(/.*)?", match[2])
     if not match or match[1] not in APPS:
         return refuse(handler, 404, "ResourceNotFound")
     return of_app(handler, APPS[match[1]], match[2] or "", (body, told))
 
 
+def told_revision(revision):
+    template = {"scale": {"minReplicas": revision["min"], "maxReplicas": revision["max"]}}
+    properties = {"active": revision["active"], "createdTime": "2026-11-20T10:00:00Z", "runningState": revision["running"], "trafficWeight": revision["traffic"]}
+    return {"name": revision["name"], "properties": {**properties, "template": template}}
+
+
 def of_app(handler, one, path, given):
     body, told = given
     if path == "" and handler.command == "GET":
-        return handler.answer(200, told_app(one))
+        return handler.answer(200, told_app(one, told))
     if path == "" and handler.command == "PATCH":
         scale = json.loads(body)["properties"]["template"]["scale"]
-        return begin(handler, told, lambda: one.update(min=scale["minReplicas"], max=scale["maxReplicas"]))
+        return begin(handler, told, lambda: scaled(one, scale, told))
     if path == "/revisions":
         old = {"name": f"{one['name']}--0", "properties": {"active": False}}
-        shown = lambda revision: {"name": revision["name"], "properties": {"active": True, "createdTime": "2026-11-20T10:00:00Z", "runningState": "Running", "trafficWeight": 100}}
-        return listed(handler, [old] + [shown(revision) for revision in one["revisions"]], told)
+        # Each page is a look of its own; the first begins one.
+        known = one["revisions"] if handler.query.get("skip") else comes_up(one, told)
+        return listed(handler, [old] + [told_revision(revision) for revision in known], told)
     match = re.fullmatch(r"/revisions/([^/]+)/(replicas|restart)", path)
     revision = next((revision for revision in one["revisions"] if match and revision["name"] == match[1]), None)
     if not revision:

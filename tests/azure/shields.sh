@@ -12,7 +12,7 @@ ends() {
 # What it says is kept, for what must not be in it. Each beginning is with an empty cache.
 asks() {
   ends
-  printf 'endpoint = "https://test.cognitiveservices.azure.com"\nsocket = "%s/shields/socket"\ngate_user = "root"\n%s\n[azure]\nca = "%s"\npatience = "8s"\n' \
+  printf 'endpoint = "https://test.cognitiveservices.azure.com"\nsocket = "%s/shields/socket"\ngate_user = "root"\n%s\n[azure]\ncredentials = ["managed"]\nca = "%s"\npatience = "8s"\n' \
     "$stage" "${1:-}" "${2:-$stage/ca.crt}" >"$stage/shields.toml"
   "$bin/reeve" shields serve --config "$stage/shields.toml" >>"$stage/all.log" 2>&1 &
   echo $! >"$stage/asker"
@@ -66,6 +66,8 @@ told '{"safety": {"down": true}}'
 it "a service that is down is no yes" same "1 unsure refused 1 0" "$(tried 'down')"
 told '{"safety": {"unauthorized": 1}}'
 it "a token that Azure takes no more is replaced" same "0 clean - 1 0" "$(tried 'another token')"
+told '{"safety": {"forbidden": 1}}'
+it "so is one from before a role was given" same "0 clean - 1 0" "$(tried 'a role given later')"
 told '{"safety": {"slow": true}}'
 patience 2s
 it "a service that does not answer is no yes" same "1 unsure timeout 1 0" "$(tried 'slow')"

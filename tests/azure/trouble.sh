@@ -4,21 +4,31 @@
 
 # As a person who is logged in to the Azure CLI: what stands for it says what the metadata service says.
 mkdir -p "$stage/cli"
-cat >"$stage/cli/az" <<'AZ'
+mount -t tmpfs -o mode=0755 layers "$stage/cli"
+mkdir "$stage/cli/upper" "$stage/cli/work" "$stage/cli/first"
+mount -t overlay overlay -o "lowerdir=/usr/bin,upperdir=$stage/cli/upper,workdir=$stage/cli/work" /usr/bin
+cat >/usr/bin/az <<AZ
 #!/bin/bash
+state='$stage/cli'
+AZ
+cat >>/usr/bin/az <<'AZ'
 [ "$1 $2 $3 $4 $5" = 'account get-access-token -o json --scope' ] || { echo "az: it does not know $*" >&2; exit 2; }
-[ ! -e "${0%/*}/out" ] || { echo 'ERROR: Please run: az login' >&2; exit 1; }
+[ ! -e "$state/out" ] || { echo 'ERROR: Please run: az login' >&2; exit 1; }
 curl -sS --fail -H 'Metadata: true' "http://169.254.169.254/metadata/identity/oauth2/token?api-version=2018-02-01&resource=${6%/.default}" |
   jq '{accessToken: .access_token, expires_on: (.expires_on | tonumber), tokenType: "Bearer"}'
 AZ
-chmod 0755 "$stage/cli/az"
+# What a shell would find first.
+printf '#!/bin/bash\ntouch "%s/cli/found"\nexit 1\n' "$stage" >"$stage/cli/first/az"
+chmod 0755 /usr/bin/az "$stage/cli/first/az"
 told '{}'
 gate @kv:smtp
 vaults 'credentials = ["cli"]'
-it "a person who is logged in to the Azure CLI opens the vault" env PATH="$stage/cli:$PATH" bash -c "$(declare -f fetch); stage=$stage bin=$bin fetch"
+it "a person who is logged in to the Azure CLI opens the vault" env PATH="$stage/cli/first:$PATH" bash -c "$(declare -f fetch); stage=$stage bin=$bin fetch"
+it "by no other az than the installed one" fails test -e "$stage/cli/found"
 it "which is said" says 'as Azure CLI'
 touch "$stage/cli/out"
-it "one who is not does not" eval '! env PATH="$stage/cli:$PATH" bash -c "$(declare -f fetch); stage=$stage bin=$bin fetch" >/dev/null && says "Azure CLI: "'
+it "one who is not does not" eval '! env PATH="$stage/cli/first:$PATH" bash -c "$(declare -f fetch); stage=$stage bin=$bin fetch" >/dev/null && says "Azure CLI: "'
+umount -l /usr/bin "$stage/cli"
 vaults
 
 # Who acts.
@@ -29,7 +39,7 @@ chmod 0755 "$stage/layers/upper"
 mount -t overlay overlay -o "lowerdir=/etc,upperdir=$stage/layers/upper,workdir=$stage/layers/work" /etc
 mount --bind "$stage/hosts" /etc/hosts
 mkdir -p /etc/reeve
-acts_by() { printf '[subscriptions]\nmain = "%s"\n[azure]\nca = "%s"\npatience = "8s"\n' "$tenant" "$1" >/etc/reeve/azure.toml; }
+acts_by() { printf '[subscriptions]\nmain = "%s"\n[azure]\ncredentials = ["managed"]\nca = "%s"\npatience = "8s"\n' "$tenant" "$1" >/etc/reeve/azure.toml; }
 acts_by "$stage/ca.crt"
 tokens() { grep -c '^GET 169.254.169.254/metadata/identity/oauth2/token' "$stage/requests.log" || true; }
 told '{"token_seconds": 2}'

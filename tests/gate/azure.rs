@@ -179,7 +179,7 @@ async fn what_azure_refuses_to_delete_has_failed_by_azures_own_code() {
 #[tokio::test]
 async fn a_restart_at_azure_is_within_the_contract_that_grants_its_group() {
     let stage = stage().await;
-    let revision = json!({"name": "shop--1", "created": "2026-11-01T10:00:00Z", "running": "Running", "traffic": 100, "replicas": ["a"]});
+    let revision = json!({"name": "shop--1", "created": "2026-11-01T10:00:00Z", "running": "Running", "traffic": 100, "min": 1, "max": 3, "replicas": ["a"]});
     let app = json!({"name": "shop", "id": "/x", "location": "westeurope", "state": "Succeeded", "running": "Running",
         "min": 1, "max": 2, "revisions": [revision], "tags": {}});
     stage.launcher.says("azure app", &said(json!({"app": app})), 0);

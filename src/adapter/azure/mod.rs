@@ -7,6 +7,7 @@ mod answer;
 mod delete;
 mod firewall;
 mod reader;
+mod scale;
 
 use std::time::Duration;
 
@@ -16,11 +17,11 @@ use super::effects::Action;
 use super::foreign::all_harmless;
 use super::{
     Adapter, Effects, FailureReason, Garbled, Happened, Host, Object, Plan, PlanRefusal, Ran, ReadAnswer,
-    Rule, Step, UndoOffer, Verification, WrapperName,
+    Rule, Step, Verification, WrapperName,
 };
 use crate::arm::{Answer, App, Trouble};
-use crate::operation::Operation;
 use crate::operation::azure::{AppName, AzureOperation};
+use crate::vault::CredentialKind;
 
 use reader::{argv, last_line, read_app, unreadable};
 
@@ -51,7 +52,7 @@ impl Adapter for AzureOperation {
                 Ok(Plan { effects: Effects::none(), steps: Vec::new(), undo: None, settled: false })
             }
             Self::Restart { app } => restart(app, &at_rest(host, app)?),
-            Self::Scale { app, min, max } => Ok(scale(app, &at_rest(host, app)?, (*min, *max))),
+            Self::Scale { app, min, max } => scale::plan(app, &at_rest(host, app)?, (*min, *max)),
             Self::Delete { target } => delete::plan(target, host),
             Self::KeyvaultAllowIp { vault, minutes } => firewall::allow(vault, *minutes, host),
             Self::KeyvaultRemoveIp { vault } => firewall::remove(vault, host),
@@ -79,11 +80,10 @@ impl Adapter for AzureOperation {
             Self::KeyvaultAllowIp { vault, .. } | Self::KeyvaultRemoveIp { vault } => {
                 firewall::look(vault, plan, host)
             }
-            Self::Groups { .. }
-            | Self::Resources { .. }
-            | Self::App { .. }
-            | Self::Restart { .. }
-            | Self::Scale { .. } => look(self, plan, host),
+            Self::Scale { app, min, max } => scale::look(app, (*min, *max), plan, host),
+            Self::Groups { .. } | Self::Resources { .. } | Self::App { .. } | Self::Restart { .. } => {
+                unseen()
+            }
         }
     }
 
@@ -93,11 +93,10 @@ impl Adapter for AzureOperation {
             Self::KeyvaultAllowIp { vault, .. } | Self::KeyvaultRemoveIp { vault } => {
                 firewall::look(vault, plan, host)
             }
-            Self::Groups { .. }
-            | Self::Resources { .. }
-            | Self::App { .. }
-            | Self::Restart { .. }
-            | Self::Scale { .. } => look(self, plan, host),
+            Self::Scale { app, min, max } => scale::look(app, (*min, *max), plan, host),
+            Self::Groups { .. } | Self::Resources { .. } | Self::App { .. } | Self::Restart { .. } => {
+                unseen()
+            }
         }
     }
 
@@ -145,7 +144,7 @@ impl Adapter for AzureOperation {
         if !matches!(self, Self::Restart { .. }) {
             return None;
         }
-        Some(match last_line(stdout) {
+        Some(match last_line(stdout).map(|answered| answered.answer) {
             Some(Answer::Restarted(replaced)) => Ok(Ran {
                 result: json!({"replaced": replaced}),
                 output: Value::Null,
@@ -154,6 +153,10 @@ impl Adapter for AzureOperation {
             }),
             Some(_) | None => Err(Garbled("a restart does not say what it restarted".to_owned())),
         })
+    }
+
+    fn acted_as(&self, stdout: &[u8]) -> Option<&'static str> {
+        last_line(stdout)?.credential.map(CredentialKind::name)
     }
 
     /// How far Azure is, while it takes its time.
@@ -189,52 +192,15 @@ fn restart(app: &AppName, seen: &App) -> Result<Plan, PlanRefusal> {
     Ok(Plan { effects, steps: vec![step(args)], undo: None, settled: false })
 }
 
-fn scale(app: &AppName, seen: &App, (min, max): (u32, u32)) -> Plan {
-    let object = Object::new(Action::Set, "app", app.as_str(), Some(seen.id.clone()));
-    let object = object.was(shown(seen.min, seen.max)).becomes(shown(min, max));
-    let undo = format!("scale it back to {}", shown(seen.min, seen.max));
-    let effects = Effects { objects: vec![object], undo: Some(undo), ..Effects::none() };
-    if (seen.min, seen.max) == (min, max) {
-        return Plan::settled(effects);
-    }
-    let back = AzureOperation::Scale { app: app.clone(), min: seen.min, max: seen.max };
-    let mut args = reader::place("scale", app);
-    args.extend([min.to_string(), max.to_string()]);
-    let undo = Some(UndoOffer::by(Operation::Azure(back)));
-    Plan { effects, steps: vec![step(args)], undo, settled: false }
-}
-
 fn step(args: Vec<String>) -> Step {
     let argv = argv(args);
     Step { wrapper: WrapperName::Azure, argv: super::Argv { limit: Some(LONG), ..argv } }
 }
 
-fn shown(min: u32, max: u32) -> String {
-    format!("{min} to {max} replicas")
-}
-
-/// What Azure shows now.
-fn look(operation: &AzureOperation, plan: &Plan, host: &dyn Host) -> Verification {
-    let AzureOperation::Scale { app, min, max } = operation else {
-        let reason = "Azure does not show whether replicas are new ones".to_owned();
-        return Verification::new(Happened::CannotTell, json!({}), Some(reason));
-    };
-    let seen = match read_app(host, app) {
-        Ok(seen) => seen,
-        Err(refusal) => return Verification::new(Happened::CannotTell, json!({}), Some(refusal.reason)),
-    };
-    let result = json!({"min": seen.min, "max": seen.max, "state": all_plain(&seen.state)});
-    let was = plan.effects.objects.first().and_then(|object| object.was.clone());
-    let now = shown(seen.min, seen.max);
-    if (seen.min, seen.max) == (*min, *max) && seen.state == AT_REST {
-        return Verification::new(Happened::Wholly, result, None);
-    }
-    let happened = if was.as_ref() == Some(&now) && seen.state == AT_REST {
-        Happened::NotAtAll
-    } else {
-        Happened::CannotTell
-    };
-    Verification::new(happened, result, Some(format!("it has {now}")))
+/// Of a restart, nothing that Azure shows says whether it happened.
+fn unseen() -> Verification {
+    let reason = "Azure does not show whether replicas are new ones".to_owned();
+    Verification::new(Happened::CannotTell, json!({}), Some(reason))
 }
 
 /// What Azure wrote, in one line that steers nothing.

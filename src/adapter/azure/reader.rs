@@ -2,20 +2,12 @@
 
 use std::time::Duration;
 
-use serde::Deserialize;
-
 use crate::adapter::{Argv, Host, PlanRefusal, Program, Rule};
-use crate::arm::{Answer, App, Trouble};
+use crate::arm::{Answer, Answered, App, Trouble};
 use crate::operation::azure::AppName;
 
 /// How long a look may take: some calls, each of which may be throttled.
 const LOOK: Duration = Duration::from_secs(60);
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct LastLine {
-    answer: Answer,
-}
 
 /// A refusal because nothing is known.
 pub(super) fn unreadable(reason: impl Into<String>) -> PlanRefusal {
@@ -34,17 +26,18 @@ pub(super) fn place(what: &str, app: &AppName) -> Vec<String> {
     [what, subscription, group, app].map(str::to_owned).into()
 }
 
-/// The answer in the last line of what the program printed.
-pub(super) fn last_line(stdout: &[u8]) -> Option<Answer> {
+/// The last line of what the program printed, which is its answer.
+pub(super) fn last_line(stdout: &[u8]) -> Option<Answered> {
     let line = stdout.split(|byte| *byte == b'\n').rfind(|line| !line.is_empty())?;
-    serde_json::from_slice::<LastLine>(line).ok().map(|line| line.answer)
+    serde_json::from_slice(line).ok()
 }
 
 /// Asks, and takes nothing but a whole answer for one.
 pub(super) fn ask(host: &dyn Host, words: Vec<String>, about: &str) -> Result<Answer, PlanRefusal> {
     let output = host.read(&argv(words)).map_err(|error| unreadable(error.to_string()))?;
     if output.exit_code == 0 {
-        return last_line(&output.stdout).ok_or_else(|| unreadable("Azure's answer is not understood"));
+        let answered = last_line(&output.stdout).map(|answered| answered.answer);
+        return answered.ok_or_else(|| unreadable("Azure's answer is not understood"));
     }
     let said = String::from_utf8_lossy(&output.stderr);
     tracing::warn!(exit_code = output.exit_code, %said, "Azure does not answer");

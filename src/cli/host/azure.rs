@@ -74,7 +74,7 @@ fn work(words: &[String], screen: Screen) -> Result<(), ArmError> {
     }
     let (command, config) = (Command::parse(words)?, config()?);
     let answered = block_on(async { Ok(arm::run(&config, &command, &mut progress).await) });
-    let answer = answered.map_err(|failure| other(failure.message))??;
-    let line = json!({ "answer": answer }).to_string();
+    let answered = answered.map_err(|failure| other(failure.message))??;
+    let line = json!(answered).to_string();
     screen.line(&line).map_err(|error| other(error.message))
 }

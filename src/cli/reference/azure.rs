@@ -2,20 +2,24 @@
 
 use super::Default::{Absent, Is, Needed};
 use super::Kind::{List, Number, Table, Text};
-use super::vaults::AZURE;
+use super::vaults::{AZURE, ONE};
 use super::{File, Key};
 use crate::arm::ArmConfig;
 
 pub(super) const FILE: File = File {
     mark: "azure.toml",
-    keys: &[KEYS, AZURE],
+    keys: &[KEYS, ONE, AZURE],
     read: |text| {
         ArmConfig::parse("azure.toml", text)
             .map(|read| format!("{read:?}"))
             .map_err(|error| error.to_string())
     },
     least: &[
-        ("", "subscriptions = { x = \"11111111-2222-3333-4444-555555555555\" }\n"),
+        (
+            "",
+            "azure.credentials = [\"managed\"]\nsubscriptions = { x = \"11111111-2222-3333-4444-555555555555\" }\n",
+        ),
+        ("azure", "credentials = [\"managed\"]\n"),
         ("claims", "value = \"x\"\n"),
         ("firewall", "address = \"20.1.2.3\"\n"),
     ],

@@ -2,19 +2,22 @@
 
 use super::Default::{Is, Needed};
 use super::Kind::{Number, Path, Text, Time, Words};
-use super::vaults::AZURE;
+use super::vaults::{AZURE, ONE};
 use super::{DAY, File, Key, MINUTE, SECOND};
 use crate::shield::ShieldsConfig;
 
 pub(super) const FILE: File = File {
     mark: "shields.toml",
-    keys: &[OWN, AZURE],
+    keys: &[OWN, ONE, AZURE],
     read: |text| {
         ShieldsConfig::parse("shields.toml", text)
             .map(|read| format!("{read:?}"))
             .map_err(|error| error.to_string())
     },
-    least: &[("", "endpoint = \"https://x.cognitiveservices.azure.com\"\n")],
+    least: &[
+        ("", "azure.credentials = [\"managed\"]\nendpoint = \"https://x.cognitiveservices.azure.com\"\n"),
+        ("azure", "credentials = [\"managed\"]\n"),
+    ],
 };
 
 const OWN: &[Key] = &[

@@ -2,12 +2,12 @@
 
 use super::Default::{Absent, Is, Needed};
 use super::Kind::{List, Path, Text, Time};
-use super::{File, Key, MINUTE, SECOND};
+use super::{File, Key, SECOND};
 use crate::vault::VaultsConfig;
 
 pub(super) const FILE: File = File {
     mark: "secrets.toml",
-    keys: &[KEYS, AZURE],
+    keys: &[KEYS, CHAIN, AZURE],
     read: |text| {
         VaultsConfig::parse("secrets.toml", text)
             .map(|read| format!("{read:?}"))
@@ -67,14 +67,23 @@ const KEYS: &[Key] = &[
     },
 ];
 
+const CHAIN: &[Key] = &[Key {
+    name: "azure.credentials",
+    kind: List("`workload`, `managed`, `environment`, `cli`"),
+    default: Is("[\"workload\", \"managed\", \"environment\"]"),
+    changes: "[what is tried](azure.md#credentials) to say who the host is, in this order; the first that is set up is used, and told",
+}];
+
+/// By what who acts is known.
+pub(super) const ONE: &[Key] = &[Key {
+    name: "azure.credentials",
+    kind: List("one of `workload`, `managed`, `environment`, `cli`"),
+    default: Needed,
+    changes: "[by what](azure.md#credentials) the host is known; no other one is ever taken in its place",
+}];
+
 /// As whom Azure is asked.
 pub(super) const AZURE: &[Key] = &[
-    Key {
-        name: "azure.credentials",
-        kind: List("`workload`, `managed`, `environment`, `cli`"),
-        default: Is("[\"workload\", \"managed\", \"environment\"]"),
-        changes: "[what is tried](azure.md#credentials) to say who the host is, in this order; the first that gets a token is used, and told",
-    },
     Key {
         name: "azure.client_id",
         kind: Text(""),
@@ -107,7 +116,7 @@ pub(super) const AZURE: &[Key] = &[
     },
     Key {
         name: "azure.patience",
-        kind: Time(SECOND, 5 * MINUTE),
+        kind: Time(SECOND, 30 * SECOND),
         default: Is("\"20s\""),
         changes: "how long one answer may take, with all that is tried for it",
     },

@@ -12,7 +12,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use url::Url;
 
-use super::{Azure, client, cut, innermost};
+use super::{Azure, bounded, client, cut, innermost};
 use crate::vault::config::AzureSettings;
 use crate::vault::examine::{Acts, Registry, Who};
 use crate::vault::fetch::{Got, Trouble, Vaults};
@@ -30,6 +30,8 @@ const MOST_PAGES: usize = 50;
 /// How often it is asked when Azure is busy, and how long it is waited for that at most.
 const TRIES: usize = 3;
 const LONGEST_WAIT: u64 = 5;
+/// No page of roles comes near this.
+const LONGEST: usize = 8 << 20;
 
 /// Azure, with what it knows about this host.
 pub(in crate::vault) struct Register {
@@ -80,9 +82,9 @@ impl Register {
             let wait =
                 answer.headers().get("retry-after").and_then(|value| value.to_str().ok()?.parse().ok());
             let bytes =
-                answer.bytes().await.map_err(|_broken| self.says("the answer broke off".to_owned()))?;
+                bounded::body(answer, LONGEST).await.map_err(|problem| self.says(problem.to_owned()))?;
             if tries == TRIES || !matches!(status, 429 | 500 | 502 | 503 | 504) {
-                return Ok((status, bytes.to_vec()));
+                return Ok((status, bytes));
             }
             tries += 1;
             tokio::time::sleep(Duration::from_secs(wait.unwrap_or(1).min(LONGEST_WAIT))).await;

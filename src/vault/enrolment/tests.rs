@@ -35,12 +35,29 @@ fn the_commands_give_one_role_for_each_secret_and_the_sight_of_roles() {
         let given: Vec<&str> =
             script.lines().filter(|line| line.contains("role assignment create")).collect();
         let scope =
-            |line: &&str| line.split("--scope ").nth(1).unwrap().split(' ').next().unwrap().to_owned();
+            |line: &&str| line.split("--scope '").nth(1).unwrap().split('\'').next().unwrap().to_owned();
         let expected: Vec<String> =
             std::iter::once("/subscriptions/s-1".to_owned()).chain(secrets()).collect();
         assert_eq!(given.iter().map(scope).collect::<Vec<_>>(), expected);
         assert_eq!(script.matches(READS).count(), 4, "{script}");
         assert!(script.contains("principal=$("), "{script}");
+    }
+}
+
+#[test]
+fn what_azure_lets_a_group_be_called_is_one_word_to_a_shell() {
+    let id = format!("{}/v", GROUP.replace("/g/", "/rg(prod)/"));
+    let text =
+        format!("[vault.main]\nurl = \"https://v.vault.azure.net\"\nid = \"{id}\"\ncanary = \"canary\"\n");
+    let config = VaultsConfig::parse("secrets.toml", &text).unwrap();
+    for identity in [Identity::System, Identity::User, Identity::Principal] {
+        let enrolment =
+            Enrolment::new(identity, ("host01", "machines"), &config, &Wanted::default()).unwrap();
+        let script = commands::script(&enrolment);
+        assert!(script.contains(&format!("--scope '{id}/secrets/canary' ")), "{script}");
+        let bash = crate::sys::process::Command::new("/bin/bash").args(["-n"]).stdin(script.clone());
+        let read = crate::sys::process::run(&bash).unwrap();
+        assert!(read.status.success(), "{script}{}", String::from_utf8_lossy(&read.stderr));
     }
 }
 

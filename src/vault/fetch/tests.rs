@@ -63,7 +63,7 @@ impl Stage {
 
     async fn fetch(&self, secrets: &[(&'static str, Result<&'static str, &'static str>)]) -> State {
         let shelf = Shelf { secrets: secrets.iter().copied().collect(), together: None };
-        let state = fetch(&self.config, &self.wanted, Arc::new(shelf), &self.clock).await.unwrap();
+        let state = fetch(&self.config, &self.wanted, Arc::new(shelf), (&self.clock, AT_MOST)).await.unwrap();
         assert_eq!(self.config.folder.state().unwrap(), state);
         let told = std::fs::read_to_string(self.config.folder.state_path()).unwrap();
         assert!(!told.contains("hunter2"), "{told}");
@@ -106,7 +106,7 @@ async fn all_are_asked_for_at_the_same_time() {
     let secrets = ["a", "b", "c"].map(|name| (name, Ok("v"))).into_iter().collect();
     // One after the other, none of them would get past the first.
     let shelf = Shelf { secrets, together: Some(Barrier::new(3)) };
-    let state = fetch(&stage.config, &stage.wanted, Arc::new(shelf), &stage.clock).await.unwrap();
+    let state = fetch(&stage.config, &stage.wanted, Arc::new(shelf), (&stage.clock, AT_MOST)).await.unwrap();
     assert!(state.secrets.iter().all(|fetched| fetched.problem.is_none()), "{state:?}");
 }
 
@@ -130,6 +130,39 @@ async fn in_an_outage_the_last_good_value_stays_with_its_age_and_the_others_come
     assert_eq!(told("@kv:silent"), (false, Some("no answer within 1 s")));
     assert_eq!(told("@kv:other"), (true, None));
     assert_eq!(stage.value("gate/never"), None);
+}
+
+#[tokio::test]
+async fn a_vault_that_answers_nobody_is_told_within_the_units_time() {
+    let names: Vec<String> = (0..200).map(|number| format!("@kv:silent-{number}")).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let mut stage = Stage::new(&[], &["@kv:smtp"]);
+    stage.fetch(&[("smtp", Ok("hunter2"))]).await;
+    stage.want(&names, &["@kv:smtp"]);
+    stage.fetch(&[("smtp", Ok("hunter2"))].map(|one| one)).await;
+    let (began, within) = (std::time::Instant::now(), Duration::from_millis(1_500));
+    let shelf = Shelf { secrets: BTreeMap::new(), together: None };
+    let round = (&stage.clock as &dyn Clock, within);
+    let state = fetch(&stage.config, &stage.wanted, Arc::new(shelf), round).await.unwrap();
+    // Sixteen at a time and a second for each would be thirteen.
+    assert!(began.elapsed() < Duration::from_secs(6), "{:?}", began.elapsed());
+    assert_eq!(stage.config.folder.state().unwrap(), state);
+    assert_eq!(state.secrets.len(), 201);
+    assert!(state.secrets.iter().all(|fetched| fetched.problem.is_some()), "{state:?}");
+    // What was there before stays.
+    assert_eq!(stage.value("reeved/smtp").as_deref(), Some("hunter2"));
+}
+
+#[tokio::test]
+async fn a_round_waits_for_another_one_that_goes_on() {
+    let stage = Stage::new(&["@kv:smtp"], &[]);
+    let held = folder::alone(&stage.config.folder).unwrap().unwrap();
+    let round = stage.fetch(&[("smtp", Ok("hunter2"))]);
+    tokio::pin!(round);
+    let early = tokio::time::timeout(Duration::from_millis(300), &mut round).await;
+    assert!(early.is_err() && stage.value("gate/smtp").is_none());
+    drop(held);
+    assert_eq!(round.await.of("@kv:smtp").unwrap().problem, None);
 }
 
 #[tokio::test]

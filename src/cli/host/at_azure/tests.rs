@@ -76,10 +76,14 @@ fn what_asks_about_texts_is_held_to_what_the_gate_asks() {
     let elsewhere = stage.gate("reasons = \"deny\"\n");
     let problem = asked(&path, Some(&elsewhere)).unwrap().unwrap_err();
     assert_eq!(problem, "socket: is /s, and shields.socket in gate.toml /run/reeve-shields/socket");
-    stage.put("shields.toml", &format!("{head}\nendpiont = \"x\""), "");
+    stage.put("shields.toml", &format!("{head}\nendpiont = \"x\""), "credentials = [\"managed\"]");
     let problem = asked(&path, Some(&on)).unwrap().unwrap_err();
     assert!(problem.contains("endpiont") && problem.contains("endpoint"), "{problem}");
-    stage.put("shields.toml", &head.replace(&Stage::me(), "nobody-of-that-name"), "");
+    stage.put(
+        "shields.toml",
+        &head.replace(&Stage::me(), "nobody-of-that-name"),
+        "credentials = [\"managed\"]",
+    );
     let problem = asked(&path, Some(&on)).unwrap().unwrap_err();
     assert_eq!(problem, "gate_user: there is no Unix user nobody-of-that-name");
 }
@@ -99,7 +103,7 @@ fn a_subscription_that_a_contract_grants_and_nobody_named_is_found() {
     let missing = acted(&path, &grants).unwrap().unwrap_err();
     assert_eq!(missing, "is not there, and the contract of librarian grants production at Azure");
     let named = |name: &str| format!("subscriptions.{name} = \"11111111-2222-3333-4444-555555555555\"");
-    stage.put("azure.toml", &named("prodution"), "");
+    stage.put("azure.toml", &named("prodution"), "credentials = [\"managed\"]");
     let other = acted(&path, &grants).unwrap().unwrap_err();
     assert!(
         other.starts_with("has no subscription production, which the contract of librarian grants"),

@@ -106,7 +106,7 @@ fn find(target: &TargetName, config: &ArmConfig) -> Result<Claimable, ArmError> 
     let (subscription, group, name) = target.parts();
     let command = Command::Claimed { subscription: subscription.to_owned(), group: group.to_owned() };
     let asked = block_on(async { Ok(crate::arm::run(config, &command, &mut |_progress| {}).await) });
-    let Answer::Claimed(all) = asked.map_err(|failure| other(failure.message))?? else {
+    let Answer::Claimed(all) = asked.map_err(|failure| other(failure.message))??.answer else {
         return Err(other("Azure's answer is about something else".to_owned()));
     };
     let found = all.into_iter().find(|one| Some(one.name.as_str()) == name);

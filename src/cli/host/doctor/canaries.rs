@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use super::found::Found;
-use super::users::{ALARMS, GATE, LAUNCHER, who_try};
+use super::users::{self, ALARMS, GATE, LAUNCHER, who_try};
 use crate::cli::host::at_azure;
 use crate::config::key_place::KeyPlace;
 use crate::gate::config::GateConfig;
@@ -72,8 +72,7 @@ pub(super) fn secrets(config: &GateConfig) -> Found {
         let folder = fetched.join(consumer.name()).display().to_string();
         let list = vec!["/usr/bin/ls".to_owned(), folder.clone()];
         // Whoever fetches them has them anyway.
-        let others = who_try(config, &[GATE, LAUNCHER, ALARMS]);
-        let others: Vec<&str> = others
+        let others: Vec<&str> = users::all(config)
             .into_iter()
             .filter(|user| *user != reader && *user != config.secrets.fetched.user)
             .collect();
@@ -85,7 +84,7 @@ pub(super) fn secrets(config: &GateConfig) -> Found {
 /// What makes somebody at Azure is read by the one user who is to be that, and the socket on which texts are asked about is found
 /// by the gate.
 pub(super) fn identities(config: &GateConfig) -> Found {
-    let everybody = who_try(config, &[GATE, LAUNCHER, ALARMS]);
+    let everybody = users::all(config);
     let others = |may: &[&str]| -> Vec<&str> {
         everybody.iter().copied().filter(|user| !may.contains(user)).collect()
     };

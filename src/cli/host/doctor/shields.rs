@@ -120,7 +120,11 @@ mod tests {
         let on = ShieldSettings { output: Meaning::Deny, ..off.clone() };
         let status = |settings: &ShieldSettings| configured(settings, &path).map_err(|found| found.status);
         assert_eq!([status(&off), status(&on)], [Err(Status::Pass), Err(Status::Fail)]);
-        std::fs::write(&path, "endpoint = \"https://n.example\"\nsocket = \"/s\"\n").unwrap();
+        std::fs::write(
+            &path,
+            "endpoint = \"https://n.example\"\nsocket = \"/s\"\nazure.credentials = [\"managed\"]\n",
+        )
+        .unwrap();
         assert_eq!([status(&off), status(&on)], [Err(Status::Warn), Ok(())]);
         let elsewhere = ShieldSettings { socket: "/t".into(), ..on.clone() };
         assert_eq!(status(&elsewhere), Err(Status::Fail));

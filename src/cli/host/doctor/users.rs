@@ -7,6 +7,8 @@ const TABLE: &str = include_str!("../../../../systemd/reeve.sysusers");
 /// The one group of people, who may well have rules of their own.
 const PEOPLE: &str = "reeve-approvers";
 
+/// The network side, unless the gate's configuration calls it otherwise.
+const FRONT: &str = "reeve";
 pub(super) const GATE: &str = "reeve-gate";
 pub(super) const LAUNCHER: &str = "reeve-run";
 pub(super) const TOOL: &str = "reeve-tool";
@@ -23,6 +25,12 @@ pub(super) fn is_own(name: &str) -> bool {
     })
 }
 
+/// All of Reeve's users, by the names that this host has for them.
+pub(super) fn all(config: &GateConfig) -> Vec<&str> {
+    let made = TABLE.lines().filter_map(|line| line.strip_prefix("u ")?.split(' ').next());
+    made.map(|user| if user == FRONT { config.front_user.as_str() } else { user }).collect()
+}
+
 /// Those who try what none of them may do: whoever hears strangers, starts what strangers wrote, or has a network and an identity.
 pub(super) fn who_try<'a>(config: &'a GateConfig, besides: &[&'a str]) -> Vec<&'a str> {
     let all = [config.front_user.as_str(), TOOL].into_iter().chain(AT_AZURE);
@@ -32,6 +40,19 @@ pub(super) fn who_try<'a>(config: &'a GateConfig, besides: &[&'a str]) -> Vec<&'
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn all_users_are_those_that_are_made() {
+        let config = GateConfig::parse("gate.toml", "front_user = \"hears\"\n", "host01").unwrap();
+        let all = all(&config);
+        assert_eq!((all.first().copied(), all.len()), (Some("hears"), TABLE.matches("\nu ").count()));
+        for user in [GATE, LAUNCHER, TOOL, ALARMS, "reeve-hook", "reeve-witness", "reeve-egress"]
+            .iter()
+            .chain(&AT_AZURE)
+        {
+            assert!(all.contains(user) && is_own(user), "{user}");
+        }
+    }
 
     #[test]
     fn every_user_that_is_made_is_one_of_our_own_and_people_are_not() {

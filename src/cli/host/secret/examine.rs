@@ -66,3 +66,17 @@ fn line(sight: &Sight) -> String {
     };
     format!("{} {}", paint(mark, tone), harmless(&sight.words))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::vault::AT_MOST;
+
+    #[test]
+    fn the_unit_leaves_time_for_a_round_and_the_look_behind_it() {
+        let unit = include_str!("../../../../systemd/reeve-secrets.service");
+        let limit = unit.lines().find_map(|line| line.strip_prefix("TimeoutStartSec=")).unwrap();
+        let limit = humantime::parse_duration(limit).unwrap();
+        assert!(AT_MOST + PATIENCE + Duration::from_secs(10) <= limit, "{limit:?}");
+    }
+}

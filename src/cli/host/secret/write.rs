@@ -12,7 +12,7 @@ use crate::cli::exit::{Exit, Failure, with_causes};
 use crate::cli::screen::{Screen, Tone, harmless, paint};
 use crate::config::written::{self, Written};
 use crate::secret::{Alias, Consumer, PlacesAsWritten, Reference, Secret, VaultReference};
-use crate::sys::rewrite::{Draft, Original};
+use crate::sys::rewrite::{Draft, Original, Put};
 use crate::sys::{harden, host, ids};
 use crate::vault::{self, CredentialKind, MOST_IN_VAULT, Move, Moved, Taken, VaultsConfig};
 
@@ -151,11 +151,15 @@ async fn write(config: &VaultsConfig, moves: &[Move], drafts: Vec<Draft>) -> Res
     }
     let environment = |name: &str| std::env::var(name).ok();
     let keeper = vault::azure_keeper(&config.azure, &environment).map_err(failed)?;
-    let mut left = None;
-    let moved = vault::store_all(&keeper, moves, || put(drafts, &mut left)).await.map_err(|problem| {
+    let mut left = Left::default();
+    let moved = vault::store_all(&keeper, moves, || put(drafts, &mut left, Draft::put)).await;
+    for unsure in &left.unsure {
+        eprintln!("reeve secret: {}", harmless(unsure));
+    }
+    let moved = moved.map_err(|problem| {
         failed(problem).hint("no configuration was changed; what was put into a vault before was taken back, unless this says otherwise")
     })?;
-    match left {
+    match left.failed {
         None => Ok(moved),
         Some(problem) => {
             Err(failed(problem).hint("the files before it name the vault already; run this again for it"))
@@ -163,16 +167,27 @@ async fn write(config: &VaultsConfig, moves: &[Move], drafts: Vec<Draft>) -> Res
     }
 }
 
+/// What is left to say of drafts, the first of which is in its place.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Left {
+    /// Which could not be put there, and why.
+    failed: Option<String>,
+    /// Which the disk may not have yet.
+    unsure: Vec<String>,
+}
+
 /// All of them or none. Of those that nobody changed since they were read, none fails; if one does, those before it need what the vault has.
-fn put(drafts: Vec<Draft>, left: &mut Option<String>) -> io::Result<()> {
+fn put(drafts: Vec<Draft>, left: &mut Left, put_one: impl Fn(Draft) -> io::Result<Put>) -> io::Result<()> {
     drafts.iter().try_for_each(Draft::check)?;
     for (number, draft) in drafts.into_iter().enumerate() {
         let path = draft.path().display().to_string();
-        match draft.put() {
-            Ok(()) => {}
+        match put_one(draft) {
+            Ok(put) => left.unsure.extend(put.unsynced.map(|error| {
+                format!("{path} is written; whether it outlasts a power failure now is not known: {error}")
+            })),
             Err(error) if number == 0 => return Err(error),
             Err(error) => {
-                *left = Some(format!("{path}: {error}"));
+                left.failed = Some(format!("{path}: {error}"));
                 break;
             }
         }
@@ -336,6 +351,23 @@ fn usage(problem: impl ToString) -> Failure {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_the_disk_may_not_have_yet_takes_nothing_back() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.toml");
+        std::fs::write(&path, "old").unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
+        let draft = Original::open(&path).unwrap().draft("new", 0).unwrap();
+        let mut left = Left::default();
+        let unsynced = |draft: Draft| draft.put_and(|_folder| Err(io::Error::other("EIO")));
+        // What the vault was given is taken back when this fails, and it does not.
+        put(vec![draft], &mut left, unsynced).unwrap();
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "new");
+        assert_eq!((left.failed, left.unsure.len()), (None, 1));
+        assert!(left.unsure[0].ends_with("is not known: EIO"), "{:?}", left.unsure);
+    }
 
     #[test]
     fn a_value_is_called_by_its_host_and_by_what_it_is_for() {
