@@ -75,7 +75,8 @@ impl Reach {
             .operation(&self.operation)
             .with("read", json!(true))
             .with("argv", self.secrets.hidden_in(&argv.to_string()))
-            .with("grant", format!("sha256:{digest}"));
+            .with("grant", format!("sha256:{digest}"))
+            .with("nonce", signed.nonce());
         let event = match self.trace {
             Some(context) => event.with("trace", context.trace.to_string()),
             None => event,

@@ -77,7 +77,8 @@ impl Gate {
             .event(EventKind::GrantSigned, job)
             .with("step", json!(number))
             .with("argv", job.submission.operation.secrets().hidden_in(&step.argv.to_string()))
-            .with("grant", format!("sha256:{digest}"));
+            .with("grant", format!("sha256:{digest}"))
+            .with("nonce", signed.nonce());
         let mut job = cell.job.lock().await;
         let limit = u64::from(self.step_limit(&step.argv)) + GRANT_LIFETIME_SECS + GRACE_SECS;
         let limit = Duration::from_secs(limit);

@@ -23,6 +23,7 @@ pub struct SigningKey(Ed25519KeyPair);
 pub struct SignedGrant {
     bytes: Vec<u8>,
     digest: [u8; 32],
+    nonce: [u8; 16],
 }
 
 /// The gate's key cannot be had.
@@ -89,7 +90,7 @@ impl SigningKey {
         let digest = sha256(&bytes);
         let signature = self.0.sign(&bytes);
         bytes.extend(signature.as_ref());
-        Ok(SignedGrant { bytes, digest })
+        Ok(SignedGrant { bytes, digest, nonce: grant.nonce })
     }
 
     fn from_seed(seed: &[u8; SEED_BYTES]) -> Result<SigningKey, KeyError> {
@@ -114,6 +115,12 @@ impl SignedGrant {
     #[must_use]
     pub fn digest(&self) -> [u8; 32] {
         self.digest
+    }
+
+    /// What it is spent under, in hexadecimal digits.
+    #[must_use]
+    pub fn nonce(&self) -> String {
+        to_hex(&self.nonce)
     }
 }
 

@@ -195,6 +195,27 @@ fn a_spent_grant_without_a_record_is_found() {
 }
 
 #[test]
+fn an_entry_of_which_a_power_cut_left_the_name_alone_is_known_by_that() {
+    let home = Home::new();
+    let ledger = tempfile::tempdir().unwrap();
+    let nonce = "c".repeat(32);
+    fs::write(ledger.path().join(&nonce), "").unwrap();
+    let options = Options { ledger: Some(ledger.path()), ..Options::default() };
+    let log = home.open().unwrap();
+    let signed = |nonce: &str| {
+        Event::new(EventKind::GrantSigned)
+            .with("grant", format!("sha256:{}", "3".repeat(64)))
+            .with("nonce", nonce.to_owned())
+    };
+    log.append_blocking(signed(&"d".repeat(32))).unwrap();
+    let report = verify(&home.directory, &options);
+    let missing = UnrecordedGrant { nonce: nonce.clone(), operation: String::new(), step: 0 };
+    assert_eq!(report.ledger, Some(LedgerReport::Checked { spent: 1, unrecorded: vec![missing] }));
+    log.append_blocking(signed(&nonce)).unwrap();
+    assert!(verify(&home.directory, &options).ok);
+}
+
+#[test]
 fn a_ledger_that_cannot_be_read_is_never_a_pass() {
     let home = Home::with(3);
     let options = Options { ledger: Some(Path::new("/nonexistent/spent")), ..Options::default() };

@@ -140,7 +140,7 @@ async fn a_vault_that_answers_nobody_is_told_within_the_units_time() {
     stage.fetch(&[("smtp", Ok("hunter2"))]).await;
     stage.want(&names, &["@kv:smtp"]);
     stage.fetch(&[("smtp", Ok("hunter2"))].map(|one| one)).await;
-    let (began, within) = (std::time::Instant::now(), Duration::from_millis(1_500));
+    let (began, within) = (tokio::time::Instant::now(), Duration::from_millis(1_500));
     let shelf = Shelf { secrets: BTreeMap::new(), together: None };
     let round = (&stage.clock as &dyn Clock, within);
     let state = fetch(&stage.config, &stage.wanted, Arc::new(shelf), round).await.unwrap();
