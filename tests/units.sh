@@ -77,7 +77,7 @@ daemons() {
   done | sort
 }
 named() { grep -oE '\breeved?(-[a-z]+)*\b' | sort -u | grep -vxE 'reeve' || true; }
-by_the_package() { sed -n 's/.*systemctl try-restart \(.*\); fi/\1/p' "$top/.ci/deb.sh" | sed 's/\.service//g' | named; }
+by_the_package() { sed -n 's/.*systemctl try-restart \(.*\); fi/\1/p' "$top/.ci/deb/postinst" | sed 's/\.service//g' | named; }
 by_the_role() { sed -n '/^- name: Restart what asks Azure/,$d; /loop:\|try-restart/,/listen:/p' "$top/ansible/roles/reeve/handlers/main.yml" | sed 's/\.service//g' | named; }
 by_the_book() { sed -n 's/^# reeve check && \(systemctl restart .*\) && reeve doctor$/\1/p' "$top/docs/upgrade.md" | named; }
 it "there are daemons" test "$(daemons | wc -l)" -ge 9

@@ -66,7 +66,7 @@ again free; cat "$W/ci/release.sh"
 }
 
 #[test]
-fn to_what_is_too_large_already_nothing_is_added_and_all_of_it_can_be_removed() {
+fn row_056_to_what_is_too_large_already_nothing_is_added_and_all_of_it_can_be_removed() {
     let tools = Tools::new("full");
     let python = "python3 -B -c";
     let adding = [
