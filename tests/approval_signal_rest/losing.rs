@@ -142,7 +142,8 @@ async fn who_takes_the_place_of_the_server_while_it_runs_is_not_told_whose_messa
     // The connection for messages is the one on which not even a harmless question is asked.
     while !said.contains(&String::new()) {
         assert!(begun.elapsed() < PATIENCE, "{said:?}\n{}", stage.bridge_log());
-        said.extend(heard.recv_timeout(PATIENCE));
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        said.extend(heard.try_iter());
     }
     assert!(stage.bridge_log().contains("nothing was said to it"), "{}", stage.bridge_log());
     assert!(said.iter().all(|said| !said.contains(ACCOUNT.trim_start_matches('+'))), "{said:?}");
