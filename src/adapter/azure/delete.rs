@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::reader::{ask, unreadable};
+use super::reader::{ask, odd, unreadable};
 use super::{AT_REST, all_plain, step};
 use crate::adapter::effects::Action;
 use crate::adapter::{Basis, Effects, Happened, Host, Object, Plan, PlanRefusal, Rule, Verification};
@@ -22,7 +22,7 @@ pub(super) fn plan(target: &TargetName, host: &dyn Host) -> Result<Plan, PlanRef
     let words = ["claimed", subscription, group].map(str::to_owned).into();
     let group = format!("{subscription}/{group}");
     let Answer::Claimed(all) = ask(host, words, &format!("resource group {group}"))? else {
-        return Err(unreadable("Azure's answer is about something else"));
+        return Err(odd());
     };
     let mut going = chosen(target, &all)?;
     going.sort_by_key(|one| (std::cmp::Reverse(one.name.matches('/').count()), one.name.clone()));
@@ -147,21 +147,9 @@ fn told(what: &str, names: &[String]) -> String {
 
 fn is_there(name: &str, host: &dyn Host) -> Result<bool, String> {
     let name = TargetName::try_from(name.to_owned()).map_err(|_odd| format!("{name} is no resource"))?;
-    match ask(host, words_for("there", &name, None), name.as_str()) {
-        Ok(Answer::There(is_there)) => Ok(is_there),
-        Ok(
-            Answer::Groups(_)
-            | Answer::Resources(_)
-            | Answer::App(_)
-            | Answer::Restarted(_)
-            | Answer::Scaled
-            | Answer::Claimed(_)
-            | Answer::Deleted
-            | Answer::Firewall(_)
-            | Answer::FirewallSet,
-        ) => Err("Azure's answer is about something else".to_owned()),
-        Err(refusal) => Err(refusal.reason),
-    }
+    let answer = ask(host, words_for("there", &name, None), name.as_str());
+    let Answer::There(is_there) = answer.map_err(|refusal| refusal.reason)? else { return Err(odd().reason) };
+    Ok(is_there)
 }
 
 /// The words of the program's last line, as far as they are Azure's own code: a word that steers nothing.

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::reader::{ask, unreadable};
+use super::reader::{ask, odd};
 use super::{all_plain, step};
 use crate::adapter::effects::Action;
 use crate::adapter::{Effects, Happened, Host, Object, Plan, PlanRefusal, Rule, UndoOffer, Verification};
@@ -17,7 +17,7 @@ const MARK_SHOWN: usize = 16;
 pub(super) fn allow(vault: &VaultName, minutes: u32, host: &dyn Host) -> Result<Plan, PlanRefusal> {
     let wall = read("opening", vault, host)?;
     let Some(address) = wall.address.clone() else {
-        return Err(unreadable("Azure's answer is about something else"));
+        return Err(odd());
     };
     if !wall.is_closed() {
         return Err(PlanRefusal::new(Rule::AzureFirewall, open(vault, &wall)));
@@ -82,18 +82,10 @@ fn words<const N: usize>(what: &str, vault: &VaultName, more: [String; N]) -> Ve
 }
 
 fn read(what: &str, vault: &VaultName, host: &dyn Host) -> Result<Firewall, PlanRefusal> {
-    match ask(host, words(what, vault, []), vault.as_str())? {
-        Answer::Firewall(wall) => Ok(*wall),
-        Answer::Groups(_)
-        | Answer::Resources(_)
-        | Answer::App(_)
-        | Answer::Restarted(_)
-        | Answer::Scaled
-        | Answer::Claimed(_)
-        | Answer::There(_)
-        | Answer::Deleted
-        | Answer::FirewallSet => Err(unreadable("Azure's answer is about something else")),
-    }
+    let Answer::Firewall(wall) = ask(host, words(what, vault, []), vault.as_str())? else {
+        return Err(odd());
+    };
+    Ok(*wall)
 }
 
 /// Whether it is as it was to become. What was allowed is shown by the step's own words.

@@ -14,6 +14,11 @@ pub(super) fn unreadable(reason: impl Into<String>) -> PlanRefusal {
     PlanRefusal::new(Rule::HostUnreadable, reason)
 }
 
+/// What came is no answer to what was asked.
+pub(super) fn odd() -> PlanRefusal {
+    unreadable("Azure's answer is about something else")
+}
+
 /// The program's words: what to do, and where.
 pub(super) fn argv(words: Vec<String>) -> Argv {
     let words = std::iter::once("azure".to_owned()).chain(words);
@@ -62,16 +67,6 @@ pub(super) fn ask(host: &dyn Host, words: Vec<String>, about: &str) -> Result<An
 
 /// How an app is.
 pub(super) fn read_app(host: &dyn Host, app: &AppName) -> Result<App, PlanRefusal> {
-    match ask(host, place("app", app), app.as_str())? {
-        Answer::App(seen) => Ok(*seen),
-        Answer::Groups(_)
-        | Answer::Resources(_)
-        | Answer::Restarted(_)
-        | Answer::Scaled
-        | Answer::Claimed(_)
-        | Answer::There(_)
-        | Answer::Deleted
-        | Answer::Firewall(_)
-        | Answer::FirewallSet => Err(unreadable("Azure's answer is about something else")),
-    }
+    let Answer::App(seen) = ask(host, place("app", app), app.as_str())? else { return Err(odd()) };
+    Ok(*seen)
 }
