@@ -16,8 +16,8 @@ use crate::approval::prompt::Answer;
 use crate::approval::vote::{Candidate, Judged, NotCounted, Pending, judge};
 use crate::approval::{order, reply};
 
-/// How many messages of one person wait for somebody else's word; one more is answered at once.
-const AT_ONCE: usize = 4;
+/// How many messages of one person wait for somebody else's word; one more is answered at once. More than anybody is asked at a time.
+const AT_ONCE: usize = 64;
 
 /// A message that meant something.
 pub(super) struct Understood {

@@ -44,7 +44,7 @@ pub(super) async fn body(mut answer: Response, most: usize) -> Result<Vec<u8>, &
 #[cfg(test)]
 mod tests {
     use azure_core::http::{Method, Url};
-    use tokio::io::AsyncWriteExt;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio::net::TcpListener;
 
     use super::*;
@@ -55,6 +55,12 @@ mod tests {
         let address = format!("http://{}", listener.local_addr().unwrap());
         let sends = async move {
             let (mut stream, _) = listener.accept().await.unwrap();
+            // Who answers before he was asked is taken for no server.
+            let (mut asked, mut part) = (Vec::new(), [0; 1024]);
+            while !asked.ends_with(b"\r\n\r\n") {
+                let count = stream.read(&mut part).await.unwrap();
+                asked.extend_from_slice(&part[..count]);
+            }
             stream.write_all(b"HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n").await.unwrap();
             let (part, mut sent) = (vec![b'x'; 1 << 16], 0);
             while sent < bytes && stream.write_all(&part).await.is_ok() {

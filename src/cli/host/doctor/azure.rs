@@ -188,7 +188,11 @@ mod tests {
         std::fs::write(&path, "subscription = 1\n").unwrap();
         assert_eq!(found(1).0, Status::Fail);
         let id = "11111111-2222-3333-4444-555555555555";
-        std::fs::write(&path, format!("subscriptions.main = \"{id}\"\n")).unwrap();
+        std::fs::write(
+            &path,
+            format!("subscriptions.main = \"{id}\"\n[azure]\ncredentials = [\"managed\"]\n"),
+        )
+        .unwrap();
         let nobody = "nobody has looked yet: systemctl restart reeve-azure-examine".to_owned();
         assert_eq!(found(1), (Status::CouldNotCheck, nobody));
         let well = "{\"of\": \"credential\", \"seen\": \"well\", \"words\": \"c\"}";
