@@ -89,7 +89,8 @@ impl Tools {
                 cpu: 10,
                 memory: 1 << 30,
                 memory_by: MemoryBy::Rlimit,
-                processes: 16,
+                // The kernel counts those of the same user in the tests beside this one, too.
+                processes: 256,
                 open_files: 64,
                 file_size: 1 << 20,
                 output: 1 << 16,
