@@ -334,7 +334,7 @@ fn a_run_is_bounded_below_the_group_that_systemd_delegated_and_begins_nowhere_wh
     held(&came, &expected);
     // Its own processes, and those around it.
     for (place, around) in [(2, 1), (5, 2)] {
-        let wanted = format!("1073741824 {} 0 processes=16 cgroup-v2", 16 + around);
+        let wanted = format!("1073741824 {} 0 processes=256 cgroup-v2", 256 + around);
         assert_eq!(came[place].said, wanted);
     }
 }
