@@ -16,8 +16,9 @@ use crate::approval::prompt::Answer;
 use crate::approval::vote::{Candidate, Judged, NotCounted, Pending, judge};
 use crate::approval::{order, reply};
 
-/// How many messages of one person wait for somebody else's word; one more is answered at once. More than anybody is asked at a time.
-const AT_ONCE: usize = 64;
+/// How many messages of one person wait for somebody else's word; one more is answered at once. Far more than anybody sends who
+/// answers what has come up over night.
+const AT_ONCE: usize = 256;
 
 /// A message that meant something.
 pub(super) struct Understood {
