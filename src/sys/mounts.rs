@@ -18,6 +18,14 @@ pub fn new_mounts() -> io::Result<()> {
     mount("none", "/", "", libc::MS_REC | libc::MS_PRIVATE, "")
 }
 
+/// The processes of this one's tree, in place of the host's: who looks for a child by its number there finds that child.
+///
+/// # Errors
+/// When it cannot be mounted.
+pub fn own_processes() -> io::Result<()> {
+    mount("proc", "/proc", "proc", Files::Data.flags(), "")
+}
+
 /// What becomes of files that are written to a directory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Files {

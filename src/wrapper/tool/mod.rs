@@ -305,6 +305,7 @@ fn own_mounts(confinement: &Confinement, user: &User) -> io::Result<()> {
     own("/tmp", files)?;
     if confinement.tier == Tier::C {
         own("/dev/shm", Files::Data)?;
+        mounts::own_processes().map_err(|error| doing("/proc", &error))?;
     }
     let path = confinement.workspace.path();
     match &confinement.workspace {
