@@ -39,6 +39,7 @@ mod launch;
 mod lines;
 mod lists;
 mod live;
+mod noted;
 mod output;
 pub mod own_keys;
 mod permit;
