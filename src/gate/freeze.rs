@@ -77,8 +77,11 @@ impl Frozen {
     /// Freezes; whether that is news. What people froze stays theirs to thaw.
     fn put(&self, key: &str, since: Since) -> bool {
         let mut all = self.all();
-        let is_theirs = all.get(key).is_some_and(|there| there.holds == Holds::UntilPeople);
-        if is_theirs && since.holds == Holds::UntilAnyAdmin {
+        if let Some(there) = all.get_mut(key)
+            && (there.holds, since.holds) == (Holds::UntilPeople, Holds::UntilAnyAdmin)
+        {
+            // No thaw that was said before this undoes it.
+            there.at = there.at.max(since.at);
             return false;
         }
         all.insert(key.to_owned(), since).is_none()
@@ -184,8 +187,8 @@ impl Gate {
 
     /// Thaws what was frozen when the order came, once its sender is known to be who was enrolled.
     pub(super) async fn thawed_by(self: &Arc<Self>, sender: &Approver, thaw: Thaw) -> Answer {
-        if let Err(trouble) = self.channel.identity_holds(sender).await {
-            return trouble.answer();
+        if let Err(answer) = self.is_still(sender).await {
+            return answer;
         }
         match self.thaw_since(&thaw.whom, &By::Person(sender), thaw.since).await {
             Ok(true) => Answer::Thawed { who: thaw.whom.as_str().to_owned() },

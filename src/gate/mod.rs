@@ -134,6 +134,7 @@ pub struct Gate {
     posted: posted::Posted,
     traces: Tracer,
     hook: hook::Hook,
+    waiting: hear::Waiting,
     witnesses: Arc<witness::Witnesses>,
     metrics: Arc<metrics::gate::Gate>,
     sources: start::Sources,
