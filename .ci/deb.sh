@@ -33,5 +33,8 @@ version=$(sed -n 's/^version = "\(.*\)"/\1/p' "$top/Cargo.toml" | head -n 1)
   printf ' -- the authors of Reeve <reeve@reeve.invalid>  %s\n' "$(date -R -u -d "@$(stat -c %Y "$top/CHANGELOG.md")")"
 } | gzip -9n >"$tree/usr/share/doc/reeve/changelog.gz"
 
+# Without it the package would name no library that it needs, and cargo-deb would only warn.
+command -v dpkg-shlibdeps >/dev/null || { echo "deb.sh: dpkg-shlibdeps is missing (Debian: apt-get install dpkg-dev)" >&2; exit 1; }
+
 cd "$top"
 "$tools/bin/cargo-deb" --no-build --no-strip --quiet --output "$out/"

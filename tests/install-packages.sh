@@ -10,7 +10,7 @@ demo_needs=(cc:gcc make:make sudo:sudo visudo:sudo useradd:passwd unshare:util-l
 test_needs=("${demo_needs[@]}" shellcheck:shellcheck runuser:util-linux systemd-analyze:systemd jq:jq curl:curl
   systemd-nspawn:systemd-container debootstrap:debootstrap nsenter:util-linux openssl:openssl pgrep:procps
   promtool:prometheus ansible-playbook:ansible-core ansible-lint:ansible-lint lintian:lintian strip:binutils sshd:openssh-server ssh:openssh-client script:bsdutils lxc-start:lxc
-  busybox:busybox-static node:nodejs java:default-jre-headless go:golang-go rg:ripgrep rsyslogd:rsyslog-gnutls logrotate:logrotate)
+  busybox:busybox-static dpkg-shlibdeps:dpkg-dev node:nodejs java:default-jre-headless go:golang-go rg:ripgrep rsyslogd:rsyslog-gnutls logrotate:logrotate)
 real_needs=(qemu-system-x86_64:qemu-system-x86 mke2fs:e2fsprogs tar:tar strip:binutils npm:npm
   pip3:python3-pip)
 bench_needs=("${test_needs[@]}" taskset:util-linux nginx:nginx-light sshd:openssh-server ssh:openssh-client

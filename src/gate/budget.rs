@@ -24,6 +24,8 @@ const DAY_MS: u64 = 24 * HOUR_MS;
 pub(super) struct Budgets {
     limits: ArcSwap<Vec<Budget>>,
     used: Mutex<BTreeMap<PrincipalName, VecDeque<Use>>>,
+    /// One at a time: each keeps what the one before it has kept.
+    forgiving: Mutex<()>,
 }
 
 /// One operation's share.
@@ -74,7 +76,11 @@ impl Budgets {
             let Some(one) = Use::of(&job, at).filter(|_| counts) else { continue };
             used.entry(job.principal.clone()).or_default().push_back(one);
         }
-        Ok(Self { limits: ArcSwap::from_pointee(limits), used: Mutex::new(used) })
+        Ok(Self {
+            limits: ArcSwap::from_pointee(limits),
+            used: Mutex::new(used),
+            forgiving: Mutex::default(),
+        })
     }
 
     /// Other limits are in force from now on.
@@ -87,9 +93,14 @@ impl Budgets {
         self.limits.load_full()
     }
 
-    /// What a principal used so far counts no more.
-    fn forgive(&self, principal: &str) {
+    /// What a principal used so far counts no more, and that is kept.
+    fn forgive(&self, principal: &str, store: &Store, now: u64) -> Result<(), StoreError> {
+        let _one_at_a_time = self.forgiving.lock().unwrap_or_else(PoisonError::into_inner);
         self.used().retain(|name, _| name.as_str() != principal);
+        let mut all: BTreeMap<String, u64> = store.note(NOTE)?.unwrap_or_default();
+        all.retain(|_, at| at.saturating_add(DAY_MS) > now);
+        all.insert(principal.to_owned(), now);
+        store.put_note(NOTE, &all)
     }
 
     fn used(&self) -> MutexGuard<'_, BTreeMap<PrincipalName, VecDeque<Use>>> {
@@ -171,12 +182,7 @@ impl Gate {
 
     /// Keeps that what a principal used so far counts no more.
     pub(super) fn keep_forgiven(&self, principal: &str) -> Result<(), StoreError> {
-        let now = self.now_ms();
-        self.budgets.forgive(principal);
-        let mut all: BTreeMap<String, u64> = self.store.note(NOTE)?.unwrap_or_default();
-        all.retain(|_, at| at.saturating_add(DAY_MS) > now);
-        all.insert(principal.to_owned(), now);
-        self.store.put_note(NOTE, &all)
+        self.budgets.forgive(principal, &self.store, self.now_ms())
     }
 }
 
@@ -190,7 +196,11 @@ mod tests {
     }
 
     fn budgets(text: &str) -> Budgets {
-        Budgets { limits: ArcSwap::from_pointee(limits(text)), used: Mutex::default() }
+        Budgets {
+            limits: ArcSwap::from_pointee(limits(text)),
+            used: Mutex::default(),
+            forgiving: Mutex::default(),
+        }
     }
 
     fn one(at: u64, objects: &[u64], bytes: Option<u64>) -> Use {
@@ -244,6 +254,24 @@ mod tests {
             "1025 bytes in an hour, and 1024 are allowed"
         );
         bytes.take(&who("librarian"), one(1, &[], Some(24))).unwrap();
+    }
+
+    #[test]
+    fn budgets_that_are_forgiven_at_once_are_all_forgiven_after_a_restart_too() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(&dir.path().join("state.redb")).unwrap();
+        let budgets = budgets("[[budget]]\noperations_per_day = 1");
+        let names: Vec<String> = (0..8).map(|one| format!("agent-{one}")).collect();
+        for round in 0..10 {
+            let now = DAY_MS * round;
+            std::thread::scope(|scope| {
+                for name in &names {
+                    scope.spawn(|| budgets.forgive(name, &store, now).unwrap());
+                }
+            });
+            let kept: BTreeMap<String, u64> = store.note(NOTE).unwrap().unwrap();
+            assert_eq!(kept, names.iter().map(|name| (name.clone(), now)).collect());
+        }
     }
 
     #[test]

@@ -5,16 +5,14 @@ use std::sync::Arc;
 use tokio::sync::{mpsc, watch};
 
 use super::Gate;
-use super::hear::Waiting;
 use crate::approval::inbound::Inbound;
 use crate::approval::signal::Status;
 use crate::audit::{Event, EventKind};
 
 /// Hears what people say.
 pub(super) async fn listen(gate: Arc<Gate>, mut messages: mpsc::Receiver<Inbound>) {
-    let mut waiting = Waiting::default();
     while let Some(message) = messages.recv().await {
-        gate.hear(message, &mut waiting).await;
+        gate.hear(message).await;
     }
 }
 

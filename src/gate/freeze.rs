@@ -4,11 +4,12 @@
 //! hold. To thaw is not: it is recorded first, and by who the channel has just checked.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, MutexGuard};
 
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
+use super::noted::Noted;
 use super::protocol::{Answer as GateAnswer, Problem, ProblemKind};
 use super::record::Unrecorded;
 use super::{Gate, from_millis};
@@ -25,8 +26,7 @@ use crate::principal::{PrincipalName, Role};
 const NOTE: &str = "frozen";
 
 /// Who is frozen now.
-#[derive(Default)]
-pub(super) struct Frozen(Mutex<BTreeMap<String, Since>>);
+pub(super) struct Frozen(Noted<BTreeMap<String, Since>>);
 
 /// By whom, and why.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -58,11 +58,11 @@ fn key(whom: &Whom) -> &str {
 
 impl Frozen {
     pub(super) fn load(store: &Store) -> Result<Self, StoreError> {
-        Ok(Self(Mutex::new(store.note(NOTE)?.unwrap_or_default())))
+        Ok(Self(Noted::new(NOTE, store.note(NOTE)?.unwrap_or_default())))
     }
 
     fn all(&self) -> MutexGuard<'_, BTreeMap<String, Since>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.now()
     }
 
     /// Who froze the principal or the host, in words for the caller: no name of a person, who would be asked next.
@@ -77,8 +77,11 @@ impl Frozen {
     /// Freezes; whether that is news. What people froze stays theirs to thaw.
     fn put(&self, key: &str, since: Since) -> bool {
         let mut all = self.all();
-        let is_theirs = all.get(key).is_some_and(|there| there.holds == Holds::UntilPeople);
-        if is_theirs && since.holds == Holds::UntilAnyAdmin {
+        if let Some(there) = all.get_mut(key)
+            && (there.holds, since.holds) == (Holds::UntilPeople, Holds::UntilAnyAdmin)
+        {
+            // No thaw that was said before this undoes it.
+            there.at = there.at.max(since.at);
             return false;
         }
         all.insert(key.to_owned(), since).is_none()
@@ -184,8 +187,8 @@ impl Gate {
 
     /// Thaws what was frozen when the order came, once its sender is known to be who was enrolled.
     pub(super) async fn thawed_by(self: &Arc<Self>, sender: &Approver, thaw: Thaw) -> Answer {
-        if let Err(trouble) = self.channel.identity_holds(sender).await {
-            return trouble.answer();
+        if let Err(answer) = self.is_still(sender).await {
+            return answer;
         }
         match self.thaw_since(&thaw.whom, &By::Person(sender), thaw.since).await {
             Ok(true) => Answer::Thawed { who: thaw.whom.as_str().to_owned() },
@@ -344,7 +347,7 @@ impl Gate {
         if !self.frozen.take(key(whom), &since) {
             return Ok(false);
         }
-        if let Err(error) = self.keep_frozen().await {
+        if let Err(error) = self.frozen.0.keep(&self.store).await {
             self.frozen.put(key(whom), since);
             return Err(error);
         }
@@ -358,14 +361,8 @@ impl Gate {
 
     async fn kept(&self, event: Event) -> Result<(), Unrecorded> {
         // The store first: a freeze that is on record but forgotten at the next start would be worse.
-        self.keep_frozen().await?;
+        self.frozen.0.keep(&self.store).await?;
         self.record(event).await.map(drop)
-    }
-
-    async fn keep_frozen(&self) -> Result<(), Unrecorded> {
-        let (store, all) = (Arc::clone(&self.store), self.frozen.all().clone());
-        let written = tokio::task::spawn_blocking(move || store.put_note(NOTE, &all)).await;
-        Ok(written.map_err(|_panicked| Unrecorded::Thread)??)
     }
 
     async fn end_what_waits(&self, whom: &Whom, by: &str) {

@@ -2,7 +2,7 @@
 //! somebody first, as a confirmation does, waits beside it. So nothing that is slow keeps a refusal, a freeze or a stop waiting.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 
 use tokio::sync::{Mutex, OwnedMutexGuard, OwnedSemaphorePermit, Semaphore};
 use uuid::Uuid;
@@ -16,7 +16,7 @@ use crate::approval::prompt::Answer;
 use crate::approval::vote::{Candidate, Judged, NotCounted, Pending, judge};
 use crate::approval::{order, reply};
 
-/// How many messages of one person wait for somebody else's word; one more is answered at once. Far more than anybody sends who
+/// How many messages of one person, by one way, wait for somebody else's word; one more is answered at once. Far more than anybody sends who
 /// answers what has come up over night.
 const AT_ONCE: usize = 256;
 
@@ -66,9 +66,10 @@ enum What {
     Checkpoint,
 }
 
-/// The messages that wait: each person's in their order, one at a time.
+/// The messages that wait: each person's by each way in their order, one at a time. So no key or phone in other hands has more of
+/// the identity hook's time than another has, and it keeps not even its owner's other ways waiting.
 #[derive(Default)]
-pub(super) struct Waiting(BTreeMap<Uuid, Lane>);
+pub(super) struct Waiting(std::sync::Mutex<BTreeMap<(Uuid, Via), Lane>>);
 
 #[derive(Clone)]
 struct Lane {
@@ -78,30 +79,30 @@ struct Lane {
 
 impl Waiting {
     /// A place behind what the same person has sent before, when there is one left.
-    fn place(&mut self, of: Uuid) -> Option<Place> {
-        let lane = self
-            .0
-            .entry(of)
+    pub(super) fn place(&self, of: Uuid, via: Via) -> Option<Place> {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let lane = all
+            .entry((of, via))
             .or_insert_with(|| Lane { places: Arc::new(Semaphore::new(AT_ONCE)), turn: Arc::default() });
         let place = Arc::clone(&lane.places).try_acquire_owned().ok()?;
         Some(Place { turn: Arc::clone(&lane.turn), _place: place })
     }
 }
 
-struct Place {
+pub(super) struct Place {
     turn: Arc<Mutex<()>>,
     _place: OwnedSemaphorePermit,
 }
 
 impl Place {
-    async fn turn(&self) -> OwnedMutexGuard<()> {
+    pub(super) async fn turn(&self) -> OwnedMutexGuard<()> {
         Arc::clone(&self.turn).lock_owned().await
     }
 }
 
 impl Gate {
     /// Takes one message from the channel, and keeps the next one waiting for nobody.
-    pub(super) async fn hear(self: &Arc<Self>, inbound: Inbound, waiting: &mut Waiting) {
+    pub(super) async fn hear(self: &Arc<Self>, inbound: Inbound) {
         // Of an account that is nobody's yet, perhaps.
         if inbound.text.as_deref().and_then(reply::enrolment).is_some() {
             return self.hear_enrolment(&inbound).await;
@@ -111,8 +112,8 @@ impl Gate {
             Some(Taken::Wholly(understood)) => return self.reply_with(understood, &inbound),
             Some(Taken::Asks(asks)) => asks,
         };
-        let Some(place) = waiting.place(inbound.sender_uuid) else {
-            let understood = self.too_many(asks).await;
+        let Some(place) = self.waiting.place(inbound.sender_uuid, Via::Signal) else {
+            let understood = self.too_many(asks, Via::Signal).await;
             return self.reply_with(understood, &inbound);
         };
         let gate = Arc::clone(self);
@@ -132,7 +133,13 @@ impl Gate {
     pub(super) async fn understood(self: &Arc<Self>, inbound: &Inbound, via: Via) -> Option<Understood> {
         match self.taken(inbound, via).await? {
             Taken::Wholly(understood) => Some(understood),
-            Taken::Asks(asks) => Some(self.asked(asks, via).await),
+            Taken::Asks(asks) => {
+                let Some(place) = self.waiting.place(inbound.sender_uuid, via) else {
+                    return Some(self.too_many(asks, via).await);
+                };
+                let _turn = place.turn().await;
+                Some(self.asked(asks, via).await)
+            }
         }
     }
 
@@ -177,13 +184,13 @@ impl Gate {
     }
 
     /// One phone, in whoever's hands, does not fill the house.
-    async fn too_many(self: &Arc<Self>, Asks { sender, about, what }: Asks) -> Understood {
+    async fn too_many(self: &Arc<Self>, Asks { sender, about, what }: Asks, via: Via) -> Understood {
         let answer = Answer::TooManyAtOnce;
         let heard = match what {
             What::Confirmation(candidate) => {
                 let approval_id = Some(candidate.approval_id().to_owned());
                 let by = sender.name.clone();
-                self.not_counted(&NotCounted { approval_id, by, answer }, Via::Signal).await
+                self.not_counted(&NotCounted { approval_id, by, answer }, via).await
             }
             What::Thaw(_) | What::Checkpoint => Err(answer),
         };

@@ -21,7 +21,8 @@ const LONGEST: u64 = 4096;
 /// How much of its words is recorded.
 const WORDS: usize = 200;
 
-/// How many votes it is asked about at once, as many as `reeve hook` takes; the others wait.
+/// How many votes it is asked about at once, as many as `reeve hook` takes; the others wait, for as long as
+/// an answer may take.
 const AT_ONCE: usize = 8;
 
 /// Where it is asked, when there is one.
@@ -92,8 +93,15 @@ impl Hook {
         approver: &Approver,
         via: Via,
     ) -> Result<(), Kept> {
+        let Some(limit) = self.settings.load().as_ref().map(|settings| settings.timeout) else {
+            return Ok(());
+        };
+        let Ok(_place) = tokio::time::timeout(limit, self.places.acquire()).await else {
+            let why = format!("the identity hook: still looks at {AT_ONCE} other votes");
+            return Err(Kept { answer: Answer::HookSilent, why });
+        };
+        // Whoever is asked by now: while this waited, that may have changed.
         let Some(settings) = self.settings.load_full() else { return Ok(()) };
-        let _place = self.places.acquire().await;
         let question = Question {
             host,
             approver: &approver.name,
@@ -153,4 +161,46 @@ async fn connect(socket: &Path, user: &str) -> Result<UnixStream, String> {
         return Err(format!("{} belongs to uid {}, and not to {}", socket.display(), peer.uid, user.name));
     }
     Ok(stream)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn nobody_listens(timeout: Duration) -> Option<HookSettings> {
+        Some(HookSettings { socket: "/nonexistent/socket".into(), user: "root".to_owned(), timeout })
+    }
+
+    fn alice() -> Approver {
+        let fingerprint = crate::approval::people::Fingerprint::parse(&"0a".repeat(32)).unwrap();
+        let uuid = uuid::Uuid::nil();
+        Approver { name: "alice".to_owned(), uuid, fingerprint, unix_user: None, groups: Vec::new() }
+    }
+
+    async fn admits(hook: &Hook) -> Result<(), Kept> {
+        hook.admits(("host01", "ap_1"), &alice(), Via::Signal).await
+    }
+
+    #[tokio::test]
+    async fn a_vote_waits_for_its_place_as_long_as_an_answer_may_take_and_no_longer() {
+        let hook = Hook::of(nobody_listens(Duration::from_millis(50)));
+        let all = hook.places.acquire_many(8).await.unwrap();
+        let kept = admits(&hook).await.unwrap_err();
+        assert_eq!((kept.answer, kept.why.contains("8 other votes")), (Answer::HookSilent, true));
+        drop(all);
+        assert!(!admits(&hook).await.unwrap_err().why.contains("other votes"), "the place is nobody's");
+    }
+
+    #[tokio::test]
+    async fn who_has_waited_is_held_against_the_hook_that_there_is_by_then() {
+        let hook = Hook::of(nobody_listens(Duration::from_secs(60)));
+        let all = hook.places.acquire_many(8).await.unwrap();
+        let change = async {
+            tokio::task::yield_now().await;
+            hook.set(None);
+            drop(all);
+        };
+        let (admitted, ()) = tokio::join!(admits(&hook), change);
+        assert!(admitted.is_ok(), "{admitted:?}");
+    }
 }

@@ -39,6 +39,7 @@ mod launch;
 mod lines;
 mod lists;
 mod live;
+mod noted;
 mod output;
 pub mod own_keys;
 mod permit;
@@ -133,6 +134,7 @@ pub struct Gate {
     posted: posted::Posted,
     traces: Tracer,
     hook: hook::Hook,
+    waiting: hear::Waiting,
     witnesses: Arc<witness::Witnesses>,
     metrics: Arc<metrics::gate::Gate>,
     sources: start::Sources,

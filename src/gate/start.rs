@@ -17,6 +17,7 @@ use super::drill::Drills;
 use super::enrol::Enrolling;
 use super::files::Files;
 use super::freeze::Frozen;
+use super::hear::Waiting;
 use super::history::History;
 use super::hook::Hook;
 use super::live::Live;
@@ -130,6 +131,7 @@ pub async fn start(path: &Path, config: GateConfig, clock: Arc<dyn Clock>) -> Re
         posted,
         traces,
         hook: Hook::of(config.identity_hook),
+        waiting: Waiting::default(),
         witnesses: Arc::new(witnesses),
         metrics,
         sources,

@@ -12,6 +12,7 @@ use super::permit::still_counting;
 use super::protocol::{Answer as GateAnswer, Problem, ProblemKind};
 use super::record::Unrecorded;
 use super::{Gate, from_millis};
+use crate::approval::identity::IdentityHeld;
 use crate::approval::people::Approver;
 use crate::approval::prompt::{Answer, Outcome, Settled, Stands};
 use crate::approval::vote::{
@@ -25,7 +26,7 @@ use crate::policy::Timing;
 pub(super) type Heard = Result<Answer, Answer>;
 
 /// The way that a vote came, as records have it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Via {
     /// By the channel.
     Signal,
@@ -49,20 +50,27 @@ impl Gate {
     /// A confirmation counts when its sender's identity holds, now, and nobody who is asked about it objects.
     pub(super) async fn confirmed(self: &Arc<Self>, candidate: Candidate, via: Via) -> Heard {
         let (id, approver) = (candidate.approval_id().to_owned(), candidate.approver().clone());
-        let mut holds = self.channel.identity_holds(&approver).await;
+        let mut holds = self.is_still(&approver).await;
         if holds.is_ok() && self.hook.is_there() {
             self.admitted(&id, &approver, via).await?;
             // It may have taken its time over that.
-            holds = self.channel.identity_holds(&approver).await;
+            holds = self.is_still(&approver).await;
         }
         match holds {
             Ok(held) => self.counted(&id, via, |pending, now| candidate.count(held, pending, now)).await,
-            Err(trouble) => {
-                let answer = trouble.answer();
+            Err(answer) => {
                 let not_counted = NotCounted { approval_id: Some(id), by: approver.name, answer };
                 self.not_counted(&not_counted, via).await
             }
         }
+    }
+
+    /// Whether somebody may approve now, with this account and this key. It may have waited since that was looked at, and the
+    /// channel knows whose key an account has, and not whose account it is by then.
+    pub(super) async fn is_still(&self, approver: &Approver) -> Result<IdentityHeld, Answer> {
+        let held = self.channel.identity_holds(approver).await.map_err(|trouble| trouble.answer())?;
+        let is_there = self.people.load().iter().any(|now| now == approver);
+        if is_there { Ok(held) } else { Err(Answer::NotAnApprover) }
     }
 
     /// Puts a confirmation to the identity hook. What it keeps from counting is recorded with its reason, which is not the voter's
@@ -98,16 +106,23 @@ impl Gate {
             }
             LocalJudged::Confirm(counted) => {
                 if let Some(approver) = people.with_unix_user(unix_user) {
+                    let too_late = |answer: Answer| Problem::new(ProblemKind::TooLate, answer.text());
+                    let place = self.waiting.place(approver.uuid, Via::Host);
+                    let _turn = place.ok_or_else(|| too_late(Answer::TooManyAtOnce))?.turn().await;
                     let admitted = self.admitted(counted.approval_id(), approver, Via::Host).await;
-                    admitted.map_err(|answer| Problem::new(ProblemKind::TooLate, answer.text()))?;
+                    admitted.map_err(too_late)?;
                 }
-                // Judged again against the request as it is by then: others vote at the same time.
-                let again =
-                    |pending: &Pending, now| match judge_local(unix_user, vote, pending, (&people, now)) {
-                        LocalJudged::Confirm(counted) => Ok(counted),
+                // Judged again against the request and the people as they are by then.
+                let again = |pending: &Pending, now| {
+                    let people = self.people.load();
+                    match judge_local(unix_user, vote, pending, (&people, now)) {
+                        LocalJudged::Confirm(again) if again.by() == counted.by() => Ok(again),
                         LocalJudged::NotCounted(not_counted) => Err(not_counted.answer),
-                        LocalJudged::Refuse(_) | LocalJudged::Stranger => Err(Answer::NotAnApprover),
-                    };
+                        LocalJudged::Confirm(_) | LocalJudged::Refuse(_) | LocalJudged::Stranger => {
+                            Err(Answer::NotAnApprover)
+                        }
+                    }
+                };
                 self.counted(counted.approval_id(), Via::Host, again).await
             }
             LocalJudged::Refuse(refusal) => self.refused(&refusal, Via::Host).await,
@@ -304,16 +319,47 @@ fn settled(job: &Job) -> Option<Settled> {
         State::Expired => Some(Settled::Expired),
         State::Cancelled => Some(Settled::Cancelled),
         State::Superseded | State::Denied => Some(Settled::Superseded),
-        // Nobody's yes was enough for it, so it ended before it was put to all who had to be told.
-        State::Failed if job.approval.as_ref().is_some_and(|approval| approval.runs.is_none()) => {
-            Some(Settled::NotAsked)
-        }
+        // It waited for people until then, so it ended before it was put to all who had to be told.
+        State::Failed if before(job) == Some(State::Pending) => Some(Settled::NotAsked),
         State::Executing | State::Succeeded | State::Failed | State::Unknown => Some(Settled::Begun),
     }
+}
+
+/// The state that it was in before.
+fn before(job: &Job) -> Option<State> {
+    job.history.iter().rev().nth(1).map(|change| change.state)
 }
 
 /// A vote that cannot be recorded does not count, and the voter hears that.
 pub(super) fn unrecorded(error: &Unrecorded) -> Answer {
     tracing::error!(error = error as &dyn std::error::Error, "a vote could not be recorded");
     Answer::NotRecorded
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::operation::{Operation, Submission};
+    use crate::principal::PrincipalName;
+
+    fn job(states: &[State]) -> Job {
+        let value = json!({"kind": "zfs", "op": "destroy", "resource": "tank/a@old", "params": {}});
+        let operation = Operation::from_value(value).unwrap();
+        let submission = Submission { operation, reason: None, run_id: None, on_behalf_of: None };
+        let who = PrincipalName::try_from("librarian".to_owned()).unwrap();
+        let mut job = Job::new("op_1".to_owned(), who, submission, 1_000);
+        for next in states {
+            job.become_state(*next, 1_000).unwrap();
+        }
+        job
+    }
+
+    #[test]
+    fn of_what_ran_and_failed_nobody_is_told_that_nothing_ran() {
+        assert_eq!(settled(&job(&[State::Pending, State::Failed])), Some(Settled::NotAsked));
+        let states = [State::Pending, State::Approved, State::Executing, State::Failed];
+        assert_eq!(settled(&job(&states)), Some(Settled::Begun));
+        assert_eq!(settled(&job(&[State::Approved, State::Executing, State::Failed])), Some(Settled::Begun));
+        assert_eq!(settled(&job(&[State::Pending])), None);
+    }
 }

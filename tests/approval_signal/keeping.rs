@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use reeve::approval::identity::IdentityTrouble;
-use reeve::approval::signal::{CaptchaError, SendError, Status};
+use reeve::approval::signal::{CaptchaError, SendError, Status, Traffic};
 use serde_json::{Value, json};
 
 use crate::link::change;
@@ -93,24 +93,29 @@ async fn two_questions_that_run_into_a_long_limit_together_are_both_given_up_at_
     assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
 }
 
+/// Waits until sending goes so.
+async fn until(stage: &Stage, is_so: impl Fn(&Traffic) -> bool) {
+    let begun = std::time::Instant::now();
+    while !is_so(&stage.link.traffic()) {
+        assert!(begun.elapsed() < PATIENCE, "{:?}", stage.link.traffic());
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
 #[tokio::test]
 async fn a_question_goes_before_the_news_that_wait_and_is_given_up_where_they_wait_on() {
-    let patient = Duration::from_secs(2);
+    let patient = Duration::from_secs(12);
     let stage = Stage::with(|_| {}, |config| config.question_patience = patient).await.up().await;
-    change(&stage, json!({"limit": {"times": 1, "retry_after": 1}}));
+    change(&stage, json!({"limit": {"times": 1, "retry_after": 6}}));
     let (alice, bob) = (stage.approver("alice").clone(), stage.approver("bob").clone());
     let tell = |text: &'static str| {
         let (link, alice) = (stage.link.clone(), alice.clone());
         tokio::spawn(async move { link.tell(&alice, text, None).await })
     };
     let first = tell("first");
-    while stage.link.traffic().held_for.is_none() {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+    until(&stage, |traffic| traffic.held_for.is_some()).await;
     let second = tell("second");
-    while stage.link.traffic().waiting < 1 {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+    until(&stage, |traffic| traffic.waiting == 1).await;
     stage.link.send(&bob, "a question", None).await.unwrap();
     assert!(first.await.unwrap().is_ok() && second.await.unwrap().is_ok());
     let asked = stage.world.wait_for_messages("bob", 1, PATIENCE)[0].timestamp;
@@ -119,9 +124,7 @@ async fn a_question_goes_before_the_news_that_wait_and_is_given_up_where_they_wa
     // News that are in hand are tried for ever, and hold up no question for longer than its time.
     change(&stage, json!({"limit": {"times": 1000, "retry_after": 1}}));
     let third = tell("third");
-    while stage.link.traffic().held_for.is_none() {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+    until(&stage, |traffic| traffic.held_for.is_some()).await;
     let begun = std::time::Instant::now();
     assert!(stage.link.send(&bob, "another", None).await.is_err());
     assert!(begun.elapsed() < patient + Duration::from_secs(10) && !third.is_finished());

@@ -12,7 +12,7 @@ use crate::phones::token;
 use crate::servers::eventually;
 use crate::stage::{Stage, kind, snapshot, zfs};
 
-fn key(byte: u8) -> String {
+pub(crate) fn key(byte: u8) -> String {
     format!("whsec_{}", STANDARD.encode([byte; 32]))
 }
 
@@ -30,15 +30,15 @@ async fn stage() -> Stage {
 }
 
 /// A signature is of a whole second, and what was signed in the second of a question or of the start is not after it.
-fn next_second() {
+pub(crate) fn next_second() {
     std::thread::sleep(std::time::Duration::from_millis(1_100));
 }
 
-fn now() -> u64 {
+pub(crate) fn now() -> u64 {
     std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs()
 }
 
-fn signed(by: u8, id: &str, timestamp: u64, body: &Value) -> SignedMessage {
+pub(crate) fn signed(by: u8, id: &str, timestamp: u64, body: &Value) -> SignedMessage {
     let body = body.to_string();
     let signature = Key::parse(&key(by)).unwrap().sign(id, timestamp, body.as_bytes());
     SignedMessage { id: id.to_owned(), timestamp, signature, body }
@@ -51,7 +51,7 @@ async fn post(stage: &Stage, message: SignedMessage) -> Result<String, Problem> 
     }
 }
 
-fn confirm(stage: &Stage) -> Value {
+pub(crate) fn confirm(stage: &Stage) -> Value {
     // That there are keys is told to everybody, too.
     let messages = stage.phones.messages("alice", 2);
     let question = messages.iter().find(|message| message.is_question()).unwrap();

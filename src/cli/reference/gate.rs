@@ -167,7 +167,7 @@ const PLACES: &[Key] = &[
         name: "identity_hook.timeout",
         kind: Time(SECOND, MINUTE),
         default: Is("\"10s\""),
-        changes: "how long the answer may take. After that the vote does not count",
+        changes: "how long the answer may take, and before that the turn of the vote. After that it does not count",
     },
     Key {
         name: "log",

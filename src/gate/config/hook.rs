@@ -14,7 +14,7 @@ pub struct HookSettings {
     pub socket: PathBuf,
     /// The Unix user that listens there. Nobody else is believed.
     pub user: String,
-    /// How long it may take. After that the vote does not count.
+    /// How long it may take, and how long a vote waits for its turn. After that the vote does not count.
     pub timeout: Duration,
 }
 

@@ -7,13 +7,14 @@ mod record;
 mod scene;
 mod telling;
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, MutexGuard};
 use std::time::Duration;
 
 use serde_json::Value;
 
 use super::Gate;
 use super::ask::excluded;
+use super::noted::Noted;
 use super::protocol::{Answer as GateAnswer, Drill as Step, Problem, ProblemKind};
 use super::record::Unrecorded;
 use crate::approval::people::Approver;
@@ -32,12 +33,17 @@ const WITHIN: (u64, u64) = (10, 24 * 3600);
 const REMEMBERED_MS: u64 = 24 * 3_600_000;
 
 /// The last one: one at a time.
-#[derive(Default)]
-pub(super) struct Drills(Mutex<Option<Drill>>);
+pub(super) struct Drills(Noted<Option<Drill>>);
+
+impl Default for Drills {
+    fn default() -> Self {
+        Self(Noted::new(NOTE, None))
+    }
+}
 
 impl Drills {
     fn now(&self) -> MutexGuard<'_, Option<Drill>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.now()
     }
 
     fn last(&self) -> Option<Drill> {
@@ -236,9 +242,7 @@ impl Gate {
     }
 
     async fn keep_drill(&self) -> Result<(), Unrecorded> {
-        let (store, drill) = (Arc::clone(&self.store), self.drills.last());
-        let kept = tokio::task::spawn_blocking(move || store.put_note(NOTE, &drill)).await;
-        Ok(kept.map_err(|_panicked| Unrecorded::Thread)??)
+        self.drills.0.keep(&self.store).await
     }
 
     async fn keep_drill_or_say(&self, what: &str) {

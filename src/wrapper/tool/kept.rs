@@ -23,6 +23,8 @@ pub(super) struct Kept {
     path: PathBuf,
     most: Usage,
     is_full: bool,
+    /// Whether the count before this one took too long: once may be the disk.
+    is_late: bool,
     next: Instant,
 }
 
@@ -46,7 +48,7 @@ impl Kept {
             ))
         })?;
         let is_full = beyond(found, most).is_some();
-        Ok(Some(Kept { path, most, is_full, next: clock() + OFTEN }))
+        Ok(Some(Kept { path, most, is_full, is_late: false, next: clock() + OFTEN }))
     }
 
     /// Whether it was too large when the run began, which then may add nothing.
@@ -60,7 +62,11 @@ impl Kept {
         if self.is_full || began < self.next {
             return None;
         }
-        let reached = self.counted(&clock);
+        let was_late = self.is_late;
+        let counted = self.counted(&clock);
+        self.is_late = counted.is_none();
+        // What takes that long to count, and again, is too many.
+        let reached = counted.unwrap_or_else(|| was_late.then_some(Limit::Inodes));
         let ended = clock();
         self.next = ended + OFTEN.max(ended.saturating_duration_since(began) * PART);
         reached
@@ -69,17 +75,18 @@ impl Kept {
     /// The limit that it is beyond at the end. Of what was too large before, only a run that failed is told: by that, most likely.
     pub(super) fn limit_at_the_end(&self, how: Option<How>, clock: impl Fn() -> Instant) -> Option<Limit> {
         let has_failed = matches!(how, Some(How::Exit(status)) if status != 0);
-        if self.is_full && !has_failed { None } else { self.counted(&clock) }
+        // What cannot be counted in time is counted before the next run.
+        if self.is_full && !has_failed { None } else { self.counted(&clock).flatten() }
     }
 
-    fn counted(&self, clock: &impl Fn() -> Instant) -> Option<Limit> {
+    /// The limit that it is beyond, if any; nothing when the time is over before that is known.
+    fn counted(&self, clock: &impl Fn() -> Instant) -> Option<Option<Limit>> {
         let until = clock() + LATER;
         match usage::of(&self.path, self.most, || clock() >= until) {
-            Ok(Some(found)) => beyond(found, self.most),
-            // What takes that long to count is too many.
-            Ok(None) => Some(Limit::Inodes),
+            Ok(Some(found)) => Some(beyond(found, self.most)),
+            Ok(None) => None,
             // What cannot be counted any more is not bounded any more.
-            Err(_) => Some(Limit::Workspace),
+            Err(_) => Some(Some(Limit::Workspace)),
         }
     }
 }
@@ -105,6 +112,7 @@ mod tests {
             path: scratch.root().to_owned(),
             most: Usage { bytes, inodes: 1 },
             is_full,
+            is_late: false,
             next: now(),
         };
         for how in [None, Some(How::Signal(9)), Some(How::Exit(0))] {
@@ -116,14 +124,15 @@ mod tests {
     }
 
     #[test]
-    fn what_takes_too_long_to_count_is_too_many_files() {
+    fn what_takes_too_long_to_count_twice_is_too_many_files_and_once_is_the_disk() {
         let scratch = Scratch::new();
         for number in 0..50 {
             std::fs::write(scratch.path(&number.to_string()), "").unwrap();
         }
         let began = now();
         let most = Usage { bytes: u64::MAX, inodes: 50 };
-        let mut kept = Kept { path: scratch.root().to_owned(), most, is_full: false, next: began };
+        let mut kept =
+            Kept { path: scratch.root().to_owned(), most, is_full: false, is_late: false, next: began };
         let time = std::cell::Cell::new(began);
         // Each look at the clock is so many milliseconds later.
         let later = |step| {
@@ -132,7 +141,10 @@ mod tests {
         };
         assert_eq!(kept.limit_reached(|| later(1)), None);
         assert!(kept.next >= time.get() + OFTEN, "counting is a part of the time");
-        time.set(kept.next);
-        assert_eq!(kept.limit_reached(|| later(100)), Some(Limit::Inodes));
+        for (step, reached) in [(100, None), (1, None), (100, None), (100, Some(Limit::Inodes))] {
+            time.set(kept.next);
+            assert_eq!(kept.limit_reached(|| later(step)), reached, "{step} ms");
+        }
+        assert_eq!(kept.limit_at_the_end(Some(How::Exit(0)), || later(100)), None, "it has ended well");
     }
 }
