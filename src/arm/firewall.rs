@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use super::address::{AddressSource, agreed, network};
 use super::calls::{maybe, text};
-use super::client::{Change, Client, odd};
+use super::client::{Change, Client, begun, odd};
 use super::rules::{OwnRule, OwnRules, RULES};
 use super::survey::mark;
 use super::{ArmConfig, ArmError, Firewall, Trouble};
@@ -107,7 +107,8 @@ impl Client {
         let mut rules = rules_of(&wall.acls)?;
         rules.push(json!({"value": address}));
         if let Err(error) = self.put_rules(path, &wall, rules, progress).await {
-            if error.trouble != Trouble::Begun {
+            // What ended badly may have let it in before that.
+            if !matches!(error.trouble, Trouble::Begun | Trouble::Failed) {
                 own.keep(|rules| rules.without(&vault, address))?;
             }
             return Err(error);
@@ -274,10 +275,6 @@ fn is_looked_after(list: &Path, now: u64) -> Result<(), ArmError> {
 
 fn now() -> u64 {
     SystemClock.now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs())
-}
-
-fn begun(error: ArmError) -> ArmError {
-    ArmError { trouble: Trouble::Begun, ..error }
 }
 
 fn other(path: &Path, error: &std::io::Error) -> ArmError {

@@ -56,7 +56,16 @@ it "what may have happened is not said to have failed" allow_ends 26 closed
 it "and is on this host's list, to be taken away" grep -q 20.1.2.3/32 "$own"
 told "{$good, \"arm\": {\"wall_loses\": true}}"
 it "what is taken and not there is no success" allow_ends 26 closed
+told "{$good, \"arm\": {\"wall_garbles\": true}}"
+it "what is taken and answered with what is no answer may have happened" allow_ends 26 second
+it "and is on this host's list as well" grep -q vaults/second "$own"
 told "{$good}"
+it "from which it is taken away like any other" eval 'lets_in 20.1.2.3/32 second && disallow second && lets_in "" second'
+told "{$good, \"arm\": {\"wall_fails\": true}}"
+it "what Azure took and says to have ended badly has failed" eval 'allow_ends 24 second && why VaultInvalid'
+it "and is on this host's list all the same" grep -q vaults/second "$own"
+told "{$good}"
+it "for it may be there" eval 'lets_in 20.1.2.3/32 second && disallow second && lets_in "" second'
 it "its own address is let in" allow closed
 it "beside whoever was" lets_in 20.1.2.3/32,20.9.9.9/32
 it "and no token went to the sources" fails grep -E '(one|two).example/ip with a token' "$stage/requests.log"
