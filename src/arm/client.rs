@@ -83,6 +83,12 @@ impl Client {
         Ok(Self { identity: Arc::new(identity), manager: config.manager.clone(), until })
     }
 
+    /// The same, for what others wait behind: it is asked again for so long at most.
+    pub(super) fn hurried(&self, patience: Duration) -> Self {
+        let until = self.until.min(Instant::now() + patience);
+        Self { identity: Arc::clone(&self.identity), manager: self.manager.clone(), until }
+    }
+
     /// By what this host was known.
     pub(super) fn credential(&self) -> Option<CredentialKind> {
         self.identity.answered()

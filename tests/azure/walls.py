@@ -1,7 +1,8 @@
 """The firewalls of vaults as Azure Resource Manager has them, for resource_manager.py.
 
 What `control.json` says under "arm" besides: "wall_refuses" (a change is refused), "wall_breaks" (503 to one), "wall_loses" (a change is taken, and is
-not there afterwards), "wall_garbles" (a change is taken, and answered with what is none of Azure's), "wall_fails" (a change is taken, and said to have ended badly). Every body of a change is kept in patches.json, for what must not be in it.
+not there afterwards), "wall_garbles" (a change is taken, and answered with what is none of Azure's), "wall_fails" (a change is taken, and said to have ended badly),
+"wall_busy" (that vault answers 503), "wall_throttles" (a change is to wait for 45 seconds). Every body of a change is kept in patches.json, for what must not be in it.
 """
 
 import json
@@ -51,9 +52,13 @@ def answer(handler, name, given, refuse):
     if wall is None:
         return refuse(handler, 404, "ResourceNotFound")
     if handler.command == "GET":
+        if arm.get("wall_busy") == name:
+            return refuse(handler, 503, "ServiceUnavailable")
         return handler.answer(200, told(name, wall))
     if handler.command != "PATCH":
         return refuse(handler, 405, "MethodNotAllowed")
+    if arm.get("wall_throttles"):
+        return refuse(handler, 429, "TooManyRequests", [("Retry-After", "45")])
     if arm.get("wall_refuses"):
         return refuse(handler, 403, "AuthorizationFailed")
     if arm.get("wall_breaks"):
