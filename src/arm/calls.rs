@@ -6,7 +6,7 @@ use std::time::Duration;
 use http::Method;
 use serde_json::{Value, json};
 
-use super::client::{Change, Client, odd};
+use super::client::{Change, Client, begun, odd};
 use super::survey::Survey;
 use super::{Answer, App, ArmConfig, ArmError, Command, Group, Resource, Revision};
 
@@ -129,14 +129,14 @@ impl Client {
         }
         for (revision, old) in &before {
             loop {
-                let now = self.replicas(path, revision).await?;
+                let now = self.replicas(path, revision).await.map_err(begun)?;
                 let left = now.intersection(old).count();
                 progress(json!({"revision": revision, "old_replicas": left, "replicas": now.len()}));
                 // As many as there were is Azure's to say; that none of before is left is ours to see.
                 if left == 0 && (old.is_empty() || !now.is_empty()) {
                     break;
                 }
-                self.wait(LOOK).await?;
+                self.wait(LOOK).await.map_err(begun)?;
             }
         }
         Ok(Answer::Restarted(before.into_iter().map(|(revision, old)| (revision, old.len())).collect()))

@@ -83,6 +83,12 @@ impl Client {
         Ok(Self { identity: Arc::new(identity), manager: config.manager.clone(), until })
     }
 
+    /// The same, for what others wait behind: it is asked again for so long at most.
+    pub(super) fn hurried(&self, patience: Duration) -> Self {
+        let until = self.until.min(Instant::now() + patience);
+        Self { identity: Arc::clone(&self.identity), manager: self.manager.clone(), until }
+    }
+
     /// By what this host was known.
     pub(super) fn credential(&self) -> Option<CredentialKind> {
         self.identity.answered()
@@ -135,7 +141,7 @@ impl Client {
         let Change { method, path, version, body, only_if } = change;
         let reply = self.send(&Asked { method, url: self.url(path, version)?, body, only_if }).await?;
         if reply.status.is_server_error() {
-            return Err(ArmError { trouble: Trouble::Begun, ..refused(&reply) });
+            return Err(begun(refused(&reply)));
         }
         if !reply.status.is_success() {
             let no = refused(&reply);
@@ -154,7 +160,7 @@ impl Client {
             | Trouble::Begun
             | Trouble::Moved
             | Trouble::Unclaimed
-            | Trouble::Unfit => ArmError { trouble: Trouble::Begun, ..error },
+            | Trouble::Unfit => begun(error),
         })
     }
 
@@ -256,12 +262,17 @@ impl Client {
                 std::error::Error::source(&error).map(|cause| format!(": {cause}")).unwrap_or_default();
             ArmError::new(trouble, format!("Azure cannot be reached: {error}{cause}"))
         };
+        // It was heard, so that what is not understood of the answer may have been done.
+        let unclear = |why: &str| match question.method {
+            Method::GET => odd(why),
+            _ => begun(odd(why)),
+        };
         let mut answer = asked.send().await.map_err(unreachable)?;
         let mut bytes = Vec::new();
         while let Some(part) = answer.chunk().await.map_err(unreachable)? {
             bytes.extend_from_slice(&part);
             if bytes.len() > LONGEST_ANSWER {
-                return Err(odd("an answer is too long"));
+                return Err(unclear("an answer is too long"));
             }
         }
         let (status, headers) = (answer.status(), answer.headers().clone());
@@ -269,7 +280,7 @@ impl Client {
         let body = match body {
             Ok(body) => body,
             Err(_) if bytes.is_empty() || !status.is_success() => Value::Null,
-            Err(_) => return Err(odd("an answer is no JSON")),
+            Err(_) => return Err(unclear("an answer is no JSON")),
         };
         Ok(Reply { status, headers, body })
     }
@@ -324,6 +335,11 @@ pub(super) fn refused(reply: &Reply) -> ArmError {
 pub(super) fn code(body: &Value) -> String {
     let code = body.pointer("/error/code").and_then(Value::as_str).unwrap_or("without a code");
     code.chars().filter(|c| c.is_ascii_alphanumeric() || matches!(c, ' ' | '.' | '_')).take(64).collect()
+}
+
+/// What is the matter with a look at what was begun, which goes on all the same.
+pub(super) fn begun(error: ArmError) -> ArmError {
+    ArmError { trouble: Trouble::Begun, ..error }
 }
 
 pub(super) fn odd(why: &str) -> ArmError {

@@ -10,9 +10,10 @@ use uuid::Uuid;
 use super::address::{self, FirewallSettings};
 use super::{ArmError, Command, Trouble};
 use crate::config::{self, ConfigError, did_you_mean};
+use crate::secret::Reference;
 use crate::vault::examine::Acting;
 use crate::vault::scope::Scope;
-use crate::vault::{AzureAsWritten, AzureSettings, server_address};
+use crate::vault::{AzureAsWritten, AzureSettings, CredentialKind, server_address};
 
 /// What Azure's own environment variables may say.
 const VARIABLES: [&str; 3] = ["AZURE_TENANT_ID", "AZURE_CLIENT_ID", "AZURE_FEDERATED_TOKEN_FILE"];
@@ -150,6 +151,24 @@ fn is_version(kind: &str, version: &str) -> bool {
     is_day && is_small && is_kind
 }
 
+/// As whom Azure is asked: by what there is where this host acts, which is behind a wrapper that hands on neither an environment nor credentials.
+fn known(written: AzureAsWritten) -> Result<AzureSettings, String> {
+    let azure = written.meant_for_one()?;
+    if azure.credentials == [CredentialKind::Cli] {
+        return Err(
+            "azure.credentials: nobody is logged in as who acts: workload, managed or environment".to_owned()
+        );
+    }
+    for (key, own) in [("secret", &azure.client_secret), ("certificate", &azure.client_certificate)] {
+        if matches!(own, Some(Reference::Credential(_))) {
+            return Err(format!(
+                "azure.client_{key}: has to be a file, for the group reeve-azure: who acts is given no credentials of systemd's"
+            ));
+        }
+    }
+    Ok(azure)
+}
+
 impl AsWritten {
     fn meant(self) -> Result<ArmConfig, String> {
         let manager = server_address(&self.manager).map_err(|problem| format!("manager: {problem}"))?;
@@ -174,6 +193,7 @@ impl AsWritten {
         if let Some(other) = self.environment.keys().find(|name| !VARIABLES.contains(&name.as_str())) {
             return Err(format!("environment.{other}: is none of {}", VARIABLES.join(", ")));
         }
+        let azure = known(self.azure)?;
         let scope = |text: String| {
             text.parse::<Scope>().map_err(|problem| format!("examine.scopes: {text:?} {problem}"))
         };
@@ -184,7 +204,7 @@ impl AsWritten {
             claims: self.claims,
             firewall: self.firewall.map(address::AsWritten::meant).transpose()?,
             versions: self.versions,
-            azure: self.azure.meant_for_one()?,
+            azure,
             environment: self.environment,
         })
     }
@@ -250,6 +270,15 @@ mod tests {
             (
                 &LEAST.replace("azure.credentials = [\"managed\"]", ""),
                 "azure.credentials: has to name the one",
+            ),
+            (&LEAST.replace("managed", "cli"), "azure.credentials: nobody is logged in"),
+            (
+                &format!("{LEAST}azure.client_secret = \"credential:azure\""),
+                "azure.client_secret: has to be a file",
+            ),
+            (
+                &format!("{LEAST}azure.client_certificate = \"credential:azure.pem\""),
+                "azure.client_certificate: has to be a file",
             ),
             (&format!("{LEAST}subscription = 1"), "unknown key"),
             (&format!("{LEAST}[claims]\ntag = \"x\""), "value"),

@@ -4,15 +4,17 @@
 //! action is ever written otherwise than it was.
 
 use std::fs::File;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::time::UNIX_EPOCH;
+use std::time::{Duration, UNIX_EPOCH};
 
 use http::{Method, StatusCode};
+use nix::unistd::geteuid;
 use serde_json::{Value, json};
 
 use super::address::{AddressSource, agreed, network};
 use super::calls::{maybe, text};
-use super::client::{Change, Client, odd};
+use super::client::{Change, Client, begun, odd};
 use super::rules::{OwnRule, OwnRules, RULES};
 use super::survey::mark;
 use super::{ArmConfig, ArmError, Firewall, Trouble};
@@ -26,6 +28,8 @@ const ALL: u64 = u64::MAX;
 /// When it was looked last what is over, in seconds since 1970, beside the list; and how long ago that may be.
 const LOOKED: &str = "looked";
 const LATELY: u64 = 300;
+/// How long one vault, which is busy or throttled, may keep whoever waits for the list. What was not closed by then is closed by the next round.
+const EACH: Duration = Duration::from_secs(30);
 /// As much as a source may say: an address.
 const LONGEST_WORD: usize = 64;
 
@@ -39,8 +43,16 @@ struct Own {
 impl Own {
     fn hold() -> Result<Self, ArmError> {
         let path = host::prefixed(RULES);
-        let trouble = |error: std::io::Error| other(&path, &error);
-        let held = File::create(path.with_file_name("lock")).map_err(trouble)?;
+        let (folder, lock) = (path.with_file_name(""), path.with_file_name("lock"));
+        let whose = std::fs::metadata(&folder).map_err(|error| other(&folder, &error))?.uid();
+        if whose != geteuid().as_raw() {
+            // What another user, such as root, put there could not be changed by its owner.
+            let why =
+                "is another user's, who alone changes what is in it: systemctl start reeve-azure-expire";
+            return Err(odd(&format!("{} {why}", folder.display())));
+        }
+        let trouble = |error: std::io::Error| other(&lock, &error);
+        let held = File::create(&lock).map_err(trouble)?;
         held.lock().map_err(trouble)?;
         let rules = OwnRules::read(&path)?;
         Ok(Self { path, rules, _held: held })
@@ -87,7 +99,8 @@ impl Client {
         }
         let mut own = Own::hold()?;
         is_looked_after(&own.path, now())?;
-        let wall = self.wall(path).await?;
+        let quick = self.hurried(EACH);
+        let wall = quick.wall(path).await?;
         if wall.told.mark != seen {
             return moved("the firewall is not as it was when it was planned");
         }
@@ -106,13 +119,14 @@ impl Client {
         own.keep(|rules| rules.with(rule))?;
         let mut rules = rules_of(&wall.acls)?;
         rules.push(json!({"value": address}));
-        if let Err(error) = self.put_rules(path, &wall, rules, progress).await {
-            if error.trouble != Trouble::Begun {
+        if let Err(error) = quick.put_rules(path, &wall, rules, progress).await {
+            // What ended badly may have let it in before that.
+            if !matches!(error.trouble, Trouble::Begun | Trouble::Failed) {
                 own.keep(|rules| rules.without(&vault, address))?;
             }
             return Err(error);
         }
-        if self.wall(path).await.map_err(begun)?.told.lets_in(address) {
+        if quick.wall(path).await.map_err(begun)?.told.lets_in(address) {
             return Ok(());
         }
         Err(ArmError::new(Trouble::Begun, "Azure took the rule, and does not show it"))
@@ -125,12 +139,12 @@ impl Client {
         seen: &str,
         progress: &mut (dyn FnMut(Value) + Send),
     ) -> Result<(), ArmError> {
-        let mut own = Own::hold()?;
-        let wall = self.wall(path).await?;
+        let (mut own, quick) = (Own::hold()?, self.hurried(EACH));
+        let wall = quick.wall(path).await?;
         if wall.told.mark != seen {
             return Err(ArmError::new(Trouble::Moved, "the firewall is not as it was when it was planned"));
         }
-        self.close(path, wall, (&mut own, ALL), progress).await
+        quick.close(path, wall, (&mut own, ALL), progress).await
     }
 
     /// Takes away, of every vault, what this host added and whose time is over. One that cannot be had keeps no other.
@@ -140,14 +154,10 @@ impl Client {
         let looked = own.path.with_file_name(LOOKED);
         std::fs::write(&looked, now.to_string()).map_err(|error| other(&looked, &error))?;
         for vault in own.rules.due(now) {
-            let closed = match self.wall(&vault).await {
-                Ok(wall) => self.close(&vault, wall, (&mut own, now), progress).await,
-                // There is no firewall any more either.
-                Err(error)
-                    if error.trouble == Trouble::NotFound && error.why.ends_with(" ResourceNotFound") =>
-                {
-                    own.keep(|rules| gone(rules, &vault, now))
-                }
+            let quick = self.hurried(EACH);
+            let closed = match quick.wall(&vault).await {
+                Ok(wall) => quick.close(&vault, wall, (&mut own, now), progress).await,
+                Err(error) if is_gone(&error) => own.keep(|rules| gone(rules, &vault, now)),
                 Err(error) => Err(error),
             };
             if let Err(error) = closed {
@@ -255,6 +265,12 @@ fn whole(value: &str) -> String {
     if value.contains('/') { value.to_owned() } else { format!("{value}/32") }
 }
 
+/// Whether the vault went, with its firewall, or its whole group. Of a subscription that is said by who may not see it, too.
+fn is_gone(error: &ArmError) -> bool {
+    let is_so = |code: &&str| error.why.ends_with(*code);
+    error.trouble == Trouble::NotFound && [" ResourceNotFound", " ResourceGroupNotFound"].iter().any(is_so)
+}
+
 fn gone(rules: OwnRules, vault: &str, now: u64) -> OwnRules {
     let over: Vec<String> =
         rules.of(vault).filter(|rule| rule.is_over(now)).map(|rule| rule.address.clone()).collect();
@@ -276,10 +292,6 @@ fn now() -> u64 {
     SystemClock.now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs())
 }
 
-fn begun(error: ArmError) -> ArmError {
-    ArmError { trouble: Trouble::Begun, ..error }
-}
-
 fn other(path: &Path, error: &std::io::Error) -> ArmError {
     ArmError::new(Trouble::Other, format!("{}: {error}", path.display()))
 }
@@ -299,6 +311,19 @@ mod tests {
         {
             std::fs::write(dir.path(LOOKED), said).unwrap();
             assert_eq!(is_looked_after(&list, 1_000).is_ok(), is_after, "{said}");
+        }
+    }
+
+    #[test]
+    fn a_vault_is_gone_with_its_group_and_not_with_what_cannot_be_seen() {
+        for (trouble, why, is_so) in [
+            (Trouble::NotFound, "HTTP 404 ResourceNotFound", true),
+            (Trouble::NotFound, "HTTP 404 ResourceGroupNotFound", true),
+            (Trouble::NotFound, "HTTP 404 SubscriptionNotFound", false),
+            (Trouble::NotFound, "HTTP 404 ParentResourceNotFound", false),
+            (Trouble::Denied, "HTTP 403 ResourceNotFound", false),
+        ] {
+            assert_eq!(is_gone(&ArmError::new(trouble, why)), is_so, "{why}");
         }
     }
 

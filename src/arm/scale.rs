@@ -6,7 +6,7 @@ use http::Method;
 use serde_json::{Value, json};
 
 use super::calls::{APPS, LOOK};
-use super::client::{Change, Client};
+use super::client::{Change, Client, begun};
 use super::{App, ArmError, Trouble};
 
 /// What Azure calls a revision that does not come up.
@@ -30,7 +30,7 @@ impl Client {
         self.act(Change { body: Some(body), ..Change::of(Method::PATCH, path, APPS) }, progress).await?;
         let old: BTreeSet<String> = before.revisions.into_iter().map(|revision| revision.name).collect();
         loop {
-            let now = self.app(path).await?;
+            let now = self.app(path).await.map_err(begun)?;
             if now.serves_at(scale) {
                 return Ok(());
             }
@@ -40,7 +40,7 @@ impl Client {
             }
             let left = now.revisions.iter().filter(|revision| old.contains(&revision.name)).count();
             progress(json!({"old_revisions": left, "revisions": now.revisions.len()}));
-            self.wait(LOOK).await?;
+            self.wait(LOOK).await.map_err(begun)?;
         }
     }
 }

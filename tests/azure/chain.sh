@@ -251,15 +251,14 @@ secretive() { # USER PROCESS: nobody of that user looks into it, as whoever woul
 }
 setpriv --reuid reeve-shields --regid reeve-shields --init-groups -- sleep 60 &
 sleeper=$!
-sleep 1
-it "of an ordinary process of one's own one sees the environment" as reeve-shields head -c1 "/proc/$sleeper/environ"
+it "of an ordinary process of one's own one sees the environment" soon as reeve-shields head -c1 "/proc/$sleeper/environ"
 kill "$sleeper"
 it "of the network side nobody does" secretive reeve "$(process front)"
 it "nor of the gate" secretive reeve-gate "$(process gate)"
 setpriv --reuid reeve-alarms --regid reeve-alarms --init-groups -- /usr/local/bin/reeve alarms deliver >>"$stage/all.log" 2>&1 &
 teller=$!
-sleep 1
-it "nor of who tells people" secretive reeve-alarms "$teller"
+it "who tells people runs" soon grep -qx reeve "/proc/$teller/comm"
+it "nor of who tells people" soon secretive reeve-alarms "$teller"
 kill "$teller"
 it "nor of who asks Prompt Shields" secretive reeve-shields "$(cat "$asker")"
 printf '%s\n' "$canary" "$pem_canary" "$key_canary" "$tls_canary" >"$stage/canaries"

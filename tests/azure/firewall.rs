@@ -34,6 +34,8 @@ fn this_hosts_own_address_is_let_in_for_a_while_and_taken_away_again() {
     );
     assert_eq!(plan.undo.as_ref().map(|offer| offer.operation.clone()), Some(remove()));
     assert_eq!(cloud.verify(&allow(30), &plan).happened, Happened::NotAtAll);
+    let cut_off = adapter::of(&allow(30)).reconcile(&plan, &cloud);
+    assert_eq!(cut_off.happened, Happened::CannotTell, "Azure may be at it");
     cloud.act(&plan).unwrap();
     let seen = cloud.verify(&allow(30), &plan);
     assert!(seen.verified, "{seen:?}");

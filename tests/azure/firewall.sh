@@ -47,16 +47,31 @@ it "nor is one by what was seen of another time" ends_with 27 allow main spare c
 it "a vault without public access is left alone" allow_ends 23 private
 it "and one that lets everybody in" allow_ends 23 wide
 it "and one without a firewall" allow_ends 23 none
+chown 1234 /var/lib/reeve-azure
+it "nobody but its user keeps the list" eval '! expire && why "systemctl start reeve-azure-expire" && ends_with 25 disallow main spare closed "$none"'
+chown root /var/lib/reeve-azure
 it "so far nothing was sent" same 0 "$(patches)"
 told "{$good, \"arm\": {\"wall_refuses\": true}}"
 it "what Azure refuses has not happened" allow_ends 21 closed
 it "and is not on this host's list" test ! -e "$own"
+told "{$good, \"arm\": {\"wall_throttles\": true}}"
+it "what Azure is too busy for keeps nobody else from the list" eval 'from=$SECONDS; allow_ends 22 closed && test $((SECONDS - from)) -lt 30'
+it "and is not on it" test ! -e "$own"
 told "{$good, \"arm\": {\"wall_breaks\": true}}"
 it "what may have happened is not said to have failed" allow_ends 26 closed
 it "and is on this host's list, to be taken away" grep -q 20.1.2.3/32 "$own"
 told "{$good, \"arm\": {\"wall_loses\": true}}"
 it "what is taken and not there is no success" allow_ends 26 closed
+told "{$good, \"arm\": {\"wall_garbles\": true}}"
+it "what is taken and answered with what is no answer may have happened" allow_ends 26 second
+it "and is on this host's list as well" grep -q vaults/second "$own"
 told "{$good}"
+it "from which it is taken away like any other" eval 'lets_in 20.1.2.3/32 second && disallow second && lets_in "" second'
+told "{$good, \"arm\": {\"wall_fails\": true}}"
+it "what Azure took and says to have ended badly has failed" eval 'allow_ends 24 second && why VaultInvalid'
+it "and is on this host's list all the same" grep -q vaults/second "$own"
+told "{$good}"
+it "for it may be there" eval 'lets_in 20.1.2.3/32 second && disallow second && lets_in "" second'
 it "its own address is let in" allow closed
 it "beside whoever was" lets_in 20.1.2.3/32,20.9.9.9/32
 it "and no token went to the sources" fails grep -E '(one|two).example/ip with a token' "$stage/requests.log"
@@ -72,6 +87,17 @@ it "what is over is taken away, whoever was restarted meanwhile" expire
 it "and nothing else" lets_in 20.9.9.9/32
 it "of every vault" lets_in '' second
 it "and then there is nothing to look after" test ! -e "$own"
+allow closed >/dev/null
+allow second >/dev/null
+later 1900
+told "{$good, \"arm\": {\"wall_busy\": \"closed\"}}"
+from=$SECONDS
+it "a vault that is busy is not waited for while others are open" eval '! expire && why "longer than anybody waits"'
+it "but for half a minute" test $((SECONDS - from)) -lt 50
+it "they are closed in the same round" lets_in '' second
+it "and it stays on the list" eval 'grep -q vaults/closed "$own" && fails grep vaults/second "$own"'
+told "{$good}"
+it "until the next one" eval 'expire && lets_in 20.9.9.9/32'
 it "its own address is let in again" allow closed
 it "and is taken away before its time" disallow closed
 it "and nothing else of it" lets_in 20.9.9.9/32
@@ -81,6 +107,11 @@ told "{$good}"
 allow closed >/dev/null
 later -7200
 it "a clock that was set back leaves nothing open for longer" eval 'expire && lets_in 20.9.9.9/32'
+allow second >/dev/null
+later 1900
+told "{$good, \"arm\": {\"group_gone\": true}}"
+it "what went with its group is looked after no more" eval 'expire && test ! -e "$own"'
+told "{$good}"
 allow closed >/dev/null
 printf 'x' >"$own"
 it "a list that is not understood is not nothing" eval '! expire && why "firewall.json"'

@@ -78,6 +78,9 @@ it "a restart waits until no replica of before is left" asked restart main rg sh
 it "and says how many were replaced" same "{'shop--2': 2}" "$(told_of 'answer["restarted"]')"
 it "having told of those that were left" told_meanwhile '"old_replicas":2'
 it "a revision that is not there is not restarted" ends_with 20 restart main rg shop shop--9
+told '{"arm": {"blind": true}}'
+it "what was begun and then is not shown has not been refused" eval 'ends_with 26 scale main rg shop 3 6 && why AuthorizationFailed'
+told '{}'
 
 # shellcheck disable=SC1091  # it is beside
 . "$here/azure/deleting.sh"

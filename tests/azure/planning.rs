@@ -126,6 +126,25 @@ fn a_scale_is_looked_for_at_what_serves_and_not_at_what_would_come_next() {
 }
 
 #[test]
+fn a_scale_that_was_begun_is_not_taken_for_undone_and_azures_no_is() {
+    let cloud = Cloud::new();
+    let op = scale(2, 5);
+    let plan = cloud.plan(&op).unwrap();
+    let adapter = adapter::of(&op);
+    assert_eq!(adapter.reconcile(&plan, &cloud).happened, Happened::CannotTell, "Azure may be at it");
+    assert_eq!(cloud.verify(&op, &plan).happened, Happened::NotAtAll, "it has said that it is over");
+    // 24 is a new revision that does not come up.
+    for no in [20, 21, 22, 23, 24, 27] {
+        assert!(adapter.is_refusal(no), "{no}");
+    }
+    for unseen in [0, 1, 25, 26, 125] {
+        assert!(!adapter.is_refusal(unseen), "{unseen}");
+    }
+    cloud.act(&plan).unwrap();
+    assert_eq!(adapter.reconcile(&plan, &cloud).happened, Happened::Wholly);
+}
+
+#[test]
 fn a_restart_names_each_revision_and_says_what_it_replaced() {
     let cloud = Cloud::new();
     let op = operation("restart", "main/rg/shop", json!({}));

@@ -3,7 +3,8 @@
 What `control.json` says under "arm": "throttle" (so many answers of 429 before any other, each of which wants no pause), "down", "forbidden", "page_lost" (the second page of a
 listing fails), "leads_elsewhere" (the next page is on another host), "no_list" (a listing without its list), "fails" (what is begun ends badly),
 "stuck" (old replicas stay), "lost_end" (202 that does not say where its end is), "several" (apps have several revisions at a time), "broken" (a new
-revision does not come up).
+revision does not come up), "blind" (an app that was changed is not shown any more),
+"group_gone" (there is no group of vaults).
 
 As Azure does, a change of an app's template makes a new revision, and a revision keeps the scale that it was made with. Of one revision at a time the
 old one is active until the new one is ready, which takes two looks; of several, it stays.
@@ -158,6 +159,8 @@ def below(handler, path, body, told):
     if match and match[1] == resources.GROUP and match[2] == "/resources":
         return listed(handler, resources.listed(handler.query.get("$expand"), told.get("lags")), told)
     if match and match[1].lower() == resources.GROUP and (vault := re.fullmatch(r"/providers/microsoft.keyvault/vaults/([a-z-]+)", match[2].lower())):
+        if told.get("group_gone"):
+            return refuse(handler, 404, "ResourceGroupNotFound")
         return walls.answer(handler, vault[1], (body, told), refuse)
     if match and match[1] == resources.GROUP and match[2].startswith("/providers/"):
         return resources.answer(handler, match[2].removeprefix("/providers/"), told, refuse)
@@ -180,8 +183,10 @@ def told_revision(revision):
 def of_app(handler, one, path, given):
     body, told = given
     if path == "" and handler.command == "GET":
-        return handler.answer(200, told_app(one, told))
+        is_hidden = told.get("blind") and one.get("changed")
+        return refuse(handler, 403, "AuthorizationFailed") if is_hidden else handler.answer(200, told_app(one, told))
     if path == "" and handler.command == "PATCH":
+        one["changed"] = told.get("blind")
         scale = json.loads(body)["properties"]["template"]["scale"]
         return begin(handler, told, lambda: scaled(one, scale, told))
     if path == "/revisions":

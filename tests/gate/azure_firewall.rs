@@ -59,6 +59,20 @@ async fn opening_a_vault_takes_a_person_even_where_the_policy_lets_everything_pa
 }
 
 #[tokio::test]
+async fn a_vault_that_azure_may_still_be_opening_is_unknown_until_it_is_seen() {
+    let mut stage = stage(&(CONTRACT.to_owned() + "at_least = \"allow\"\n")).await;
+    stage.launcher.says("azure allow", "reeve azure: Azure cannot be reached\n", 26);
+    stage.launcher.says("azure firewall", &firewall(&[], &["20.1.2.3/32"], "Deny"), 0);
+    let op = stage.submit("librarian", allow()).await.unwrap();
+    let unknown = stage.until(&op.id, State::Unknown).await;
+    assert_eq!(unknown.error.as_deref(), Some("end-unseen; nobody is let in by address"));
+    stage.launcher.says("azure firewall", &firewall(&["20.1.2.3/32"], &["20.1.2.3/32"], "Deny"), 0);
+    stage.crash().await;
+    let done = stage.until(&op.id, State::Succeeded).await;
+    assert_eq!((done.verified, steps(&stage).len()), (Some(true), 1));
+}
+
+#[tokio::test]
 async fn a_contract_may_say_that_opening_a_vault_takes_nobody() {
     let stage = stage(&(CONTRACT.to_owned() + "at_least = \"allow\"\n")).await;
     let op = stage.submit("librarian", allow()).await.unwrap();

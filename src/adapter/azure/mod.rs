@@ -78,9 +78,9 @@ impl Adapter for AzureOperation {
         match self {
             Self::Delete { .. } => delete::look(plan, host, true),
             Self::KeyvaultAllowIp { vault, .. } | Self::KeyvaultRemoveIp { vault } => {
-                firewall::look(vault, plan, host)
+                firewall::look(vault, plan, host, true)
             }
-            Self::Scale { app, min, max } => scale::look(app, (*min, *max), plan, host),
+            Self::Scale { app, min, max } => scale::look(app, (*min, *max), (plan, host), true),
             Self::Groups { .. } | Self::Resources { .. } | Self::App { .. } | Self::Restart { .. } => {
                 unseen()
             }
@@ -91,9 +91,9 @@ impl Adapter for AzureOperation {
         match self {
             Self::Delete { .. } => delete::look(plan, host, false),
             Self::KeyvaultAllowIp { vault, .. } | Self::KeyvaultRemoveIp { vault } => {
-                firewall::look(vault, plan, host)
+                firewall::look(vault, plan, host, false)
             }
-            Self::Scale { app, min, max } => scale::look(app, (*min, *max), plan, host),
+            Self::Scale { app, min, max } => scale::look(app, (*min, *max), (plan, host), false),
             Self::Groups { .. } | Self::Resources { .. } | Self::App { .. } | Self::Restart { .. } => {
                 unseen()
             }
@@ -118,23 +118,27 @@ impl Adapter for AzureOperation {
         delete::code(stderr)
     }
 
-    /// Of a deletion, Azure's no is the end of it: nothing goes on.
+    /// Of what is one call, a no is the end of it: nothing goes on. Whatever is the matter behind that call is told as begun.
     fn is_refusal(&self, exit_code: i32) -> bool {
         let is_no = match Trouble::of_status(exit_code) {
             Some(
                 Trouble::NotFound
                 | Trouble::Denied
+                | Trouble::Unavailable
                 | Trouble::Conflict
                 | Trouble::Failed
                 | Trouble::Moved
                 | Trouble::Unclaimed
                 | Trouble::Unfit,
             ) => true,
-            Some(Trouble::Unavailable | Trouble::Other | Trouble::Begun) | None => false,
+            Some(Trouble::Other | Trouble::Begun) | None => false,
         };
         let is_one_call = matches!(
             self,
-            Self::Delete { .. } | Self::KeyvaultAllowIp { .. } | Self::KeyvaultRemoveIp { .. }
+            Self::Scale { .. }
+                | Self::Delete { .. }
+                | Self::KeyvaultAllowIp { .. }
+                | Self::KeyvaultRemoveIp { .. }
         );
         is_no && is_one_call
     }

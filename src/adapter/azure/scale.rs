@@ -49,8 +49,13 @@ pub(super) fn plan(app: &AppName, seen: &App, (min, max): (u32, u32)) -> Result<
     Ok(Plan { effects, steps: vec![step(args)], undo, settled: false })
 }
 
-/// What Azure shows now: the revision that serves, not only what the next one would be made from.
-pub(super) fn look(app: &AppName, wanted: (u32, u32), plan: &Plan, host: &dyn Host) -> Verification {
+/// What Azure shows now: the revision that serves, not only what the next one would be made from. `is_over` says that nothing of it goes on.
+pub(super) fn look(
+    app: &AppName,
+    wanted: (u32, u32),
+    (plan, host): (&Plan, &dyn Host),
+    is_over: bool,
+) -> Verification {
     let seen = match reader::read_app(host, app) {
         Ok(seen) => seen,
         Err(refusal) => return Verification::new(Happened::CannotTell, json!({}), Some(refusal.reason)),
@@ -64,7 +69,9 @@ pub(super) fn look(app: &AppName, wanted: (u32, u32), plan: &Plan, host: &dyn Ho
     }
     let was = plan.effects.objects.first().and_then(|object| object.was.clone());
     let is_as_before = was == Some(shown(seen.scale())) && seen.serves_at(seen.scale());
-    let happened = if is_at_rest && is_as_before { Happened::NotAtAll } else { Happened::CannotTell };
+    // As it was, Azure may still be at it.
+    let happened =
+        if is_over && is_at_rest && is_as_before { Happened::NotAtAll } else { Happened::CannotTell };
     let revisions = seen.revisions.iter();
     let has: Vec<String> = revisions
         .map(|revision| format!("{} has {}", all_plain(&revision.name), shown(revision.scale())))

@@ -1,14 +1,14 @@
 //! The keys of `azure.toml`.
 
 use super::Default::{Absent, Is, Needed};
-use super::Kind::{List, Number, Table, Text};
-use super::vaults::{AZURE, ONE};
+use super::Kind::{List, Number, Path, Table, Text};
+use super::vaults::AZURE;
 use super::{File, Key};
 use crate::arm::ArmConfig;
 
 pub(super) const FILE: File = File {
     mark: "azure.toml",
-    keys: &[KEYS, ONE, AZURE],
+    keys: &[KEYS, AZURE],
     read: |text| {
         ArmConfig::parse("azure.toml", text)
             .map(|read| format!("{read:?}"))
@@ -87,5 +87,23 @@ const KEYS: &[Key] = &[
         kind: Table("`AZURE_TENANT_ID`, `AZURE_CLIENT_ID`, `AZURE_FEDERATED_TOKEN_FILE`"),
         default: Absent("none"),
         changes: "what a workload or service principal is called, since a wrapper hands on no environment",
+    },
+    Key {
+        name: "azure.credentials",
+        kind: List("one of `workload`, `managed`, `environment`"),
+        default: Needed,
+        changes: "[by what](azure.md#credentials) the host is known; no other one is ever taken in its place",
+    },
+    Key {
+        name: "azure.client_secret",
+        kind: Path("which `reeve-azure` can read"),
+        default: Absent("none"),
+        changes: "the secret of the service principal; a wrapper hands on no credentials of systemd's",
+    },
+    Key {
+        name: "azure.client_certificate",
+        kind: Path("PEM, which `reeve-azure` can read"),
+        default: Absent("none"),
+        changes: "instead of a secret: its certificate with its RSA key. The key signs a statement that is good for minutes, and goes nowhere",
     },
 ];

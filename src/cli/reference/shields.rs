@@ -2,13 +2,13 @@
 
 use super::Default::{Is, Needed};
 use super::Kind::{Number, Path, Text, Time, Words};
-use super::vaults::{AZURE, ONE};
+use super::vaults::{AZURE, ONE, SECRETS};
 use super::{DAY, File, Key, MINUTE, SECOND};
 use crate::shield::ShieldsConfig;
 
 pub(super) const FILE: File = File {
     mark: "shields.toml",
-    keys: &[OWN, ONE, AZURE],
+    keys: &[OWN, ONE, SECRETS, AZURE],
     read: |text| {
         ShieldsConfig::parse("shields.toml", text)
             .map(|read| format!("{read:?}"))

@@ -7,7 +7,7 @@ use crate::vault::VaultsConfig;
 
 pub(super) const FILE: File = File {
     mark: "secrets.toml",
-    keys: &[KEYS, CHAIN, AZURE],
+    keys: &[KEYS, CHAIN, SECRETS, AZURE],
     read: |text| {
         VaultsConfig::parse("secrets.toml", text)
             .map(|read| format!("{read:?}"))
@@ -82,14 +82,8 @@ pub(super) const ONE: &[Key] = &[Key {
     changes: "[by what](azure.md#credentials) the host is known; no other one is ever taken in its place",
 }];
 
-/// As whom Azure is asked.
-pub(super) const AZURE: &[Key] = &[
-    Key {
-        name: "azure.client_id",
-        kind: Text(""),
-        default: Absent("the machine's only one"),
-        changes: "the client id of a managed identity that the machine was assigned, where it has several",
-    },
+/// What a service principal shows that it is the one.
+pub(super) const SECRETS: &[Key] = &[
     Key {
         name: "azure.client_secret",
         kind: Text("a file or a credential"),
@@ -101,6 +95,16 @@ pub(super) const AZURE: &[Key] = &[
         kind: Text("a file or a credential, PEM"),
         default: Absent("none"),
         changes: "instead of a secret: its certificate with its RSA key. The key signs a statement that is good for minutes, and goes nowhere",
+    },
+];
+
+/// As whom Azure is asked.
+pub(super) const AZURE: &[Key] = &[
+    Key {
+        name: "azure.client_id",
+        kind: Text(""),
+        default: Absent("the machine's only one"),
+        changes: "the client id of a managed identity that the machine was assigned, where it has several",
     },
     Key {
         name: "azure.authority",

@@ -6,7 +6,9 @@ use std::path::{Path, PathBuf};
 use nix::unistd::geteuid;
 use serde_json::json;
 
-use crate::arm::{Answer, ArmConfig, ArmError, CLAIMS, Claim, Claimable, Claims, Command, Trouble, Word};
+use crate::arm::{
+    Answer, ArmConfig, ArmError, CLAIMS, Claim, ClaimTag, Claimable, Claims, Command, Trouble, Word,
+};
 use crate::cli::host::block_on;
 use crate::cli::screen::{Screen, harmless};
 use crate::operation::azure::TargetName;
@@ -92,13 +94,13 @@ fn claim(
     let (Some(tag), Word::Silent | Word::Other) = (&config.claims, found.tag) else {
         return say(screen, &claimed);
     };
-    let how = format!(
-        "az tag update --operation Merge --resource-id {} --tags {}={}",
-        harmless(&found.id),
-        tag.tag,
-        tag.value
-    );
-    say(screen, &format!("{claimed}; its tag does not say so yet: {how}"))
+    say(screen, &format!("{claimed}; its tag does not say so yet: {}", tagging(&found.id, tag)))
+}
+
+/// What a person types: a tag may have blanks, and a quote.
+fn tagging(id: &str, ClaimTag { tag, value }: &ClaimTag) -> String {
+    let word = format!("{tag}={value}").replace('\'', r"'\''");
+    format!("az tag update --operation Merge --resource-id {} --tags '{word}'", harmless(id))
 }
 
 /// The resource as Azure lists it.
@@ -135,4 +137,22 @@ fn say(screen: Screen, text: &str) -> Result<(), ArmError> {
 
 fn other(why: String) -> ArmError {
     ArmError::new(Trouble::Other, why)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_person_is_to_type_is_one_word_whatever_the_tag_says() {
+        for (value, word) in [
+            ("host01", "'reeve-host=host01'"),
+            ("a b; id", "'reeve-host=a b; id'"),
+            ("a'b", r"'reeve-host=a'\''b'"),
+        ] {
+            let tag = ClaimTag { tag: "reeve-host".to_owned(), value: value.to_owned() };
+            let typed = format!("az tag update --operation Merge --resource-id /x --tags {word}");
+            assert_eq!(tagging("/x", &tag), typed);
+        }
+    }
 }

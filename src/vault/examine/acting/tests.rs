@@ -11,7 +11,9 @@ use crate::vault::roles::{Assignment, Permission, Role};
 struct Told {
     is_known: bool,
     groups: Option<Result<bool, &'static str>>,
+    /// Where, and what each lets one do, without what is taken out again.
     roles: Option<Vec<(&'static str, &'static str)>>,
+    taken_out: &'static [&'static str],
 }
 
 fn trouble(problem: &str) -> Trouble {
@@ -49,7 +51,8 @@ impl Registry for Told {
                 name: "R".to_owned(),
                 is_custom: true,
                 permissions: vec![Permission {
-                    actions: vec![(*action).to_owned()],
+                    actions: action.split(' ').map(str::to_owned).collect(),
+                    not_actions: self.taken_out.iter().map(|one| (*one).to_owned()).collect(),
                     ..Permission::default()
                 }],
             },
@@ -76,7 +79,7 @@ impl Acts for Told {
 
 fn told() -> Told {
     let roles = vec![("/subscriptions/s/resourceGroups/web", "Microsoft.App/containerApps/write")];
-    Told { is_known: true, groups: Some(Ok(true)), roles: Some(roles) }
+    Told { is_known: true, groups: Some(Ok(true)), roles: Some(roles), taken_out: &[] }
 }
 
 /// What is seen of one thing, as bad as its worst, with all words.
@@ -147,5 +150,59 @@ async fn an_elevated_role_and_one_beyond_where_it_acts_are_wrong() {
         let told = Told { roles: Some(vec![(at, action)]), ..told() };
         let (found, words) = seen(&told, scopes, Looked::Roles).await;
         assert_eq!(found, status, "{at} {action}: {words}");
+    }
+}
+
+/// What Azure's own roles let one do, and what they take out again.
+const KEY_VAULT_CONTRIBUTOR: (&str, &[&str]) = (
+    "Microsoft.Authorization/*/read Microsoft.Insights/alertRules/* Microsoft.KeyVault/* \
+     Microsoft.ResourceHealth/availabilityStatuses/read Microsoft.Resources/deployments/* \
+     Microsoft.Resources/subscriptions/resourceGroups/read Microsoft.Support/*",
+    &[
+        "Microsoft.KeyVault/locations/deletedVaults/purge/action",
+        "Microsoft.KeyVault/hsmPools/*",
+        "Microsoft.KeyVault/managedHsms/*",
+    ],
+);
+const CONTRIBUTOR: (&str, &[&str]) = (
+    "*",
+    &[
+        "Microsoft.Authorization/*/Delete",
+        "Microsoft.Authorization/*/Write",
+        "Microsoft.Authorization/elevateAccess/Action",
+        "Microsoft.Blueprint/blueprintAssignments/write",
+        "Microsoft.Blueprint/blueprintAssignments/delete",
+        "Microsoft.Compute/galleries/share/action",
+    ],
+);
+
+#[tokio::test]
+async fn the_roles_that_the_page_names_are_not_wrong_and_the_built_in_ones_that_let_one_do_more_are() {
+    let page = include_str!("../../../../docs/azure-operations.md");
+    let group = "/subscriptions/s/resourceGroups/web";
+    let vault = "/subscriptions/s/resourceGroups/web/providers/Microsoft.KeyVault/vaults/v";
+    for (at, (actions, taken_out), status, worst) in [
+        (
+            vault,
+            ("Microsoft.KeyVault/vaults/read Microsoft.KeyVault/vaults/write", &[][..]),
+            Seen::Wide,
+            "writes to vaults",
+        ),
+        (
+            group,
+            ("Microsoft.App/containerApps/read Microsoft.App/containerApps/delete", &[]),
+            Seen::Well,
+            "1 role assignments",
+        ),
+        (vault, KEY_VAULT_CONTRIBUTOR, Seen::Wrong, "Microsoft.KeyVault/vaults/accessPolicies/write"),
+        (group, CONTRIBUTOR, Seen::Wrong, "is elevated"),
+    ] {
+        let told = Told { roles: Some(vec![(at, actions)]), taken_out, ..told() };
+        let (found, words) = seen(&told, &[], Looked::Roles).await;
+        assert_eq!(found, status, "{actions}: {words}");
+        assert!(words.contains(worst), "{actions}: {words}");
+        for action in actions.split(' ').filter(|_| status != Seen::Wrong) {
+            assert!(page.contains(&format!("`{action}`")), "{action}");
+        }
     }
 }
