@@ -66,7 +66,10 @@ fn round(path: &Path) -> io::Result<File> {
     match options.clone().create_new(true).open(path) {
         Ok(file) => {
             let owner = fs::metadata(path.parent().unwrap_or(Path::new("/")))?;
-            fchown(&file, Some(owner.uid()), Some(owner.gid()))?;
+            // Where root made it. The folder's owner has no need to, and in the unit no leave either.
+            if file.metadata()?.uid() != owner.uid() {
+                fchown(&file, Some(owner.uid()), Some(owner.gid()))?;
+            }
             Ok(file)
         }
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => options.open(path),
