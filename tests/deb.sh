@@ -15,6 +15,8 @@ if ! is_guest; then
   for name in reeve reeved reeve-gate reeve-builtin; do strip -o "$work/bin/$name" "$REEVE_BIN/$name"; done
   for name in launcher zfs systemd pct git ansible tool azure egress; do strip -o "$work/root-bin/reeve-$name" "$REEVE_ROOT_BIN/reeve-$name"; done
   it "it is built" "$top/.ci/deb.sh" --bin-dir "$work/bin" --root-bin-dir "$work/root-bin" "$work"
+  needs=$(dpkg-deb --field "$work"/reeve_*.deb Depends)
+  it "it names the library that it needs" grep -q 'libc6 (>= ' <<<"$needs"
   it "lintian has nothing to say" lintian --allow-root --fail-on error,warning,info "$work"/reeve_*.deb
   verdict
   cp "$work"/reeve_*.deb "$work/reeve.deb"
