@@ -34,7 +34,11 @@ if [ "$part" = all ]; then
 fi
 cp -r "$top/install.sh" "$top/sudoers" "$top/systemd" "$top/demo" "$top/wrappers" "$payload"
 mkdir -p "$payload/docs"
-cp -r "$top/docs/examples" "$payload/docs/examples"
+cp -r "$top/docs/examples" "$top/docs/upgrade.md" "$payload/docs"
+# What says of an upgrade which daemons it restarts.
+mkdir -p "$payload/.ci" "$payload/ansible/roles/reeve"
+cp -r "$top/.ci/deb" "$payload/.ci"
+cp -r "$top/ansible/roles/reeve/handlers" "$payload/ansible/roles/reeve"
 mkdir "$payload/tests"
 cp -r "$here"/*.sh "$here/systemd" "$here/life" "$payload/tests"
 [ $# = 0 ] || printf '%q ' "$@" >"$payload/arguments"
