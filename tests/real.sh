@@ -70,7 +70,7 @@ suite tests/units.sh
 suite tests/units-live.sh
 # An emulated machine takes minutes for what a container's systemd, and the fake's host, have tried by then: here it is what
 # stands on a real boot, on real pools, and on unified control groups (which decide how a tool ends).
-suite tests/systemd.sh whole:: boot::
+suite tests/systemd.sh boot::
 suite tests/e2e.sh --zfs real --skip git:: --skip ansible:: --skip pct:: \
   --skip tools::files --skip tools::network --skip tools::privilege --skip tools::refusals --skip tools::working \
   --skip tools::variants --skip tools::builtin --skip tools::examples --skip tools::egress --skip tools::layers --skip tools::paths \
