@@ -1,6 +1,6 @@
 #!/bin/bash
 # The end-to-end suite on real components: OpenZFS 2.3, sudo and systemd of Debian trixie, in a virtual machine that
-# lives for this run. The same binaries, installer and suite as on the fake. And then a host's whole life, in a machine of its
+# lives for this run. The same binaries and installer as on the fake, and of the suite what such a machine decides. And then a host's whole life, in a machine of its
 # own, whose power is cut.
 #
 #   tests/real.sh [ARGUMENT OF THE TEST BINARY…]
