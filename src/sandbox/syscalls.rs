@@ -75,9 +75,8 @@ const ALLOWED: &[libc::c_long] = &[
     libc::SYS_ppoll, libc::SYS_pselect6, libc::SYS_epoll_create1, libc::SYS_epoll_ctl, libc::SYS_epoll_pwait, libc::SYS_epoll_pwait2,
     libc::SYS_eventfd2,
     // Sockets that are there: pairs in tier B, those of its own namespace in tier C.
-    libc::SYS_sendto, libc::SYS_recvfrom, libc::SYS_sendmsg, libc::SYS_recvmsg, libc::SYS_sendmmsg, libc::SYS_recvmmsg,
-    libc::SYS_shutdown, libc::SYS_getsockname, libc::SYS_getpeername, libc::SYS_getsockopt, libc::SYS_setsockopt,
-    libc::SYS_bind, libc::SYS_connect, libc::SYS_listen, libc::SYS_accept, libc::SYS_accept4,
+    libc::SYS_recvfrom, libc::SYS_recvmsg, libc::SYS_recvmmsg, libc::SYS_shutdown, libc::SYS_getsockname, libc::SYS_getpeername,
+    libc::SYS_getsockopt, libc::SYS_bind, libc::SYS_connect,
     // The rest.
     libc::SYS_uname, libc::SYS_sysinfo, libc::SYS_getrandom, libc::SYS_seccomp,
     libc::SYS_landlock_create_ruleset, libc::SYS_landlock_add_rule, libc::SYS_landlock_restrict_self,
@@ -139,12 +138,23 @@ const IPC: &[libc::c_long] = &[
     libc::SYS_mq_timedsend, libc::SYS_mq_timedreceive, libc::SYS_mq_notify, libc::SYS_mq_getsetattr,
 ];
 
+/// Waits for others to connect.
+const LISTENING: [libc::c_long; 3] = [libc::SYS_listen, libc::SYS_accept, libc::SYS_accept4];
+/// Sends, with the place of its flags.
+const SENDING: [(libc::c_long, u32); 3] =
+    [(libc::SYS_sendto, 3), (libc::SYS_sendmsg, 2), (libc::SYS_sendmmsg, 3)];
+/// The flag, and TCP's option, that connect by sending. Landlock's ports do not see that.
+const FAST_OPEN: u32 = 0x2000_0000;
+const TCP: u32 = 6;
+const FAST_OPEN_CONNECT: u32 = 30;
+
 /// Families of sockets that tier C has in its own network namespace: Unix, IPv4, IPv6, and netlink for routes only.
-const OWN_FAMILIES: [u32; 3] = [1, 2, 10];
+const UNIX: u32 = 1;
+const OWN_FAMILIES: [u32; 3] = [2, 10, UNIX];
 const NETLINK: u32 = 16;
 /// In the host's network there are only IPv4 and IPv6, with TCP, UDP, and whichever of the two goes with the type.
 const INTERNET: [u32; 2] = [2, 10];
-const PROTOCOLS: [u32; 3] = [0, 6, 17];
+const PROTOCOLS: [u32; 3] = [0, TCP, 17];
 const EPROTONOSUPPORT: u32 = 0x0005_0000 | 93;
 
 const LOAD: u16 = 0x20;
@@ -184,6 +194,9 @@ pub struct Leave {
     pub tracing: bool,
     /// Whether no attributes are put on files, where nothing may be added to them.
     pub no_attributes: bool,
+    /// Whether there are no Unix sockets but pairs, where one of the host's could lie in what may be read: neither Landlock nor a
+    /// mount that is only to be read keeps anybody from connecting to it.
+    pub no_unix: bool,
 }
 
 fn op(code: u16, k: u32, jt: u8, jf: u8) -> sock_filter {
@@ -236,7 +249,7 @@ pub fn filter(tier: Tier, network: Network, leave: Leave) -> Vec<sock_filter> {
         answer(&mut program, TRACING, ALLOW);
     }
     on(&mut program, libc::SYS_personality, &one_of(0, &PERSONALITIES, EPERM));
-    on(&mut program, libc::SYS_socketpair, &one_of(0, &OWN_FAMILIES[..1], EAFNOSUPPORT));
+    on(&mut program, libc::SYS_socketpair, &one_of(0, &[UNIX], EAFNOSUPPORT));
     match network {
         Network::None => on(&mut program, libc::SYS_socket, &[op(RETURN, EPERM, 0, 0)]),
         Network::Hosts => {
@@ -249,6 +262,7 @@ pub fn filter(tier: Tier, network: Network, leave: Leave) -> Vec<sock_filter> {
             // Not multipath TCP, which Landlock's ports know nothing of.
             then.extend(one_of(2, &PROTOCOLS, EPROTONOSUPPORT));
             on(&mut program, libc::SYS_socket, &then);
+            only_connects(&mut program);
         }
         Network::Own => {
             let mut own = vec![
@@ -259,11 +273,15 @@ pub fn filter(tier: Tier, network: Network, leave: Leave) -> Vec<sock_filter> {
                 op(RETURN, ALLOW, 0, 0),
                 op(RETURN, EAFNOSUPPORT, 0, 0),
             ];
-            own.extend(one_of(0, &OWN_FAMILIES, EAFNOSUPPORT));
+            let families = OWN_FAMILIES.split_last().filter(|_| leave.no_unix);
+            own.extend(one_of(0, families.map_or(&OWN_FAMILIES[..], |(_unix, rest)| rest), EAFNOSUPPORT));
             on(&mut program, libc::SYS_socket, &own);
         }
     }
     answer(&mut program, ATTRIBUTES, if leave.no_attributes { EPERM } else { ALLOW });
+    answer(&mut program, &LISTENING, ALLOW);
+    answer(&mut program, &SENDING.map(|(call, _flags)| call), ALLOW);
+    answer(&mut program, &[libc::SYS_setsockopt], ALLOW);
     answer(&mut program, ALLOWED, ALLOW);
     answer(&mut program, ALLOWED_HERE, ALLOW);
     answer(&mut program, ABSENT, ENOSYS);
@@ -278,6 +296,32 @@ pub fn filter(tier: Tier, network: Network, leave: Leave) -> Vec<sock_filter> {
     answer(&mut program, REFUSED, EPERM);
     program.push(op(RETURN, ENOSYS, 0, 0));
     program
+}
+
+/// Whoever is in the host's network listens nowhere, a socket that was bound nowhere included, and connects by no way that goes
+/// past Landlock's ports.
+fn only_connects(program: &mut Vec<sock_filter>) {
+    answer(program, &LISTENING, EPERM);
+    for (call, flags) in SENDING {
+        let unless = op(HAS_BITS, FAST_OPEN, 0, 1);
+        on(
+            program,
+            call,
+            &[op(LOAD, argument(flags), 0, 0), unless, op(RETURN, EPERM, 0, 0), op(RETURN, ALLOW, 0, 0)],
+        );
+    }
+    on(
+        program,
+        libc::SYS_setsockopt,
+        &[
+            op(LOAD, argument(1), 0, 0),
+            op(IS, TCP, 0, 3),
+            op(LOAD, argument(2), 0, 0),
+            op(IS, FAST_OPEN_CONNECT, 0, 1),
+            op(RETURN, EPERM, 0, 0),
+            op(RETURN, ALLOW, 0, 0),
+        ],
+    );
 }
 
 /// What is done about one call. `then` ends in a return whichever way it goes.

@@ -4,7 +4,7 @@ use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
 
 use reeve::gate::client::frame;
-use reeve::gate::protocol::{Answer, Call, MAX_FRAME, ProblemKind};
+use reeve::gate::protocol::{Answer, Call, Drill, Enrol, MAX_FRAME, ProblemKind, SignalStep, WitnessStep};
 use serde_json::{Value, json};
 
 use crate::stage::{ALICE, PATIENCE, Stage, exchange, kind, principal, submission, zfs};
@@ -65,6 +65,41 @@ async fn the_network_side_cannot_vote_as_anybody() {
         let answer = stage.client().call(caller.map(principal), vote).await;
         assert_eq!(kind(answer), ProblemKind::Forbidden, "{caller:?}");
     }
+    assert_eq!(stage.launcher.commands(), [""; 0]);
+}
+
+/// It says who its caller is, so it may say that it is anybody; and it can say more than agents can.
+#[tokio::test]
+async fn the_network_side_that_was_taken_over_does_nothing_that_is_peoples_or_roots() {
+    let stage = Stage::set().await;
+    let op = stage.submit("librarian", zfs("destroy", "tank/media@old")).await.unwrap();
+    let (heard, configured) = (stage.phones.messages("alice", 1).len(), stage.read("gate.toml"));
+    let own = || "mallory".to_owned();
+    let account = "00000000-0000-4000-8000-00000000000d".to_owned();
+    let (name, safety_number) = (own(), "1".repeat(60));
+    for call in [
+        Call::ReloadHere { weaken: true },
+        Call::Enrol(Enrol::Look { name: own(), account: account.clone() }),
+        Call::Enrol(Enrol::Ask { name, account, safety_number }),
+        Call::Enrol(Enrol::Answered),
+        Call::Enrol(Enrol::Recover),
+        Call::Enrol(Enrol::Recovered { name: own() }),
+        Call::Enrol(Enrol::Remove { name: "bob".to_owned() }),
+        Call::Enrol(Enrol::Stop { name: "alice".to_owned() }),
+        Call::Drill(Drill::Begin { of: None, claims: None, within_s: 60 }),
+        Call::Drill(Drill::Report),
+        Call::Signal(SignalStep::Captcha { solution: "signalcaptcha://x".to_owned() }),
+        Call::Witness(WitnessStep::Next { peer: "host02".to_owned() }),
+        Call::Show { id: op.id.clone() },
+        Call::Checkpoint,
+    ] {
+        for caller in [None, Some("librarian"), Some("operator"), Some("alice"), Some("root")] {
+            let answer = stage.client().call(caller.map(principal), call.clone()).await;
+            assert_eq!(kind(answer), ProblemKind::Forbidden, "{caller:?} {call:?}");
+        }
+    }
+    assert_eq!(stage.read("gate.toml"), configured);
+    assert_eq!(stage.phones.so_far("alice").len(), heard);
     assert_eq!(stage.launcher.commands(), [""; 0]);
 }
 

@@ -144,6 +144,28 @@ async fn a_reply_to_one_question_with_the_token_of_another_settles_neither() {
 }
 
 #[tokio::test]
+async fn who_answers_a_list_in_one_breath_decides_each_as_it_was_meant() {
+    let stage = Stage::set().await;
+    let names = ["a", "b", "c", "d"].map(|name| format!("tank/media@{name}"));
+    let mut asked = Vec::new();
+    for name in &names {
+        stage.zfs.add(name);
+        asked.push(ask(&stage, name).await);
+    }
+    // Nothing is waited for between one and the next.
+    for (one, word) in asked.iter().zip(["CONFIRM", "DENY", "CONFIRM", "DENY"]) {
+        stage.phones.says("alice", &format!("{word} {}", one.token));
+    }
+    for (one, end) in asked.iter().zip([State::Succeeded, State::Refused, State::Succeeded, State::Refused]) {
+        stage.until(&one.id, end).await;
+    }
+    assert_eq!(names.each_ref().map(|name| stage.zfs.has(name)), [false, true, false, true]);
+    let mut ran = stage.launcher.commands();
+    ran.sort();
+    assert_eq!(ran, ["destroy tank/media@a", "destroy tank/media@c"]);
+}
+
+#[tokio::test]
 async fn an_old_question_is_no_way_to_the_one_that_took_its_place() {
     let stage = Stage::set().await;
     let asked = ask(&stage, "tank/vm@old").await;

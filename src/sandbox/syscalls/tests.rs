@@ -121,6 +121,43 @@ fn in_the_hosts_network_there_are_tcp_and_udp_and_nothing_else() {
 }
 
 #[test]
+fn in_the_hosts_network_nothing_listens_and_nothing_connects_by_sending() {
+    const FAST: u64 = 0x2000_4000;
+    let filters = [Network::Hosts, Network::Own].map(|network| filter(Tier::C, network, Leave::default()));
+    let asked = |call, arguments| {
+        filters.each_ref().map(|one| answers_to(one, ARCHITECTURE, number(call), arguments))
+    };
+    for call in [libc::SYS_listen, libc::SYS_accept, libc::SYS_accept4] {
+        assert_eq!(asked(call, [3, 1, 0, 0]), [EPERM, ALLOW], "{call}");
+    }
+    for (call, fast, usual) in [
+        (libc::SYS_sendto, [3, 0, 9, FAST], [3, 0, FAST, 0x4000]),
+        (libc::SYS_sendmsg, [3, 0, FAST, 0], [3, 0, 0x4000, FAST]),
+        (libc::SYS_sendmmsg, [3, 0, 1, FAST], [3, 0, FAST, 0x4000]),
+        (libc::SYS_setsockopt, [3, 6, 30, 0], [3, 6, 1, 30]),
+    ] {
+        assert_eq!(asked(call, fast), [EPERM, ALLOW], "{call}");
+        assert_eq!(asked(call, usual), [ALLOW, ALLOW], "{call}");
+    }
+    assert_eq!(asked(libc::SYS_setsockopt, [3, 1, 30, 0]), [ALLOW, ALLOW], "of the socket and not of TCP");
+    assert_eq!(asked(libc::SYS_connect, [3, 0, 0, 0]), [ALLOW, ALLOW]);
+}
+
+#[test]
+fn there_are_no_unix_sockets_but_pairs_where_one_of_the_hosts_could_lie() {
+    for no_unix in [false, true] {
+        let filter = filter(Tier::C, Network::Own, Leave { no_unix, ..Leave::default() });
+        let asked = |call, family| answers(&filter, ARCHITECTURE, number(call), [family, 1, 0]);
+        assert_eq!(asked(libc::SYS_socket, 1), if no_unix { EAFNOSUPPORT } else { ALLOW });
+        for (call, family) in
+            [(libc::SYS_socketpair, 1), (libc::SYS_socket, 2), (libc::SYS_socket, 10), (libc::SYS_socket, 16)]
+        {
+            assert_eq!(asked(call, family), ALLOW, "{call} {family}");
+        }
+    }
+}
+
+#[test]
 fn another_architecture_and_x32_get_nothing() {
     let read = number(libc::SYS_read);
     for tier in [Tier::B, Tier::C] {
@@ -133,7 +170,8 @@ fn another_architecture_and_x32_get_nothing() {
 
 #[test]
 fn no_call_stands_in_two_lists() {
-    let lists = [ALLOWED, ALLOWED_HERE, ATTRIBUTES, ABSENT, REFUSED, IPC];
+    let sending = SENDING.map(|(call, _flags)| call);
+    let lists = [ALLOWED, ALLOWED_HERE, &LISTENING, &sending, ATTRIBUTES, ABSENT, REFUSED, IPC];
     let all: Vec<_> = lists.iter().flat_map(|list| list.iter()).collect();
     assert_eq!(all.iter().collect::<BTreeSet<_>>().len(), all.len());
 }

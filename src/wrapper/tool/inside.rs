@@ -196,7 +196,12 @@ fn become_tool(order: &Order, program: &OwnedFd, tell: &mut File) -> Result<Infa
     let exec = ticket
         .as_ref()
         .map_or(Exec::Any, |ticket| Exec::Once { by_path: order.is_script, at: ticket.addresses() });
-    let leave = Leave { exec, tracing: confinement.debug, no_attributes: order.is_full };
+    let leave = Leave {
+        exec,
+        tracing: confinement.debug,
+        no_attributes: order.is_full,
+        no_unix: !confinement.read_only.is_empty(),
+    };
     let program_of_filter = filter(confinement.tier, confinement.network(), leave);
     let (handled, abi) = shut_in(order, program).map_err(step("landlock"))?;
     jail::close_all_on_exec().map_err(step("descriptors"))?;

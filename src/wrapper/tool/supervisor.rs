@@ -265,21 +265,15 @@ impl Supervisor {
     /// Ends the tree by its first process, or by what has that as its child and dies with it, and waits until it is gone.
     fn end_all(&self) {
         let until = now() + KILL_GRACE;
-        let mut reaped = false;
-        loop {
-            // By its descriptor: once it is reaped, its number may be another's.
-            if !reaped {
-                let _ = jail::end_by(&self.exit);
-                reaped = !matches!(
-                    waitpid(self.child, Some(WaitPidFlag::WNOHANG)),
-                    Ok(nix::sys::wait::WaitStatus::StillAlive) | Err(Errno::EINTR)
-                );
-            }
-            self.cgroup.iter().for_each(Cgroup::end_all);
-            if (reaped && self.cgroup.as_ref().is_none_or(Cgroup::is_empty)) || now() >= until {
-                return;
-            }
+        // By its descriptor: once it is reaped, its number may be another's.
+        let _ = jail::end_by(&self.exit);
+        self.cgroup.iter().for_each(Cgroup::end_all);
+        let mut gone = [PollFd::new(self.exit.as_fd(), PollFlags::POLLIN)];
+        let _ = poll(&mut gone, PollTimeout::try_from(KILL_GRACE).unwrap_or(PollTimeout::ZERO));
+        let _ = waitpid(self.child, Some(WaitPidFlag::WNOHANG));
+        while self.cgroup.as_ref().is_some_and(|group| !group.is_empty()) && now() < until {
             std::thread::sleep(TICK / 10);
+            self.cgroup.iter().for_each(Cgroup::end_all);
         }
     }
 

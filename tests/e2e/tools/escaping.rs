@@ -1,6 +1,7 @@
 //! An agent that wants out, with all that is an agent's to use: parameters, what one run leaves for the next, output. And a tool
 //! that is taken over, against Reeve itself.
 
+use reeve::sandbox::Tier;
 use serde_json::{Value, json};
 
 use super::egress::Net;
@@ -146,4 +147,16 @@ fn a_tool_reaches_nothing_of_reeves_own_neither_sockets_nor_files() {
     for tier in TIERS {
         assert_eq!(Tool::probe(tier, spent).run().text(), "True", "{tier:?}");
     }
+}
+
+/// Around bubblewrap there is another tree of processes, which ends with the wrapper.
+#[test]
+fn the_tree_around_bubblewrap_is_neither_seen_nor_hit_from_inside_of_it() {
+    let look = "pids = sorted(int(entry) for entry in os.listdir('/proc') if entry.isdigit())\n\
+        mounts = [line.split()[4] for line in open('/proc/self/mountinfo') if ' - proc ' in line]\n\
+        print(pids, mounts, os.getppid(), tried(os.kill, -1, 9), tried(os.kill, 1, 9))";
+    assert_eq!(Tool::probe(Tier::C, look).run().text(), "[1, 2] ['/proc'] 1 ESRCH EPERM");
+    // The host, by the same look, has more.
+    let count = "print(len([entry for entry in os.listdir('/proc') if entry.isdigit()]) > 2)";
+    assert_eq!(outside(USER, count), "True");
 }

@@ -76,6 +76,21 @@ pub const TRAPS: &[Trap] = &[
             plain(yard, &["branch", "--edit-description"]);
         },
     ),
+    refused(
+        "sequence.editor",
+        |yard| {
+            yard.bench.commit("app", "b", "b\n", "more");
+            yard.configure("sequence.editor", &yard.fire());
+        },
+        |yard| plain(yard, &["rebase", "--interactive", "HEAD~1"]),
+    ),
+    refused(
+        "trailer.*.cmd",
+        |yard| yard.configure("trailer.reviewed.cmd", &yard.fire()),
+        |yard| {
+            plain(yard, &["commit", "--allow-empty", "--message", "x", "--trailer", "reviewed=me"]);
+        },
+    ),
     refused("core.askPass", |yard| yard.configure("core.askPass", &yard.fire()), credentials),
     refused("credential.helper", |yard| yard.configure("credential.helper", &yard.fire()), credentials),
     refused(
