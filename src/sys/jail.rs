@@ -82,9 +82,6 @@ pub(super) fn unshare(what: i32) -> io::Result<()> {
     if unsafe { libc::unshare(what) } == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
-/// Too little for a file, and the one number that keeps the kernel from starting what it pipes cores to as well (core(5)).
-const NO_CORE: u64 = 1;
-
 /// The limits of one process.
 #[derive(Clone, Copy, Debug)]
 pub struct ProcessLimits {
@@ -105,8 +102,8 @@ pub struct ProcessLimits {
 /// # Errors
 /// When the kernel refuses one.
 pub fn limit(limits: &ProcessLimits) -> io::Result<()> {
+    super::harden::no_core()?;
     let mut all = vec![
-        (Resource::RLIMIT_CORE, NO_CORE),
         (Resource::RLIMIT_FSIZE, limits.file_size),
         (Resource::RLIMIT_NOFILE, limits.open_files),
         (Resource::RLIMIT_MEMLOCK, 64 << 10),
@@ -146,8 +143,6 @@ pub fn limits_in_force() -> io::Result<ProcessLimits> {
 /// # Errors
 /// When a step fails; the process is in between two users then and must end.
 pub fn become_nobody_else(user: &User) -> io::Result<()> {
-    // Our own processes have less, which only root raises.
-    setrlimit(Resource::RLIMIT_CORE, NO_CORE, NO_CORE)?;
     for capability in 0..64 {
         match drop_from_bounding_set(capability) {
             Ok(()) => {}
