@@ -93,7 +93,8 @@ pub(super) fn prepare(grant: &Grant, root: Root) -> Result<Prepared, Refusal> {
         return Err(Refusal::ProgramAltered);
     }
     if let Some(module) = &confinement.module {
-        module::vouched(module).map_err(|fix| Refusal::NotEnforced { layer: "module", fix })?;
+        let refused = |doubt: module::Doubt| Refusal::NotEnforced { layer: "module", fix: doubt.to_string() };
+        module::vouched(module).map_err(refused)?;
     }
     let proxy = proxy::prepare(&confinement)?;
     Ok(Prepared { confinement, user, program, is_script, places, proxy })
