@@ -62,7 +62,7 @@ impl From<seccompiler::Error> for ConfineError {
 /// When any part cannot be had. Landlock is an error only where the kernel has it.
 pub fn to_socket(socket: &impl AsFd, memory: u64) -> Result<Landlock, ConfineError> {
     setrlimit(Resource::RLIMIT_AS, memory, memory)?;
-    setrlimit(Resource::RLIMIT_CORE, 0, 0)?;
+    super::harden::no_core()?;
     setrlimit(Resource::RLIMIT_FSIZE, 0, 0)?;
     let fd = socket.as_fd().as_raw_fd();
     // Landlock opens one descriptor; no call that the filter lets through opens any.

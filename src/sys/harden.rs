@@ -34,8 +34,18 @@ pub fn start(keep: &[RawFd]) -> io::Result<()> {
 /// # Errors
 /// When the kernel refuses.
 pub fn no_dump() -> io::Result<()> {
-    setrlimit(Resource::RLIMIT_CORE, 0, 0)?;
+    no_core()?;
     Ok(prctl::set_dumpable(false)?)
+}
+
+/// This process, and what it becomes and starts, leaves no core. A limit of 1 byte is too little for a file, and the one that
+/// keeps the kernel from starting what it pipes cores to as well, such as systemd-coredump (core(5)); 0 does not. Who was
+/// given 0, and may not raise that, stays there.
+///
+/// # Errors
+/// When the kernel refuses.
+pub fn no_core() -> nix::Result<()> {
+    setrlimit(Resource::RLIMIT_CORE, 1, 1).or_else(|_given| setrlimit(Resource::RLIMIT_CORE, 0, 0))
 }
 
 /// Gives up gaining rights by running a setuid program: for all but the launcher, whose work is to call sudo.

@@ -102,9 +102,8 @@ pub struct ProcessLimits {
 /// # Errors
 /// When the kernel refuses one.
 pub fn limit(limits: &ProcessLimits) -> io::Result<()> {
+    super::harden::no_core()?;
     let mut all = vec![
-        // Too little for a file, and the one number that keeps the kernel from starting what it pipes cores to, too (core(5)).
-        (Resource::RLIMIT_CORE, 1),
         (Resource::RLIMIT_FSIZE, limits.file_size),
         (Resource::RLIMIT_NOFILE, limits.open_files),
         (Resource::RLIMIT_MEMLOCK, 64 << 10),
