@@ -28,7 +28,8 @@ use nix::unistd::pipe2;
 use super::{REFUSED, Root, Table, cannot, module};
 use crate::grant::{Grant, Refusal};
 use crate::sandbox::{
-    BUBBLEWRAP, Confinement, Descriptors, GROUP, MemoryBy, Tier, USERS, Workspace, arguments, decode,
+    BUBBLEWRAP, Confinement, Descriptors, GROUP, MemoryBy, Tier, USERS, WORKSPACES, Workspace, arguments,
+    decode,
 };
 use crate::sys::cgroup::{self, Bounds, Cgroup};
 use crate::sys::ids::{self, User};
@@ -308,11 +309,11 @@ fn own_mounts(confinement: &Confinement, user: &User) -> io::Result<()> {
         mounts::own_processes().map_err(|error| doing("/proc", &error))?;
     }
     let path = confinement.workspace.path();
+    // Other callers' belong to the same user, and Landlock keeps nobody from changing modes, times and attributes of what is his.
+    mounts::nothing_beside(WORKSPACES, &path, files).map_err(|error| doing("workspace", &error))?;
     match &confinement.workspace {
         Workspace::Fresh => own(&path, files),
-        Workspace::Principal(_) | Workspace::Named(_) => {
-            mounts::directory_again(&path, files).map_err(|error| doing("workspace", &error))
-        }
+        Workspace::Principal(_) | Workspace::Named(_) => Ok(()),
     }
 }
 
