@@ -219,7 +219,7 @@ fn start(
     (program, cgroup): (File, Option<&Cgroup>),
     (input, way_out): (&str, Option<OwnedFd>),
 ) -> io::Result<(nix::unistd::Pid, Pipes)> {
-    let stdin = jail::file_in_memory(input.as_bytes())?;
+    let stdin = jail::input(input.as_bytes(), who.0)?;
     let (report, tell) = pipe2(OFlag::O_CLOEXEC)?;
     let (out, stdout) = pipe2(OFlag::O_CLOEXEC)?;
     let (err, stderr) = pipe2(OFlag::O_CLOEXEC)?;
