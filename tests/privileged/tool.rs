@@ -22,7 +22,7 @@ getent passwd reeve-tool >/dev/null ||
   useradd --system --gid reeve-tools --no-create-home --shell /usr/sbin/nologin reeve-tool
 mkdir -p -m 0755 /usr/local/libexec/reeve
 install -m 0755 "$BUILT" /usr/local/libexec/reeve/reeve-tool
-install -d -m 0711 /var/lib/reeve-tools /var/lib/reeve-tools/named /var/lib/reeve-tools/principal
+install -d -m 0710 -g reeve-tools /var/lib/reeve-tools /var/lib/reeve-tools/named /var/lib/reeve-tools/principal
 install -d -m 0755 /var/lib/reeve-tools/fresh
 tool() {
   name=$1; shift

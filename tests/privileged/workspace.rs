@@ -111,7 +111,6 @@ fn row_056_to_what_is_too_large_already_nothing_is_added_and_all_of_it_can_be_re
         "cp big copy".to_owned(),
         "truncate -s 300K big".to_owned(),
         "mv small other".to_owned(),
-        format!("{python} 'import os; os.setxattr(\"big\", \"user.x\", bytes(99))'"),
         format!("{python} 'import socket; socket.socketpair()[0].bind(\"b\")'"),
         format!("{python} 'import os; os.open(\".\", os.O_TMPFILE | os.O_RDWR)'"),
     ];

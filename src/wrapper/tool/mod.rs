@@ -29,7 +29,8 @@ use super::enforceable::{Layers, Missing};
 use super::{REFUSED, Root, Table, cannot, module};
 use crate::grant::{Grant, Refusal};
 use crate::sandbox::{
-    BUBBLEWRAP, Confinement, Descriptors, GROUP, MemoryBy, Tier, USERS, Workspace, arguments, decode,
+    BUBBLEWRAP, Confinement, Descriptors, GROUP, MemoryBy, Tier, USERS, WORKSPACES, Workspace, arguments,
+    decode,
 };
 use crate::sys::cgroup::{Bounds, Cgroup};
 use crate::sys::ids::{self, User};
@@ -191,7 +192,7 @@ fn start(
     (program, cgroup): (File, Option<&Cgroup>),
     (input, way_out): (&str, Option<OwnedFd>),
 ) -> io::Result<(nix::unistd::Pid, Pipes)> {
-    let stdin = jail::file_in_memory(input.as_bytes())?;
+    let stdin = jail::input(input.as_bytes(), who.0)?;
     let (report, tell) = pipe2(OFlag::O_CLOEXEC)?;
     let (out, stdout) = pipe2(OFlag::O_CLOEXEC)?;
     let (err, stderr) = pipe2(OFlag::O_CLOEXEC)?;
@@ -281,11 +282,11 @@ fn own_mounts(confinement: &Confinement, user: &User) -> io::Result<()> {
         mounts::own_processes().map_err(|error| doing("/proc", &error))?;
     }
     let path = confinement.workspace.path();
+    // Other callers' belong to the same user, and Landlock keeps nobody from changing modes, times and attributes of what is his.
+    mounts::nothing_beside(WORKSPACES, &path, files).map_err(|error| doing("workspace", &error))?;
     match &confinement.workspace {
         Workspace::Fresh => own(&path, files),
-        Workspace::Principal(_) | Workspace::Named(_) => {
-            mounts::directory_again(&path, files).map_err(|error| doing("workspace", &error))
-        }
+        Workspace::Principal(_) | Workspace::Named(_) => Ok(()),
     }
 }
 

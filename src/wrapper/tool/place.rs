@@ -7,6 +7,9 @@ use std::io;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, chown};
 use std::path::Path;
 
+use nix::fcntl::{OFlag, open};
+use nix::sys::stat::{Mode, fchmod};
+
 use crate::sandbox::Workspace;
 use crate::sys::ids::User;
 use crate::sys::trusted_file;
@@ -30,9 +33,15 @@ fn kept(path: &Path, user: &User) -> io::Result<()> {
     trusted_file::check_place(path).map_err(io::Error::other)?;
     let found = std::fs::symlink_metadata(path)?;
     if found.is_dir() && found.uid() == user.uid {
-        return Ok(());
+        return open_again(path);
     }
     Err(io::Error::other(format!("{} is not a directory of {}", path.display(), user.name)))
+}
+
+/// A run may have shut it, to itself and all others.
+fn open_again(path: &Path) -> io::Result<()> {
+    let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
+    Ok(fchmod(open(path, flags, Mode::empty())?, Mode::S_IRWXU)?)
 }
 
 /// Makes it under a name that no workspace has, and gives it its own when it is the user's: nobody finds one that is root's still,

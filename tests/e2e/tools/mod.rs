@@ -11,6 +11,7 @@ mod escaping;
 mod examples;
 mod files;
 mod fixture;
+mod kept;
 mod killing;
 mod layers;
 mod leave;
