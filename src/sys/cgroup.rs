@@ -156,6 +156,16 @@ impl Cgroup {
         killed.is_some_and(|killed| killed > 0)
     }
 
+    /// Whether the kernel refused a process or a thread because there were as many as there may be.
+    #[must_use]
+    pub fn ran_out_of_processes(&self) -> bool {
+        let events = match self.hierarchy.layout {
+            Layout::Unified => self.directory("").join("pids.events"),
+            Layout::Separate => self.directory("pids").join("pids.events"),
+        };
+        entry(&events, "max").is_some_and(|refused| refused > 0)
+    }
+
     /// Ends every process in it, as far as this hierarchy can.
     pub fn end_all(&self) {
         match self.hierarchy.layout {

@@ -105,3 +105,19 @@ fn a_group_below_what_was_delegated_has_its_bounds_and_hands_down_what_they_need
     assert_eq!(read("reeve-tools/run/cgroup.kill"), "1");
     assert_eq!(group.kind(), "cgroup-v2");
 }
+
+#[test]
+fn that_the_kernel_refused_a_process_is_known_by_its_count() {
+    for (layout, place) in [(Layout::Unified, ""), (Layout::Separate, "pids")] {
+        let tree = Scratch::new();
+        let hierarchy = Hierarchy { layout, base: tree.root().to_owned() };
+        let group = Cgroup { hierarchy, name: "run".to_owned(), above: vec![], held: vec![] };
+        assert!(!group.ran_out_of_processes(), "{layout:?}: a kernel that does not count");
+        let directory = tree.path(place).join("reeve-tools/run");
+        fs::create_dir_all(&directory).unwrap();
+        for (events, refused) in [("max 0\n", false), ("max 3\n", true), ("maximum 3\n", false)] {
+            fs::write(directory.join("pids.events"), events).unwrap();
+            assert_eq!(group.ran_out_of_processes(), refused, "{layout:?}: {events}");
+        }
+    }
+}
