@@ -2,7 +2,7 @@
 //!
 //! look at user, program and kernel → spend the grant → workspace → control group → a child: the group → (tier B) own
 //! mounts → the user, for good → (tier C) bubblewrap → the inner stage → … → the tool. The wrapper stays outside, reads
-//! what they write, and ends all of them.
+//! what they write, and ends all of them. A process beside it tidies the group away where the wrapper is killed.
 
 mod inside;
 mod kept;
@@ -13,6 +13,7 @@ mod protected;
 mod proxy;
 mod room;
 mod supervisor;
+mod watcher;
 
 use std::convert::Infallible;
 use std::ffi::CString;
@@ -202,6 +203,8 @@ pub(super) fn run(tool: Prepared, grant: &Grant) -> Result<Infallible, Refusal> 
     let (child, pipes) = started
         .inspect_err(|_error| cgroup.iter().for_each(Cgroup::remove))
         .map_err(cannot("start the tool"))?;
+    // Where there can be none, the next run tidies away what this one leaves when it is killed.
+    let _ = cgroup.as_ref().map(|group| watcher::start(group, limit + SLACK));
     let supervisor =
         Supervisor::new((child, pipes), cgroup, kept, &order).map_err(cannot("watch the tool"))?;
     supervisor.watch(limit, &mut proxy)
