@@ -121,16 +121,18 @@ impl Relay<'_> {
     fn tunnel_to_server(&self, (host, port): (&Host, u16), early: &[u8]) -> io::Result<()> {
         let mut first = early.to_vec();
         let mut buffer = [0; 4096];
+        let stop = |why| {
+            self.tally.stopped(Some((host, port)), why);
+            self.server.shutdown(Shutdown::Both)?;
+            self.client.shutdown(Shutdown::Both)
+        };
         loop {
             match hello::read(&first) {
                 Said::More => {}
                 Said::Nothing => break,
                 Said::Name(name) if Host::read(&name).as_ref() == Some(host) => break,
-                Said::Name(_) | Said::Broken => {
-                    self.tally.stopped(Some((host, port)), Stop::OtherName);
-                    self.server.shutdown(Shutdown::Both)?;
-                    return self.client.shutdown(Shutdown::Both);
-                }
+                Said::Name(_) => return stop(Stop::OtherName),
+                Said::Broken => return stop(Stop::Malformed),
             }
             let mut client = self.client;
             let count = client.read(&mut buffer)?;

@@ -5,7 +5,7 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::hello::tests::hello;
+use super::hello::tests::{WARNING, hello};
 use super::reach::Reach;
 use super::tally::Tally;
 use crate::sandbox::egress::{Destination, Lists, RootsList};
@@ -32,6 +32,11 @@ fn server(until: usize, answer: &'static [u8]) -> (u16, std::thread::JoinHandle<
 
 /// What a client gets that sends this through a proxy that may reach `listed.test` at this port, and the proxy's counts.
 fn through(port: u16, request: &[u8]) -> (Vec<u8>, String) {
+    through_in_parts(port, &[request])
+}
+
+/// The same for a client that sends in several parts, each when the one before has been read.
+fn through_in_parts(port: u16, parts: &[&[u8]]) -> (Vec<u8>, String) {
     let lists = Lists {
         allow: vec![Destination::read(&format!("*.test:{port}")).unwrap()],
         never: vec!["never.test".to_owned()],
@@ -48,7 +53,12 @@ fn through(port: u16, request: &[u8]) -> (Vec<u8>, String) {
     let (accepted, _) = listener.accept().unwrap();
     let counts = Arc::clone(&tally);
     let proxy = std::thread::spawn(move || super::serve::serve(&accepted, &reach, &counts));
-    client.write_all(request).unwrap();
+    client.set_nodelay(true).unwrap();
+    for part in parts {
+        // Whoever is stopped may be so before all of it was sent.
+        let _sent = client.write_all(part);
+        std::thread::sleep(Duration::from_millis(if parts.len() > 1 { 20 } else { 0 }));
+    }
     client.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
     let mut got = vec![];
     let _whatever_ended_it = client.read_to_end(&mut got);
@@ -99,6 +109,37 @@ fn tls_has_to_name_the_host_that_was_asked_for() {
     let (_, counts) = through(port, &request);
     assert_eq!(server_of_b.join().unwrap(), b"", "no byte of it arrived");
     assert!(counts.contains(&format!("stopped a.test:{port} other_name 1")), "{counts}");
+}
+
+#[test]
+fn a_first_message_in_many_records_and_parts_is_read_whole_before_a_byte_of_it_goes_on() {
+    let request = |port: u16| format!("CONNECT a.test:{port} HTTP/1.1\r\n\r\n").into_bytes();
+    let whole = hello(Some("a.test"), 3);
+    let (port, server_of_a) = server(whole.len(), b"ok");
+    let head = request(port);
+    let parts: Vec<&[u8]> = std::iter::once(head.as_slice()).chain(whole.chunks(25)).collect();
+    assert!(through_in_parts(port, &parts).0.ends_with(b"ok"));
+    assert_eq!(server_of_a.join().unwrap(), whole);
+    let other = hello(Some("b.test"), 3);
+    let (port, server_of_b) = server(1, b"");
+    let head = request(port);
+    let parts: Vec<&[u8]> = std::iter::once(head.as_slice()).chain(other.chunks(25)).collect();
+    let (_, counts) = through_in_parts(port, &parts);
+    assert_eq!(server_of_b.join().unwrap(), b"", "no byte of it arrived");
+    assert!(counts.contains(&format!("stopped a.test:{port} other_name 1")), "{counts}");
+}
+
+#[test]
+fn what_stands_before_a_first_message_does_not_hide_whom_it_names() {
+    let mut old = hello(Some("b.test"), 4000);
+    old[1] = 2;
+    for first in [[&WARNING[..], &hello(Some("b.test"), 4000)].concat(), old] {
+        let (port, server_of_b) = server(1, b"");
+        let head = format!("CONNECT a.test:{port} HTTP/1.1\r\n\r\n").into_bytes();
+        let (_, counts) = through(port, &[head, first].concat());
+        assert_eq!(server_of_b.join().unwrap(), b"", "no byte of it arrived");
+        assert!(counts.contains(&format!("stopped a.test:{port} malformed 1")), "{counts}");
+    }
 }
 
 #[test]

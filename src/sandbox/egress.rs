@@ -62,7 +62,7 @@ impl Egress {
 /// Why somebody is not reached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Stop {
-    /// The request cannot be read.
+    /// The request cannot be read, or what begins as TLS cannot.
     Malformed,
     /// It is on none of the tool's entries.
     NotListed,

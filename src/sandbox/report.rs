@@ -3,6 +3,10 @@
 
 use std::fmt::{self, Write as _};
 
+mod end;
+
+pub use end::{End, How, Limit};
+
 /// As much output as one line carries.
 pub const CHUNK: usize = 32 * 1024;
 
@@ -113,146 +117,6 @@ fn limit(text: &str) -> Option<(String, u64)> {
     Some((name.to_owned(), most.parse().ok()?))
 }
 
-/// A limit that ended a run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Limit {
-    /// Time by the clock.
-    WallClock,
-    /// Processor time.
-    Cpu,
-    /// Memory.
-    Memory,
-    /// The size of a file.
-    FileSize,
-    /// Output.
-    Output,
-    /// The size of a workspace that stays.
-    Workspace,
-    /// The number of its files.
-    Inodes,
-    /// What a module may take of instructions.
-    Fuel,
-    /// A module's time by the clock.
-    Deadline,
-    /// Elements of a module's tables.
-    Table,
-}
-
-impl Limit {
-    /// Every one of them.
-    pub const ALL: [Limit; 10] = [
-        Limit::WallClock,
-        Limit::Cpu,
-        Limit::Memory,
-        Limit::FileSize,
-        Limit::Output,
-        Limit::Workspace,
-        Limit::Inodes,
-        Limit::Fuel,
-        Limit::Deadline,
-        Limit::Table,
-    ];
-
-    /// The key of the declaration.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Limit::WallClock => "wall_clock",
-            Limit::Cpu => "cpu",
-            Limit::Memory => "memory",
-            Limit::FileSize => "file_size",
-            Limit::Output => "output",
-            Limit::Workspace => "workspace",
-            Limit::Inodes => "inodes",
-            Limit::Fuel => "fuel",
-            Limit::Deadline => "deadline",
-            Limit::Table => "table",
-        }
-    }
-}
-
-/// How a run ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum How {
-    /// By itself, with this status.
-    Exit(i32),
-    /// By this signal, which no limit of ours sent.
-    Signal(i32),
-    /// By a limit.
-    Limit(Limit),
-    /// By a trap of a module's.
-    Trap,
-    /// It is no module that may run, and was not begun.
-    Refused,
-}
-
-impl How {
-    /// Two words.
-    #[must_use]
-    pub fn words(self) -> String {
-        match self {
-            How::Exit(status) => format!("exit {status}"),
-            How::Signal(signal) => format!("signal {signal}"),
-            How::Limit(limit) => format!("limit {}", limit.as_str()),
-            How::Trap => "trap -".to_owned(),
-            How::Refused => "refused -".to_owned(),
-        }
-    }
-
-    /// Reads two words.
-    #[must_use]
-    pub fn read(kind: &str, what: &str) -> Option<How> {
-        match kind {
-            "exit" => what.parse().ok().map(How::Exit),
-            "signal" => what.parse().ok().map(How::Signal),
-            "limit" => Limit::ALL.into_iter().find(|limit| limit.as_str() == what).map(How::Limit),
-            "trap" if what == "-" => Some(How::Trap),
-            "refused" if what == "-" => Some(How::Refused),
-            _ => None,
-        }
-    }
-}
-
-/// The end of a run, and what it used.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct End {
-    /// How.
-    pub how: How,
-    /// Until what confines it was in force.
-    pub start_ms: u64,
-    /// By the clock.
-    pub wall_ms: u64,
-    /// Processor time of all its processes; absent where nothing counts it.
-    pub cpu_ms: Option<u64>,
-    /// The most memory that it had at one time, in bytes; absent where nothing counts it.
-    pub memory: Option<u64>,
-}
-
-impl fmt::Display for End {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let number = |number: Option<u64>| number.map_or("-".to_owned(), |number| number.to_string());
-        let End { how, start_ms, wall_ms, cpu_ms, memory } = self;
-        write!(f, "end {} {start_ms} {wall_ms} {} {}", how.words(), number(*cpu_ms), number(*memory))
-    }
-}
-
-impl End {
-    /// Reads a line that was written as this type writes it.
-    #[must_use]
-    pub fn read(line: &str) -> Option<End> {
-        let words: Vec<&str> = line.strip_prefix("end ")?.split(' ').collect();
-        let [kind, what, start, wall, cpu, memory] = words.as_slice() else { return None };
-        let number = |word: &str| if word == "-" { Some(None) } else { word.parse().ok().map(Some) };
-        Some(End {
-            how: How::read(kind, what)?,
-            start_ms: start.parse().ok()?,
-            wall_ms: wall.parse().ok()?,
-            cpu_ms: number(cpu)?,
-            memory: number(memory)?,
-        })
-    }
-}
-
 const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
 /// A line with output: `out` or `err`, and the bytes in base64.
@@ -324,21 +188,6 @@ mod tests {
         assert_eq!(Active::read(&bare.to_string()), Some(bare));
         assert_eq!(Active::read("active 1 2"), None);
         assert_eq!(Active::read(&active.to_string().replace("cpu=20", "cpu=x")), None);
-    }
-
-    #[test]
-    fn every_end_is_read_as_it_was_written() {
-        let hows = Limit::ALL.into_iter().map(How::Limit).chain([
-            How::Exit(127),
-            How::Signal(9),
-            How::Trap,
-            How::Refused,
-        ]);
-        for how in hows {
-            let end = End { how, start_ms: 3, wall_ms: 12, cpu_ms: None, memory: Some(4096) };
-            assert_eq!(End::read(&end.to_string()), Some(end));
-        }
-        assert_eq!(End::read("end limit tea 1 2 3 4"), None);
     }
 
     #[test]

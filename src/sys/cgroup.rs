@@ -4,7 +4,7 @@
 //! the top, below `reeve-tools`: where the launcher itself runs, systemd allows none below a group with processes. Where the top
 //! is somebody else's, it lies below what systemd delegated; where nothing was, there is none.
 //!
-//! Whoever makes a group tidies away what killed wrappers left. So that nobody takes away a group that has no process *yet*, its
+//! What a killed wrapper leaves somebody tidies away who waits for that ([`Cgroup::left`]), and whoever makes the next group. So that nobody takes away a group that has no process *yet*, its
 //! maker holds a lock on its directory, which the kernel takes back when the last of the run has ended, however it ended.
 
 use std::fs::{self, File, TryLockError};
@@ -156,6 +156,16 @@ impl Cgroup {
         killed.is_some_and(|killed| killed > 0)
     }
 
+    /// Whether the kernel refused a process or a thread because there were as many as there may be.
+    #[must_use]
+    pub fn ran_out_of_processes(&self) -> bool {
+        let events = match self.hierarchy.layout {
+            Layout::Unified => self.directory("").join("pids.events"),
+            Layout::Separate => self.directory("pids").join("pids.events"),
+        };
+        entry(&events, "max").is_some_and(|refused| refused > 0)
+    }
+
     /// Ends every process in it, as far as this hierarchy can.
     pub fn end_all(&self) {
         match self.hierarchy.layout {
@@ -184,6 +194,12 @@ impl Cgroup {
         tops(&self.hierarchy).iter().for_each(|top| remove_unless_held(top));
     }
 
+    /// What may be left of it, for somebody who holds nothing of it.
+    #[must_use]
+    pub fn left(&self) -> Left {
+        Left { groups: self.directories(), tops: tops(&self.hierarchy) }
+    }
+
     fn directory(&self, controller: &str) -> PathBuf {
         self.hierarchy.base.join(controller).join(OURS).join(&self.name)
     }
@@ -195,6 +211,27 @@ impl Cgroup {
                 ["memory", "pids", "cpuacct"].map(|controller| self.directory(controller)).to_vec()
             }
         }
+    }
+}
+
+/// The directories of a group, without a hold on them.
+#[derive(Clone, Debug)]
+pub struct Left {
+    groups: Vec<PathBuf>,
+    tops: Vec<PathBuf>,
+}
+
+impl Left {
+    /// Removes what has no process in it any more. Whether nothing of the group is left.
+    #[must_use]
+    pub fn tidy(&self) -> bool {
+        let is_gone = |group: &PathBuf| match fs::remove_dir(group) {
+            Ok(()) => true,
+            Err(error) => error.kind() == io::ErrorKind::NotFound,
+        };
+        let gone = self.groups.iter().filter(|group| is_gone(group)).count();
+        self.tops.iter().for_each(|top| remove_unless_held(top));
+        gone == self.groups.len()
     }
 }
 

@@ -62,6 +62,12 @@ impl Starter {
     }
 }
 
+impl AsFd for Starter {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+}
+
 /// Ends this process with nothing more being run.
 pub fn end(status: i32) -> ! {
     // SAFETY: ends the process.

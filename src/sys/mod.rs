@@ -3,6 +3,7 @@
 #![allow(unsafe_code, reason = "system calls that neither std nor nix wraps are made here and nowhere else")]
 
 pub mod activation;
+pub mod apart;
 mod attribute;
 pub mod beneath;
 pub mod cgroup;

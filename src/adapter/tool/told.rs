@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 use crate::adapter::{Garbled, Plan, Ran, WrapperName};
 use crate::sandbox::decode;
 use crate::sandbox::module::Bounds;
-use crate::sandbox::report::{Active, End, FULL, How, Limit, bytes};
+use crate::sandbox::report::{Active, End, FULL, How, bytes};
 use crate::sandbox::traffic::{Traffic, UNCOUNTED};
 
 /// What the caller may see of one line while the tool runs.
@@ -64,11 +64,19 @@ pub(super) fn ran(stdout: &[u8]) -> Result<Ran, Garbled> {
             (None, Some("the tool's module was not begun: its standard error says why".to_owned()))
         }
     };
+    let reached: Vec<&str> = end.reached.iter().map(|limit| limit.as_str()).collect();
+    let error = error.map(|error| match reached.as_slice() {
+        [] => error,
+        some => format!("{error}, having come to its limits: {}", some.join(", ")),
+    });
     let mut result = json!({"ended": ended(end.how), "confined": receipt(&active), "used": used(&end)});
+    if let (Some(map), false) = (result.as_object_mut(), reached.is_empty()) {
+        map.insert("reached".to_owned(), json!(reached));
+    }
     if let (Some(map), "strict") = (result.as_object_mut(), active.egress.as_str()) {
         map.insert("egress".to_owned(), through(traffic.as_deref()));
     }
-    if let (Some(map), How::Limit(Limit::Output)) = (result.as_object_mut(), end.how) {
+    if let (Some(map), true) = (result.as_object_mut(), end.is_cut) {
         map.insert("truncated".to_owned(), Value::Bool(true));
     }
     Ok(Ran { result, output: json!({"stdout": text(&out), "stderr": text(&err)}), exit_code, error })
@@ -196,7 +204,7 @@ mod tests {
 
     #[test]
     fn output_is_put_together_and_told_apart_and_bytes_that_are_no_text_are_kept() {
-        let lines = format!("{ACTIVE}out aGk=\nerr /w==\nout IQ==\nend exit 3 1 5 2 4096\n");
+        let lines = format!("{ACTIVE}out aGk=\nerr /w==\nout IQ==\nend exit 3 1 5 2 4096 whole -\n");
         let ran = ran(lines.as_bytes()).unwrap();
         assert_eq!(ran.output, json!({"stdout": {"text": "hi!"}, "stderr": {"base64": "/w=="}}));
         assert_eq!((ran.exit_code, ran.error.as_deref()), (Some(3), Some("the tool ended with status 3")));
@@ -214,8 +222,9 @@ mod tests {
     fn what_went_through_the_proxy_is_told_with_bytes_and_reasons() {
         let strict = ACTIVE.replace(" none ", " strict ");
         let lines = "reached a.com:443 1 20 300\nstopped b.com:80 not_listed 2\n";
-        let told =
-            |lines: &str| ran(format!("{strict}{lines}end exit 0 1 5 2 -\n").as_bytes()).unwrap().result;
+        let told = |lines: &str| {
+            ran(format!("{strict}{lines}end exit 0 1 5 2 - whole -\n").as_bytes()).unwrap().result
+        };
         assert_eq!(
             told(lines)["egress"],
             json!({"reached": [{"to": "a.com:443", "connections": 1, "sent_bytes": 20, "received_bytes": 300}],
@@ -228,7 +237,7 @@ mod tests {
 
     #[test]
     fn a_limit_is_named() {
-        let lines = format!("{ACTIVE}end limit wall_clock 1 5000 2 -\n");
+        let lines = format!("{ACTIVE}end limit wall_clock 1 5000 2 - whole -\n");
         let ran = ran(lines.as_bytes()).unwrap();
         assert_eq!(ran.error.as_deref(), Some("the tool was ended by its limit: wall_clock"));
         assert_eq!(ran.result["ended"], json!({"by": "limit", "limit": "wall_clock"}));
@@ -236,17 +245,42 @@ mod tests {
 
     #[test]
     fn output_that_was_cut_short_is_said_to_be() {
-        let told =
-            |limit: &str| ran(format!("{ACTIVE}out aGk=\nend limit {limit} 1 5 2 -\n").as_bytes()).unwrap();
-        let cut = told("output");
-        assert_eq!((&cut.result["truncated"], &cut.output["stdout"]["text"]), (&json!(true), &json!("hi")));
-        assert_eq!(told("cpu").result.get("truncated"), None);
+        let told = |how: &str, output: &str| {
+            ran(format!("{ACTIVE}out aGk=\nend {how} 1 5 2 - {output} -\n").as_bytes()).unwrap()
+        };
+        // Whatever ended it.
+        for how in ["limit output", "limit wall_clock", "limit memory", "exit 0"] {
+            let cut = told(how, "cut");
+            assert_eq!(
+                (&cut.result["truncated"], &cut.output["stdout"]["text"]),
+                (&json!(true), &json!("hi")),
+                "{how}"
+            );
+            assert_eq!(told(how, "whole").result.get("truncated"), None, "{how}");
+        }
+    }
+
+    #[test]
+    fn limits_that_did_not_end_a_run_are_named_beside_what_did() {
+        let told = |how: &str, reached: &str| {
+            ran(format!("{ACTIVE}end {how} 1 5 2 - whole {reached}\n").as_bytes()).unwrap()
+        };
+        assert_eq!(told("exit 0", "-").result.get("reached"), None);
+        let well = told("exit 0", "processes");
+        assert_eq!((&well.result["reached"], well.error), (&json!(["processes"]), None));
+        let badly = told("exit 1", "workspace,file_size");
+        assert_eq!(badly.result["ended"], json!({"by": "itself", "status": 1}));
+        assert_eq!(badly.result["reached"], json!(["workspace", "file_size"]));
+        assert_eq!(
+            badly.error.as_deref(),
+            Some("the tool ended with status 1, having come to its limits: workspace, file_size")
+        );
     }
 
     #[test]
     fn what_bounded_a_module_and_how_it_ended_are_told() {
         let active = ACTIVE.replace("untraced - -", "untraced 0f,vendor,1000,5,65536,10,fd_read+fd_write -");
-        let told = |end: &str| ran(format!("{active}end {end} 1 5 2 -\n").as_bytes()).unwrap();
+        let told = |end: &str| ran(format!("{active}end {end} 1 5 2 - whole -\n").as_bytes()).unwrap();
         let fuel = told("limit fuel");
         assert_eq!(fuel.result["ended"], json!({"by": "limit", "limit": "fuel"}));
         assert_eq!(
@@ -261,7 +295,8 @@ mod tests {
 
     #[test]
     fn that_nothing_could_be_added_to_the_workspace_is_told() {
-        let told = |active: &str| ran(format!("{active}end exit 0 1 5 2 -\n").as_bytes()).unwrap().result;
+        let told =
+            |active: &str| ran(format!("{active}end exit 0 1 5 2 - whole -\n").as_bytes()).unwrap().result;
         assert_eq!(told(ACTIVE)["confined"].get("workspace"), None);
         assert_eq!(told(&ACTIVE.replace("untraced - -", "untraced - full"))["confined"]["workspace"], "full");
     }
@@ -271,10 +306,10 @@ mod tests {
         for lines in [
             "",
             ACTIVE,
-            "end exit 0 1 5 2 4096\n",
-            &format!("{ACTIVE}{ACTIVE}end exit 0 1 5 2 4096\n"),
-            &format!("{ACTIVE}junk\nend exit 0 1 5 2 4096\n"),
-            &format!("{ACTIVE}end exit 0 1 5 2 4096\nend exit 1 1 5 2 4096\n"),
+            "end exit 0 1 5 2 4096 whole -\n",
+            &format!("{ACTIVE}{ACTIVE}end exit 0 1 5 2 4096 whole -\n"),
+            &format!("{ACTIVE}junk\nend exit 0 1 5 2 4096 whole -\n"),
+            &format!("{ACTIVE}end exit 0 1 5 2 4096 whole -\nend exit 1 1 5 2 4096 whole -\n"),
         ] {
             assert!(ran(lines.as_bytes()).is_err(), "{lines:?}");
         }

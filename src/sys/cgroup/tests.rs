@@ -105,3 +105,44 @@ fn a_group_below_what_was_delegated_has_its_bounds_and_hands_down_what_they_need
     assert_eq!(read("reeve-tools/run/cgroup.kill"), "1");
     assert_eq!(group.kind(), "cgroup-v2");
 }
+
+/// A group in a tree of plain files, and its directory.
+fn group_in(tree: &Scratch) -> (Cgroup, PathBuf) {
+    let hierarchy = Hierarchy { layout: Layout::Unified, base: tree.root().to_owned() };
+    let group = Cgroup::below(hierarchy, "run", &Bounds { memory: 64 << 20, processes: 8 }).unwrap();
+    (group, tree.path("reeve-tools/run"))
+}
+
+#[test]
+fn that_the_kernel_refused_a_process_is_known_by_its_count() {
+    for (layout, place) in [(Layout::Unified, ""), (Layout::Separate, "pids")] {
+        let tree = Scratch::new();
+        let hierarchy = Hierarchy { layout, base: tree.root().to_owned() };
+        let group = Cgroup { hierarchy, name: "run".to_owned(), above: vec![], held: vec![] };
+        assert!(!group.ran_out_of_processes(), "{layout:?}: a kernel that does not count");
+        let directory = tree.path(place).join("reeve-tools/run");
+        fs::create_dir_all(&directory).unwrap();
+        for (events, refused) in [("max 0\n", false), ("max 3\n", true), ("maximum 3\n", false)] {
+            fs::write(directory.join("pids.events"), events).unwrap();
+            assert_eq!(group.ran_out_of_processes(), refused, "{layout:?}: {events}");
+        }
+    }
+}
+
+#[test]
+fn what_is_left_of_a_group_is_taken_away_once_nothing_is_in_it() {
+    let tree = unified(&[("", BOTH)]);
+    let (group, directory) = group_in(&tree);
+    let left = group.left();
+    // Its files are here what its processes are to the kernel.
+    assert!(!left.tidy());
+    drop(group);
+    assert!(!left.tidy() && directory.is_dir());
+    for file in fs::read_dir(&directory).unwrap() {
+        fs::remove_file(file.unwrap().path()).unwrap();
+    }
+    fs::remove_file(tree.path("reeve-tools/cgroup.subtree_control")).unwrap();
+    assert!(left.tidy());
+    assert!(!tree.path("reeve-tools").exists(), "and what it lay in, when nobody else has that");
+    assert!(left.tidy(), "and again");
+}

@@ -18,7 +18,7 @@ use nix::unistd::{chdir, getegid, geteuid, pipe2, setsid};
 
 use crate::egress::READY;
 use crate::sandbox::egress::{Egress, PROXY_PORT};
-use crate::sandbox::report::{Active, FULL, How};
+use crate::sandbox::report::{Active, FULL, How, Limit};
 use crate::sandbox::{
     Confinement, Descriptors, Exec, Leave, MemoryBy, Network, Tier, Workspace, decode, filter, rights, view,
 };
@@ -157,10 +157,16 @@ static FIRST: std::sync::OnceLock<i32> = std::sync::OnceLock::new();
 
 fn wait(report: &mut File) -> io::Result<()> {
     let first = FIRST.get().copied();
+    let mut is_told = false;
     while let Some(Ended { pid, by }) = next_end()? {
         if Some(pid) == first {
             let how = by.map_or_else(How::Signal, How::Exit);
             return writeln!(report, "{}", how.words());
+        }
+        // Of a process that another waits for, only that one knows.
+        if by == Err(libc::SIGXFSZ) && !is_told {
+            writeln!(report, "reached {}", Limit::FileSize.as_str())?;
+            is_told = true;
         }
     }
     Err(io::Error::other("the tool's process is gone and was not seen to end"))

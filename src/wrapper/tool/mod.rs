@@ -2,21 +2,25 @@
 //!
 //! look at user, program and kernel → spend the grant → workspace → control group → a child: the group → (tier B) own
 //! mounts → the user, for good → (tier C) bubblewrap → the inner stage → … → the tool. The wrapper stays outside, reads
-//! what they write, and ends all of them.
+//! what they write, and ends all of them. A process beside it tidies the group away where the wrapper is killed.
 
 mod inside;
 mod kept;
+mod pipes;
 mod place;
 mod places;
 mod protected;
 mod proxy;
+mod room;
 mod supervisor;
+mod watcher;
 
 use std::convert::Infallible;
 use std::ffi::CString;
 use std::fs::File;
 use std::io::{self, Read, Seek, Write};
 use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -39,9 +43,10 @@ use crate::sys::mounts::{self, Files};
 use crate::sys::{exec, jail, trusted_file};
 use inside::Order;
 use kept::Kept;
+use pipes::Pipes;
 use places::{Laid, Place};
 use proxy::Proxy;
-use supervisor::{Pipes, Supervisor};
+use supervisor::Supervisor;
 
 /// The wrapper itself: what a grant names, and what bubblewrap finds inside.
 pub const INNER: &str = "/usr/local/libexec/reeve/reeve-tool";
@@ -172,6 +177,8 @@ pub(super) fn run(tool: Prepared, grant: &Grant) -> Result<Infallible, Refusal> 
     let (child, pipes) = started
         .inspect_err(|_error| cgroup.iter().for_each(Cgroup::remove))
         .map_err(cannot("start the tool"))?;
+    // Where there can be none, the next run tidies away what this one leaves when it is killed.
+    let _ = cgroup.as_ref().map(|group| watcher::start(group, limit + SLACK));
     let supervisor =
         Supervisor::new((child, pipes), cgroup, kept, &order).map_err(cannot("watch the tool"))?;
     supervisor.watch(limit, &mut proxy)
@@ -196,14 +203,15 @@ fn start(
     let (report, tell) = pipe2(OFlag::O_CLOEXEC)?;
     let (out, stdout) = pipe2(OFlag::O_CLOEXEC)?;
     let (err, stderr) = pipe2(OFlag::O_CLOEXEC)?;
+    let (rooms, giving) = UnixStream::pair()?;
     // Also around bubblewrap, which makes another: killed between making its child and letting it go on, it leaves it waiting.
     jail::new_process_tree()?;
     match jail::split()? {
-        jail::Side::Parent(child) => Ok((child, Pipes { report, out, err })),
+        jail::Side::Parent(child) => Ok((child, Pipes { report, out, err, rooms })),
         jail::Side::Child(wrapper) => {
             // With them it would read what it writes itself, and never see that nobody else does.
-            drop((report, out, err));
-            let own = Own { stdin, stdout, stderr, report: tell, program: program.into(), way_out };
+            drop((report, out, err, rooms));
+            let own = Own { stdin, stdout, stderr, report: tell, giving, program: program.into(), way_out };
             let Err(error) = own.go(order, &wrapper, who, cgroup);
             // What was standard error is the supervisor's to read, which shows it when nothing was started.
             let _ = writeln!(io::stderr(), "{error}");
@@ -218,6 +226,7 @@ struct Own {
     stdout: OwnedFd,
     stderr: OwnedFd,
     report: OwnedFd,
+    giving: UnixStream,
     program: OwnedFd,
     way_out: Option<OwnedFd>,
 }
@@ -230,24 +239,24 @@ impl Own {
         (user, places): (&User, &[Place]),
         cgroup: Option<&Cgroup>,
     ) -> io::Result<Infallible> {
-        let Own { stdin, stdout, stderr, report, program, way_out } = self;
+        let Own { stdin, stdout, stderr, report, giving, program, way_out } = self;
         let standard = [(stdin.as_fd(), 0), (stdout.as_fd(), 1), (stderr.as_fd(), 2)];
         jail::hand_on(&standard)?;
         if let Some(cgroup) = cgroup {
             cgroup.enter().map_err(|error| doing("cgroup", &error))?;
         }
         let confinement = &order.confinement;
+        own_mounts(confinement, user)?;
+        room::give(confinement, &giving).map_err(|error| doing("its directories", &error))?;
+        drop(giving);
         match confinement.tier {
             Tier::A | Tier::B | Tier::W => {
-                own_mounts(confinement, user)?;
                 jail::become_nobody_else(user).map_err(|error| doing("user", &error))?;
                 wrapper.end_with_it()?;
                 drop((stdin, stdout, stderr));
                 inside::run(order, report, program, way_out)
             }
             Tier::C => {
-                // bubblewrap's own know no number of files, and none that cannot be run.
-                own_mounts(confinement, user)?;
                 let bytes = jail::file_in_memory(&order.to_bytes())?;
                 jail::become_nobody_else(user).map_err(|error| doing("user", &error))?;
                 wrapper.end_with_it()?;
@@ -268,7 +277,8 @@ impl Own {
     }
 }
 
-/// What a tool writes to: in memory and its own, but for a workspace that stays.
+/// What a tool writes to: in memory and its own, but for a workspace that stays. In tier C, too: bubblewrap's own know no number of
+/// files, and none that cannot be run.
 fn own_mounts(confinement: &Confinement, user: &User) -> io::Result<()> {
     mounts::new_mounts().map_err(|error| doing("mounts", &error))?;
     let size = (confinement.limits.workspace, confinement.limits.inodes);

@@ -3,11 +3,11 @@
 
 use std::convert::Infallible;
 use std::fs::File;
-use std::io::{self, Read, Write};
+use std::io::{self, Read};
 use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
-use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::Signal;
 use nix::sys::wait::{WaitPidFlag, waitpid};
@@ -15,29 +15,25 @@ use nix::unistd::Pid;
 
 use super::inside::Order;
 use super::kept::Kept;
+use super::pipes::{self, Pipes, Readable, TICK, read, say, tell};
 use super::proxy::Proxy;
+use super::room::{self, Rooms};
 use crate::grant::Refusal;
-use crate::sandbox::Limits;
+use crate::sandbox::Confinement;
 use crate::sandbox::module::Said;
 use crate::sandbox::report::{Active, CHUNK, End, How, Limit, output};
-use crate::sandbox::traffic::{Traffic, UNCOUNTED};
 use crate::sys::cgroup::{Bounds, Cgroup};
 use crate::sys::jail;
 
-/// How often what is used is looked at.
-const TICK: Duration = Duration::from_millis(50);
 /// How long what was killed may take to be gone.
 const KILL_GRACE: Duration = Duration::from_secs(2);
+/// How long beyond the tool's time what it left may be read, by somebody who takes it slowly: what ends a tree is in it, and what
+/// comes after it, a count and the proxy's word, is within the time that the wrapper has beyond its tool's.
+const DRAIN: Duration = Duration::from_secs(3);
+/// The same, where somebody may still write whom nothing could end.
+const DRAIN_BESIDE: Duration = Duration::from_millis(200);
 /// How much is kept of what is said before a tool begins: by bubblewrap, or by the inner stage.
 const MAX_SAID: u64 = 4096;
-
-/// Where the tree's processes write.
-#[derive(Debug)]
-pub(super) struct Pipes {
-    pub(super) report: OwnedFd,
-    pub(super) out: OwnedFd,
-    pub(super) err: OwnedFd,
-}
 
 /// A running tool.
 pub(super) struct Supervisor {
@@ -48,9 +44,9 @@ pub(super) struct Supervisor {
     err: Option<File>,
     cgroup: Option<Cgroup>,
     kept: Option<Kept>,
-    limits: Limits,
-    around: u64,
-    is_module: bool,
+    given: UnixStream,
+    rooms: Rooms,
+    confinement: Confinement,
     outside: Vec<String>,
     said: Vec<u8>,
     reported: String,
@@ -59,7 +55,11 @@ pub(super) struct Supervisor {
     started: Option<Instant>,
     how: Option<How>,
     limit: Option<Limit>,
+    /// Those that it came to, whatever ended it.
+    met: Vec<Limit>,
     written: u64,
+    /// Whether it wrote more than is handed on.
+    is_cut: bool,
     began: Instant,
 }
 
@@ -84,9 +84,9 @@ impl Supervisor {
             err: Some(File::from(pipes.err)),
             cgroup,
             kept,
-            limits: order.confinement.limits.clone(),
-            around: super::around(order.confinement.tier),
-            is_module: order.confinement.module.is_some(),
+            given: pipes.rooms,
+            rooms: Rooms::default(),
+            confinement: order.confinement.clone(),
             outside: order.outside.clone(),
             said: Vec::new(),
             reported: String::new(),
@@ -95,7 +95,9 @@ impl Supervisor {
             started: None,
             how: None,
             limit: None,
+            met: Vec::new(),
             written: 0,
+            is_cut: false,
             began: now(),
         })
     }
@@ -106,12 +108,14 @@ impl Supervisor {
     /// When the tool did not begin.
     pub(super) fn watch(mut self, limit: Duration, proxy: &mut Option<Proxy>) -> Result<Infallible, Refusal> {
         let over = self.until_over(limit);
-        self.end_all();
-        let over = over.and_then(|over| self.drain().map(|()| over));
+        let is_gone = self.end_all();
+        let over = over.and_then(|over| self.drain(is_gone, limit).map(|()| over));
         // Nobody writes any more: what was filled in a last moment is found, too.
         self.limit =
             self.limit.or_else(|| self.kept.as_ref().and_then(|kept| kept.limit_at_the_end(self.how, now)));
+        self.meet_at_the_end();
         let ended = self.end();
+        drop(std::mem::take(&mut self.rooms));
         self.cgroup.iter().for_each(Cgroup::remove);
         let traffic = proxy.as_mut().map(Proxy::end);
         drop(proxy.take());
@@ -150,36 +154,9 @@ impl Supervisor {
     }
 
     fn wait_for_something(&self) -> io::Result<Readable> {
-        let stdout = io::stdout();
         // What the tool writes stays in its pipes until it is certain that it is the tool that writes.
-        let [has_report, has_out, has_err] = [
-            self.report.is_some(),
-            self.is_active && self.out.is_some(),
-            self.is_active && self.err.is_some(),
-        ];
-        let sources = [
-            self.report.as_ref().filter(|_| has_report),
-            self.out.as_ref().filter(|_| has_out),
-            self.err.as_ref().filter(|_| has_err),
-        ];
-        let mut fds = vec![
-            PollFd::new(stdout.as_fd(), PollFlags::empty()),
-            PollFd::new(self.exit.as_fd(), PollFlags::POLLIN),
-        ];
-        fds.extend(sources.iter().flatten().map(|fd| PollFd::new(fd.as_fd(), PollFlags::POLLIN)));
-        match poll(&mut fds, PollTimeout::try_from(TICK).unwrap_or(PollTimeout::ZERO)) {
-            Ok(_) | Err(Errno::EINTR) => {}
-            Err(errno) => return Err(errno.into()),
-        }
-        let mut answers = fds.iter().map(|fd| fd.any().unwrap_or(false));
-        let mut next = |is_there: bool| is_there && answers.next().unwrap_or(false);
-        Ok(Readable {
-            listener_gone: next(true),
-            exited: next(true),
-            report: next(has_report),
-            out: next(has_out),
-            err: next(has_err),
-        })
+        let [out, err] = [&self.out, &self.err].map(|pipe| pipe.as_ref().filter(|_| self.is_active));
+        pipes::wait(&self.exit, [self.report.as_ref(), out, err])
     }
 
     fn take(&mut self, readable: &Readable) -> io::Result<()> {
@@ -207,6 +184,7 @@ impl Supervisor {
             if let Some(active) = Active::read(&line) {
                 self.is_active = true;
                 self.started.get_or_insert_with(now);
+                self.rooms = room::take(&self.confinement, &self.given)?;
                 let own = active.namespaces.iter().filter(|one| !self.outside.contains(one));
                 let namespaces =
                     own.map(|one| one.split(':').next().unwrap_or_default().to_owned()).collect();
@@ -217,6 +195,8 @@ impl Supervisor {
             } else if let Some(why) = line.strip_prefix("failed ") {
                 self.is_active = false;
                 self.said.extend_from_slice(why.as_bytes());
+            } else if let Some(limit) = line.strip_prefix("reached ") {
+                self.meet(Limit::read(limit));
             } else if let Some((kind, what)) = line.split_once(' ') {
                 self.how = How::read(kind, what);
             }
@@ -227,16 +207,19 @@ impl Supervisor {
     /// As the kernel tells them.
     fn bounds_of_the_group(&self) -> Vec<(String, u64)> {
         let bounds = self.cgroup.as_ref().and_then(Cgroup::bounds);
+        let around = super::around(self.confinement.tier);
         let all = bounds.map(|Bounds { memory, processes }| {
-            [("memory", memory), ("processes", processes.saturating_sub(self.around))]
+            [("memory", memory), ("processes", processes.saturating_sub(around))]
         });
         all.into_iter().flatten().map(|(name, most)| (name.to_owned(), most)).collect()
     }
 
     /// A tool's output.
     fn hand_on(&mut self, stream: &str, bytes: &[u8]) -> io::Result<()> {
-        let room = usize::try_from(self.limits.output.saturating_sub(self.written)).unwrap_or(usize::MAX);
+        let most = self.confinement.limits.output;
+        let room = usize::try_from(most.saturating_sub(self.written)).unwrap_or(usize::MAX);
         if bytes.len() > room {
+            self.is_cut = true;
             self.limit = self.limit.or(Some(Limit::Output));
         }
         let kept = bytes.get(..bytes.len().min(room)).unwrap_or_default();
@@ -244,7 +227,24 @@ impl Supervisor {
         kept.chunks(CHUNK).try_for_each(|chunk| say(&output(stream, chunk)))
     }
 
+    /// A limit that a call came to, or a process: inside, where nobody outside sees that.
+    fn meet(&mut self, limits: impl IntoIterator<Item = Limit>) {
+        for limit in limits {
+            if !self.met.contains(&limit) {
+                self.met.push(limit);
+            }
+        }
+    }
+
+    fn meet_at_the_end(&mut self) {
+        let processes = self.cgroup.as_ref().is_some_and(Cgroup::ran_out_of_processes);
+        self.meet(processes.then_some(Limit::Processes));
+        self.meet(self.rooms.reached());
+    }
+
     fn limit_reached(&mut self, until: Instant) -> Option<Limit> {
+        // Who makes room again was at it all the same.
+        self.meet(self.rooms.reached());
         if now() >= until {
             return Some(Limit::WallClock);
         }
@@ -259,33 +259,40 @@ impl Supervisor {
 
     fn used_its_time(&self) -> bool {
         let used = self.cgroup.as_ref().and_then(Cgroup::cpu);
-        used.is_some_and(|used| used >= Duration::from_secs(self.limits.cpu))
+        used.is_some_and(|used| used >= Duration::from_secs(self.confinement.limits.cpu))
     }
 
-    /// Ends the tree by its first process, or by what has that as its child and dies with it, and waits until it is gone.
-    fn end_all(&self) {
+    /// Ends the tree by its first process, or by what has that as its child and dies with it, and waits until it is gone. Whether it is.
+    fn end_all(&self) -> bool {
         let until = now() + KILL_GRACE;
         // By its descriptor: once it is reaped, its number may be another's.
         let _ = jail::end_by(&self.exit);
         self.cgroup.iter().for_each(Cgroup::end_all);
         let mut gone = [PollFd::new(self.exit.as_fd(), PollFlags::POLLIN)];
-        let _ = poll(&mut gone, PollTimeout::try_from(KILL_GRACE).unwrap_or(PollTimeout::ZERO));
+        let ended = poll(&mut gone, PollTimeout::try_from(KILL_GRACE).unwrap_or(PollTimeout::ZERO));
         let _ = waitpid(self.child, Some(WaitPidFlag::WNOHANG));
         while self.cgroup.as_ref().is_some_and(|group| !group.is_empty()) && now() < until {
             std::thread::sleep(TICK / 10);
             self.cgroup.iter().for_each(Cgroup::end_all);
         }
+        matches!(ended, Ok(1..)) && self.cgroup.as_ref().is_none_or(Cgroup::is_empty)
     }
 
-    /// What is still in the pipes. Nobody is left to write, so they end; if somebody is, they are left.
-    fn drain(&mut self) -> io::Result<()> {
-        let until = now() + TICK * 4;
-        let is_left =
-            |own: &Self| own.report.is_some() || (own.is_active && (own.out.is_some() || own.err.is_some()));
-        while is_left(self) && now() < until {
+    /// What is still in the pipes. When nobody is left to write, all of that was the tool's, and is read until there is no more: not to
+    /// their ends, which a tool may have given to another run's. What is not read is said to be cut.
+    fn drain(&mut self, is_gone: bool, limit: Duration) -> io::Result<()> {
+        let until = if is_gone { self.began + limit + DRAIN } else { now() + DRAIN_BESIDE };
+        while self.report.is_some() || (self.has_output() && !self.is_cut) {
+            if now() >= until {
+                self.is_cut |= self.has_output();
+                break;
+            }
             let readable = self.wait_for_something()?;
             if readable.listener_gone {
                 return Ok(());
+            }
+            if is_gone && readable.exited && !(readable.report || readable.out || readable.err) {
+                break;
             }
             self.take(&readable)?;
         }
@@ -296,6 +303,10 @@ impl Supervisor {
         Ok(())
     }
 
+    fn has_output(&self) -> bool {
+        self.is_active && (self.out.is_some() || self.err.is_some())
+    }
+
     fn end(&self) -> End {
         let ran_out = self.cgroup.as_ref().is_some_and(Cgroup::ran_out_of_memory);
         let how = match (self.limit, self.how) {
@@ -304,7 +315,7 @@ impl Supervisor {
             (None, Some(How::Signal(libc::SIGXFSZ))) => How::Limit(Limit::FileSize),
             (None, None | Some(How::Signal(libc::SIGKILL))) if ran_out => How::Limit(Limit::Memory),
             (None, Some(How::Signal(libc::SIGKILL))) if self.used_its_time() => How::Limit(Limit::Cpu),
-            (None, Some(How::Signal(signal))) if self.is_module => {
+            (None, Some(How::Signal(signal))) if self.confinement.module.is_some() => {
                 Said::by(signal).unwrap_or(How::Signal(signal))
             }
             (None, Some(how)) => how,
@@ -320,6 +331,8 @@ impl Supervisor {
             wall_ms: millis(wall),
             cpu_ms: self.cgroup.as_ref().and_then(Cgroup::cpu).map(millis),
             memory: self.cgroup.as_ref().and_then(Cgroup::memory_peak),
+            is_cut: self.is_cut,
+            reached: self.met.iter().copied().filter(|limit| how != How::Limit(*limit)).collect(),
         }
     }
 
@@ -329,43 +342,6 @@ impl Supervisor {
         let fix = if line.is_empty() { "it ended before it began".to_owned() } else { line.join(" ") };
         Refusal::NotEnforced { layer: "the sandbox", fix }
     }
-}
-
-/// What a poll found.
-struct Readable {
-    listener_gone: bool,
-    exited: bool,
-    report: bool,
-    out: bool,
-    err: bool,
-}
-
-/// What is there to read now; at its end the file is closed.
-fn read(from: &mut Option<File>) -> io::Result<Vec<u8>> {
-    let mut buffer = vec![0; CHUNK];
-    let count = match from {
-        Some(file) => file.read(&mut buffer)?,
-        None => 0,
-    };
-    if count == 0 {
-        *from = None;
-    }
-    buffer.truncate(count);
-    Ok(buffer)
-}
-
-/// What went through the proxy; one word when it did not live to say so.
-fn tell(traffic: Option<Vec<Traffic>>) -> io::Result<()> {
-    match traffic {
-        Some(all) => all.iter().try_for_each(|one| say(&one.to_string())),
-        None => say(UNCOUNTED),
-    }
-}
-
-fn say(line: &str) -> io::Result<()> {
-    let mut stdout = io::stdout().lock();
-    stdout.write_all(format!("{line}\n").as_bytes())?;
-    stdout.flush()
 }
 
 #[allow(

@@ -251,6 +251,40 @@ fn row_095_a_name_that_leads_inwards_and_tls_for_another_host_are_stopped() {
     assert!(net.seen().iter().all(Vec::is_empty), "no byte of it arrived");
 }
 
+/// A server reads a first message in many records, and many read over an alert that one goes on after: so does whoever hides a name.
+#[test]
+fn row_095_tls_for_another_host_is_stopped_however_its_first_message_is_cut_and_whatever_stands_before_it() {
+    let net = Net::new();
+    let to = format!("listed.test:{}", net.port);
+    let stopped = |why| Traffic::Stopped { to: to.clone(), why, times: 1 };
+    let sent = |name: &str, how: &str| {
+        net.strict(&format!(
+            "import ssl\ns, c = tunnel('{to}')\nc.setsockopt(6, 1, 1)\ni, o = ssl.MemoryBIO(), ssl.MemoryBIO()\n\
+             w = ssl.create_default_context().wrap_bio(i, o, server_hostname='{name}')\n\
+             try: w.do_handshake()\nexcept ssl.SSLWantReadError: pass\n\
+             h = o.read()\nr = [b'\\x16\\x03\\x01' + struct.pack('>H', len(h[n:n + 16])) + h[n:n + 16] for n in range(5, len(h), 16)]\n\
+             try:\n  {how}\nexcept OSError: pass\n\
+             try: print(s, len(c.recv(10)))\nexcept OSError: print(s, 0)"
+        ))
+        .run()
+    };
+    let cut = "for one in r: c.send(one[:9]); time.sleep(0.01); c.send(one[9:]); time.sleep(0.01)";
+    let ran = sent("listed.test", cut);
+    assert_eq!(ran.text(), "200 10");
+    assert!(ran.traffic.iter().all(|one| matches!(one, Traffic::Reached { .. })), "{ran:#?}");
+    net.seen();
+    for (how, why) in [
+        (cut, Stop::OtherName),
+        ("c.send(b'\\x15\\x03\\x01\\0\\2\\1\\x5a' + h)", Stop::Malformed),
+        ("c.send(b'\\x16\\2' + h[2:])", Stop::Malformed),
+    ] {
+        let ran = sent("other.example", how);
+        assert_eq!(ran.text(), "200 0", "{how}");
+        assert!(ran.traffic.contains(&stopped(why)), "{how}: {ran:#?}");
+        assert!(net.seen().iter().all(Vec::is_empty), "{how}: no byte of it arrived");
+    }
+}
+
 #[test]
 fn the_proxy_is_nobody_and_ends_with_its_run() {
     let net = Net::new();

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use reeve::grant::{Grant, WrapperName};
 use reeve::sandbox::egress::Egress;
-use reeve::sandbox::report::{Active, End, How, bytes};
+use reeve::sandbox::report::{Active, End, How, Limit, bytes};
 use reeve::sandbox::traffic::Traffic;
 use reeve::sandbox::{Confinement, Limits, MemoryBy, Tier, Workspace, encode};
 use reeve::sys::clock::{Clock, SystemClock};
@@ -156,7 +156,7 @@ pub struct Ran {
 }
 
 impl Ran {
-    fn of(output: &Output, took: Duration) -> Ran {
+    pub fn of(output: &Output, took: Duration) -> Ran {
         let mut ran = Ran {
             code: output.status.code(),
             said: String::from_utf8_lossy(&output.stderr).into_owned(),
@@ -186,7 +186,12 @@ impl Ran {
     }
 
     pub fn how(&self) -> How {
-        self.end.unwrap_or_else(|| panic!("it did not begin: {self:#?}")).how
+        self.end.as_ref().unwrap_or_else(|| panic!("it did not begin: {self:#?}")).how
+    }
+
+    /// The limits that it came to and that did not end it.
+    pub fn reached(&self) -> &[Limit] {
+        &self.end.as_ref().unwrap_or_else(|| panic!("it did not begin: {self:#?}")).reached
     }
 
     pub fn is_refused(&self, why: &str) {

@@ -1,7 +1,8 @@
 //! What is left when one of the processes around a tool is killed: nothing, whichever it is.
 
-use std::process::Command;
-use std::time::Duration;
+use std::path::PathBuf;
+use std::process::{Child, Command};
+use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -16,7 +17,7 @@ fn row_115_whichever_of_its_processes_is_killed_nothing_of_the_tool_is_left() {
         for place in 0.. {
             let mut child = Tool::probe(tier, "if os.fork() == 0: os.setsid()\ntime.sleep(86395)").start();
             wait_until("the tool runs", || processes_of_the_user().contains("86395"));
-            let Some(killed) = below(child.id()).get(place).copied() else {
+            let Some(killed) = tree_of(child.id()).get(place).copied() else {
                 drop(child.stdout.take());
                 child.wait().unwrap();
                 assert!(place > 1, "{tier:?}: {place}");
@@ -50,6 +51,100 @@ fn row_115_when_the_wrapper_is_killed_while_it_sets_up_nothing_is_left_and_the_n
         assert_eq!(Tool::probe(tier, "print('next')").run().text(), "next", "{tier:?}");
     }
     assert_eq!(mounts(), before);
+}
+
+fn killed_at_once(process: u32) {
+    kill(Pid::from_raw(process.cast_signed()), Signal::SIGKILL).unwrap();
+}
+
+fn started(tier: reeve::sandbox::Tier) -> Child {
+    let child = Tool::probe(tier, "if os.fork() == 0: os.setsid()\ntime.sleep(86393)").start();
+    wait_until("the tool runs", || processes_of_the_user().contains("86393"));
+    wait_until("it is watched", || watcher_of(child.id()).is_some());
+    child
+}
+
+#[test]
+fn row_111_of_a_killed_wrapper_no_group_is_left_and_nobody_who_waited_for_its_end() {
+    for tier in TIERS {
+        let before = groups();
+        let mut child = started(tier);
+        let own: Vec<PathBuf> = groups().into_iter().filter(|group| !before.contains(group)).collect();
+        assert!(!own.is_empty(), "{tier:?}");
+        let began = Instant::now();
+        killed_at_once(child.id());
+        child.wait().unwrap();
+        wait_until("no group is left", || own.iter().all(|group| !group.exists()));
+        wait_until("nobody waits", || wrappers().is_empty());
+        assert!(began.elapsed() < Duration::from_secs(5), "{tier:?}: {:?}", began.elapsed());
+    }
+}
+
+#[test]
+fn who_waits_for_the_wrappers_end_holds_nothing_and_goes_with_it() {
+    for tier in TIERS {
+        let mut child = started(tier);
+        let watcher = watcher_of(child.id()).unwrap();
+        let open = || {
+            let listed = std::fs::read_dir(format!("/proc/{watcher}/fd")).unwrap().flatten();
+            let mut open: Vec<String> = listed
+                .filter_map(|fd| Some(std::fs::read_link(fd.path()).ok()?.to_string_lossy().into_owned()))
+                .collect();
+            open.sort();
+            open
+        };
+        let null = || "/dev/null".to_owned();
+        let wanted = [null(), null(), null(), "anon_inode:[pidfd]".to_owned()];
+        wait_until("it has let go of all else", || open() == wanted);
+        let watcher = Pid::from_raw(watcher);
+        assert_eq!(nix::unistd::getsid(Some(watcher)).unwrap(), watcher, "{tier:?}");
+        drop(child.stdout.take());
+        child.wait().unwrap();
+        wait_until("it is gone, too", || wrappers().is_empty());
+    }
+}
+
+#[test]
+fn who_waits_for_the_wrappers_end_may_be_killed_and_the_run_is_none_the_worse_for_it() {
+    for tier in TIERS {
+        let before = groups();
+        let child = Tool::probe(tier, "time.sleep(1); print('on')").start();
+        wait_until("it is watched", || watcher_of(child.id()).is_some());
+        killed_at_once(watcher_of(child.id()).unwrap().cast_unsigned());
+        let ran = Ran::of(&child.wait_with_output().unwrap(), Duration::ZERO);
+        assert_eq!(ran.text(), "on", "{tier:?}");
+        assert!(groups().iter().all(|group| before.contains(group)), "{tier:?}");
+    }
+}
+
+/// The groups of runs that this test began: the kernel's tree of groups may have those of others.
+fn groups() -> Vec<PathBuf> {
+    let own = format!("{:08x}7e7e7e7e", std::process::id());
+    ["", "memory/", "pids/", "cpuacct/"]
+        .iter()
+        .filter_map(|place| std::fs::read_dir(format!("/sys/fs/cgroup/{place}reeve-tools")).ok())
+        .flat_map(|listed| listed.flatten())
+        .map(|entry| entry.path())
+        .filter(|group| group.file_name().is_some_and(|name| name.to_string_lossy().starts_with(&own)))
+        .collect()
+}
+
+fn wrappers() -> Vec<u8> {
+    Command::new("/usr/bin/pgrep").args(["-x", "reeve-tool"]).output().unwrap().stdout
+}
+
+/// Whoever of those below a wrapper is not in the tool's tree of processes, but in the wrapper's.
+fn watcher_of(wrapper: u32) -> Option<i32> {
+    below(wrapper).into_iter().find(|process| is_beside(*process))
+}
+
+fn tree_of(wrapper: u32) -> Vec<i32> {
+    below(wrapper).into_iter().filter(|process| !is_beside(*process)).collect()
+}
+
+fn is_beside(process: i32) -> bool {
+    let tree = |process: &str| std::fs::read_link(format!("/proc/{process}/ns/pid")).ok();
+    tree(&process.to_string()).is_some_and(|own| Some(own) == tree("self"))
 }
 
 /// Every process that another started, and that those started.

@@ -18,6 +18,7 @@ mod leave;
 mod network;
 mod paths;
 mod privilege;
+mod reached;
 mod refusals;
 mod variants;
 #[cfg(feature = "wasm")]

@@ -1,0 +1,48 @@
+//! Who tidies a run's control group away when the wrapper is killed and cannot: a process beside it, which waits for its end.
+//!
+//! It is begun once the tool is, so that nothing waits for it, and holds nothing: not the tool's pipes, whose end the wrapper
+//! waits for, not the wrapper's output, whose end the launcher waits for, and not the group, which whoever makes the next one tidies
+//! away where this one was killed, too.
+
+use std::io;
+use std::time::Duration;
+
+use crate::sys::cgroup::{Cgroup, Left};
+use crate::sys::jail::{self, Starter};
+use crate::sys::{apart, exec};
+
+/// How long after the wrapper's end the processes of its tree may take to be gone.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// How often it is looked whether they are.
+const TICK: Duration = Duration::from_millis(10);
+
+/// Begins it. `most` is how long the wrapper may live.
+///
+/// # Errors
+/// When there can be none; the run is none the worse for it.
+pub(super) fn start(group: &Cgroup, most: Duration) -> io::Result<()> {
+    let left = group.left();
+    // Otherwise it would be a part of the tool's tree, and end with it.
+    apart::in_its_own_tree()?;
+    match jail::split()? {
+        jail::Side::Parent(_watcher) => Ok(()),
+        jail::Side::Child(wrapper) => {
+            // What goes wrong here leaves all to the next run.
+            let _ = watch(&wrapper, &left, most);
+            jail::end(0)
+        }
+    }
+}
+
+fn watch(wrapper: &Starter, left: &Left, most: Duration) -> io::Result<()> {
+    // Whatever happens it ends.
+    exec::end_after(most + PATIENCE);
+    apart::let_go_of_all_but(wrapper)?;
+    apart::until_ended(wrapper)?;
+    exec::end_after(PATIENCE);
+    // An ordinary run has left nothing. The kernel removes no group that a process is in.
+    while !left.tidy() {
+        std::thread::sleep(TICK);
+    }
+    Ok(())
+}
