@@ -223,7 +223,7 @@ fn start(
     let (out, stdout) = pipe2(OFlag::O_CLOEXEC)?;
     let (err, stderr) = pipe2(OFlag::O_CLOEXEC)?;
     // Also around bubblewrap, which makes another: killed between making its child and letting it go on, it leaves it waiting.
-    jail::new_process_tree()?;
+    jail::new_process_tree().map_err(|error| doing("processes", &error))?;
     match jail::split()? {
         jail::Side::Parent(child) => Ok((child, Pipes { report, out, err })),
         jail::Side::Child(wrapper) => {
@@ -258,7 +258,7 @@ impl Own {
     ) -> io::Result<Infallible> {
         let Own { stdin, stdout, stderr, report, program, way_out } = self;
         let standard = [(stdin.as_fd(), 0), (stdout.as_fd(), 1), (stderr.as_fd(), 2)];
-        jail::hand_on(&standard)?;
+        jail::hand_on(&standard).map_err(|error| doing("descriptors", &error))?;
         if let Some(cgroup) = cgroup {
             cgroup.enter().map_err(|error| doing("cgroup", &error))?;
         }
@@ -267,7 +267,7 @@ impl Own {
             Tier::A | Tier::B | Tier::W => {
                 own_mounts(confinement, user)?;
                 jail::become_nobody_else(user).map_err(|error| doing("user", &error))?;
-                wrapper.end_with_it()?;
+                wrapper.end_with_it().map_err(|error| doing("parent", &error))?;
                 drop((stdin, stdout, stderr));
                 inside::run(order, report, program, way_out)
             }
@@ -276,7 +276,7 @@ impl Own {
                 own_mounts(confinement, user)?;
                 let bytes = jail::file_in_memory(&order.to_bytes())?;
                 jail::become_nobody_else(user).map_err(|error| doing("user", &error))?;
-                wrapper.end_with_it()?;
+                wrapper.end_with_it().map_err(|error| doing("parent", &error))?;
                 let laid = Laid::new(confinement, places, Descriptors::FIRST_BOUND)?;
                 let argv = arguments(confinement, INNER, &laid.bound);
                 let argv = std::iter::once(BUBBLEWRAP.to_owned()).chain(argv);
@@ -287,8 +287,8 @@ impl Own {
                     vec![(bytes.as_fd(), at), (report.as_fd(), report_at), (program.as_fd(), program_at)];
                 handed.extend(way_out.iter().map(|way| (way.as_fd(), proxy_at)));
                 handed.extend(laid.handed());
-                jail::hand_on(&handed)?;
-                jail::execute(BUBBLEWRAP, &argv)
+                jail::hand_on(&handed).map_err(|error| doing("descriptors", &error))?;
+                jail::execute(BUBBLEWRAP, &argv).map_err(|error| doing("bubblewrap", &error))
             }
         }
     }

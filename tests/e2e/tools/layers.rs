@@ -160,13 +160,3 @@ fn row_106_a_stack_that_is_full_ends_the_tool_alone() {
         assert_eq!(Tool::probe(tier, "print('next')").run().text(), "next", "{tier:?}");
     }
 }
-
-#[test]
-fn row_116_a_run_outlives_the_thread_that_began_it() {
-    for tier in TIERS {
-        let tool = Tool::probe(tier, "time.sleep(1); print('there')");
-        let child = std::thread::spawn(move || tool.start()).join().unwrap();
-        let output = child.wait_with_output().unwrap();
-        assert!(String::from_utf8(output.stdout).unwrap().contains("end exit 0"), "{tier:?}");
-    }
-}

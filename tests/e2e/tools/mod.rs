@@ -2,6 +2,7 @@
 //! outside as its control, so that nothing passes because it could not have worked anyway.
 
 mod builtin;
+mod callers;
 mod carving;
 mod chain;
 mod denied;
