@@ -1,5 +1,4 @@
-//! Rows on the layers themselves: what stacks only narrows, what runs beside does not touch each other, and whoever starts a
-//! tool is as before.
+//! Rows on the layers themselves: what stacks only narrows, and what runs beside does not touch each other.
 
 use std::process::Command;
 
@@ -85,31 +84,6 @@ fn row_009_runs_beside_each_other_are_shut_in_alike_and_nobody_else_is() {
         assert!(all.iter().all(|active| *active == all[0]), "{all:#?}");
         assert_eq!(outside(USER, &code), "OK");
     }
-}
-
-#[test]
-fn row_010_the_launcher_and_the_gate_are_after_a_run_as_before() {
-    up();
-    let look = || {
-        ["launcher", "gate"].map(|name| {
-            let pid = std::fs::read_to_string(format!("/run/reeve-host/{name}.pid")).unwrap();
-            let pid = pid.trim().to_owned();
-            let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
-            let kept = ["Umask", "Uid", "Gid", "Groups", "Cap", "NoNewPrivs", "Seccomp:", "SigBlk", "SigIgn"];
-            let lines: Vec<String> = status
-                .lines()
-                .filter(|line| kept.iter().any(|kept| line.starts_with(kept)))
-                .map(str::to_owned)
-                .collect();
-            let link = |what: &str| std::fs::read_link(format!("/proc/{pid}/{what}")).unwrap();
-            (lines, link("cwd"), link("root"), link("ns/mnt"), link("ns/net"))
-        })
-    };
-    let before = look();
-    for tier in TIERS {
-        Tool::probe(tier, "").run().text();
-    }
-    assert_eq!(look(), before);
 }
 
 #[test]
