@@ -4,6 +4,8 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may fail")]
 
+#[path = "privileged/steps.rs"]
+mod steps;
 #[path = "privileged/tool.rs"]
 mod tool;
 #[path = "privileged/workspace.rs"]

@@ -80,6 +80,14 @@ impl Cancellation {
         Ok(())
     }
 
+    /// Lets go of the launcher: nothing runs that it could end. What begins next can be cancelled as before.
+    fn end(&self) {
+        let mut stage = self.stage();
+        if matches!(*stage, Stage::Begun(_)) {
+            *stage = Stage::NotBegun;
+        }
+    }
+
     fn stage(&self) -> MutexGuard<'_, Stage> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -131,7 +139,9 @@ pub fn run(
 ) -> Result<Finished, LaunchError> {
     let launcher = connect(socket, request)?;
     cancellation.begin(&launcher, || send(&launcher, request, Wants::NoTimes))?;
-    hear(&launcher, request, on_output).map(|(finished, _no_times)| finished)
+    let heard = hear(&launcher, request, on_output).map(|(finished, _no_times)| finished);
+    cancellation.end();
+    heard
 }
 
 /// The same, and when what happened, where the launcher tells it.
@@ -146,7 +156,9 @@ pub fn run_timed(
 ) -> Result<(Finished, Option<Times>), LaunchError> {
     let launcher = connect(socket, request)?;
     cancellation.begin(&launcher, || send(&launcher, request, Wants::Times))?;
-    hear(&launcher, request, on_output)
+    let heard = hear(&launcher, request, on_output);
+    cancellation.end();
+    heard
 }
 
 fn hear(

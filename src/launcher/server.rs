@@ -114,7 +114,10 @@ impl Launcher {
 
     fn run(&self, ask: &Ask, caller: &UnixStream) -> Frame {
         let mut listening = true;
-        let result = run_until(&self.command(ask), &mut Caller(caller), &mut |stream, bytes| {
+        // A change that was begun goes on to its end, so that nothing is left in the middle. A tool is for whoever asked.
+        let ends_with_it = ask.wrapper == WrapperName::Tool;
+        let mut interrupt = Caller { stream: caller, ends_with_it };
+        let result = run_until(&self.command(ask), &mut interrupt, &mut |stream, bytes| {
             listening = listening && Frame::Output(stream, bytes.to_vec()).write(caller).is_ok();
         });
         match result {
@@ -139,19 +142,26 @@ impl Launcher {
 }
 
 /// The caller, who may want what was started to end before its time.
-struct Caller<'a>(&'a UnixStream);
+struct Caller<'a> {
+    stream: &'a UnixStream,
+    /// Whether that is so as well when the caller has gone.
+    ends_with_it: bool,
+}
 
 impl Interrupt for Caller<'_> {
     fn source(&self) -> BorrowedFd<'_> {
-        self.0.as_fd()
+        self.stream.as_fd()
     }
 
     fn heard(&mut self) -> Option<bool> {
         let mut byte = [0];
-        match self.0.read(&mut byte) {
-            Ok(1) => Some(byte == [CANCEL]),
-            Ok(_) | Err(_) => None,
-        }
+        let has_gone = match self.stream.read(&mut byte) {
+            Ok(1) => return Some(byte == [CANCEL]),
+            Ok(_) => true,
+            // It went without having read all.
+            Err(error) => error.kind() == io::ErrorKind::ConnectionReset,
+        };
+        (has_gone && self.ends_with_it).then_some(true)
     }
 }
 

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::client::{Cancellation, LaunchError, Request, run};
+use super::frame::{Ask, Wants};
 use super::server::{Launcher, Start};
 use crate::grant::tests::{grant, key};
 use crate::grant::{SignedGrant, WrapperName};
@@ -133,6 +134,32 @@ fn a_caller_that_hangs_up_changes_nothing() {
     assert!(appears(&began));
     drop(caller);
     assert!(appears(&ran));
+}
+
+#[test]
+fn a_tool_ends_when_its_caller_hangs_up_and_a_change_goes_on() {
+    let script = |scratch: &Scratch| {
+        let [began, told, whole] = ["began", "told", "whole"].map(|name| scratch.path(name));
+        format!(
+            "trap '' PIPE; touch {}; for n in 1 2 3 4 5 6 7 8; do /bin/echo x 2>/dev/null || {{ touch {}; exit; }}; sleep 0.1; done; touch {}",
+            began.display(),
+            told.display(),
+            whole.display()
+        )
+    };
+    for (wrapper, ends, never) in [(WrapperName::Tool, "told", "whole"), (WrapperName::Zfs, "whole", "told")]
+    {
+        let scratch = Scratch::new();
+        let socket = launcher(&scratch, uid(), &script(&scratch));
+        std::fs::copy(scratch.path("reeve-zfs"), scratch.path("reeve-tool")).unwrap();
+        let caller = UnixStream::connect(&socket).unwrap();
+        let (deadline, grant) = (Duration::from_secs(10), b"g".to_vec());
+        Ask { wants: Wants::NoTimes, wrapper, deadline, max_output: 1000, grant }.write(&caller).unwrap();
+        assert!(appears(&scratch.path("began")));
+        drop(caller);
+        assert!(appears(&scratch.path(ends)), "{wrapper:?}");
+        assert!(!scratch.path(never).exists(), "{wrapper:?}");
+    }
 }
 
 #[test]

@@ -90,7 +90,7 @@ pub(super) fn from_descriptors() -> io::Result<Infallible> {
     let (order, report, program) =
         (jail::inherited(order)?, jail::inherited(report)?, jail::inherited(program)?);
     let proxy = jail::inherited(proxy).ok();
-    jail::close_all_on_exec()?;
+    jail::close_all_on_exec().map_err(|error| io::Error::other(format!("descriptors: {error}")))?;
     let mut bytes = Vec::new();
     File::from(order).read_to_end(&mut bytes)?;
     let order = Order::from_bytes(bytes).ok_or_else(|| io::Error::other("no order"))?;

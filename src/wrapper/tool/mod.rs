@@ -205,7 +205,7 @@ fn start(
     let (err, stderr) = pipe2(OFlag::O_CLOEXEC)?;
     let (rooms, giving) = UnixStream::pair()?;
     // Also around bubblewrap, which makes another: killed between making its child and letting it go on, it leaves it waiting.
-    jail::new_process_tree()?;
+    jail::new_process_tree().map_err(|error| doing("processes", &error))?;
     match jail::split()? {
         jail::Side::Parent(child) => Ok((child, Pipes { report, out, err, rooms })),
         jail::Side::Child(wrapper) => {
@@ -241,7 +241,7 @@ impl Own {
     ) -> io::Result<Infallible> {
         let Own { stdin, stdout, stderr, report, giving, program, way_out } = self;
         let standard = [(stdin.as_fd(), 0), (stdout.as_fd(), 1), (stderr.as_fd(), 2)];
-        jail::hand_on(&standard)?;
+        jail::hand_on(&standard).map_err(|error| doing("descriptors", &error))?;
         if let Some(cgroup) = cgroup {
             cgroup.enter().map_err(|error| doing("cgroup", &error))?;
         }
@@ -252,14 +252,14 @@ impl Own {
         match confinement.tier {
             Tier::A | Tier::B | Tier::W => {
                 jail::become_nobody_else(user).map_err(|error| doing("user", &error))?;
-                wrapper.end_with_it()?;
+                wrapper.end_with_it().map_err(|error| doing("parent", &error))?;
                 drop((stdin, stdout, stderr));
                 inside::run(order, report, program, way_out)
             }
             Tier::C => {
                 let bytes = jail::file_in_memory(&order.to_bytes())?;
                 jail::become_nobody_else(user).map_err(|error| doing("user", &error))?;
-                wrapper.end_with_it()?;
+                wrapper.end_with_it().map_err(|error| doing("parent", &error))?;
                 let laid = Laid::new(confinement, places, Descriptors::FIRST_BOUND)?;
                 let argv = arguments(confinement, INNER, &laid.bound);
                 let argv = std::iter::once(BUBBLEWRAP.to_owned()).chain(argv);
@@ -270,8 +270,8 @@ impl Own {
                     vec![(bytes.as_fd(), at), (report.as_fd(), report_at), (program.as_fd(), program_at)];
                 handed.extend(way_out.iter().map(|way| (way.as_fd(), proxy_at)));
                 handed.extend(laid.handed());
-                jail::hand_on(&handed)?;
-                jail::execute(BUBBLEWRAP, &argv)
+                jail::hand_on(&handed).map_err(|error| doing("descriptors", &error))?;
+                jail::execute(BUBBLEWRAP, &argv).map_err(|error| doing("bubblewrap", &error))
             }
         }
     }

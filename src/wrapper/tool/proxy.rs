@@ -8,6 +8,7 @@ use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::time::Duration;
 
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{Signal, kill};
 use nix::sys::wait::waitpid;
 use nix::unistd::Pid;
@@ -109,8 +110,18 @@ impl Proxy {
         }
     }
 
+    /// Whether it has ended before its run. It lets go of the wrapper by nothing else.
+    pub(super) fn is_gone(&self) -> bool {
+        let mut end = [PollFd::new(self.talk.as_fd(), PollFlags::empty())];
+        matches!(poll(&mut end, PollTimeout::ZERO), Ok(1))
+    }
+
     /// Lets go of it, and what it says went through. Nothing, when it does not say so in time.
     pub(super) fn end(&mut self) -> Option<Vec<Traffic>> {
+        // That one has ended says nothing, and least of all that nobody was reached.
+        if self.is_gone() {
+            return None;
+        }
         self.talk.shutdown(Shutdown::Write).ok()?;
         self.talk.set_read_timeout(Some(PATIENCE)).ok()?;
         let mut said = String::new();

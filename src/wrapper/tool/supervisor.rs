@@ -107,7 +107,7 @@ impl Supervisor {
     /// # Errors
     /// When the tool did not begin.
     pub(super) fn watch(mut self, limit: Duration, proxy: &mut Option<Proxy>) -> Result<Infallible, Refusal> {
-        let over = self.until_over(limit);
+        let over = self.until_over(limit, proxy.as_ref());
         let is_gone = self.end_all();
         let over = over.and_then(|over| self.drain(is_gone, limit).map(|()| over));
         // Nobody writes any more: what was filled in a last moment is found, too.
@@ -133,7 +133,7 @@ impl Supervisor {
         std::process::exit(if told.is_ok() { 0 } else { 1 })
     }
 
-    fn until_over(&mut self, limit: Duration) -> io::Result<Over> {
+    fn until_over(&mut self, limit: Duration, proxy: Option<&Proxy>) -> io::Result<Over> {
         let until = self.began + limit;
         loop {
             let is_readable = self.wait_for_something()?;
@@ -144,6 +144,10 @@ impl Supervisor {
             // Who fails before it begins closes its report first, and says why after that.
             let has_closed = self.report.is_none() && self.is_active;
             if self.how.is_some() || has_closed || is_readable.exited {
+                return Ok(Over::Ended);
+            }
+            // It has no way out any more, and nobody is left to say whom it reached.
+            if self.is_active && proxy.is_some_and(Proxy::is_gone) {
                 return Ok(Over::Ended);
             }
             self.limit = self.limit.or_else(|| self.limit_reached(until));

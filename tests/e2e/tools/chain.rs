@@ -10,15 +10,14 @@ use super::fixture::{processes_of_the_user, python, sha256};
 use crate::edited::{Edited, reload};
 use crate::host::*;
 
-/// A host on which tools are declared, and an agent who may run two of them.
-struct Stage {
+/// A host on which tools are declared, and an agent who may run some of them.
+pub(super) struct Stage {
     _contract: Edited,
     declared: Vec<PathBuf>,
 }
 
 impl Stage {
-    fn new() -> Stage {
-        up();
+    pub(super) fn new() -> Stage {
         let program = python();
         let head = |tier: &str, workspace: &str| {
             let sha256 = sha256(&program);
@@ -39,14 +38,19 @@ impl Stage {
             ("keeper", format!("{}{arguments}{}", head("b", "principal"), parameters.replace("3s", "15m"))),
             ("other", format!("{}{arguments}{parameters}", head("b", "fresh"))),
         ];
+        Stage::of(&tools, &["probe", "keeper"])
+    }
+
+    /// With these declarations, of which the librarian may run those.
+    pub(super) fn of(tools: &[(&str, String)], granted: &[&str]) -> Stage {
+        up();
         let declared: Vec<PathBuf> =
             tools.iter().map(|(name, _)| PathBuf::from(format!("/etc/reeve/tools/{name}.toml"))).collect();
-        for (path, (_, text)) in declared.iter().zip(&tools) {
+        for (path, (_, text)) in declared.iter().zip(tools) {
             std::fs::write(path, text).unwrap();
         }
         let contract = Edited::new("/etc/reeve/contracts/librarian.toml");
-        let allow =
-            "[[allow]]\noperations = [\"tool.list\", \"tool.run\"]\ntools = [\"probe\", \"keeper\"]\n";
+        let allow = format!("[[allow]]\noperations = [\"tool.list\", \"tool.run\"]\ntools = {granted:?}\n");
         contract.write(&format!("{}\n{allow}", contract.before()));
         let loaded = reload().unwrap();
         assert_eq!(loaded.code, 200, "{loaded:?}");
@@ -63,13 +67,13 @@ impl Drop for Stage {
     }
 }
 
-fn ask(tool: &str, word: &str, seconds: u32, status: u32, more: Value) -> Answer {
+pub(super) fn ask(tool: &str, word: &str, seconds: u32, status: u32, more: Value) -> Answer {
     let mut params = json!({"arguments": {"word": word, "seconds": seconds, "status": status}});
     params.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
     op("librarian", json!({"kind": "tool", "op": "run", "resource": tool, "params": params}))
 }
 
-fn ended(answer: &Answer) -> Answer {
+pub(super) fn ended(answer: &Answer) -> Answer {
     end_of("librarian", &answer.id())
 }
 

@@ -31,8 +31,22 @@ fn row_098_time_by_the_clock_ends_it_whatever_it_does_about_signals() {
 
 #[test]
 fn row_099_processor_time_counts_for_all_processes_together() {
-    for code in ["while True: pass", "os.fork(); os.fork()\nwhile True: pass"] {
-        ended_by(Limit::Cpu, |tier| Tool::probe(tier, code).with(|tool| tool.confinement.limits.cpu = 1));
+    ended_by(Limit::Cpu, |tier| {
+        Tool::probe(tier, "while True: pass").with(|tool| tool.confinement.limits.cpu = 1)
+    });
+    // Each of the four, and who waits for them, stays well below what they may take together.
+    let code = "for _ in range(4):\n  if os.fork() == 0:\n    while time.process_time() < 1: pass\n    os._exit(0)\n\
+                for _ in range(4): os.wait()\nprint('each had its second')";
+    for tier in TIERS {
+        let tool = || Tool::probe(tier, code).with(|tool| tool.confinement.limits.cpu = 2);
+        // The control: what bounds each process alone lets all of them be.
+        let each = tool().with(|tool| tool.confinement.limits.memory_by = MemoryBy::Rlimit);
+        assert_eq!(each.run().text(), "each had its second", "{tier:?}");
+        let ran = tool().run();
+        assert_eq!(ran.how(), How::Limit(Limit::Cpu), "{tier:?}: {ran:#?}");
+        let used = ran.end.unwrap().cpu_ms.unwrap();
+        assert!((2000..3500).contains(&used), "{tier:?}: {used} ms of 4000");
+        assert_eq!(processes_of_the_user(), "", "{tier:?}");
     }
 }
 

@@ -21,8 +21,13 @@ pub const WRAPPER: &str = "/usr/local/libexec/reeve/reeve-tool";
 /// Where probes outside run: the tool's user's own, and nobody else's.
 const OUTSIDE: &str = "/run/reeve-tool-outside";
 
+/// How the launcher starts a wrapper, in two parts.
+pub const AS_THE_LAUNCHER: [&str; 6] =
+    ["/usr/bin/setpriv", "--reuid", "reeve-run", "--regid", "reeve-run", "--init-groups"];
+pub const BY_SUDO: [&str; 4] = ["--", "/usr/bin/sudo", "-n", "--"];
+
 /// What every probe begins with.
-const PRELUDE: &str = r#"
+pub const PRELUDE: &str = r#"
 import os, sys, errno, ctypes, socket, signal, time, stat, struct
 L = ctypes.CDLL(None, use_errno=True)
 def name(number): return errno.errorcode.get(number, str(number))
@@ -122,23 +127,33 @@ impl Tool {
     }
 
     pub fn start(&self) -> Child {
+        self.start_by(&[&AS_THE_LAUNCHER[..], &BY_SUDO].concat())
+    }
+
+    /// Started by root's own command, which becomes the wrapper: what that command has at the time is the wrapper's.
+    pub fn start_by(&self, caller: &[&str]) -> Child {
         up();
-        let mut sudo = Command::new("/usr/bin/setpriv")
-            .args(["--reuid", "reeve-run", "--regid", "reeve-run", "--init-groups", "--"])
-            .args(["/usr/bin/sudo", "-n", "--", WRAPPER])
+        let (program, args) = caller.split_first().unwrap();
+        let mut child = Command::new(program)
+            .args(args)
+            .arg(WRAPPER)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
-        sudo.stdin.take().unwrap().write_all(&sign(&self.grant())).unwrap();
-        sudo
+        child.stdin.take().unwrap().write_all(&sign(&self.grant())).unwrap();
+        child
     }
 
     pub fn run(&self) -> Ran {
         let began = Instant::now();
-        let output = self.start().wait_with_output().unwrap();
-        Ran::of(&output, began.elapsed())
+        Ran::of_child(self.start(), began)
+    }
+
+    pub fn run_by(&self, caller: &[&str]) -> Ran {
+        let began = Instant::now();
+        Ran::of_child(self.start_by(caller), began)
     }
 }
 
@@ -156,6 +171,12 @@ pub struct Ran {
 }
 
 impl Ran {
+    /// Waits for its end.
+    pub fn of_child(child: Child, began: Instant) -> Ran {
+        let output = child.wait_with_output().unwrap();
+        Ran::of(&output, began.elapsed())
+    }
+
     pub fn of(output: &Output, took: Duration) -> Ran {
         let mut ran = Ran {
             code: output.status.code(),

@@ -1,5 +1,4 @@
-//! Rows on the layers themselves: what stacks only narrows, what runs beside does not touch each other, and whoever starts a
-//! tool is as before.
+//! Rows on the layers themselves: what stacks only narrows, and what runs beside does not touch each other.
 
 use std::process::Command;
 
@@ -88,31 +87,6 @@ fn row_009_runs_beside_each_other_are_shut_in_alike_and_nobody_else_is() {
 }
 
 #[test]
-fn row_010_the_launcher_and_the_gate_are_after_a_run_as_before() {
-    up();
-    let look = || {
-        ["launcher", "gate"].map(|name| {
-            let pid = std::fs::read_to_string(format!("/run/reeve-host/{name}.pid")).unwrap();
-            let pid = pid.trim().to_owned();
-            let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
-            let kept = ["Umask", "Uid", "Gid", "Groups", "Cap", "NoNewPrivs", "Seccomp:", "SigBlk", "SigIgn"];
-            let lines: Vec<String> = status
-                .lines()
-                .filter(|line| kept.iter().any(|kept| line.starts_with(kept)))
-                .map(str::to_owned)
-                .collect();
-            let link = |what: &str| std::fs::read_link(format!("/proc/{pid}/{what}")).unwrap();
-            (lines, link("cwd"), link("root"), link("ns/mnt"), link("ns/net"))
-        })
-    };
-    let before = look();
-    for tier in TIERS {
-        Tool::probe(tier, "").run().text();
-    }
-    assert_eq!(look(), before);
-}
-
-#[test]
 fn row_011_every_thread_of_a_tool_is_shut_in() {
     let _readable = Readable::new();
     let code = format!(
@@ -158,15 +132,5 @@ fn row_106_a_stack_that_is_full_ends_the_tool_alone() {
         let ran = Tool::probe(tier, code).run();
         assert_eq!(ran.how(), How::Signal(11), "{tier:?}: {ran:#?}");
         assert_eq!(Tool::probe(tier, "print('next')").run().text(), "next", "{tier:?}");
-    }
-}
-
-#[test]
-fn row_116_a_run_outlives_the_thread_that_began_it() {
-    for tier in TIERS {
-        let tool = Tool::probe(tier, "time.sleep(1); print('there')");
-        let child = std::thread::spawn(move || tool.start()).join().unwrap();
-        let output = child.wait_with_output().unwrap();
-        assert!(String::from_utf8(output.stdout).unwrap().contains("end exit 0"), "{tier:?}");
     }
 }

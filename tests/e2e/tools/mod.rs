@@ -1,7 +1,9 @@
 //! Tools in their sandbox, on the real kernel: each row of the conformance list by its number, with the same probe run
 //! outside as its control, so that nothing passes because it could not have worked anyway.
 
+mod around;
 mod builtin;
+mod callers;
 mod carving;
 mod chain;
 mod denied;

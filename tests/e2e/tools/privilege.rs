@@ -171,23 +171,6 @@ fn row_078_no_terminal_is_typed_into() {
 }
 
 #[test]
-fn row_079_it_is_a_session_of_its_own_without_a_terminal() {
-    for tier in TIERS {
-        let ran = Tool::probe(tier, "print(os.getsid(0) == os.getpid(), tried(open, '/dev/tty'))").run();
-        assert!(ran.text() == "True EACCES" || ran.text() == "True ENXIO", "{tier:?} {}", ran.text());
-    }
-}
-
-#[test]
-fn row_080_signals_are_as_a_program_expects_them() {
-    // Python itself ignores two, and puts them back for its child. With a function to be called first it forks: the C library
-    // has a spawned child ignore two of its own.
-    let code = "import subprocess\nprint(subprocess.run(['/usr/bin/grep', '-E', 'SigBlk|SigIgn', '/proc/self/status'], capture_output=True, text=True, restore_signals=True, preexec_fn=lambda: None).stdout.split())";
-    let ran = Tool::probe(Tier::C, code).run();
-    assert_eq!(ran.text(), "['SigBlk:', '0000000000000000', 'SigIgn:', '0000000000000000']");
-}
-
-#[test]
 fn row_088_there_is_no_io_uring() {
     row("print(call(425, 0, 0))", (USER, "EFAULT"), ["ENOSYS", "ENOSYS"]);
 }
@@ -200,31 +183,6 @@ fn row_110_priority_cannot_be_raised() {
         ("root", "OK"),
         ["EPERM", "EPERM"],
     );
-}
-
-#[test]
-fn row_121_only_the_three_descriptors_are_open() {
-    let code = "import fcntl\nprint([n for n in range(1024) if tried(fcntl.fcntl, n, 1) == 'OK'])";
-    // Outside the suite's own are there as well, so that there is something that could leak.
-    assert!(outside(USER, code).starts_with("[0, 1, 2"));
-    for tier in TIERS {
-        assert_eq!(Tool::probe(tier, code).run().text(), "[0, 1, 2]", "{tier:?}");
-    }
-}
-
-#[test]
-fn row_122_the_environment_is_what_is_declared_and_nothing_else() {
-    for tier in TIERS {
-        let home = Tool::probe(tier, "").confinement.workspace_inside();
-        let tool = Tool::new(tier, "/usr/bin/env", &[]).with(|tool| {
-            tool.confinement.environment = vec![("LANG".to_owned(), "C".to_owned())];
-        });
-        let ran = tool.run();
-        let mut seen: Vec<_> = ran.text().lines().collect();
-        seen.sort_unstable();
-        let home = format!("HOME={home}");
-        assert_eq!(seen, [&home, "LANG=C", "LC_ALL=C.UTF-8", "PATH=/usr/bin:/bin", "TMPDIR=/tmp"]);
-    }
 }
 
 #[test]

@@ -158,40 +158,73 @@ fn row_002_without_bubblewrap_tier_c_refuses_and_says_what_is_missing() {
     assert_eq!(tool.run().text(), "ran");
 }
 
+const FAKE: &str = "/usr/local/bin/reeve-e2e-bwrap";
+const REAL: &str = "/usr/local/bin/reeve-e2e-bwrap-real";
+
+/// What a tool comes to with this in bubblewrap's place, which is root's as well.
+fn with_bubblewrap(script: &str, tool: &Tool) -> Ran {
+    let make = |path| std::fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(0o755));
+    std::fs::copy("/usr/bin/bwrap", REAL).unwrap();
+    std::fs::write(FAKE, format!("#!/bin/sh\n{script}\n")).unwrap();
+    [FAKE, REAL].into_iter().for_each(|path| make(path).unwrap());
+    let ran = {
+        let _covered = Covered::with("/usr/bin/bwrap", FAKE);
+        tool.run()
+    };
+    [FAKE, REAL].into_iter().for_each(|path| std::fs::remove_file(path).unwrap());
+    ran
+}
+
 #[test]
 fn row_003_and_018_a_bubblewrap_that_shuts_nothing_in_is_found_out() {
     crate::host::up();
-    let fake = "/usr/local/bin/reeve-e2e-bwrap";
-    // It starts the inner stage, and makes no namespace.
-    std::fs::write(
-        fake,
-        format!("#!/bin/sh\ncd /var/lib/reeve-tools/named/e2e-fake && exec {WRAPPER} --inside\n"),
-    )
-    .unwrap();
-    std::fs::set_permissions(fake, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
-    let tool = Tool::probe(Tier::C, "print('ran')").with(|tool| {
-        tool.confinement.workspace = Workspace::Named("e2e-fake".to_owned());
-    });
+    let named = Workspace::Named("e2e-fake".to_owned());
+    let tool = Tool::probe(Tier::C, "print('ran')").with(|tool| tool.confinement.workspace = named);
     assert_eq!(tool.run().text(), "ran");
-    let found_out = {
-        let _covered = Covered::with("/usr/bin/bwrap", fake);
-        std::fs::create_dir_all("/workspace").unwrap();
-        tool.run()
-    };
+    // It starts the inner stage, and makes no namespace. What the stage looks for first is there.
+    std::fs::create_dir_all("/workspace").unwrap();
+    let found_out = with_bubblewrap(&format!("exec {WRAPPER} --inside"), &tool);
     std::fs::remove_dir("/workspace").unwrap();
-    let failing = {
-        std::fs::write(fake, "#!/bin/sh\necho no such luck >&2; exit 1\n").unwrap();
-        let _covered = Covered::with("/usr/bin/bwrap", fake);
-        tool.run()
-    };
-    found_out.is_refused("");
-    assert!(
-        found_out.said.contains("namespace is the host's") || found_out.said.contains("workspace"),
-        "{found_out:#?}"
-    );
-    failing.is_refused("no such luck");
-    std::fs::remove_file(fake).unwrap();
+    found_out.is_refused("not as it was to be: the user namespace is the host's");
+    with_bubblewrap("echo no such luck >&2; exit 1", &tool).is_refused("no such luck");
     std::fs::remove_dir_all("/var/lib/reeve-tools/named/e2e-fake").unwrap();
+}
+
+/// As it is called, but for one thing.
+#[test]
+fn row_018_a_bubblewrap_that_leaves_a_right_or_a_namespace_is_found_out_by_that() {
+    crate::host::up();
+    let tool = Tool::probe(Tier::C, "print('ran')");
+    let but_for = |case: &str| {
+        let script = format!(
+            "for word; do shift; case $word in {case}) ;; *) set -- \"$@\" \"$word\" ;; esac; done\nexec {REAL} \"$@\""
+        );
+        with_bubblewrap(&script, &tool)
+    };
+    let instead = |word: &str, other: &str| but_for(&format!("{word}) set -- \"$@\" {other} ;; nothing"));
+    // The controls: as it is, and without what root has seen to before.
+    for case in ["nothing", "--unshare-ipc", "--unshare-pid | --as-pid-1"] {
+        assert_eq!(but_for(case).text(), "ran", "{case}");
+    }
+    for (kind, case) in [
+        ("net", "--unshare-net"),
+        ("cgroup", "--unshare-cgroup"),
+        ("uts", "--unshare-uts | --hostname | tool"),
+    ] {
+        but_for(case).is_refused(&format!(
+            "the sandbox: cannot be enforced here: not as it was to be: the {kind} namespace"
+        ));
+    }
+    // All capabilities, one, and none but a way to them; over the user namespace of bubblewrap's, or over one more.
+    let one_more = "--disable-userns) ;; --) set -- \"$@\" -- /usr/bin/unshare --user --map-current-user";
+    for (what, ran) in [
+        ("capabilities", instead("--cap-drop", "--cap-add")),
+        ("capabilities", but_for("--cap-drop) ;; ALL) set -- \"$@\" --cap-add CAP_NET_RAW ;; nothing")),
+        ("capabilities", but_for(&format!("{one_more} --keep-caps ;; nothing"))),
+        ("capability bounding set", but_for(&format!("{one_more} ;; nothing"))),
+    ] {
+        ran.is_refused(&format!("the sandbox: cannot be enforced here: not as it was to be: the {what}"));
+    }
 }
 
 #[test]
