@@ -1,6 +1,7 @@
 //! Tools in their sandbox, on the real kernel: each row of the conformance list by its number, with the same probe run
 //! outside as its control, so that nothing passes because it could not have worked anyway.
 
+mod buffers;
 mod builtin;
 mod carving;
 mod chain;
@@ -14,10 +15,13 @@ mod fixture;
 mod killing;
 mod layers;
 mod leave;
+mod left;
 mod network;
 mod paths;
 mod privilege;
 mod refusals;
+mod sockets;
+mod soon;
 mod variants;
 #[cfg(feature = "wasm")]
 mod wasm;
