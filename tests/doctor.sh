@@ -92,6 +92,25 @@ wrong "somebody else's socket in the daemon's place" people "chown librarian '$p
 cp -p /etc/reeve/gate.toml /run/gate.toml
 wrong "a misspelt key" configuration 'echo "lisen = 1" >>/etc/reeve/gate.toml' 'cat /run/gate.toml >/etc/reeve/gate.toml'
 
+# A tool of tier C, which needs user namespaces; what else it needs, this host has.
+cat >/etc/reeve/tools/harmless.toml <<END
+about = "Does nothing"
+program = "/usr/bin/true"
+sha256 = "$(sha256sum /usr/bin/true | cut -d' ' -f1)"
+tier = "c"
+limits.memory_by = "rlimit"
+END
+chown root:reeve-gate /etc/reeve/tools/harmless.toml
+chmod 0640 /etc/reeve/tools/harmless.toml
+echo 0 >/run/none
+it "a tool that this host can shut in is no problem" found tools pass
+mount --bind /run/none /proc/sys/user/max_user_namespaces
+it "one that it cannot is" found tools fail
+it "and is named by its file, with the layer and what to do" says '^/etc/reeve/tools/harmless.toml: user namespaces: cannot be enforced here: sysctl user.max_user_namespaces above 0$'
+it "reeve check says it, too" grep -q '/etc/reeve/tools/harmless.toml: user namespaces: cannot be enforced here: sysctl' <(/usr/local/bin/reeve check || true)
+umount /proc/sys/user/max_user_namespaces
+rm /etc/reeve/tools/harmless.toml
+
 # worse SENTENCE CHECK STATUS MAKE MEND: the same of what locks nothing and is said all the same.
 worse() {
   it "as long as it is not so, nothing is said of $1" found "$2" pass
@@ -101,7 +120,6 @@ worse() {
 }
 more=/etc/systemd/system/reeve-gate.service.d
 worse "a file that changes a unit" units warn "mkdir $more; touch $more/more.conf" "rm -r $more"
-echo 0 >/run/none
 worse "a kernel without user namespaces" kernel warn 'mount --bind /run/none /proc/sys/user/max_user_namespaces' 'umount /proc/sys/user/max_user_namespaces'
 "$REEVE_BIN/reeve" pki --dir "$HOST_DIR/pki" issue server soon --dns localhost --days 3 >/dev/null
 sed "s|/etc/reeve/tls/server|$HOST_DIR/pki/server/soon|" /etc/reeve/reeved.toml >/run/reeved.toml

@@ -53,10 +53,10 @@ done <<'TABLE'
 /var/lib/reeve-root root:root 755
 /var/lib/reeve-root/spent root:root 700
 /var/lib/reeve-root/ansible root:root 700
-/var/lib/reeve-tools root:root 711
+/var/lib/reeve-tools root:reeve-tools 710
 /var/lib/reeve-tools/fresh root:root 755
-/var/lib/reeve-tools/named root:root 711
-/var/lib/reeve-tools/principal root:root 711
+/var/lib/reeve-tools/named root:reeve-tools 710
+/var/lib/reeve-tools/principal root:reeve-tools 710
 /var/log/reeve reeve-gate:reeve-gate 750
 /var/lib/reeve-lists reeve-lists:reeve-lists 755
 /var/lib/reeve-azure reeve-azure:reeve-azure 700

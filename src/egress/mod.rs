@@ -49,6 +49,8 @@ impl Descriptors {
 
 /// As many connections as a run may have at one time.
 const MOST_CONNECTIONS: usize = 64;
+/// As many threads as the proxy has: its own, and for each connection two, one for each direction.
+pub const MOST_THREADS: usize = 1 + 2 * MOST_CONNECTIONS;
 /// What it says to the inner stage when it listens.
 pub const READY: u8 = b'r';
 /// As the wrappers, when it was given nothing that it could do.

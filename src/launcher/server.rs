@@ -46,6 +46,12 @@ pub enum Start {
     Direct,
 }
 
+/// How many callers it serves at a time, a thread for each, on a host of so many cores.
+#[must_use]
+pub fn threads(cores: usize) -> usize {
+    (cores * PER_CORE).max(LEAST)
+}
+
 impl Launcher {
     /// Serves for ever: so many callers at a time, the rest wait in the listener's queue.
     ///
@@ -54,7 +60,7 @@ impl Launcher {
     pub fn serve(&self, listener: &UnixListener) -> io::Result<Infallible> {
         let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
         std::thread::scope(|scope| {
-            for number in 1..(cores * PER_CORE).max(LEAST) {
+            for number in 1..threads(cores) {
                 let name = format!("serve-{number}");
                 std::thread::Builder::new()
                     .name(name)

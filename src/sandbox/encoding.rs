@@ -6,7 +6,7 @@ use std::fmt;
 use super::carving;
 use super::destination::is_denial;
 use super::egress::{Destination, Egress, Lists};
-use super::module::{Bounds, Module, RUNNER};
+use super::module::{Bounds, Module, PLACE, RUNNER};
 use super::{BUILTIN, Confinement, Limits, MOST_INODES, MemoryBy, Tier, WORKSPACES, Workspace};
 
 /// What every one begins with.
@@ -287,7 +287,7 @@ pub(super) fn check(confinement: &Confinement) -> Result<(), NotAConfinement> {
         ),
         (
             has_its_module(confinement, is_digest),
-            "tier w is Reeve's own program with one module in bounds, and nothing else",
+            "tier w is Reeve's own program with one module below /usr in bounds, and nothing else",
         ),
         (confinement.egress.lists().is_none_or(is_bounded), "the hosts to reach, or those never to reach"),
         ((1..=86_400).contains(cpu), "processor time"),
@@ -335,7 +335,7 @@ fn has_its_module(confinement: &Confinement, is_digest: impl Fn(&str) -> bool) -
                 && confinement.read_only.is_empty()
                 && confinement.egress == Egress::None
                 && is_path(path)
-                && is_grantable(path)
+                && is_at_or_below(path, PLACE)
                 && is_digest(&bounds.sha256)
                 && is_name(&bounds.key)
                 && bounds.hold()

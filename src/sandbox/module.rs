@@ -7,6 +7,8 @@ use super::report::{How, Limit};
 
 /// The program that runs a module, as the tool's user, and that tier W runs and no other.
 pub const RUNNER: &str = "/usr/local/libexec/reeve/reeve-wasm";
+/// Below this modules lie. Root opens what a grant names: of files elsewhere it would say whether they are there, and whose.
+pub const PLACE: &str = "/usr";
 /// Where root keeps the keys of those whose modules may run, `NAME.pub` each.
 pub const KEYS: &str = "/etc/reeve/module-keys";
 /// As large as a module may be.

@@ -9,6 +9,8 @@ use libc::sock_filter;
 
 use super::{Network, Tier};
 
+mod narrowed;
+
 #[cfg(target_arch = "x86_64")]
 const ARCHITECTURE: u32 = 0xc000_003e;
 #[cfg(target_arch = "aarch64")]
@@ -22,6 +24,7 @@ const KILL_PROCESS: u32 = 0x8000_0000;
 const EPERM: u32 = 0x0005_0000 | 1;
 const EACCES: u32 = 0x0005_0000 | 13;
 const EAFNOSUPPORT: u32 = 0x0005_0000 | 97;
+const EOPNOTSUPP: u32 = 0x0005_0000 | 95;
 const ENOSYS: u32 = 0x0005_0000 | 38;
 
 /// Bits of `clone` that make a namespace.
@@ -35,7 +38,7 @@ const PERSONALITIES: [u32; 5] = [0, 8, 0x0002_0000, 0x0002_0008, 0xffff_ffff];
 #[rustfmt::skip]
 const ALLOWED: &[libc::c_long] = &[
     // Files by name and by descriptor; Landlock and the mounts say which.
-    libc::SYS_openat, libc::SYS_openat2, libc::SYS_close, libc::SYS_close_range, libc::SYS_read, libc::SYS_write, libc::SYS_readv,
+    libc::SYS_openat2, libc::SYS_close, libc::SYS_close_range, libc::SYS_read, libc::SYS_write, libc::SYS_readv,
     libc::SYS_writev, libc::SYS_pread64, libc::SYS_pwrite64, libc::SYS_preadv, libc::SYS_pwritev, libc::SYS_preadv2,
     libc::SYS_pwritev2, libc::SYS_lseek, libc::SYS_ftruncate, libc::SYS_truncate, libc::SYS_fallocate, libc::SYS_fsync,
     libc::SYS_fdatasync, libc::SYS_sync_file_range, libc::SYS_syncfs, libc::SYS_copy_file_range, libc::SYS_sendfile, libc::SYS_splice,
@@ -43,8 +46,8 @@ const ALLOWED: &[libc::c_long] = &[
     libc::SYS_fcntl, libc::SYS_flock, libc::SYS_fstat, libc::SYS_newfstatat, libc::SYS_statx, libc::SYS_statfs, libc::SYS_fstatfs,
     libc::SYS_getdents64, libc::SYS_getcwd, libc::SYS_chdir, libc::SYS_fchdir, libc::SYS_mkdirat, libc::SYS_unlinkat,
     libc::SYS_renameat2, libc::SYS_linkat, libc::SYS_symlinkat, libc::SYS_readlinkat, libc::SYS_faccessat,
-    libc::SYS_faccessat2, libc::SYS_fchmod, libc::SYS_fchmodat, libc::SYS_fchmodat2, libc::SYS_fchown, libc::SYS_fchownat,
-    libc::SYS_utimensat, libc::SYS_umask, libc::SYS_mknodat, libc::SYS_getxattr, libc::SYS_lgetxattr, libc::SYS_fgetxattr,
+    libc::SYS_faccessat2, libc::SYS_fchown, libc::SYS_fchownat,
+    libc::SYS_utimensat, libc::SYS_umask, libc::SYS_getxattr, libc::SYS_lgetxattr, libc::SYS_fgetxattr,
     libc::SYS_listxattr, libc::SYS_llistxattr, libc::SYS_flistxattr, libc::SYS_removexattr, libc::SYS_lremovexattr, libc::SYS_fremovexattr, libc::SYS_sync,
     libc::SYS_inotify_init1, libc::SYS_inotify_add_watch, libc::SYS_inotify_rm_watch,
     // Memory.
@@ -86,9 +89,9 @@ const ALLOWED: &[libc::c_long] = &[
 #[cfg(target_arch = "x86_64")]
 #[rustfmt::skip]
 const ALLOWED_HERE: &[libc::c_long] = &[
-    libc::SYS_open, libc::SYS_creat, libc::SYS_stat, libc::SYS_lstat, libc::SYS_access, libc::SYS_readlink, libc::SYS_mkdir,
-    libc::SYS_rmdir, libc::SYS_unlink, libc::SYS_rename, libc::SYS_renameat, libc::SYS_link, libc::SYS_symlink, libc::SYS_chmod, libc::SYS_chown,
-    libc::SYS_lchown, libc::SYS_utime, libc::SYS_utimes, libc::SYS_futimesat, libc::SYS_mknod, libc::SYS_getdents, libc::SYS_dup2,
+    libc::SYS_stat, libc::SYS_lstat, libc::SYS_access, libc::SYS_readlink, libc::SYS_mkdir,
+    libc::SYS_rmdir, libc::SYS_unlink, libc::SYS_rename, libc::SYS_renameat, libc::SYS_link, libc::SYS_symlink, libc::SYS_chown,
+    libc::SYS_lchown, libc::SYS_utime, libc::SYS_utimes, libc::SYS_futimesat, libc::SYS_getdents, libc::SYS_dup2,
     libc::SYS_pipe, libc::SYS_poll, libc::SYS_select, libc::SYS_epoll_create, libc::SYS_epoll_wait, libc::SYS_eventfd, libc::SYS_signalfd,
     libc::SYS_inotify_init, libc::SYS_fork, libc::SYS_vfork, libc::SYS_getpgrp, libc::SYS_pause, libc::SYS_alarm, libc::SYS_time,
     libc::SYS_arch_prctl,
@@ -118,7 +121,7 @@ pub(super) const REFUSED: &[libc::c_long] = &[
     libc::SYS_set_mempolicy, libc::SYS_migrate_pages, libc::SYS_move_pages, libc::SYS_mlockall, libc::SYS_munlockall,
 ];
 
-/// What puts attributes on a file, which may be as large as files are, and which Landlock does not handle.
+/// What puts attributes on a file, which may be as large as files are, which no count sees, and which Landlock does not handle.
 #[rustfmt::skip]
 const ATTRIBUTES: &[libc::c_long] = &[
     libc::SYS_setxattr, libc::SYS_lsetxattr, libc::SYS_fsetxattr,
@@ -192,7 +195,7 @@ pub struct Leave {
     pub exec: Exec,
     /// Whether processes may be traced. Landlock and the tree of processes say whose.
     pub tracing: bool,
-    /// Whether no attributes are put on files, where nothing may be added to them.
+    /// Whether no attributes are put on files: where these stay, and are counted. It is as if they were of a kind that has none.
     pub no_attributes: bool,
     /// Whether there are no Unix sockets but pairs, where one of the host's could lie in what may be read: neither Landlock nor a
     /// mount that is only to be read keeps anybody from connecting to it.
@@ -249,7 +252,9 @@ pub fn filter(tier: Tier, network: Network, leave: Leave) -> Vec<sock_filter> {
         answer(&mut program, TRACING, ALLOW);
     }
     on(&mut program, libc::SYS_personality, &one_of(0, &PERSONALITIES, EPERM));
-    on(&mut program, libc::SYS_socketpair, &one_of(0, &[UNIX], EAFNOSUPPORT));
+    let has_the_hosts = network != Network::Own || leave.no_unix;
+    on(&mut program, libc::SYS_socketpair, &narrowed::pairs(has_the_hosts));
+    narrowed::modes(&mut program);
     match network {
         Network::None => on(&mut program, libc::SYS_socket, &[op(RETURN, EPERM, 0, 0)]),
         Network::Hosts => {
@@ -278,7 +283,7 @@ pub fn filter(tier: Tier, network: Network, leave: Leave) -> Vec<sock_filter> {
             on(&mut program, libc::SYS_socket, &own);
         }
     }
-    answer(&mut program, ATTRIBUTES, if leave.no_attributes { EPERM } else { ALLOW });
+    answer(&mut program, ATTRIBUTES, if leave.no_attributes { EOPNOTSUPP } else { ALLOW });
     answer(&mut program, &LISTENING, ALLOW);
     answer(&mut program, &SENDING.map(|(call, _flags)| call), ALLOW);
     answer(&mut program, &[libc::SYS_setsockopt], ALLOW);

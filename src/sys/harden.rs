@@ -44,8 +44,8 @@ pub fn no_dump() -> io::Result<()> {
 ///
 /// # Errors
 /// When the kernel refuses.
-pub fn no_core() -> io::Result<()> {
-    Ok(setrlimit(Resource::RLIMIT_CORE, 1, 1).or_else(|_given| setrlimit(Resource::RLIMIT_CORE, 0, 0))?)
+pub fn no_core() -> nix::Result<()> {
+    setrlimit(Resource::RLIMIT_CORE, 1, 1).or_else(|_given| setrlimit(Resource::RLIMIT_CORE, 0, 0))
 }
 
 /// Gives up gaining rights by running a setuid program: for all but the launcher, whose work is to call sudo.

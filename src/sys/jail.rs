@@ -12,10 +12,10 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::prctl;
 use nix::sys::resource::{RLIM_INFINITY, Resource, getrlimit, setrlimit};
 use nix::sys::signal::Signal;
-use nix::sys::stat::{Mode, umask};
+use nix::sys::stat::{Mode, fchmod, umask};
 use nix::unistd::{
-    ForkResult, Gid, Pid, Uid, execve, execveat, fork, getgroups, getresgid, getresuid, setgroups, setresgid,
-    setresuid,
+    ForkResult, Gid, Pid, Uid, execve, execveat, fchown, fork, getgroups, getresgid, getresuid, pipe2,
+    setgroups, setresgid, setresuid,
 };
 
 use super::ids::User;
@@ -322,6 +322,28 @@ pub fn file_in_memory(content: &[u8]) -> io::Result<OwnedFd> {
     file.write_all(content)?;
     file.rewind()?;
     Ok(file.into())
+}
+
+/// This content and then its end, to be read by this user: from a pipe. What is written to a file in memory could be run, however
+/// the mounts are; a pipe can neither be run nor mapped.
+///
+/// # Errors
+/// When there can be none that holds all of it.
+pub fn input(content: &[u8], user: &User) -> io::Result<OwnedFd> {
+    use std::io::Write;
+    let (out, into) = pipe2(OFlag::O_CLOEXEC)?;
+    let room = fcntl(&into, FcntlArg::F_GETPIPE_SZ)?;
+    let wanted = i32::try_from(content.len()).map_err(io::Error::other)?;
+    if room < wanted {
+        fcntl(&into, FcntlArg::F_SETPIPE_SZ(wanted))?;
+    }
+    // Nobody reads yet: what has no room is an error.
+    fcntl(&into, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
+    std::fs::File::from(into).write_all(content)?;
+    // Some programs open their input anew, by `/dev/stdin`.
+    fchmod(&out, Mode::S_IRUSR)?;
+    fchown(&out, Some(Uid::from_raw(user.uid)), Some(Gid::from_raw(user.gid)))?;
+    Ok(out)
 }
 
 /// Becomes the program that a descriptor stands for; by its path where an interpreter has to open it again.

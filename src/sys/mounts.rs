@@ -2,8 +2,14 @@
 //! that is not meant to be.
 
 use std::ffi::CString;
+use std::fs::Permissions;
 use std::io;
+use std::os::fd::AsRawFd;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 
+use nix::fcntl::{OFlag, open};
+use nix::sys::stat::Mode;
 use nix::sys::statvfs::{FsFlags, statvfs};
 
 use super::ids::User;
@@ -15,7 +21,8 @@ use super::jail::unshare;
 /// When the kernel refuses.
 pub fn new_mounts() -> io::Result<()> {
     unshare(libc::CLONE_NEWNS | libc::CLONE_NEWIPC)?;
-    mount("none", "/", "", libc::MS_REC | libc::MS_PRIVATE, "")
+    // What the host unmounts is unmounted here, too: or it would be busy for as long as a tool sleeps. Nothing goes the other way.
+    mount("none", "/", "", libc::MS_REC | libc::MS_SLAVE, "")
 }
 
 /// The processes of this one's tree, in place of the host's: who looks for a child by its number there finds that child.
@@ -60,13 +67,27 @@ pub fn private_directory(
     mount("tool", path, "tmpfs", files.flags(), &options)
 }
 
-/// A directory that stays, for this process with files that are what is said here.
+/// Of everything at and below `top` this process has nothing but the directory at `path`, whose files are what is said here.
 ///
 /// # Errors
 /// When it cannot be mounted.
-pub fn directory_again(path: &str, files: Files) -> io::Result<()> {
-    mount(path, path, "", libc::MS_BIND, "")?;
-    mount("none", path, "", libc::MS_REMOUNT | libc::MS_BIND | files.flags(), "")
+pub fn nothing_beside(top: &str, path: &str, files: Files) -> io::Result<()> {
+    let flags = OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
+    let held = open(path, flags, Mode::empty())?;
+    let empty = Files::Data.flags();
+    mount("tool", top, "tmpfs", empty, "mode=0711,size=64k,nr_inodes=16")?;
+    let (top, path_below) = (Path::new(top), Path::new(path));
+    let mut below: Vec<&Path> = path_below.ancestors().take_while(|one| *one != top).collect();
+    below.reverse();
+    for directory in below {
+        std::fs::create_dir(directory)?;
+        std::fs::set_permissions(directory, Permissions::from_mode(0o711))?;
+    }
+    // By its descriptor, since its path leads here now.
+    mount(&format!("/proc/self/fd/{}", held.as_raw_fd()), path, "", libc::MS_BIND, "")?;
+    mount("none", path, "", libc::MS_REMOUNT | libc::MS_BIND | files.flags(), "")?;
+    let read_only = libc::MS_REMOUNT | libc::MS_BIND | libc::MS_RDONLY;
+    mount("none", &top.to_string_lossy(), "", read_only | empty, "")
 }
 
 /// Whether what lies at a path is mounted so that files there are no more than this.

@@ -1,5 +1,6 @@
 //! How much a directory holds that somebody else fills: what it takes on the disk, and how many files it has. Nothing in it is
-//! opened but directories, no link is followed, and no other file system is entered, whatever is done to the names meanwhile.
+//! opened but directories, no link is followed, and no other file system is entered, whatever is done to the names meanwhile. Bytes are
+//! blocks, and not lengths, of which a file has as many as it likes: OpenZFS tells the blocks of what was just written some seconds later.
 
 use std::collections::HashSet;
 use std::ffi::CString;
@@ -82,9 +83,11 @@ impl<F: Fn() -> bool> Count<F> {
                 other => other?,
             };
             let is_directory = found.st_mode & SFlag::S_IFMT.bits() == SFlag::S_IFDIR.bits();
-            // Of an overlay, only directories say which file system they are of.
+            // It is not known what is in there: a subvolume is made by whoever writes here, and what root mounts no tool sees. Of an
+            // overlay, only directories say which file system they are of.
             if is_directory && found.st_dev != self.device {
-                continue;
+                self.found.bytes = u64::MAX;
+                return Ok(ControlFlow::Break(Over::TooMuch));
             }
             // Each name counts, or names of one file would be room in which others are not looked for.
             self.found.inodes = self.found.inodes.saturating_add(1);
@@ -163,6 +166,20 @@ mod tests {
         assert_eq!(found.inodes, 5);
         assert!((64 << 10..128 << 10).contains(&(found.bytes - before)), "{found:?}");
         assert!(of(&at("top/l"), ALL).is_err(), "nor is it one itself");
+    }
+
+    #[test]
+    fn another_file_system_or_subvolume_below_is_too_much_whatever_is_in_it() {
+        let scratch = Scratch::new();
+        std::fs::create_dir_all(scratch.path("a/b")).unwrap();
+        let counted = |other: u64| {
+            let top = open(scratch.root(), DIRECTORY, Mode::empty()).unwrap();
+            let device = fstat(&top).unwrap().st_dev + other;
+            let (found, seen) = (Usage::default(), HashSet::new());
+            let mut count = Count { found, most: ALL, device, seen, is_over: || false };
+            (count.add(top, 0).unwrap().is_break(), count.found.bytes == u64::MAX)
+        };
+        assert_eq!((counted(0), counted(1)), ((false, false), (true, true)));
     }
 
     #[test]

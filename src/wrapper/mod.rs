@@ -9,6 +9,7 @@
 //! (`docs/adr/0002-wrappers-start-as-root-and-drop.md`).
 
 pub mod ansible;
+pub mod enforceable;
 pub mod form;
 pub mod git;
 pub mod module;

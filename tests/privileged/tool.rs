@@ -22,7 +22,7 @@ getent passwd reeve-tool >/dev/null ||
   useradd --system --gid reeve-tools --no-create-home --shell /usr/sbin/nologin reeve-tool
 mkdir -p -m 0755 /usr/local/libexec/reeve
 install -m 0755 "$BUILT" /usr/local/libexec/reeve/reeve-tool
-install -d -m 0711 /var/lib/reeve-tools /var/lib/reeve-tools/named /var/lib/reeve-tools/principal
+install -d -m 0710 -g reeve-tools /var/lib/reeve-tools /var/lib/reeve-tools/named /var/lib/reeve-tools/principal
 install -d -m 0755 /var/lib/reeve-tools/fresh
 tool() {
   name=$1; shift
@@ -169,7 +169,9 @@ fn without(call: &str, errno: i32, name: &str) -> String {
 #[test]
 fn row_002_a_layer_that_is_not_there_is_named_with_what_to_do_and_nothing_is_tried_without_it() {
     let tools = Tools::new("layers");
-    let mut script = String::from("mkdir \"$TEST/empty\"; echo 0 >\"$TEST/zero\"\n");
+    let mut script = String::from(
+        "mkdir \"$TEST/empty\"; echo 0 >\"$TEST/zero\"; install -m 4755 /usr/bin/bwrap \"$TEST/setuid\"\n",
+    );
     let mut expected = vec![];
     for tier in TIERS {
         let mut case =
@@ -209,8 +211,16 @@ fn row_002_a_layer_that_is_not_there_is_named_with_what_to_do_and_nothing_is_tri
         case(
             "bubblewrap",
             by_rlimit,
-            of_c("bubblewrap: cannot be enforced here: /usr/bin/bwrap (Debian: apt-get install bubblewrap)"),
+            of_c("bubblewrap: cannot be enforced here: /usr/bin/bwrap: is of the wrong kind"),
             &no_bubblewrap,
+        );
+        case(
+            "setuid",
+            by_rlimit,
+            of_c(
+                "bubblewrap: cannot be enforced here: /usr/bin/bwrap is setuid: chmod u-s,g-s /usr/bin/bwrap",
+            ),
+            &|name| covered("/usr/bin/bwrap", "\"$TEST/setuid\"", &format!("tool {name}")),
         );
         case(
             "users",

@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 
 use super::declaration::{AsWritten, Wrong, size, time};
 use crate::sandbox::Tier;
-use crate::sandbox::module::{Bounds, Import, Module, RUNNER};
+use crate::sandbox::module::{Bounds, Import, Module, PLACE, RUNNER};
+use crate::wrapper::module::vouched;
 
 /// As long as a module may take at most, in seconds.
 const MOST_DEADLINE: u64 = 3600;
@@ -23,6 +24,9 @@ pub(super) fn complete(written: &mut AsWritten, tier: Tier) -> Result<Option<Mod
         Tier::W => means_something(written)?,
     }
     let path = needed(written.module.take(), ("module", "says which file is run"))?;
+    if !path.starts_with(&format!("{PLACE}/")) {
+        return Err(("module", format!("{path} does not lie below {PLACE}, as it has to")));
+    }
     let key = needed(written.signed_by.take(), ("signed_by", "names the key that signed the module"))?;
     let sha256 = needed(written.sha256.take(), ("sha256", "the module has to be pinned"))?;
     let limits = &written.limits;
@@ -103,7 +107,10 @@ fn means_something(written: &AsWritten) -> Result<(), Wrong> {
 /// # Errors
 /// The key, and what would be refused when it runs.
 pub(super) fn check(module: &Module) -> Result<(), String> {
-    let bytes = crate::wrapper::module::vouched(module)?;
+    let bytes = vouched(module).map_err(|doubt| match doubt.found() {
+        Some(found) => format!("{doubt}; it has {found}"),
+        None => doubt.to_string(),
+    })?;
     fits(&bytes, module).map_err(|why| format!("module: {} {why}", module.path))
 }
 

@@ -6,7 +6,7 @@ use clap::Args;
 use serde::Serialize;
 use serde_json::json;
 
-use super::{GATE_CONFIG, alarms, at_azure, block_on, bridge, egress, hook, lists, witness};
+use super::{GATE_CONFIG, alarms, at_azure, block_on, bridge, egress, enforced, hook, lists, witness};
 use crate::api::Settings;
 use crate::cli::exit::{Exit, Failure, with_causes};
 use crate::cli::screen::{Screen, Tone, harmless, paint};
@@ -17,6 +17,7 @@ use crate::sandbox::Confinement;
 use crate::sandbox::egress::ROOTS_LIST;
 use crate::sys::clock::Clock;
 use crate::sys::{host, trusted_file};
+use crate::wrapper::enforceable::Layers;
 
 /// Check the whole configuration of this host without putting any of it in force
 #[derive(Debug, Args)]
@@ -133,7 +134,7 @@ fn gate(path: &Path, clock: &dyn Clock) -> Result<(Vec<Finding>, Option<GateConf
     Ok((findings, Some(config)))
 }
 
-/// Every declared program is the pinned one; what would be refused when it runs is named now.
+/// Every declared program is the pinned one, and can be shut in here; what would be refused when it runs is named now.
 fn tools(config: &GateConfig) -> Result<String, String> {
     let mut names = Vec::new();
     for (name, declared) in config.adapters.tools.iter() {
@@ -147,7 +148,16 @@ fn tools(config: &GateConfig) -> Result<String, String> {
         }
         names.push(name.as_str());
     }
-    Ok(if names.is_empty() { "none".to_owned() } else { names.join(", ") })
+    let layers = Layers::of_this_host();
+    let missing = enforced::missing(config, &layers);
+    if !missing.is_empty() {
+        return Err(missing.join("\n"));
+    }
+    let names = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
+    Ok(match enforced::unseen(config, &layers) {
+        Some(unseen) => format!("{names}; {unseen}"),
+        None => names,
+    })
 }
 
 fn contracts(directory: &Path) -> Result<String, String> {

@@ -10,6 +10,7 @@ mod bridge;
 mod check;
 mod doctor;
 mod egress;
+mod enforced;
 mod enrol;
 mod for_gate;
 mod freeze;

@@ -37,7 +37,7 @@ const TOOL: &[Key] = &[
     Key {
         name: "module",
         kind: Text(
-            "an absolute path without links that only root can have written, of at most 16 MiB; in tier `w`, which needs it, and in no other",
+            "an absolute path without links, below `/usr`, that only root can have written, of at most 16 MiB; in tier `w`, which needs it, and in no other",
         ),
         default: Absent("`program` says"),
         changes: "which [module of WebAssembly](sandbox.md#modules) is run; `sha256` is its digest",

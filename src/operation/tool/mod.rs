@@ -168,6 +168,7 @@ impl Typed for ToolOperation {
 mod tests {
     use serde_json::json;
 
+    use super::RUNS;
     use crate::operation::{Invalid, Operation};
 
     fn read(value: serde_json::Value) -> Result<Operation, Invalid> {
@@ -223,6 +224,21 @@ mod tests {
         assert_eq!((run("rg").place(), run("jq").beside()), (run("jq").place(), 50));
         let zfs = json!({"kind": "zfs", "op": "list", "resource": "tank"});
         assert_eq!(read(zfs).unwrap().beside(), 1);
+    }
+
+    /// Where a unit has as many tasks as it may, sudo cannot be started any more, for whatever else the gate does either.
+    #[test]
+    fn the_launchers_unit_has_room_for_all_runs_with_all_their_connections() {
+        // sudo and its monitor, the wrapper, and the first of the tool's tree before it is in a group of its own.
+        const AROUND: usize = 4;
+        // Bounded by themselves and not by a group, tools are in the unit's: as many processes as are declared where nothing is said.
+        const WITHOUT_A_GROUP: usize = 64 + 2;
+        const CORES: usize = 256;
+        let unit = include_str!("../../../systemd/reeve-launcher.service");
+        let most = unit.lines().find_map(|line| line.strip_prefix("TasksMax=")).unwrap();
+        let run = AROUND + WITHOUT_A_GROUP + crate::egress::MOST_THREADS;
+        let needed = crate::launcher::server::threads(CORES) + RUNS * run;
+        assert!(needed <= most.parse().unwrap(), "TasksMax={most} and {needed} are needed");
     }
 
     #[test]

@@ -90,12 +90,12 @@ fn tracing_is_left_only_where_that_was_declared() {
 }
 
 #[test]
-fn attributes_are_put_on_files_unless_nothing_may_be_added_to_them() {
+fn attributes_are_put_on_files_unless_these_stay() {
     for no_attributes in [false, true] {
         let filter = filter(Tier::C, Network::Own, Leave { no_attributes, ..Leave::default() });
         for call in ATTRIBUTES {
             let answer = answers(&filter, ARCHITECTURE, number(*call), [0; 3]);
-            assert_eq!(answer, if no_attributes { EPERM } else { ALLOW }, "{call}");
+            assert_eq!(answer, if no_attributes { EOPNOTSUPP } else { ALLOW }, "{call}");
         }
     }
 }
@@ -158,6 +158,59 @@ fn there_are_no_unix_sockets_but_pairs_where_one_of_the_hosts_could_lie() {
 }
 
 #[test]
+fn a_pair_of_datagrams_is_made_only_where_no_socket_of_the_hosts_could_lie() {
+    const FLAGS: [u32; 4] = [0, 0o4000, 0o2_000_000, 0o2_004_000];
+    let own = |no_unix| filter(Tier::C, Network::Own, Leave { no_unix, ..Leave::default() });
+    let hosts = filter(Tier::C, Network::Hosts, Leave::default());
+    let none = [Tier::A, Tier::B, Tier::W].map(usual);
+    let without: Vec<_> = none.into_iter().chain([hosts, own(true)]).collect();
+    for (kind, flags) in [1, 2, 3, 5].into_iter().flat_map(|kind| FLAGS.map(|flags| (kind, flags))) {
+        let asked = |program: &[sock_filter], family| {
+            answers(program, ARCHITECTURE, number(libc::SYS_socketpair), [family, kind | flags, 0])
+        };
+        let answer = if [1, 5].contains(&kind) { ALLOW } else { EPERM };
+        for program in &without {
+            assert_eq!(asked(program, UNIX), answer, "{kind} {flags:o}");
+            assert_eq!(asked(program, 40), EAFNOSUPPORT, "{kind} {flags:o}");
+        }
+        assert_eq!(asked(&own(false), UNIX), ALLOW, "{kind} {flags:o}");
+    }
+}
+
+#[test]
+fn no_file_gets_a_mode_that_makes_whoever_runs_it_somebody_else() {
+    let all = [usual(Tier::A), usual(Tier::B), usual(Tier::C), usual(Tier::W)];
+    let asked = |call, arguments| {
+        all.each_ref().map(|program| answers_to(program, ARCHITECTURE, number(call), arguments))
+    };
+    let with = |place: u32, mode| {
+        let mut arguments = [0; 4];
+        arguments[usize::try_from(place).unwrap()] = mode;
+        arguments
+    };
+    for (call, place) in narrowed::MODES {
+        for (mode, answer) in [(0o4755, EPERM), (0o2755, EPERM), (0o106_711, EPERM), (0o1777, ALLOW)] {
+            assert_eq!(asked(*call, with(*place, mode)), [answer; 4], "{call} {mode:o}");
+        }
+    }
+    for (call, flags) in narrowed::OPENING {
+        let mode = |mode: u64| with(*flags + 1, mode);
+        for (flag, made, answer) in [
+            (libc::O_CREAT | libc::O_EXCL, 0o4755, EPERM),
+            (libc::O_TMPFILE | libc::O_RDWR, 0o2700, EPERM),
+            (libc::O_CREAT, 0o1777, ALLOW),
+            // What is not made has no mode, and what lies in its place says nothing.
+            (libc::O_RDONLY | libc::O_DIRECTORY, 0o4755, ALLOW),
+            (libc::O_RDWR | libc::O_TRUNC, u64::MAX, ALLOW),
+        ] {
+            let mut arguments = mode(made);
+            arguments[usize::try_from(*flags).unwrap()] = u64::try_from(flag).unwrap();
+            assert_eq!(asked(*call, arguments), [answer; 4], "{call} {flag:o} {made:o}");
+        }
+    }
+}
+
+#[test]
 fn another_architecture_and_x32_get_nothing() {
     let read = number(libc::SYS_read);
     for tier in [Tier::B, Tier::C] {
@@ -171,7 +224,9 @@ fn another_architecture_and_x32_get_nothing() {
 #[test]
 fn no_call_stands_in_two_lists() {
     let sending = SENDING.map(|(call, _flags)| call);
-    let lists = [ALLOWED, ALLOWED_HERE, &LISTENING, &sending, ATTRIBUTES, ABSENT, REFUSED, IPC];
+    let narrowed: Vec<_> =
+        narrowed::MODES.iter().chain(narrowed::OPENING).map(|(call, _place)| *call).collect();
+    let lists = [ALLOWED, ALLOWED_HERE, &LISTENING, &sending, &narrowed, ATTRIBUTES, ABSENT, REFUSED, IPC];
     let all: Vec<_> = lists.iter().flat_map(|list| list.iter()).collect();
     assert_eq!(all.iter().collect::<BTreeSet<_>>().len(), all.len());
 }

@@ -20,7 +20,7 @@ use crate::egress::READY;
 use crate::sandbox::egress::{Egress, PROXY_PORT};
 use crate::sandbox::report::{Active, FULL, How};
 use crate::sandbox::{
-    Confinement, Descriptors, Exec, Leave, MemoryBy, Network, Tier, decode, filter, rights, view,
+    Confinement, Descriptors, Exec, Leave, MemoryBy, Network, Tier, Workspace, decode, filter, rights, view,
 };
 use crate::sys::landlock::{self, Handled, Ruleset};
 use crate::sys::mounts::{self, Files};
@@ -199,7 +199,7 @@ fn become_tool(order: &Order, program: &OwnedFd, tell: &mut File) -> Result<Infa
     let leave = Leave {
         exec,
         tracing: confinement.debug,
-        no_attributes: order.is_full,
+        no_attributes: confinement.workspace != Workspace::Fresh,
         no_unix: !confinement.read_only.is_empty(),
     };
     let program_of_filter = filter(confinement.tier, confinement.network(), leave);

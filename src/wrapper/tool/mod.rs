@@ -25,16 +25,18 @@ use aws_lc_rs::digest::{Context as Digest, SHA256};
 use nix::fcntl::OFlag;
 use nix::unistd::pipe2;
 
+use super::enforceable::{Layers, Missing};
 use super::{REFUSED, Root, Table, cannot, module};
 use crate::grant::{Grant, Refusal};
 use crate::sandbox::{
-    BUBBLEWRAP, Confinement, Descriptors, GROUP, MemoryBy, Tier, USERS, Workspace, arguments, decode,
+    BUBBLEWRAP, Confinement, Descriptors, GROUP, MemoryBy, Tier, USERS, WORKSPACES, Workspace, arguments,
+    decode,
 };
-use crate::sys::cgroup::{self, Bounds, Cgroup};
+use crate::sys::cgroup::{Bounds, Cgroup};
 use crate::sys::ids::{self, User};
 use crate::sys::jail::Starter;
 use crate::sys::mounts::{self, Files};
-use crate::sys::{exec, jail, landlock, seccomp, trusted_file};
+use crate::sys::{exec, jail, trusted_file};
 use inside::Order;
 use kept::Kept;
 use places::{Laid, Place};
@@ -83,7 +85,7 @@ pub(super) fn prepare(grant: &Grant, root: Root) -> Result<Prepared, Refusal> {
     let confinement = grant.argv.first().and_then(|text| decode(text).ok());
     let confinement = confinement.ok_or(Refusal::ArgumentNotInTable(1))?;
     let user = tool_user(&confinement.user)?;
-    enforceable(&confinement)?;
+    Layers::of_this_host().enforce(&confinement).map_err(not_enforced)?;
     let places = places::look(&confinement).map_err(Refusal::InputUntrusted)?;
     let mut program =
         trusted_file::open_file(Path::new(&confinement.program)).map_err(Refusal::ProgramUntrusted)?;
@@ -92,10 +94,15 @@ pub(super) fn prepare(grant: &Grant, root: Root) -> Result<Prepared, Refusal> {
         return Err(Refusal::ProgramAltered);
     }
     if let Some(module) = &confinement.module {
-        module::vouched(module).map_err(|fix| Refusal::NotEnforced { layer: "module", fix })?;
+        let refused = |doubt: module::Doubt| Refusal::NotEnforced { layer: "module", fix: doubt.to_string() };
+        module::vouched(module).map_err(refused)?;
     }
     let proxy = proxy::prepare(&confinement)?;
     Ok(Prepared { confinement, user, program, is_script, places, proxy })
+}
+
+fn not_enforced(Missing { layer, fix }: Missing) -> Refusal {
+    Refusal::NotEnforced { layer, fix }
 }
 
 /// A user that is for tools and nothing else.
@@ -107,39 +114,6 @@ fn tool_user(name: &str) -> Result<User, Refusal> {
         && Some(user.gid) == group
         && user.groups.iter().all(|group| *group == user.gid);
     if is_one { Ok(user) } else { Err(Refusal::NotAToolUser) }
-}
-
-/// Whether this host can enforce all of it.
-fn enforceable(confinement: &Confinement) -> Result<(), Refusal> {
-    let missing = |layer, fix: String| Err(Refusal::NotEnforced { layer, fix });
-    let (abi, needed) = (landlock::abi(), confinement.landlock());
-    if abi < needed {
-        let kernel = if needed > 3 { "6.12" } else { "6.2" };
-        let fix = format!(
-            "tier {} needs Landlock's ABI {needed} (Linux {kernel}) and this kernel has {abi}: a newer kernel, or lsm=landlock,… \
-             on its command line",
-            confinement.tier.as_str()
-        );
-        return missing("landlock", fix);
-    }
-    if !seccomp::is_there() {
-        return missing("seccomp", "a kernel with CONFIG_SECCOMP_FILTER".to_owned());
-    }
-    if confinement.limits.memory_by == MemoryBy::Cgroup && !cgroup::is_there() {
-        let fix = "control groups for memory and processes, or memory_by = \"rlimit\" in the declaration"
-            .to_owned();
-        return missing("cgroup", fix);
-    }
-    if confinement.tier == Tier::C {
-        if trusted_file::check(Path::new(BUBBLEWRAP)).is_err() {
-            return missing("bubblewrap", format!("{BUBBLEWRAP} (Debian: apt-get install bubblewrap)"));
-        }
-        let allowed = std::fs::read_to_string("/proc/sys/user/max_user_namespaces").unwrap_or_default();
-        if allowed.trim().parse::<u64>().unwrap_or(0) == 0 {
-            return missing("user namespaces", "sysctl user.max_user_namespaces above 0".to_owned());
-        }
-    }
-    Ok(())
 }
 
 /// The digest of a program, in hexadecimal digits, and whether an interpreter has to read it.
@@ -218,7 +192,7 @@ fn start(
     (program, cgroup): (File, Option<&Cgroup>),
     (input, way_out): (&str, Option<OwnedFd>),
 ) -> io::Result<(nix::unistd::Pid, Pipes)> {
-    let stdin = jail::file_in_memory(input.as_bytes())?;
+    let stdin = jail::input(input.as_bytes(), who.0)?;
     let (report, tell) = pipe2(OFlag::O_CLOEXEC)?;
     let (out, stdout) = pipe2(OFlag::O_CLOEXEC)?;
     let (err, stderr) = pipe2(OFlag::O_CLOEXEC)?;
@@ -308,11 +282,11 @@ fn own_mounts(confinement: &Confinement, user: &User) -> io::Result<()> {
         mounts::own_processes().map_err(|error| doing("/proc", &error))?;
     }
     let path = confinement.workspace.path();
+    // Other callers' belong to the same user, and Landlock keeps nobody from changing modes, times and attributes of what is his.
+    mounts::nothing_beside(WORKSPACES, &path, files).map_err(|error| doing("workspace", &error))?;
     match &confinement.workspace {
         Workspace::Fresh => own(&path, files),
-        Workspace::Principal(_) | Workspace::Named(_) => {
-            mounts::directory_again(&path, files).map_err(|error| doing("workspace", &error))
-        }
+        Workspace::Principal(_) | Workspace::Named(_) => Ok(()),
     }
 }
 

@@ -169,7 +169,7 @@ fn whoever_takes_the_program_of_tier_a_over_reads_one_workspace_and_can_do_nothi
         });
         assert_eq!(
             tool.run().text(),
-            "OK EACCES EACCES EACCES EACCES EACCES EACCES EACCES EACCES EPERM EACCES EACCES"
+            "OK EACCES EACCES EACCES ENOENT EACCES EACCES EACCES EACCES EPERM EACCES EACCES"
         );
     }
     // Whoever signs it, no other program runs in this tier.

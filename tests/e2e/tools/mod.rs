@@ -12,6 +12,7 @@ mod escaping;
 mod examples;
 mod files;
 mod fixture;
+mod kept;
 mod killing;
 mod layers;
 mod leave;

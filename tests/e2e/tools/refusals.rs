@@ -2,6 +2,7 @@
 
 use std::process::Command;
 
+use reeve::sandbox::module::{Bounds, Module, RUNNER};
 use reeve::sandbox::{Tier, Workspace, encode};
 
 use super::fixture::*;
@@ -69,6 +70,29 @@ fn whoever_signs_it_what_is_no_confinement_is_refused() {
         let output = crate::grants::show_to("reeve-tool", &crate::grants::sign(&grant));
         assert_eq!(output.status.code(), Some(125), "{output:?}");
     }
+}
+
+#[test]
+fn whoever_signs_it_no_file_outside_of_usr_is_looked_at_as_a_module() {
+    crate::host::up();
+    let bounds = format!("{},vendor,1000,5,65536,10,", "0".repeat(64));
+    let run = |path: &str| {
+        let module = Module { path: path.to_owned(), bounds: Bounds::read(&bounds).unwrap() };
+        let tool = Tool::new(Tier::W, "/usr/bin/true", &[]).with(|tool| {
+            tool.confinement.program = RUNNER.to_owned();
+            tool.confinement.module = Some(module);
+        });
+        tool.run()
+    };
+    for path in ["/etc/shadow", "/root/.ssh/id_ed25519", "/var/lib/reeve/grant.key", "/srv/not-there.wasm"] {
+        let ran = run(path);
+        ran.is_refused("argument 1 is not in the table");
+        assert_eq!(ran.said.lines().count(), 1, "nothing is said of {path}: {ran:#?}");
+    }
+    // What keeps those out is where they lie.
+    let below = run("/usr/lib/not-there.wasm");
+    below.is_refused("");
+    assert!(!below.said.contains("is not in the table"), "{below:#?}");
 }
 
 #[test]

@@ -215,7 +215,9 @@ fn a_module_that_is_not_the_pinned_one_or_that_nobody_signed_is_not_started() {
     let bytes = std::fs::read(module.path()).unwrap();
     let other = wat::parse_str("(module (func (export \"_start\")))").unwrap();
     module.put(&other);
-    tool.run().is_refused("is not the pinned module");
+    let ran = tool.run();
+    ran.is_refused("is not the pinned module");
+    assert!(!ran.said.contains(&sha256(&module.path())), "nobody learns what is there: {ran:#?}");
     // Pinned, and signed as something else.
     std::fs::write(module.path(), &bytes).unwrap();
     tool.run().is_refused("is no signature of altered");

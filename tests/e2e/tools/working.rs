@@ -145,6 +145,25 @@ fn an_archive_is_made_and_unpacked() {
     }
 }
 
+/// In a workspace that stays files get no attributes, and in none what makes whoever runs them somebody else.
+#[test]
+fn what_copies_packs_and_builds_works_in_a_workspace_that_stays() {
+    let copies = "mkdir d; echo x >d/a; chmod 755 d/a; cp -a d e; cp -p d/a f; install -m 755 d/a g; mv d /tmp/d; mv /tmp/d d; sed -i s/x/y/ d/a; cat d/a";
+    let packs = "tar -cf a.tar d; tar -xpf a.tar -C e; tar --xattrs -cf b.tar d; tar --xattrs -xf b.tar -C e; cat e/d/a; tar --numeric-owner -cf - e | tar -xf - -C d";
+    let python =
+        "python3 -B -c 'import shutil; shutil.copytree(\"d\", \"t\"); print(open(\"t/a\").read().strip())'";
+    let builds = "printf 'int main(void) { return 0; }\\n' >a.c; printf 'a: a.c\\n\\tcc -o a a.c\\n' >Makefile; make -s; ./a; ar rc a.a a.c";
+    let git = "git init -q .; git add d; git -c user.name=x -c user.email=x@x commit -qm x; git gc -q; git clone -q . c; git log --oneline | wc -l";
+    let script = [copies, packs, python, builds, git].join("; ");
+    for tier in TIERS {
+        let workspace = Workspace::Named("e2e-working".to_owned());
+        let path = workspace.path();
+        let tool = in_a_shell(tier, &script).with(|tool| tool.confinement.workspace = workspace);
+        assert_eq!(tool.run().text(), "y\ny\ny\n1", "{tier:?}");
+        std::fs::remove_dir_all(path).unwrap();
+    }
+}
+
 #[test]
 fn names_that_are_unusual_are_names() {
     let code = "for n in ['a b', 'ä\\u4e2d', 'new\\nline', '-x']: open(n, 'w')\nprint(len(os.listdir('.')))";

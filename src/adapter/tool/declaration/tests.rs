@@ -239,7 +239,11 @@ fuel = 1000
             ("imports =", "egress_parameters = [\"a\"]\nimports =", "egress_parameters: "),
             ("\"fd_read\"", "\"path_open\"", "imports: \"path_open\" is none of args_get, "),
             ("\"vendor\"", "\"../x\"", "tier w is Reeve's own program"),
-            ("/usr/local/lib", "/etc/reeve", "tier w is Reeve's own program"),
+            (
+                "/usr/local/lib",
+                "/etc/reeve",
+                "module: /etc/reeve/reeve/modules/count.wasm does not lie below /usr",
+            ),
             ("0f0f0f0f", "0f0F0F0F", "tier w is Reeve's own program"),
             ("fuel = 1000", "fuel = 0", "in bounds"),
             ("fuel = 1000", "table = 16777217", "in bounds"),

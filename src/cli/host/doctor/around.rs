@@ -15,10 +15,12 @@ use crate::audit::verify::{self, Options, Report};
 use crate::cli::exit::with_causes;
 use crate::cli::host::alarms::secrets;
 use crate::cli::host::bridge::{self, BridgeConfig, Transport};
+use crate::cli::host::enforced;
 use crate::gate::config::GateConfig;
 use crate::gate::preflight::Status;
 use crate::sys::process::{self, Command};
-use crate::sys::{cgroup, host, ids, landlock};
+use crate::sys::{host, ids};
+use crate::wrapper::enforceable::Layers;
 
 const WEEK: i64 = 7 * 86_400;
 const DAY: i64 = 86_400;
@@ -195,24 +197,32 @@ fn full(path: &Path, what: &str, free: u64, all: u64) -> Option<(Status, String)
 }
 
 /// What confines the policy's worker and tools.
-pub(super) fn kernel() -> Found {
+pub(super) fn kernel(layers: &Layers) -> Found {
     let mut problems = Vec::new();
-    let abi = landlock::abi();
-    if abi == 0 {
+    if layers.landlock == 0 {
         problems.push((Status::Fail, "no Landlock: neither the policy nor tools can be confined".to_owned()));
     }
-    if !Path::new("/proc/sys/kernel/seccomp/actions_avail").exists() {
+    if !layers.seccomp {
         problems.push((Status::Fail, "no seccomp: neither the policy nor tools can be confined".to_owned()));
     }
-    let namespaces = std::fs::read_to_string("/proc/sys/user/max_user_namespaces").unwrap_or_default();
-    if namespaces.trim().parse::<u64>().unwrap_or(0) == 0 {
-        problems.push((Status::Warn, "no user namespaces: tools of tier C do not run".to_owned()));
+    if let Err(fix) = layers.user_namespaces {
+        problems.push((Status::Warn, format!("no user namespaces: tools of tier C do not run: {fix}")));
     }
-    if !cgroup::is_there() {
+    if layers.cgroup == Some(false) {
         problems.push((
             Status::Warn,
             "no control groups: tools' memory and processes are not bounded together".to_owned(),
         ));
     }
-    Found::worst(problems, format!("Landlock {abi}, seccomp, user namespaces, control groups"))
+    Found::worst(problems, format!("Landlock {}, seccomp, user namespaces, control groups", layers.landlock))
+}
+
+/// Every declared tool can be shut in as it says. Its wrapper refuses it where it cannot; here somebody hears it in time.
+pub(super) fn tools(config: &GateConfig, read: &Found, layers: &Layers) -> Found {
+    if read.status != Status::Pass {
+        return Found::unseen("the declarations could not be read with the rest of the configuration");
+    }
+    let missing = enforced::missing(config, layers).into_iter().map(|tool| (Status::Fail, tool));
+    let declared = config.adapters.tools.iter().count();
+    Found::worst(missing.collect(), format!("{declared} declared, and this host can shut each in as it says"))
 }

@@ -29,6 +29,7 @@ use crate::gate::preflight::{Check, Report, Status};
 use crate::sys::clock::Clock;
 use crate::sys::{host, ids};
 use crate::vault::examine::Looked;
+use crate::wrapper::enforceable::Layers;
 use found::{About, Found};
 
 /// Examine this host: what everything else stands on, and whether the forbidden is impossible
@@ -107,6 +108,8 @@ fn examine(config: &GateConfig, read: Found, reeved: &Path, now: SystemTime) -> 
     let probe = sudoers::probe(&etc.join("sudoers"), &host::hostname()?);
     let log = around::follow_log(config);
     let identity = azure::Identity::read(now);
+    let layers = Layers::of_this_host();
+    let tools = around::tools(config, &read, &layers);
     let required = |id, command, fix, found: Found| found.of(&About::required(id, command, fix));
     let advisory = |id, command, fix, found: Found| found.of(&About::advisory(id, command, fix));
     let checks = vec![
@@ -258,7 +261,18 @@ fn examine(config: &GateConfig, read: Found, reeved: &Path, now: SystemTime) -> 
             "give each file to root and the group of its user with mode 0640, as install.sh does",
             canaries::identities(config),
         ),
-        advisory("kernel", "cat /sys/kernel/security/lsm", "use Debian's own kernel", around::kernel()),
+        advisory(
+            "kernel",
+            "cat /sys/kernel/security/lsm",
+            "use Debian's own kernel",
+            around::kernel(&layers),
+        ),
+        advisory(
+            "tools",
+            "reeve check",
+            "do what it names, or declare the tool otherwise: docs/sandbox.md has what each tier needs",
+            tools,
+        ),
     ];
     let at_ms = now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_millis();
     Ok(Report {
