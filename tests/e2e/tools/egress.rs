@@ -60,6 +60,12 @@ impl Net {
             .with(|tool| tool.confinement.egress = Egress::Strict(self.lists()))
     }
 
+    /// In the host's network, where root lets it be.
+    pub(super) fn preflight(&self, tier: Tier, code: &str) -> Tool {
+        self.roots("preflight\n");
+        Tool::probe(tier, code).with(|tool| tool.confinement.egress = Egress::Preflight(self.lists()))
+    }
+
     fn seen(&self) -> Vec<Vec<u8>> {
         std::mem::take(&mut self.got.lock().unwrap())
     }
@@ -335,11 +341,46 @@ fn row_090_preflight_is_the_hosts_network_where_root_allows_it_and_then_the_port
             "{tier:?}"
         );
         assert_eq!(tool(&code(closed)).run().text(), "EACCES", "{tier:?}");
-        assert_eq!(tool("print(tried(lambda: socket.socket(2, 1, 262)))").run().text(), "EPROTONOSUPPORT");
         assert_eq!(tool("print(tried(lambda: socket.socket(1)))").run().text(), "EAFNOSUPPORT");
         assert_eq!(
             tool("print(tried(lambda: socket.socket().bind(('127.0.0.2', 0))))").run().text(),
             "EACCES"
         );
     }
+}
+
+/// Whichever way it is asked for, and whatever the list says: the ports that the kernel holds a tool to are those of `connect`.
+#[test]
+fn row_090_preflight_neither_listens_nor_connects_by_sending() {
+    let net = Net::new();
+    let other = TcpListener::bind("127.0.0.2:0").unwrap();
+    other.set_nonblocking(true).unwrap();
+    let not_listed = other.local_addr().unwrap().port();
+    let arrived = || std::iter::from_fn(|| other.accept().ok()).count();
+    let fast = |port: u16| {
+        format!(
+            "to = ('127.0.0.2', {port})\ndef by_option():\n  s = socket.socket(); s.setsockopt(6, 30, 1); s.connect(to); s.send(b'x')\n\
+             print(tried(lambda: socket.socket().sendto(b'x', 0x20000000, to)), tried(lambda: socket.socket().sendmsg([b'x'], [], 0x20000000, to)), tried(by_option))"
+        )
+    };
+    // Bound nowhere, it would be given a port by listening.
+    let listens = "s = socket.socket(); s.setblocking(False)\nprint(tried(s.listen), tried(s.accept), call(43, s.fileno(), 0, 0))";
+    assert_eq!(outside(USER, listens), "OK EAGAIN EAGAIN");
+    assert_eq!(outside(USER, &fast(not_listed)), "OK OK OK");
+    assert_eq!(arrived(), 3, "the controls");
+    assert_eq!(outside(USER, &fast(net.port)), "OK OK OK");
+    wait_until("the controls arrive", || net.got.lock().unwrap().len() == 3);
+    net.seen();
+    let multipath = "print(tried(lambda: socket.socket(2, 1, 262)))";
+    let has_it = std::path::Path::new("/proc/sys/net/mptcp/enabled").exists();
+    assert_eq!(outside(USER, multipath), if has_it { "OK" } else { "EPROTONOSUPPORT" });
+    for tier in TIERS {
+        let answer = |code: &str| net.preflight(tier, code).run().text().to_owned();
+        assert_eq!(answer(listens), "EPERM EPERM EPERM", "{tier:?}");
+        for port in [not_listed, net.port] {
+            assert_eq!(answer(&fast(port)), "EPERM EPERM EPERM", "{tier:?}");
+        }
+        assert_eq!(answer(multipath), "EPROTONOSUPPORT", "{tier:?}");
+    }
+    assert_eq!((arrived(), net.seen().len()), (0, 0), "nothing of a tool's");
 }

@@ -2,6 +2,7 @@
 //! outside as its control, so that nothing passes because it could not have worked anyway.
 
 mod around;
+mod buffers;
 mod builtin;
 mod callers;
 mod carving;
@@ -17,11 +18,14 @@ mod kept;
 mod killing;
 mod layers;
 mod leave;
+mod left;
 mod network;
 mod paths;
 mod privilege;
 mod reached;
 mod refusals;
+mod sockets;
+mod soon;
 mod variants;
 #[cfg(feature = "wasm")]
 mod wasm;

@@ -137,15 +137,43 @@ fn row_053_what_was_written_is_no_code_for_a_loader_either_unless_it_is_declared
     std::fs::remove_dir_all(kept.path()).unwrap();
 }
 
+/// As many of these as this kernel has, and what opens them.
+fn there(paths: &[&str], flags: &str) -> String {
+    let paths: Vec<_> = paths.iter().filter(|path| std::path::Path::new(path).exists()).collect();
+    assert!(paths.len() > 2, "something to be kept from: {paths:?}");
+    format!("print(*{{tried(os.open, p, os.{flags}) for p in {paths:?}}})")
+}
+
 #[test]
 fn row_054_what_the_kernel_tells_root_it_tells_no_tool() {
-    let code = "print(*(tried(read, p) for p in ['/proc/kcore', '/proc/kpagecount', '/proc/timer_list', '/proc/1/mem', '/sys/kernel/debug', '/sys/firmware/dmi/tables/DMI']))";
-    for tier in TIERS {
-        none_is_ok(tier, code);
-    }
-    let kernel = "print(*(tried(wrote, p) for p in ['/proc/irq/default_smp_affinity', '/proc/self/oom_adj', '/proc/sys/vm/overcommit_memory', '/sys/kernel/mm/ksm/run']))";
-    for tier in TIERS {
-        none_is_ok(tier, kernel);
+    let told = there(
+        &[
+            "/proc/kcore",
+            "/proc/kpagecount",
+            "/proc/timer_list",
+            "/proc/slabinfo",
+            "/proc/vmallocinfo",
+            "/proc/1/mem",
+            "/sys/kernel/debug",
+            "/sys/firmware/dmi/tables/DMI",
+        ],
+        "O_RDONLY",
+    );
+    let kernel = there(
+        &[
+            "/proc/irq/default_smp_affinity",
+            "/proc/sys/vm/overcommit_memory",
+            "/proc/sysrq-trigger",
+            "/sys/kernel/mm/ksm/run",
+            "/sys/kernel/mm/transparent_hugepage/enabled",
+        ],
+        "O_WRONLY",
+    );
+    for code in [told, kernel] {
+        assert_eq!(outside("root", &code), "OK", "{code}");
+        for tier in TIERS {
+            none_is_ok(tier, &code);
+        }
     }
 }
 
@@ -166,17 +194,28 @@ fn row_071_nothing_of_another_process_is_read() {
     }
 }
 
+/// To a process of the same user, whom nothing but the sandbox keeps apart.
 #[test]
 fn row_072_no_process_outside_gets_a_signal_by_any_other_call() {
-    let ours = std::process::id();
-    // tgkill, pidfd_open, rt_sigqueueinfo, and whom a descriptor's signals go to.
+    let mut other = std::process::Command::new("/usr/bin/setpriv")
+        .args(["--reuid", USER, "--regid", "reeve-tools", "--clear-groups", "--", "/bin/sleep", "86391"])
+        .spawn()
+        .unwrap();
+    let pid = other.id();
+    crate::host::wait_until("it sleeps", || {
+        outside(USER, &format!("print(tried(os.kill, {pid}, 0))")) == "OK"
+    });
+    // tkill, tgkill, rt_sigqueueinfo and rt_tgsigqueueinfo as a program queues signals, pidfd_open and pidfd_send_signal, and whom
+    // a descriptor's signals go to.
     let code = format!(
-        "import fcntl\nr, w = os.pipe()\nprint(call(234, {ours}, {ours}, 0), call(434, {ours}, 0), call(129, {ours}, 0, ctypes.create_string_buffer(128)), tried(fcntl.fcntl, r, fcntl.F_SETOWN, {ours}))"
+        "import fcntl\nr, w = os.pipe()\nqueued = ctypes.create_string_buffer(struct.pack('iii', 0, 0, -1), 128)\n\
+         def by_descriptor():\n  fd = L.syscall(434, {pid}, 0)\n  return call(424, fd, 0, 0, 0) if fd >= 0 else name(ctypes.get_errno())\n\
+         print(call(200, {pid}, 0), call(234, {pid}, {pid}, 0), call(129, {pid}, 0, queued), call(297, {pid}, {pid}, 0, queued), by_descriptor(), tried(fcntl.fcntl, r, fcntl.F_SETOWN, {pid}))"
     );
-    assert!(outside("root", &code).starts_with("OK OK "));
-    for tier in TIERS {
-        none_is_ok(tier, &code);
-    }
+    row(&code, (USER, ["OK"; 6].join(" ").as_str()), [["ESRCH"; 6].join(" ").as_str(); 2]);
+    assert!(other.try_wait().unwrap().is_none());
+    other.kill().unwrap();
+    other.wait().unwrap();
 }
 
 #[test]
@@ -219,14 +258,38 @@ fn row_082_fast_open_by_an_option_is_no_way_out_either() {
     assert_eq!(std::iter::from_fn(|| listener.accept().ok()).count(), 1, "the control");
 }
 
+/// Which groups may ping, as this network has it while this lives: all of them.
+struct AllMayPing(String);
+
+impl AllMayPing {
+    const RANGE: &str = "/proc/sys/net/ipv4/ping_group_range";
+
+    fn new() -> AllMayPing {
+        let before = std::fs::read_to_string(Self::RANGE).unwrap();
+        std::fs::write(Self::RANGE, "0 2147483647").unwrap();
+        AllMayPing(before)
+    }
+}
+
+impl Drop for AllMayPing {
+    fn drop(&mut self) {
+        std::fs::write(Self::RANGE, &self.0).unwrap();
+    }
+}
+
 #[test]
 fn row_085_nobody_is_pinged() {
+    let _all = AllMayPing::new();
+    let pings = || -> u64 {
+        let text = std::fs::read_to_string("/proc/net/snmp").unwrap();
+        let mut lines = text.lines().filter(|line| line.starts_with("Icmp: ")).map(str::split_whitespace);
+        let (names, counts) = (lines.next().unwrap(), lines.next().unwrap());
+        names.zip(counts).find(|(name, _count)| *name == "InEchos").unwrap().1.parse().unwrap()
+    };
+    let before = pings();
     let ping = "print(tried(lambda: socket.socket(2, 2, 1).sendto(b'\\x08' + bytes(7), ('127.0.0.1', 0))))";
-    for tier in TIERS {
-        none_is_ok(tier, ping);
-    }
-    let usual = "print(tried(lambda: socket.socket(2, 2, 0).sendto(b'x', ('127.0.0.1', 9))))";
-    assert_eq!(outside(USER, usual), "OK");
+    row(ping, (USER, "OK"), ["EPERM", "EACCES"]);
+    assert_eq!(pings(), before + 1, "the control, and nothing of a tool's");
 }
 
 #[test]
