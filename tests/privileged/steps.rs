@@ -80,7 +80,7 @@ fn with_within(name: &str) -> Tools {
 #[test]
 fn row_003_whichever_step_of_the_set_up_fails_the_program_is_not_begun_and_the_step_is_named() {
     use Place::{Anywhere, Bubblewrap, Inside, User};
-    let tools = with_within("steps");
+    let tools = with_within("set-up");
     let (b, c, both) = (&[Tier::B][..], &[Tier::C][..], &TIERS[..]);
     let prctl = |what: u32| format!("{}:{what}", libc::SYS_prctl);
     let all = |call: libc::c_long| call.to_string();
