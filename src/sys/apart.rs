@@ -1,9 +1,8 @@
-//! A process that stays beside the one that made it and has nothing to do with what that one runs: in no tree of processes of its
-//! own, and with nothing open that somebody waits for.
+//! A process that stays beside the one that made it and has nothing to do with what that one runs: with nothing open that somebody
+//! waits for.
 //!
 //! As in [`super::jail`], everything here is for a process with one thread that was made for it.
 
-use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd};
 
@@ -12,17 +11,6 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::unistd::setsid;
 
 use super::jail;
-
-/// The children of this process, from now on, are in the tree of processes that it is in itself, whatever was said of them before.
-///
-/// # Errors
-/// When the kernel refuses.
-pub fn in_its_own_tree() -> io::Result<()> {
-    let own = File::open("/proc/self/ns/pid")?;
-    // SAFETY: an open descriptor, and an integer.
-    let done = unsafe { libc::setns(own.as_raw_fd(), libc::CLONE_NEWPID) };
-    if done == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
-}
 
 /// This process has nothing open any more but this, and nothing to read and nowhere to write, and is in a session of its own. It
 /// must end without going back to what it had open.

@@ -194,23 +194,12 @@ impl Cgroup {
         tops(&self.hierarchy).iter().for_each(|top| remove_unless_held(top));
     }
 
-    /// What may be left of it, for somebody who holds nothing of it.
-    #[must_use]
-    pub fn left(&self) -> Left {
-        Left { groups: self.directories(), tops: tops(&self.hierarchy) }
-    }
-
     fn directory(&self, controller: &str) -> PathBuf {
         self.hierarchy.base.join(controller).join(OURS).join(&self.name)
     }
 
     fn directories(&self) -> Vec<PathBuf> {
-        match self.hierarchy.layout {
-            Layout::Unified => vec![self.directory("")],
-            Layout::Separate => {
-                ["memory", "pids", "cpuacct"].map(|controller| self.directory(controller)).to_vec()
-            }
-        }
+        tops(&self.hierarchy).iter().map(|top| top.join(&self.name)).collect()
     }
 }
 
@@ -222,6 +211,21 @@ pub struct Left {
 }
 
 impl Left {
+    /// Those of a group of this name, whether it is there yet or not, for somebody who holds nothing of it.
+    ///
+    /// # Errors
+    /// When this host has no groups.
+    pub fn of(name: &str) -> io::Result<Left> {
+        let hierarchy =
+            Hierarchy::of_this_host().ok_or_else(|| io::Error::from(io::ErrorKind::Unsupported))?;
+        Ok(Self::below(&hierarchy, name))
+    }
+
+    fn below(hierarchy: &Hierarchy, name: &str) -> Left {
+        let tops = tops(hierarchy);
+        Left { groups: tops.iter().map(|top| top.join(name)).collect(), tops }
+    }
+
     /// Removes what has no process in it any more. Whether nothing of the group is left.
     #[must_use]
     pub fn tidy(&self) -> bool {

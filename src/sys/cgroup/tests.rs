@@ -133,7 +133,7 @@ fn that_the_kernel_refused_a_process_is_known_by_its_count() {
 fn what_is_left_of_a_group_is_taken_away_once_nothing_is_in_it() {
     let tree = unified(&[("", BOTH)]);
     let (group, directory) = group_in(&tree);
-    let left = group.left();
+    let left = Left::below(&group.hierarchy, "run");
     // Its files are here what its processes are to the kernel.
     assert!(!left.tidy());
     drop(group);

@@ -162,7 +162,8 @@ pub(super) fn run(tool: Prepared, grant: &Grant) -> Result<Infallible, Refusal> 
                 processes: confinement.limits.processes + around(confinement.tier),
             };
             let name: String = grant.nonce.iter().map(|byte| format!("{byte:02x}")).collect();
-            Some(Cgroup::new(&name, &bounds).map_err(|source| Refusal::NotEnforced {
+            let made = watcher::start(&name, limit + SLACK).and_then(|()| Cgroup::new(&name, &bounds));
+            Some(made.map_err(|source| Refusal::NotEnforced {
                 layer: "cgroup",
                 fix: format!("{source}: see docs/sandbox.md on control groups"),
             })?)
@@ -177,8 +178,6 @@ pub(super) fn run(tool: Prepared, grant: &Grant) -> Result<Infallible, Refusal> 
     let (child, pipes) = started
         .inspect_err(|_error| cgroup.iter().for_each(Cgroup::remove))
         .map_err(cannot("start the tool"))?;
-    // Where there can be none, the next run tidies away what this one leaves when it is killed.
-    let _ = cgroup.as_ref().map(|group| watcher::start(group, limit + SLACK));
     let supervisor =
         Supervisor::new((child, pipes), cgroup, kept, &order).map_err(cannot("watch the tool"))?;
     supervisor.watch(limit, &mut proxy)

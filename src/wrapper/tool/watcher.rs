@@ -1,13 +1,13 @@
 //! Who tidies a run's control group away when the wrapper is killed and cannot: a process beside it, which waits for its end.
 //!
-//! It is begun once the tool is, so that nothing waits for it, and holds nothing: not the tool's pipes, whose end the wrapper
-//! waits for, not the wrapper's output, whose end the launcher waits for, and not the group, which whoever makes the next one tidies
-//! away where this one was killed, too.
+//! It is begun before there is a group, so that none is without it, and before the tool's tree, in which it would end with the tool. It
+//! holds nothing: not the wrapper's output, whose end the launcher waits for, and not the group, which whoever makes the next one
+//! tidies away where this one was killed, too.
 
 use std::io;
 use std::time::Duration;
 
-use crate::sys::cgroup::{Cgroup, Left};
+use crate::sys::cgroup::Left;
 use crate::sys::jail::{self, Starter};
 use crate::sys::{apart, exec};
 
@@ -16,14 +16,12 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// How often it is looked whether they are.
 const TICK: Duration = Duration::from_millis(10);
 
-/// Begins it. `most` is how long the wrapper may live.
+/// Begins it for a group of this name. `most` is how long the wrapper may live.
 ///
 /// # Errors
-/// When there can be none; the run is none the worse for it.
-pub(super) fn start(group: &Cgroup, most: Duration) -> io::Result<()> {
-    let left = group.left();
-    // Otherwise it would be a part of the tool's tree, and end with it.
-    apart::in_its_own_tree()?;
+/// When there can be none.
+pub(super) fn start(group: &str, most: Duration) -> io::Result<()> {
+    let left = Left::of(group)?;
     match jail::split()? {
         jail::Side::Parent(_watcher) => Ok(()),
         jail::Side::Child(wrapper) => {

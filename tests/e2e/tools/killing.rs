@@ -150,10 +150,6 @@ fn groups() -> Vec<PathBuf> {
         .collect()
 }
 
-fn wrappers() -> Vec<u8> {
-    Command::new("/usr/bin/pgrep").args(["-x", "reeve-tool"]).output().unwrap().stdout
-}
-
 /// Whoever of those below a wrapper is not in the tool's tree of processes, but in the wrapper's.
 fn watcher_of(wrapper: u32) -> Option<i32> {
     below(wrapper).into_iter().find(|process| is_beside(*process))
