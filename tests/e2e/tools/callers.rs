@@ -72,7 +72,7 @@ fn row_079_it_is_a_session_of_its_own_without_a_terminal() {
         let child = Tool::probe(tier, code).with(|tool| tool.seconds = 3).start_by(&WITH_A_TERMINAL);
         let tool = process_with("86384");
         let [of_the_tool, of_the_wrapper] =
-            [&tool, &pgrep(&["-u", "root", "-x", "reeve-tool"])].map(|process| session(process));
+            [&tool, &pgrep(&["--oldest", "-u", "root", "-x", "reeve-tool"])].map(|process| session(process));
         assert_ne!(of_the_wrapper.1, "0", "{tier:?}: the wrapper has the caller's terminal");
         assert_eq!(of_the_tool, (tool, "0".to_owned()), "{tier:?}");
         let ran = Ran::of_child(child, std::time::Instant::now());
