@@ -284,11 +284,12 @@ pub fn filter(tier: Tier, network: Network, leave: Leave) -> Vec<sock_filter> {
         }
     }
     answer(&mut program, ATTRIBUTES, if leave.no_attributes { EOPNOTSUPP } else { ALLOW });
-    answer(&mut program, &LISTENING, ALLOW);
-    answer(&mut program, &SENDING.map(|(call, _flags)| call), ALLOW);
-    answer(&mut program, &[libc::SYS_setsockopt], ALLOW);
-    answer(&mut program, ALLOWED, ALLOW);
-    answer(&mut program, ALLOWED_HERE, ALLOW);
+    let sending = SENDING.map(|(call, _flags)| call);
+    answer(
+        &mut program,
+        &[ALLOWED, ALLOWED_HERE, &LISTENING, &sending, &[libc::SYS_setsockopt]].concat(),
+        ALLOW,
+    );
     answer(&mut program, ABSENT, ENOSYS);
     answer(
         &mut program,
@@ -371,9 +372,19 @@ fn one_of(place: u32, values: &[u32], otherwise: u32) -> Vec<sock_filter> {
     then
 }
 
+/// The same of many calls, and of those with numbers in a row at once: the kernel compiles the program for every tool anew.
 fn answer(program: &mut Vec<sock_filter>, calls: &[libc::c_long], with: u32) {
-    for call in calls {
-        program.push(op(IS, number(*call), 0, 1));
+    let mut numbers: Vec<u32> = calls.iter().map(|call| number(*call)).collect();
+    numbers.sort_unstable();
+    for row in numbers.chunk_by(|one, next| one + 1 == *next) {
+        match *row {
+            [] => {}
+            [one] => program.push(op(IS, one, 0, 1)),
+            [first, .., last] => {
+                program.push(op(AT_LEAST, first, 0, 2));
+                program.push(op(AT_LEAST, last + 1, 1, 0));
+            }
+        }
         program.push(op(RETURN, with, 0, 0));
     }
 }

@@ -221,6 +221,37 @@ fn another_architecture_and_x32_get_nothing() {
     }
 }
 
+/// One by one, as they stand in the lists: what is answered of many at once is the same.
+#[test]
+fn every_number_is_answered_as_the_list_that_it_stands_in_says_and_any_other_does_not_exist() {
+    let sending = SENDING.map(|(call, _flags)| call);
+    for tier in [Tier::B, Tier::C] {
+        let filter = usual(tier);
+        let ipc = if tier == Tier::C { ALLOW } else { EPERM };
+        let lists = [
+            (&[ALLOWED, ALLOWED_HERE, ATTRIBUTES, &LISTENING, &sending].concat()[..], ALLOW),
+            (ABSENT, ENOSYS),
+            (REFUSED, EPERM),
+            (IPC, ipc),
+        ];
+        // Those whose arguments decide have tests of their own.
+        let by_arguments =
+            [libc::SYS_clone, libc::SYS_ioctl, libc::SYS_personality, libc::SYS_socket, libc::SYS_socketpair];
+        let narrowed = narrowed::MODES.iter().chain(narrowed::OPENING).map(|(call, _)| *call);
+        let elsewhere: BTreeSet<_> =
+            by_arguments.into_iter().chain(narrowed).chain([libc::SYS_setsockopt]).map(number).collect();
+        let mut listed = 0;
+        for asked in (0..1000).filter(|asked| !elsewhere.contains(asked)) {
+            let list = lists.iter().find(|(calls, _)| calls.iter().any(|call| number(*call) == asked));
+            listed += usize::from(list.is_some());
+            let wanted = list.map_or(ENOSYS, |(_, answer)| *answer);
+            assert_eq!(answers(&filter, ARCHITECTURE, asked, [0; 3]), wanted, "{tier:?} {asked}");
+        }
+        assert_eq!(listed, lists.iter().map(|(calls, _)| calls.len()).sum::<usize>());
+        assert!(filter.len() < 2 * listed, "{} instructions for {listed} calls", filter.len());
+    }
+}
+
 #[test]
 fn no_call_stands_in_two_lists() {
     let sending = SENDING.map(|(call, _flags)| call);
