@@ -103,6 +103,8 @@ async fn guesses_and_a_key_that_changes_meanwhile_enrol_nobody() {
     let right = again.unwrap().text.lines().last().unwrap().to_owned();
     stage.phones.says("carol", &right);
     stage.until_recorded("enrolment", 3);
+    // Who is told so is enrolled, and not yet who is in a record.
+    stage.phones.messages("carol", 8);
     stage.phones.has_new_key("carol", 'e');
     assert_eq!(kind(step(&stage, Enrol::Answered).await), ProblemKind::Denied);
 }
