@@ -247,7 +247,8 @@ wrong "a grant key that the user who asks can read" canary-grant-key 'chmod 0711
 # What is nowhere to be seen: not of a running process, and not in anything that any of them wrote.
 process() { cat "$HOST_DIR/$1.pid"; }
 secretive() { # USER PROCESS: nobody of that user looks into it, as whoever would have a core of it could.
-  same 0 "$(awk '/Max core file size/ {print $5}' "/proc/$2/limits")" && fails as "$1" head -c1 "/proc/$2/environ"
+  # A byte is less than any core has, and bounds what is piped to a program, too.
+  same 1 "$(awk '/Max core file size/ {print $5 <= 1 && $6 <= 1}' "/proc/$2/limits")" && fails as "$1" head -c1 "/proc/$2/environ"
 }
 setpriv --reuid reeve-shields --regid reeve-shields --init-groups -- sleep 60 &
 sleeper=$!
