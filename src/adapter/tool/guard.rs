@@ -99,9 +99,9 @@ fn bare(name: &str) -> String {
     // A machine is named by its architecture, perhaps a vendor, the system and its library.
     let system = parts.iter().position(|part| matches!(*part, "linux" | "w64" | "kfreebsd"));
     if let Some(system) = system.filter(|at| (1..parts.len() - 1).contains(at)) {
-        let library = system + 2;
-        if parts.len() > library {
-            parts.drain(..library);
+        let machine = system + 2;
+        if parts.len() > machine {
+            parts.drain(..machine);
         } else {
             parts.truncate(system - 1);
         }
